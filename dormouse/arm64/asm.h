@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * What the assembly files share: the values of the translation registers and small macros.
+ * Register fields are those of the Arm ARM (DDI 0487), chapter D17.
+ */
+#pragma once
+
+#define STACK_SIZE   16384          /* as in cpu.h; checked there */
+
+#define MAIR_VALUE   0x04ff         /* 0: normal write-back; 1: Device-nGnRE */
+/* T0SZ 25 (39 bits: one table of 1 GiB entries), inner and outer write-back, inner shareable, TTBR1 off */
+#define TCR_VALUE    (25 | 1 << 8 | 1 << 10 | 3 << 12 | 1 << 23)
+/* RES1 bits, I, C, M; no alignment checks; EL1 sees its own WFI and WFE */
+#define SCTLR_VALUE  (1 << 29 | 1 << 28 | 1 << 23 | 1 << 22 | 1 << 20 | 1 << 18 | 1 << 16 | 1 << 11 | 1 << 12 | 1 << 2 | 1)
+
+#ifdef __ASSEMBLER__
+    .macro adr_l reg, sym
+    adrp    \reg, \sym
+    add     \reg, \reg, :lo12:\sym
+    .endm
+#endif

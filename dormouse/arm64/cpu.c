@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The vCPUs' structures and stacks, and how further vCPUs are started and end. */
+#include "dormouse/arm64/cpu.h"
+#include "dormouse/arm64/gic.h"
+#include "dormouse/arm64/psci.h"
+#include "dormouse/evtchn.h"
+
+struct cpu cpus[MAX_CPUS];
+char stacks[MAX_CPUS][STACK_SIZE] __attribute__((aligned(16)));
+
+extern char secondary_entry[];
+void cpu_main(struct cpu *c);
+
+long cpu_start(unsigned id, void (*fn)(void *), void *arg)
+{
+    struct cpu *c = &cpus[id];
+
+    *c = (struct cpu){ .stack_top = stacks[id] + STACK_SIZE, .id = id, .run = fn, .arg = arg };
+    dsb();
+    return psci_call(PSCI_CPU_ON64, id, (uintptr_t)secondary_entry, (uintptr_t)c);
+}
+
+/* The first C of every vCPU but 0. */
+void cpu_main(struct cpu *c)
+{
+    gic_init_cpu();
+    evtchn_init_cpu();
+    c->run(c->arg);
+    psci_call(PSCI_CPU_OFF, 0, 0, 0);
+}

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Exceptions in C: see trap.h. The table of interrupt handlers is shared by all vCPUs and only ever filled in. */
+#include "dormouse/arm64/trap.h"
+#include "dormouse/arm64/cpu.h"
+#include "dormouse/arm64/gic.h"
+#include "dormouse/console.h"
+#include "dormouse/hypercall.h"
+
+enum { MAX_INTID = 1020, KIND_SYNC = 4 };
+static void (*handlers[MAX_INTID])(unsigned);
+
+void trap_handle(struct frame *f, unsigned kind);
+void irq_handle(void);
+
+void irq_register(unsigned intid, void (*fn)(unsigned))
+{
+    handlers[intid] = fn;
+}
+
+void trap_catch(void)
+{
+    this_cpu()->caught = 0;
+    this_cpu()->catching = true;
+}
+
+unsigned trap_caught(void)
+{
+    this_cpu()->catching = false;
+    return this_cpu()->caught;
+}
+
+void trap_handle(struct frame *f, unsigned kind)
+{
+    struct cpu *c = this_cpu();
+
+    if (kind == KIND_SYNC && c->catching) {
+        c->caught++;
+        c->caught_esr = f->esr;
+        c->caught_far = f->far;
+        f->elr += 4;
+        return;
+    }
+    c->catching = false;
+    print("unexpected exception: vCPU %u kind %u esr %lx far %lx pc %lx lr %lx sp %lx\n",
+          c->id, kind, f->esr, f->far, f->elr, f->x[30], f->sp);
+    shutdown(SHUTDOWN_crash);
+}
+
+void irq_handle(void)
+{
+    unsigned intid = gic_ack();
+
+    if ((intid & 0x3ff) >= MAX_INTID)
+        return;                     /* spurious: nothing to end */
+    if (handlers[intid & 0x3ff])
+        handlers[intid & 0x3ff](intid & 0x3ff);
+    gic_eoi(intid);
+}

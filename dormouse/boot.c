@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The order in which a guest comes up; entry.S calls this with the MMU on and an empty .bss. */
+#include "dormouse/dormouse.h"
+#include "dormouse/arm64/cpu.h"
+#include "dormouse/arm64/gic.h"
+#include "dormouse/console.h"
+#include "dormouse/evtchn.h"
+#include "dormouse/platform.h"
+
+void dormouse_main(const void *fdt);
+
+void dormouse_main(const void *fdt)
+{
+    cpus[0].stack_top = stacks[0] + STACK_SIZE;
+    console_init();
+    if (!platform_init(fdt))
+        panic("no device tree at %p", fdt);
+    gic_init();
+    evtchn_init();
+    irq_enable();
+    guest_main();
+    shutdown(SHUTDOWN_poweroff);
+}

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The PV console's output half. Invariant: out_prod - out_cons never exceeds the ring's size; only the holder of
+ * `lock` moves out_prod, only xenconsoled moves out_cons.
+ */
+#include "dormouse/console.h"
+#include "dormouse/arm64/cpu.h"
+#include "dormouse/hypercall.h"
+#include "lib/lock.h"
+#include "lib/print.h"
+#include "dormouse/xen.h"
+#include <xen/io/console.h>
+
+static struct spinlock lock = SPINLOCK_INIT;
+static struct xencons_interface *ring;
+static evtchn_port_t port;
+
+void console_init(void)
+{
+    port = (evtchn_port_t)hvm_param(HVM_PARAM_CONSOLE_EVTCHN);
+    ring = (struct xencons_interface *)(hvm_param(HVM_PARAM_CONSOLE_PFN) << PAGE_SHIFT);
+}
+
+static uint32_t ring_used(void)
+{
+    return ring->out_prod - __atomic_load_n(&ring->out_cons, __ATOMIC_ACQUIRE);
+}
+
+static void notify(void)
+{
+    struct evtchn_send s = { .port = port };
+
+    event_channel_op(EVTCHNOP_send, &s);
+}
+
+/* Gives the CPU to whoever has to move out_cons. */
+static void wait(void)
+{
+    notify();
+    sched_op(SCHEDOP_yield, NULL);
+}
+
+static void put(const char *s, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        while (ring_used() >= sizeof(ring->out))
+            wait();
+        ring->out[MASK_XENCONS_IDX(ring->out_prod, ring->out)] = s[i];
+        __atomic_store_n(&ring->out_prod, ring->out_prod + 1, __ATOMIC_RELEASE);
+    }
+}
+
+void print(const char *fmt, ...)
+{
+    char line[256];
+    va_list ap;
+
+    va_start(ap, fmt);
+    int n = vsnprintf(line, sizeof(line), fmt, ap);
+    va_end(ap);
+    if (!ring)
+        return;
+    spin_lock(&lock);
+    put(line, min_u64((uint64_t)n, sizeof(line) - 1));
+    notify();
+    spin_unlock(&lock);
+}
+
+void console_flush(void)
+{
+    while (ring && ring_used())
+        wait();
+}
+
+void panic(const char *fmt, ...)
+{
+    char line[256];
+    va_list ap;
+
+    va_start(ap, fmt);
+    vsnprintf(line, sizeof(line), fmt, ap);
+    va_end(ap);
+    print("panic: %s\n", line);
+    shutdown(SHUTDOWN_crash);
+}
+
+/* libfdt is compiled with stack protection; a constant canary is enough against accidents. */
+const uintptr_t __stack_chk_guard = 0x5bd1e995a9f3d84d;
+NORETURN void __stack_chk_fail(void);
+
+void __stack_chk_fail(void)
+{
+    panic("stack overrun in libfdt");
+}

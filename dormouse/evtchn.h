@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Event channels, 2-level: the shared page, each vCPU's vcpu_info, and the upcall that turns pending bits into
+ * calls. A handler runs in interrupt context on the vCPU that the port notifies. Errors are negative errno values.
+ */
+#pragma once
+#include "dormouse/hypercall.h"
+
+extern struct shared_info *shared_info;
+extern struct vcpu_info vcpu_infos[];
+
+/* Maps the shared page, masks every port, and makes vCPU 0 ready for upcalls. */
+void evtchn_init(void);
+/* The same for the vCPU that calls. */
+void evtchn_init_cpu(void);
+
+/* Calls fn(port) for each event from now on, and unmasks the port. */
+void evtchn_register(evtchn_port_t port, void (*fn)(evtchn_port_t));
+
+long evtchn_alloc_unbound(domid_t remote, evtchn_port_t *port);
+long evtchn_bind_interdomain(domid_t remote, evtchn_port_t remote_port, evtchn_port_t *port);
+long evtchn_bind_ipi(unsigned vcpu, evtchn_port_t *port);
+long evtchn_bind_virq(unsigned virq, unsigned vcpu, evtchn_port_t *port);
+long evtchn_close(evtchn_port_t port);
+long evtchn_send(evtchn_port_t port);
+
+void evtchn_mask(evtchn_port_t port);
+/* By the guest's own bit only: an event that came while masked stays unseen (EVTCHNOP_unmask would deliver it). */
+void evtchn_unmask(evtchn_port_t port);
+bool evtchn_pending(evtchn_port_t port);
+void evtchn_clear(evtchn_port_t port);

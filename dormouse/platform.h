@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * What the device tree says about this domain. Filled in once at boot, read-only afterwards.
+ * All addresses are guest physical; interrupts are GIC INTIDs.
+ */
+#pragma once
+#include "lib/base.h"
+
+struct platform {
+    const void *fdt;
+    char bootargs[1024];            /* what the domain's configuration calls extra= */
+    unsigned gic_version;           /* 2 or 3 */
+    uint64_t gicd, gicc, gicr;      /* distributor; CPU interface (2); first redistributor (3) */
+    uint64_t gicr_size;
+    unsigned timer_virtual, timer_physical;
+    unsigned evtchn_intid;
+    uint64_t grant_base, grant_size;
+    uint64_t ram_base, ram_size;    /* the first bank */
+    unsigned cpus;
+    const char *psci_method;        /* "hvc" or "smc" */
+};
+extern struct platform platform;
+
+/* Reads the tree at `fdt`; false if there is none. What a tree lacks stays zero. */
+bool platform_init(const void *fdt);
+/* The value of NAME=value in the boot arguments, as a number (decimal or 0x), else `otherwise`. */
+uint64_t platform_option(const char *name, uint64_t otherwise);
+bool platform_flag(const char *name);

@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: Apache-2.0
+# The test guests: one image per source file, build/guests/NAME.img, that `xl create` boots as kernel=.
+# May be included, or used alone: make -f tests/guests/build.mk guests
+
+ifndef DORMOUSE_CC
+include dormouse/build.mk
+endif
+
+GUEST_SHARED := tests/guests/tap.c
+GUEST_NAMES  := $(filter-out tap,$(basename $(notdir $(wildcard tests/guests/*.c))))
+GUEST_IMAGES := $(GUEST_NAMES:%=build/guests/%.img)
+
+.PHONY: guests
+guests: $(GUEST_IMAGES)
+
+build/guests/obj/%.o: %.c
+	@mkdir -p $(@D)
+	$(DORMOUSE_CC) $(DORMOUSE_CFLAGS) -MMD -MP -c $< -o $@
+
+build/guests/%.elf: build/guests/obj/tests/guests/%.o $(GUEST_SHARED:%.c=build/guests/obj/%.o) build/dormouse/dormouse.a dormouse/arm64/image.ld
+	ld.lld --no-undefined -z max-page-size=4096 -T dormouse/arm64/image.ld -o $@ $(filter %.o,$^) \
+	    --whole-archive build/dormouse/dormouse.a --no-whole-archive $(DORMOUSE_LIBFDT)
+
+build/guests/%.img: build/guests/%.elf
+	llvm-objcopy -O binary $< $@
+
+.PRECIOUS: build/guests/%.elf build/guests/obj/%.o
+-include $(wildcard build/guests/obj/tests/guests/*.d)
