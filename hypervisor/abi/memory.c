@@ -1,0 +1,306 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * HYPERVISOR_memory_op (xen/include/public/memory.h): how much memory a domain has and where. This file has the
+ * reservations (lists of extents that are populated or given back) and the plain questions; mappings are in memory_map.c.
+ *
+ * A direct-mapped domain (dom0 without an IOMMU) keeps the frames that it balloons out: a device of its may be told
+ * their addresses again later, so gfn == mfn has to stay true. Giving back only unmaps, populating maps the same frame again.
+ */
+#include "abi/memory.h"
+
+#include <xen/memory.h>
+
+#include "abi/abi.h"
+#include "cpu/cpu.h"
+#include "mm/frames.h"
+#include "mm/p2m.h"
+#include "vm/domain.h"
+#include "vm/guest_access.h"
+#include "vm/vcpu.h"
+
+/* The largest extent: 2 MiB. Larger ones are refused, which makes callers ask for smaller; a frame is zeroed before it is given. */
+#define EXTENT_MAX_ORDER 9
+
+struct reservation {
+    struct domain *d;
+    uint64_t list_va;      /* xen_pfn_t[count]; 0: none */
+    uint64_t count;
+    unsigned order;
+    unsigned address_bits; /* 0: any */
+};
+
+long memory_op_continue(unsigned op, uint64_t start)
+{
+    current_vcpu()->regs.x[0] = op | start << MEMORY_OP_BITS;
+    return -ERESTART;
+}
+
+/* Gives back the 2^order frames from mfn on that were just allocated to d and have no mapping. */
+static void extent_release(struct domain *d, mfn_t mfn, unsigned order)
+{
+    for (uint64_t i = 0; i < BIT(order); i++)
+        frame_release(mfn_add(mfn, i), d);
+}
+
+/* Maps frames of d that it already owns, at gfn == mfn. */
+static int extent_populate_direct(struct domain *d, gfn_t gfn, unsigned order)
+{
+    for (uint64_t i = 0; i < BIT(order); i++) {
+        mfn_t mfn = MFN(gfn.gfn + i);
+        int error;
+
+        if (!frame_get(mfn, d))
+            return -EINVAL;
+        error = p2m_map(&d->p2m, gfn_add(gfn, i), mfn, 1, P2M_RAM_RW);
+        frame_put(mfn);
+        if (error)
+            return error;
+    }
+    return 0;
+}
+
+static int extent_populate(const struct reservation *r, uint64_t index)
+{
+    uint64_t gfn;
+    mfn_t mfn;
+    int error;
+
+    if (copy_from_guest_index(&gfn, r->list_va, index))
+        return -EFAULT;
+    if (r->d->direct_mapped)
+        return extent_populate_direct(r->d, GFN(gfn), r->order);
+
+    error = frames_alloc_domain(r->d, r->order, r->address_bits, 0, &mfn);
+    if (error)
+        return error;
+    error = p2m_map(&r->d->p2m, GFN(gfn), mfn, BIT(r->order), P2M_RAM_RW);
+    if (!error)
+        return 0;
+    p2m_unmap(&r->d->p2m, GFN(gfn), BIT(r->order));
+    extent_release(r->d, mfn, r->order);
+    return error;
+}
+
+/* Memory that nothing maps: legal, and good for nothing on Arm, where only populate_physmap makes it reachable. */
+static int extent_increase(const struct reservation *r, uint64_t index)
+{
+    mfn_t mfn;
+
+    (void)index;
+    if (r->d->direct_mapped)
+        return -EINVAL;
+    return frames_alloc_domain(r->d, r->order, r->address_bits, 0, &mfn);
+}
+
+static int page_give_back(struct domain *d, gfn_t gfn)
+{
+    struct p2m_entry entry;
+    int error;
+
+    if (!p2m_lookup(&d->p2m, gfn, &entry))
+        return -EINVAL;
+    if (entry.type != P2M_RAM_RW && entry.type != P2M_RAM_RO)
+        return -EINVAL;
+    error = p2m_unmap_exact(&d->p2m, gfn, entry.mfn);
+    if (error)
+        return error;
+    /* False for a frame that was given back by another mapping of it: nothing left to do. */
+    if (!d->direct_mapped)
+        frame_release(entry.mfn, d);
+    return 0;
+}
+
+static int extent_decrease(const struct reservation *r, uint64_t index)
+{
+    uint64_t gfn;
+
+    if (copy_from_guest_index(&gfn, r->list_va, index))
+        return -EFAULT;
+    for (uint64_t i = 0; i < BIT(r->order); i++) {
+        int error = page_give_back(r->d, GFN(gfn + i));
+
+        if (error)
+            return error;
+    }
+    return 0;
+}
+
+/* The number of extents done, which is less than asked for where one failed. */
+static long reservation_walk(unsigned op, const struct reservation *r, uint64_t start)
+{
+    for (uint64_t i = start; i < r->count; i++) {
+        int error;
+
+        if (i > start && preempt_pending())
+            return memory_op_continue(op, i);
+        switch (op) {
+        case XENMEM_populate_physmap:
+            error = extent_populate(r, i);
+            break;
+        case XENMEM_decrease_reservation:
+            error = extent_decrease(r, i);
+            break;
+        default:
+            error = extent_increase(r, i);
+            break;
+        }
+        if (error)
+            return (long)i;
+    }
+    return (long)r->count;
+}
+
+static long reservation_change(unsigned op, uint64_t arg_va, uint64_t start)
+{
+    struct xen_memory_reservation arg;
+    struct reservation r;
+    long result;
+    int error;
+
+    if (copy_from_guest(&arg, arg_va, sizeof(arg)))
+        return -EFAULT;
+    /* As the ABI has it, a request that cannot be begun is one of which nothing (more) was done. */
+    if (start >= arg.nr_extents || arg.nr_extents > MEMORY_OP_MAX_START || arg.extent_order > EXTENT_MAX_ORDER)
+        return (long)start;
+    r = (struct reservation){
+        .list_va = arg.extent_start.q,
+        .count = arg.nr_extents,
+        .order = arg.extent_order,
+        .address_bits = XENMEMF_get_address_bits(arg.mem_flags),
+    };
+    if (op != XENMEM_decrease_reservation) {
+        if (r.address_bits && r.address_bits <= PAGE_SHIFT)
+            return (long)start;
+        if (arg.mem_flags & XENMEMF_populate_on_demand)
+            return (long)start;
+    }
+    if (op != XENMEM_increase_reservation && !r.list_va)
+        return (long)start;
+
+    r.d = abi_domain_get_allowed(arg.domid, &error);
+    if (!r.d)
+        return error;
+    result = reservation_walk(op, &r, start);
+    domain_put(r.d);
+    return result;
+}
+
+static long reservation_query(unsigned op, uint64_t arg_va)
+{
+    struct xen_memory_domain arg;
+    struct domain *d;
+    long result;
+    int error;
+
+    if (copy_from_guest(&arg, arg_va, sizeof(arg)))
+        return -EFAULT;
+    d = abi_domain_get_allowed(arg.domid, &error);
+    if (!d)
+        return error;
+    switch (op) {
+    case XENMEM_current_reservation:
+        result = (long)d->total_pages;
+        break;
+    case XENMEM_maximum_reservation:
+        result = (long)d->max_pages;
+        break;
+    default:
+        result = (long)p2m_max_gfn(&d->p2m);
+        break;
+    }
+    domain_put(d);
+    return result;
+}
+
+static long claim_pages(uint64_t arg_va)
+{
+    struct xen_memory_reservation arg;
+    struct domain *d;
+    long result;
+
+    if (!current_vcpu()->domain->privileged)
+        return -EPERM;
+    if (copy_from_guest(&arg, arg_va, sizeof(arg)))
+        return -EFAULT;
+    if (arg.extent_start.q || arg.extent_order || arg.mem_flags)
+        return -EINVAL;
+    d = abi_domain_get(arg.domid);
+    if (!d)
+        return -ESRCH;
+    result = frames_claim(d, arg.nr_extents);
+    domain_put(d);
+    return result;
+}
+
+/* No domain has a virtual NUMA topology: XEN_DOMCTL_setvnumainfo is not supported. */
+static long vnuma_query(uint64_t arg_va)
+{
+    struct xen_vnuma_topology_info arg;
+    struct domain *d;
+    int error;
+
+    if (copy_from_guest(&arg, arg_va, sizeof(arg)))
+        return -EFAULT;
+    d = abi_domain_get_allowed(arg.domid, &error);
+    if (!d)
+        return error;
+    domain_put(d);
+    return -EOPNOTSUPP;
+}
+
+static long reserved_device_memory(uint64_t arg_va)
+{
+    struct xen_reserved_device_memory_map arg;
+
+    if (copy_from_guest(&arg, arg_va, sizeof(arg)))
+        return -EFAULT;
+    if (arg.flags & ~(uint32_t)XENMEM_RDM_ALL)
+        return -EINVAL;
+    arg.nr_entries = 0;
+    return copy_to_guest(arg_va, &arg, sizeof(arg));
+}
+
+long abi_memory_op(uint64_t cmd, uint64_t arg_va)
+{
+    unsigned op = (unsigned)cmd & (BIT(MEMORY_OP_BITS) - 1);
+    uint64_t start = cmd >> MEMORY_OP_BITS;
+
+    switch (op) {
+    case XENMEM_increase_reservation:
+    case XENMEM_decrease_reservation:
+    case XENMEM_populate_physmap:
+        return reservation_change(op, arg_va, start);
+    case XENMEM_add_to_physmap_batch:
+        return memory_add_to_physmap_batch(arg_va, start);
+    default:
+        break;
+    }
+    if (start)
+        return -EINVAL;
+
+    switch (op) {
+    case XENMEM_maximum_ram_page:
+        return (long)frames_last().mfn;
+    case XENMEM_current_reservation:
+    case XENMEM_maximum_reservation:
+    case XENMEM_maximum_gpfn:
+        return reservation_query(op, arg_va);
+    case XENMEM_add_to_physmap:
+        return memory_add_to_physmap(arg_va);
+    case XENMEM_remove_from_physmap:
+        return memory_remove_from_physmap(arg_va);
+    case XENMEM_acquire_resource:
+        return memory_acquire_resource(arg_va);
+    case XENMEM_claim_pages:
+        return claim_pages(arg_va);
+    case XENMEM_get_vnumainfo:
+        return vnuma_query(arg_va);
+    case XENMEM_reserved_device_memory_map:
+        return reserved_device_memory(arg_va);
+    case XENMEM_get_sharing_freed_pages:
+    case XENMEM_get_sharing_shared_pages:
+        return 0;
+    default:
+        return -ENOSYS;
+    }
+}

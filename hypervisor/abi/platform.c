@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * HYPERVISOR_platform_op (xen/include/public/platform.h), of which Arm has the wall clock alone: dom0 says what
+ * time it was at a system time, and every domain's shared info follows.
+ */
+#include "abi/abi.h"
+
+#include <xen/platform.h>
+
+#include "vm/domain.h"
+#include "vm/guest_access.h"
+#include "vm/vcpu.h"
+
+#define NS_PER_SECOND UINT64_C(1000000000)
+
+/* Wall-clock time secs.nsecs at system time `system_time` (ns since the hypervisor started). */
+static long op_settime(uint64_t secs, uint32_t nsecs, uint64_t system_time)
+{
+    uint64_t epoch;
+
+    if (nsecs >= NS_PER_SECOND || __builtin_mul_overflow(secs, NS_PER_SECOND, &epoch) ||
+        __builtin_add_overflow(epoch, nsecs, &epoch) || system_time > epoch)
+        return -EINVAL;
+    wallclock_set(epoch - system_time);
+    return 0;
+}
+
+long abi_platform_op(uint64_t arg_va)
+{
+    struct xen_platform_op op;
+
+    if (!current_vcpu()->domain->privileged)
+        return -EPERM;
+    if (copy_from_guest(&op, arg_va, sizeof(op)))
+        return -EFAULT;
+    if (op.interface_version != XENPF_INTERFACE_VERSION)
+        return -EACCES;
+    switch (op.cmd) {
+    case XENPF_settime32:
+        return op_settime(op.u.settime32.secs, op.u.settime32.nsecs, op.u.settime32.system_time);
+    case XENPF_settime64:
+        return op.u.settime64.mbz ? -EINVAL
+                                  : op_settime(op.u.settime64.secs, op.u.settime64.nsecs, op.u.settime64.system_time);
+    default:
+        return -ENOSYS;
+    }
+}

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * HYPERVISOR_vcpu_op (xen/include/public/vcpu.h). On Arm a guest registers where its vcpu_info and run-state areas are and may
+ * ask after a vCPU's state; bringing vCPUs up and down is PSCI's, timers are the architecture's.
+ * And HYPERVISOR_vm_assist, whose one type that means anything here is the run-state update flag.
+ */
+#include "abi/abi.h"
+
+#include <xen/vcpu.h>
+
+#include "lib/string.h"
+#include "mm/frames.h"
+#include "vm/domain.h"
+#include "vm/evtchn.h"
+#include "vm/guest_access.h"
+#include "vm/vcpu.h"
+
+static long op_register_vcpu_info(struct vcpu *v, uint64_t arg_va)
+{
+    struct vcpu_register_vcpu_info arg;
+
+    if (copy_from_guest(&arg, arg_va, sizeof(arg)))
+        return -EFAULT;
+    return evtchn_register_vcpu_info(v, GFN(arg.mfn), arg.offset);
+}
+
+static int area_frame_get(struct vcpu *v, uint64_t va, mfn_t *mfn)
+{
+    uint64_t gpa;
+
+    if (guest_va_to_gpa(va, true, &gpa))
+        return -EFAULT;
+    return p2m_get_frame(&v->domain->p2m, GFN(gpa >> PAGE_SHIFT), true, false, mfn) ? 0 : -EFAULT;
+}
+
+/* On Arm the address is virtual, of the caller's own; the area may lie across two pages. */
+static long op_register_runstate(struct vcpu *v, uint64_t arg_va)
+{
+    struct vcpu_register_runstate_memory_area arg;
+    mfn_t frame[2] = { INVALID_MFN, INVALID_MFN };
+    unsigned offset;
+    int error;
+
+    if (copy_from_guest(&arg, arg_va, sizeof(arg)))
+        return -EFAULT;
+    offset = arg.addr.p & ~PAGE_MASK;
+    if (offset % sizeof(uint64_t))
+        return -EINVAL;
+
+    error = area_frame_get(v, arg.addr.p, &frame[0]);
+    if (error)
+        return error;
+    if (offset + sizeof(struct vcpu_runstate_info) > PAGE_SIZE)
+        error = area_frame_get(v, (arg.addr.p & PAGE_MASK) + PAGE_SIZE, &frame[1]);
+    if (error) {
+        frame_put(frame[0]);
+        return error;
+    }
+    vcpu_set_runstate_area(v, frame, offset);
+    return 0;
+}
+
+static long op_get_runstate_info(struct vcpu *v, uint64_t arg_va)
+{
+    struct vcpu_runstate_info info;
+    struct vcpu_runstate state;
+
+    vcpu_get_runstate(v, &state);
+    memset(&info, 0, sizeof(info));
+    info.state = (int)state.state;
+    info.state_entry_time = state.since_ns;
+    for (unsigned i = 0; i < RUNSTATE_COUNT; i++)
+        info.time[i] = state.time_ns[i];
+    return copy_to_guest(arg_va, &info, sizeof(info));
+}
+
+long abi_vcpu_op(uint64_t cmd, uint64_t vcpu_id, uint64_t arg_va)
+{
+    struct vcpu *v = domain_vcpu(current_vcpu()->domain, (unsigned)vcpu_id);
+
+    if (!v)
+        return -ENOENT;
+    switch (cmd) {
+    case VCPUOP_is_up:
+        return v->online;
+    case VCPUOP_get_runstate_info:
+        return op_get_runstate_info(v, arg_va);
+    case VCPUOP_register_runstate_memory_area:
+        return op_register_runstate(v, arg_va);
+    case VCPUOP_register_vcpu_info:
+        return op_register_vcpu_info(v, arg_va);
+    default:
+        return -EINVAL;
+    }
+}
+
+long abi_vm_assist(uint64_t cmd, uint64_t type)
+{
+    struct domain *d = current_vcpu()->domain;
+
+    if (type != VMASST_TYPE_runstate_update_flag)
+        return -EINVAL;
+    switch (cmd) {
+    case VMASST_CMD_enable:
+        d->runstate_update_flag = true;
+        return 0;
+    case VMASST_CMD_disable:
+        d->runstate_update_flag = false;
+        return 0;
+    default:
+        return -ENOSYS;
+    }
+}

@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+/* What the hypervisor says that it is: to XENVER_* calls and under /buildinfo of hypfs. */
+#pragma once
+
+#include "lib/base.h"
+
+#define VERSION_MAJOR 4   /* of the ABI, which is that of Xen 4.17 */
+#define VERSION_MINOR 17
+#define VERSION_EXTRA ".7-torpor"
+
+#define VERSION_COMPILER   __VERSION__
+#define VERSION_COMPILE_BY "torpor"
+#define VERSION_DOMAIN     ""
+
+/* The build gives these two; a build outside git has neither. */
+#ifndef TORPOR_BUILD_DATE
+#define TORPOR_BUILD_DATE ""
+#endif
+#ifndef TORPOR_CHANGESET
+#define TORPOR_CHANGESET ""
+#endif
