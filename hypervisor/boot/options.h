@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The hypervisor's command line: Xen's names where the meaning is the same (docs/command-line.md). A wrong value or an
+ * unknown option is told in one line and changes nothing.
+ */
+#pragma once
+
+#include "lib/base.h"
+
+#define OPTION_TEXT 128
+
+struct options {
+    uint64_t dom0_mem;            /* bytes */
+    uint64_t dom0_mem_max;        /* bytes dom0 may have later; 0: no more than dom0_mem */
+    bool dom0_mem_given;
+    unsigned dom0_max_vcpus;      /* 0: as many as there are CPUs */
+    unsigned maxcpus;             /* 0: all */
+    bool uart_console;            /* console=dtuart, the default; console=none: only xl dmesg */
+    char dtuart[OPTION_TEXT];     /* "" : stdout-path */
+    char console_switch;          /* a..z: Ctrl- with it, three times, switches the input; 0: never */
+    bool console_switch_to_dom0;  /* input goes to dom0 once it starts */
+    bool noreboot;                /* halt instead */
+};
+
+extern struct options options;
+
+/* Reads `text` into `options`, from the defaults on. Keeps a copy for cmdline_text(). */
+void options_parse(const char *text);
