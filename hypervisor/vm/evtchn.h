@@ -34,6 +34,7 @@ struct domain_evtchn {
     unsigned nr_buckets;
     uint32_t max_port;               /* the highest number the domain may have */
     uint32_t ports_used GUARDED_BY(lock);
+    uint32_t consumer_ports GUARDED_BY(lock);  /* of these, the hypervisor's */
     uint32_t reset_next GUARDED_BY(lock);  /* where a preempted reset or destroy goes on */
     bool dying GUARDED_BY(lock);     /* no more ports */
     uint32_t pollers;                /* vCPUs in SCHEDOP_poll; atomic */
@@ -65,7 +66,7 @@ int evtchn_domain_destroy(struct domain *d, bool (*preempt)(void));
 void evtchn_domain_free(struct domain *d);
 /* v->id and v->domain are set. */
 void evtchn_vcpu_init(struct vcpu *v);
-/* Drops the registered vcpu_info and control block. After evtchn_domain_destroy. */
+/* Drops the registered vcpu_info. evtchn_domain_destroy does it for all; harmless a second time. */
 void evtchn_vcpu_destroy(struct vcpu *v);
 
 /*
@@ -97,10 +98,8 @@ int evtchn_register_vcpu_info(struct vcpu *v, gfn_t gfn, uint32_t offset);
 /* A virtual interrupt of one vCPU; of the domain that handles a global one (dom0 unless changed). Nobody bound: no effect. */
 void evtchn_send_virq(struct vcpu *v, unsigned virq);
 void evtchn_send_global_virq(unsigned virq);
-/* XEN_DOMCTL_set_virq_handler: -EINVAL if virq is not a global one. Holds a reference to d. */
+/* XEN_DOMCTL_set_virq_handler: -EINVAL if virq is not a global one, -ESRCH if d dies. Until d dies, when dom0 takes it back. */
 int evtchn_set_virq_handler(struct domain *d, unsigned virq);
-/* d dies: what it handled goes back to dom0. Part of evtchn_domain_destroy. */
-void evtchn_clear_virq_handlers(struct domain *d);
 
 /*
  * Ports whose local end is the hypervisor (the vuart's): the guest d cannot touch them; an event from the peer calls notify,
