@@ -370,7 +370,7 @@ static int irq_extended(const struct dt *dt, const struct dt_value *v, unsigned 
 
     for (unsigned at = 0; dt_cell(v, at, &phandle); at += 1 + cells) {
         if (controller_cells(dt, phandle, &cells, &unused))
-            return at ? -ENOENT : -EINVAL;
+            return -ENOENT;
         if (i--)
             continue;
         return phandle == dt->gic_phandle ? decode_irq(v, at + 1, irq) : -ENXIO;

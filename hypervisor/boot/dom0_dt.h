@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * dom0's device tree, out of the machine's: what the hypervisor keeps is left out or replaced by what it emulates, everything else is
+ * copied, and whoever builds dom0 is told what the copied devices need.
+ */
+#pragma once
+
+#include "boot/ranges.h"
+#include "dev/gic.h"
+#include "lib/base.h"
+
+/*
+ * What dom0 has to be given for the devices it drives. Ranges are page aligned. An error is told in one line and the device goes
+ * without; -ENOMEM ends the building.
+ */
+struct dom0_device_visitor {
+    int (*map_mmio)(void *context, uint64_t start, uint64_t size);
+    /* Reserved memory, to be mapped cacheable: dom0's drivers choose. */
+    int (*map_memory)(void *context, uint64_t start, uint64_t size);
+    /* A shared interrupt (INTID >= 32), each once. */
+    int (*route_irq)(void *context, unsigned irq, bool edge);
+};
+
+struct dom0_dt_params {
+    const struct boot_range *memory;     /* dom0's RAM */
+    unsigned memory_count;
+    const char *bootargs;
+    struct boot_range ramdisk;           /* where dom0 finds it; size 0: none */
+    const uint64_t *mpidrs;              /* one for each vCPU */
+    unsigned vcpus;
+    const struct gic_info *gic;          /* emulated at the machine's addresses */
+    struct boot_range grant_table;       /* guest-physical room for grant frames */
+    const struct boot_range *extended;   /* regions where nothing is, for foreign mappings */
+    unsigned extended_count;
+    unsigned event_irq;                  /* private INTID (16..31) of the event-channel upcall */
+    const char *uart_path;               /* the hypervisor's own, not dom0's; NULL: none */
+    const struct dom0_device_visitor *visitor;
+    void *context;                       /* the visitor's */
+};
+
+/*
+ * Writes dom0's tree to out, at most `size` bytes (host tree + 16 KiB is ample). Returns its length in bytes, or -ENOSPC, -EINVAL (the
+ * host's tree cannot be used), -ENOMEM (from the visitor), with one line printed. Boot only.
+ */
+int dom0_dt_build(const void *host_fdt, const struct dom0_dt_params *params, void *out, size_t size);
