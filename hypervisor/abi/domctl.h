@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * XEN_DOMCTL_* (xen/include/public/domctl.h): one function an operation, grouped by what of a domain they are about. abi/domctl.c has
+ * the table, and has checked privilege, interface version and the domain. An operation reads and fills its member of
+ * op->u. It returns 0 or -errno; -ERESTART with op changed so that the same call goes on.
+ */
+#pragma once
+
+#include "lib/base.h"
+
+struct domain;
+struct xen_domctl;
+struct xen_domctl_createdomain;
+struct xen_domctl_getdomaininfo;
+struct domain_config;
+
+typedef int domctl_op(struct domain *d, struct xen_domctl *op);
+
+/* domctl_life.c: from creation to destruction. */
+int domctl_create(struct xen_domctl *op);
+domctl_op domctl_destroy, domctl_pause, domctl_unpause, domctl_resume, domctl_max_vcpus, domctl_set_handle,
+    domctl_set_time_offset, domctl_subscribe, domctl_set_virq_handler;
+/* What `want` asks for in our own terms; -EINVAL, -ENODEV for what cannot be. machine_gic: 2 or 3. */
+int domctl_check_config(const struct xen_domctl_createdomain *want, unsigned machine_gic, struct domain_config *config);
+
+/* domctl_info.c: what the tools are told. */
+domctl_op domctl_get_info;
+void domctl_fill_info(struct domain *d, struct xen_domctl_getdomaininfo *info);
+
+/* domctl_vcpu.c: registers, placement and shares. */
+domctl_op domctl_set_context, domctl_get_context, domctl_get_vcpu_info, domctl_set_affinity, domctl_get_affinity,
+    domctl_set_node_affinity, domctl_get_node_affinity, domctl_scheduler, domctl_set_address_size,
+    domctl_get_address_size;
+
+/* domctl_mem.c: how much memory, and its caches. */
+domctl_op domctl_max_mem, domctl_cache_flush, domctl_set_pool, domctl_get_pool;
+
+/* domctl_device.c: devices passed through, and the emulated UART. */
+domctl_op domctl_iomem_permission, domctl_irq_permission, domctl_memory_mapping, domctl_bind_irq, domctl_unbind_irq,
+    domctl_vuart;
