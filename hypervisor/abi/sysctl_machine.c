@@ -34,11 +34,10 @@ int sysctl_physinfo(struct xen_sysctl *op)
 
 static uint64_t cpu_idle_ns(const struct cpu *cpu)
 {
-    uint64_t ticks = cpu->idle_ticks;
+    uint64_t since = __atomic_load_n(&cpu->idle_since, __ATOMIC_RELAXED);
+    uint64_t ticks = __atomic_load_n(&cpu->idle_ticks, __ATOMIC_RELAXED);
 
-    if (cpu->idle)
-        ticks += counter_now() - cpu->idle_since;
-    return ticks_to_ns(ticks);
+    return ticks_to_ns(since ? ticks + counter_now() - since : ticks);
 }
 
 int sysctl_cpu_info(struct xen_sysctl *op)
