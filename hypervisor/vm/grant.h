@@ -24,8 +24,9 @@ struct domain_grants {
     struct spinlock lock;
     unsigned nr_frames GUARDED_BY(lock);
     unsigned max_frames;
-    void **frames;                   /* max_frames; the first nr_frames are hypervisor pages; stay until freed */
-    struct grant_active **active;    /* two pages for each frame */
+    bool closed GUARDED_BY(lock);           /* the domain dies: the table's frames are gone, and none comes */
+    void **frames GUARDED_BY(lock);         /* max_frames; the first nr_frames are pages shared with the guest */
+    struct grant_active **active GUARDED_BY(lock);  /* beside each; stay until freed */
     uint64_t *frame_gfns GUARDED_BY(lock);  /* where the guest sees each frame; INVALID_GFN: nowhere */
 
     struct spinlock maptrack_lock;
@@ -40,9 +41,12 @@ struct domain_grants {
 
 /* Limits in Xen's frames: 512 entries a grant frame, 256 handles a maptrack frame. -ENOMEM, -EINVAL. */
 int grant_domain_init(struct domain *d, unsigned max_frames, unsigned max_maptrack_frames);
-/* Gives back every grant that d maps; its p2m entries go with p2m_release_all. -ERESTART: call again. */
+/*
+ * Gives back every grant that d maps (its p2m entries go with p2m_release_all), and its own table's frames; what others still
+ * map of it stays theirs. No vCPU of d runs any more. -ERESTART: call again.
+ */
 int grant_domain_destroy(struct domain *d, bool (*preempt)(void));
-/* Frees d's own table; with the last reference to d. Harmless after a failed init. */
+/* Frees the rest; with the last reference to d, when nobody maps anything of it. Harmless after a failed init. */
 void grant_domain_free(struct domain *d);
 
 /* Frame idx of the table, growing it up to its limit: for XENMEM_acquire_resource. -EINVAL, -ENOMEM. */
@@ -54,9 +58,6 @@ int grant_grow(struct domain *d, unsigned nr_frames);
 void grant_size(struct domain *d, unsigned *nr_frames, unsigned *max_frames);
 /* Where the guest sees frame idx; INVALID_GFN. */
 gfn_t grant_frame_gfn(struct domain *d, unsigned idx);
-
-/* The toolstack's and dom0 builder's seeding: entry ref lets `to` at gfn. -EINVAL. */
-int grant_seed(struct domain *d, uint32_t ref, domid_t to, uint32_t gfn);
 
 /* The operations; all return GNTST_*. */
 struct grant_map {
@@ -82,8 +83,8 @@ int grant_copy(struct domain *caller, const struct grant_copy_end *from, const s
 
 int grant_swap(struct domain *d, uint32_t a, uint32_t b);
 
-/* GNTTABOP_cache_flush of [addr, addr + length) in one frame, d's own or one it has mapped by grant: 0, -EINVAL, -EPERM. */
-int grant_cache_flush(struct domain *d, uint64_t machine_addr, uint16_t offset, uint16_t length, bool invalidate);
+/* GNTTABOP_cache_flush: cleans and invalidates length bytes of one frame, d's own or one it has mapped by grant: 0, -EINVAL, -EPERM. */
+int grant_cache_flush(struct domain *d, uint64_t machine_addr, uint16_t offset, uint16_t length);
 
 /* One console line per entry in use (debug key 'g'). */
 void grant_dump(struct domain *d);
