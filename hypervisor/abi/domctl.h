@@ -14,6 +14,10 @@ struct xen_domctl_createdomain;
 struct xen_domctl_getdomaininfo;
 struct domain_config;
 
+/* What a domain gets whose creator leaves it to us: Xen's defaults of gnttab_max_frames and gnttab_max_maptrack_frames. */
+#define DOMCTL_GRANT_FRAMES_DEFAULT    64
+#define DOMCTL_MAPTRACK_FRAMES_DEFAULT 1024
+
 typedef int domctl_op(struct domain *d, struct xen_domctl *op);
 
 /* domctl_life.c: from creation to destruction. */

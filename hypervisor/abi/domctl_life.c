@@ -18,8 +18,6 @@
 
 #define DOMID_ANY             0xffffu  /* domain_create(): the next free number */
 #define GICV2_MAX_VCPUS       8        /* IHI 0048B.b 2.1: eight CPU interfaces */
-#define GRANT_FRAMES_DEFAULT  64       /* gnttab_max_frames of Xen's command line */
-#define MAPTRACK_DEFAULT      1024     /* gnttab_max_maptrack_frames */
 #define FIFO_MAX_PORT         ((1u << 17) - 1)  /* EVTCHN_FIFO_NR_CHANNELS - 1 */
 
 /* Every guest is what the ABI calls HVM with hardware-assisted paging; the rest needs what we have not: IOMMU, PMU, nesting. */
@@ -51,6 +49,12 @@ static int check_arch(const struct xen_arch_domainconfig *arch, unsigned max_vcp
     return 0;
 }
 
+/* Negative: the creator leaves it to us. */
+static unsigned limit_or_default(int32_t wanted, unsigned otherwise)
+{
+    return wanted < 0 ? otherwise : (unsigned)wanted;
+}
+
 int domctl_check_config(const struct xen_domctl_createdomain *want, unsigned machine_gic, struct domain_config *config)
 {
     if ((want->flags & CDF_REQUIRED) != CDF_REQUIRED || (want->flags & ~CDF_ALLOWED))
@@ -66,8 +70,8 @@ int domctl_check_config(const struct xen_domctl_createdomain *want, unsigned mac
         .max_vcpus = want->max_vcpus,
         .nr_spis = (unsigned)align_up(want->arch.nr_spis, 32),
         .max_event_ports = (unsigned)min_u64(want->max_evtchn_port, FIFO_MAX_PORT),
-        .max_grant_frames = want->max_grant_frames < 0 ? GRANT_FRAMES_DEFAULT : (unsigned)want->max_grant_frames,
-        .max_maptrack_frames = want->max_maptrack_frames < 0 ? MAPTRACK_DEFAULT : (unsigned)want->max_maptrack_frames,
+        .max_grant_frames = limit_or_default(want->max_grant_frames, DOMCTL_GRANT_FRAMES_DEFAULT),
+        .max_maptrack_frames = limit_or_default(want->max_maptrack_frames, DOMCTL_MAPTRACK_FRAMES_DEFAULT),
         .flags = want->flags,
         .ssidref = want->ssidref,
     };

@@ -178,8 +178,7 @@ static int resource_map(struct domain *d, const struct xen_mem_acquire_resource 
         error = grant_get_frame(d, (unsigned)frame, &mfn);
         if (error)
             return error;
-        /* The table's pages are the hypervisor's own. */
-        if (!frame_get(mfn, NULL))
+        if (!frame_get(mfn, d))
             return -EINVAL;
         error = frame_map(caller, GFN(gfn), mfn, P2M_FOREIGN_RW);
         if (error)

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * HYPERVISOR_console_io: text to the machine's console, and dom0's input from it. Copied in small pieces; a long write stops for
+ * waiting interrupts and goes on with what is left.
+ */
+#include <xen/xen.h>
+
+#include "abi/abi.h"
+#include "cpu/cpu.h"
+#include "dev/console.h"
+#include "vm/domain.h"
+#include "vm/guest_access.h"
+#include "vm/vcpu.h"
+
+#define CHUNK     128
+#define COUNT_MAX 0x7fffffffu   /* xen/include/public/xen.h: "2GB" */
+
+static void write_chunk(struct domain *d, const char *text, size_t n)
+{
+    if (d->hypervisor_console)
+        console_raw_write(text, n);
+    else
+        console_guest_write(&d->console, d->id, text, n);
+}
+
+static long console_write(struct vcpu *v, uint64_t count, uint64_t va)
+{
+    char text[CHUNK];
+
+    while (count) {
+        size_t n = min_u64(count, sizeof(text));
+
+        if (copy_from_guest(text, va, n))
+            return -EFAULT;
+        write_chunk(v->domain, text, n);
+        count -= n;
+        va += n;
+        if (count && preempt_pending()) {
+            v->regs.x[1] = count;
+            v->regs.x[2] = va;
+            return -ERESTART;
+        }
+    }
+    return 0;
+}
+
+/* As much as is there; it fits into one piece of INPUT's size or the guest asks again. */
+static long console_read(struct vcpu *v, uint64_t count, uint64_t va)
+{
+    char text[CHUNK];
+    size_t n;
+
+    if (!v->domain->hypervisor_console)
+        return -EPERM;
+    n = console_guest_read(text, min_u64(count, sizeof(text)));
+    return n && copy_to_guest(va, text, n) ? -EFAULT : (long)n;
+}
+
+long abi_console_io(uint64_t cmd, uint64_t count, uint64_t va)
+{
+    struct vcpu *v = current_vcpu();
+
+    if (count > COUNT_MAX)
+        return -E2BIG;
+    switch (cmd) {
+    case CONSOLEIO_write: return console_write(v, count, va);
+    case CONSOLEIO_read: return console_read(v, count, va);
+    default: return -ENOSYS;
+    }
+}
+
+void abi_console_notify(void)
+{
+    domain_send_global_virq(VIRQ_CONSOLE);
+}

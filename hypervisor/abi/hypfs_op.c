@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * HYPERVISOR_hypfs_op (xen/include/public/hypfs.h), for privileged domains. Paths and values are copied before they are looked
+ * at, so that nothing that the guest changes meanwhile matters.
+ */
+#include "abi/hypfs.h"
+
+#include <xen/hypfs.h>
+
+#include "abi/abi.h"
+#include "lib/string.h"
+#include "mm/frames.h"
+#include "vm/domain.h"
+#include "vm/guest_access.h"
+#include "vm/vcpu.h"
+
+#define CONTENT_ORDER 2
+_Static_assert(HYPFS_MAX_CONTENT == PAGE_SIZE << CONTENT_ORDER, "a value fits its buffer");
+
+/* The path's one NUL is its last character. */
+static int path_read(char *path, uint64_t va, uint64_t len)
+{
+    if (len == 0 || len > XEN_HYPFS_MAX_PATHLEN)
+        return -EINVAL;
+    if (copy_from_guest(path, va, len))
+        return -EFAULT;
+    return strnlen(path, len) == len - 1 ? 0 : -EINVAL;
+}
+
+/* The value behind the description; *direntry says what it takes. */
+static long content_copy(const struct hypfs_entry *e, uint64_t va, uint64_t len)
+{
+    char *content = pages_alloc(CONTENT_ORDER);
+    long result = 0;
+    size_t size;
+
+    if (!content)
+        return -ENOMEM;
+    size = hypfs_read(e, content, HYPFS_MAX_CONTENT);
+    if (size > HYPFS_MAX_CONTENT || size > len)
+        result = -ENOBUFS;
+    else if (copy_to_guest(va, content, size))
+        result = -EFAULT;
+    pages_free(content, CONTENT_ORDER);
+    return result;
+}
+
+static long op_read(const struct hypfs_entry *e, uint64_t va, uint64_t len)
+{
+    struct xen_hypfs_direntry description;
+
+    if (len < sizeof(description))
+        return -ENOBUFS;
+    hypfs_describe(e, &description);
+    if (copy_to_guest(va, &description, sizeof(description)))
+        return -EFAULT;
+    if (len - sizeof(description) < description.content_len)
+        return -ENOBUFS;
+    return content_copy(e, va + sizeof(description), description.content_len);
+}
+
+static long op_write(const struct hypfs_entry *e, uint64_t va, uint64_t len)
+{
+    int error = hypfs_check_write(e, len);
+    void *data;
+
+    if (error)
+        return error;
+    data = page_alloc();
+    if (!data)
+        return -ENOMEM;
+    error = copy_from_guest(data, va, len) ? -EFAULT : hypfs_write(e, data, len);
+    page_free(data);
+    return error;
+}
+
+long abi_hypfs_op(uint64_t cmd, uint64_t path_va, uint64_t path_len, uint64_t data_va, uint64_t data_len)
+{
+    char path[XEN_HYPFS_MAX_PATHLEN];
+    const struct hypfs_entry *e;
+    int error;
+
+    if (!current_vcpu()->domain->privileged)
+        return -EPERM;
+    if (cmd == XEN_HYPFS_OP_get_version)
+        return path_va || path_len || data_va || data_len ? -EINVAL : XEN_HYPFS_VERSION;
+    if (cmd != XEN_HYPFS_OP_read && cmd != XEN_HYPFS_OP_write_contents)
+        return -EOPNOTSUPP;
+
+    error = path_read(path, path_va, path_len);
+    if (error)
+        return error;
+    e = hypfs_find(path);
+    if (!e)
+        return -ENOENT;
+    return cmd == XEN_HYPFS_OP_read ? op_read(e, data_va, data_len) : op_write(e, data_va, data_len);
+}
