@@ -44,7 +44,7 @@ static long console_write(struct vcpu *v, uint64_t count, uint64_t va)
     return 0;
 }
 
-/* As much as is there; it fits into one piece of INPUT's size or the guest asks again. */
+/* What is there, up to a piece: the guest asks again for more. */
 static long console_read(struct vcpu *v, uint64_t count, uint64_t va)
 {
     char text[CHUNK];

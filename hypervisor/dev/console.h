@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The hypervisor's console: the UART, the message ring that `xl dmesg` reads, and who gets the input (dom0, or the
+ * hypervisor's own keys after three times Ctrl-a).
+ */
+#pragma once
+
+#include "lib/base.h"
+
+/*
+ * One line to ring and UART, prefixed "(XEN) " as the tools' users know it. A newline at its end is not needed; one within begins
+ * another line. Longer ones than CONSOLE_LINE are cut. Any context, any lock held.
+ */
+#define CONSOLE_LINE 384
+void printk(const char *fmt, ...) PRINTF(1, 2);
+
+/* dom0's output: as it is. */
+void console_raw_write(const char *text, size_t n);
+
+/* Another domain's: printable characters, line by line as "(dN) ...", and not more than a person could want to read. */
+#define CONSOLE_GUEST_LINE 128
+struct domain_console {
+    char line[CONSOLE_GUEST_LINE];
+    unsigned length;
+    unsigned lines_dropped;    /* since one was printed */
+    uint32_t budget;           /* characters that may go out now */
+    uint64_t budget_since;     /* ticks: when it was last topped up; 0: never */
+};
+void console_guest_write(struct domain_console *c, domid_t id, const char *text, size_t n);
+
+/* Input waiting for dom0 (CONSOLEIO_read): how many characters were stored. */
+size_t console_guest_read(char *buf, size_t size);
+
+/*
+ * XEN_SYSCTL_readconsole: copies ring content from *index on. Returns characters stored in buf; *index moves behind them.
+ * incremental: from *index; otherwise from the oldest. clear: forget all that was before *index then.
+ */
+size_t console_ring_read(char *buf, size_t size, uint32_t *index, bool incremental, bool clear);
+
+/* XEN_SYSCTL_debug_keys and the UART's own keys. */
+void console_debug_key(char key);
+/* A subsystem's dump, beside its state: `show` is called with the key, no lock held. -EBUSY, -ENOSPC. At boot. */
+int console_key_register(char key, void (*show)(char key), const char *help);
+
+/* What drives the UART (dev/pl011.c); called under the console's lock. */
+struct uart {
+    void *registers;
+    void (*put)(const struct uart *u, char c);        /* waits for room, not for ever */
+    int (*get)(const struct uart *u);                 /* -1: nothing there */
+    void (*enable_input)(const struct uart *u);       /* interrupt on received characters */
+    void (*acknowledge)(const struct uart *u);        /* that interrupt */
+};
+
+/* Before the device tree is read output only goes to the ring; console_start_uart() then prints it. Keeps a copy of *u. */
+void console_start_uart(const struct uart *u);
+/* Once the UART's interrupt is requested: characters received cause it from now on. */
+void console_enable_input(void);
+/* The UART's interrupt. */
+void console_interrupt(void);
+
+/*
+ * dom0 is there. switch_letter (a..z, 0: none): Ctrl- with it, three times, moves the input; to_dom0: dom0 has it first.
+ * notify: characters are waiting for dom0 (VIRQ_CONSOLE); called with no lock held.
+ */
+void console_connect_dom0(char switch_letter, bool to_dom0, void (*notify)(void));
+
+/* Polled, unlocked output for panic. */
+void console_panic_mode(void);

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * PL011 and SBSA UART: polled output, input by interrupt. The SBSA UART has no control and line registers:
+ * it is always on, so only the full PL011 is switched on here. Register names and bits: PL011 TRM DDI 0183G, 3.3.
+ */
+#include "dev/pl011.h"
+
+#include "arch/io.h"
+#include "lib/errno.h"
+#include "mm/el2.h"
+
+#define UARTDR    0x000
+#define UARTFR    0x018
+#define UARTLCR_H 0x02c
+#define UARTCR    0x030
+#define UARTIFLS  0x034
+#define UARTIMSC  0x038
+#define UARTICR   0x044
+#define UART_SIZE 0x048
+
+#define FR_RXFE   BIT(4)
+#define FR_TXFF   BIT(5)
+#define LCR_H_FEN (1u << 4)
+#define LCR_H_8   (3u << 5)
+#define CR_UARTEN (1u << 0)
+#define CR_TXE    (1u << 8)
+#define CR_RXE    (1u << 9)
+#define INT_RX    (1u << 4)
+#define INT_RT    (1u << 6)
+#define INT_ALL   0x7ffu
+
+/* Polls for room; a character takes 1 ms at 9600 baud. A UART that never has room loses output, not the machine. */
+#define TX_POLLS  1000000u
+
+static uint8_t *registers(const struct uart *u)
+{
+    return u->registers;
+}
+
+static void pl011_put(const struct uart *u, char c)
+{
+    for (unsigned i = 0; i < TX_POLLS && mmio_read32(registers(u) + UARTFR) & FR_TXFF; i++)
+        ;
+    mmio_write32((uint8_t)c, registers(u) + UARTDR);
+}
+
+static int pl011_get(const struct uart *u)
+{
+    if (mmio_read32(registers(u) + UARTFR) & FR_RXFE)
+        return -1;
+    return (int)(mmio_read32(registers(u) + UARTDR) & 0xff);
+}
+
+static void pl011_enable_input(const struct uart *u)
+{
+    mmio_write32(INT_RX | INT_RT, registers(u) + UARTIMSC);
+}
+
+static void pl011_acknowledge(const struct uart *u)
+{
+    mmio_write32(INT_RX | INT_RT, registers(u) + UARTICR);
+}
+
+static void pl011_switch_on(const struct uart *u)
+{
+    uint32_t cr = mmio_read32(registers(u) + UARTCR);
+
+    if ((cr & (CR_UARTEN | CR_TXE | CR_RXE)) == (CR_UARTEN | CR_TXE | CR_RXE))
+        return;
+    mmio_write32(LCR_H_8 | LCR_H_FEN, registers(u) + UARTLCR_H);
+    mmio_write32(cr | CR_UARTEN | CR_TXE | CR_RXE, registers(u) + UARTCR);
+}
+
+int pl011_open(struct uart *u, paddr_t base, uint64_t size, bool sbsa)
+{
+    if (size < UART_SIZE)
+        return -EINVAL;
+    *u = (struct uart){
+        .registers = el2_map_device(base, size),
+        .put = pl011_put,
+        .get = pl011_get,
+        .enable_input = pl011_enable_input,
+        .acknowledge = pl011_acknowledge,
+    };
+    if (!u->registers)
+        return -ENOMEM;
+    mmio_write32(0, registers(u) + UARTIMSC);
+    mmio_write32(INT_ALL, registers(u) + UARTICR);
+    if (!sbsa)
+        pl011_switch_on(u);
+    return 0;
+}
