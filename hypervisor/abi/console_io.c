@@ -3,9 +3,10 @@
  * HYPERVISOR_console_io: text to the machine's console, and dom0's input from it. Copied in small pieces; a long write stops for
  * waiting interrupts and goes on with what is left.
  */
+#include "abi/abi.h"
+
 #include <xen/xen.h>
 
-#include "abi/abi.h"
 #include "cpu/cpu.h"
 #include "dev/console.h"
 #include "vm/domain.h"
