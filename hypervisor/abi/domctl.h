@@ -20,6 +20,13 @@ struct domain_config;
 
 typedef int domctl_op(struct domain *d, struct xen_domctl *op);
 
+/*
+ * One domctl runs at a time, so that a domain that is found alive stays so to the end of the operation (destruction is one too), and
+ * its vCPUs stay. false: somebody is at it; -ERESTART is the answer then.
+ */
+bool domctl_begin(void);
+void domctl_end(void);
+
 /* domctl_life.c: from creation to destruction. */
 int domctl_create(struct xen_domctl *op);
 domctl_op domctl_destroy, domctl_pause, domctl_unpause, domctl_resume, domctl_max_vcpus, domctl_set_handle,
@@ -27,7 +34,7 @@ domctl_op domctl_destroy, domctl_pause, domctl_unpause, domctl_resume, domctl_ma
 /* What `want` asks for in our own terms; -EINVAL, -ENODEV for what cannot be. machine_gic: 2 or 3. */
 int domctl_check_config(const struct xen_domctl_createdomain *want, unsigned machine_gic, struct domain_config *config);
 
-/* domctl_info.c: what the tools are told. */
+/* domctl_info.c: what the tools are told. Only between domctl_begin() and domctl_end(). */
 domctl_op domctl_get_info;
 void domctl_fill_info(struct domain *d, struct xen_domctl_getdomaininfo *info);
 

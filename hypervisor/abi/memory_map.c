@@ -42,6 +42,30 @@ static int map_foreign(struct domain *d, gfn_t gfn, struct domain *foreign, gfn_
     return -EINVAL;
 }
 
+/* The page has one place: a guest that moves it (a kernel started by kexec, say) does not find it at the old one. */
+static int map_shared_info(struct domain *d, gfn_t gfn)
+{
+    void *page = __atomic_load_n(&d->shared_info, __ATOMIC_RELAXED);
+    gfn_t old;
+    mfn_t mfn;
+    int error;
+
+    /* Gone, or about to go, with a dying domain. */
+    if (!page)
+        return -EINVAL;
+    mfn = virt_to_mfn(page);
+    if (!frame_get(mfn, d))
+        return -EINVAL;
+    error = p2m_map(&d->p2m, gfn, mfn, 1, P2M_XENHEAP);
+    frame_put(mfn);
+    if (error)
+        return error;
+    old = GFN(__atomic_exchange_n(&d->shared_info_gfn.gfn, gfn.gfn, __ATOMIC_RELAXED));
+    if (old.gfn != gfn.gfn)
+        p2m_unmap_exact(&d->p2m, old, mfn);
+    return 0;
+}
+
 static int map_device(struct domain *d, gfn_t gfn, mfn_t mfn)
 {
     if (frame_is_ram(mfn) || !range_set_contains(&d->iomem_caps, mfn.mfn, mfn.mfn))
@@ -54,7 +78,7 @@ static int map_one(struct domain *d, unsigned space, uint64_t idx, gfn_t gfn, st
 {
     switch (space) {
     case XENMAPSPACE_shared_info:
-        return idx ? -EINVAL : p2m_map(&d->p2m, gfn, virt_to_mfn(d->shared_info), 1, P2M_XENHEAP);
+        return idx ? -EINVAL : map_shared_info(d, gfn);
     case XENMAPSPACE_grant_table:
         /* Also what XENMAPIDX_grant_table_status asks for: version 2 has those frames, version 1 has none. */
         return idx > UINT32_MAX || (idx & XENMAPIDX_grant_table_status) ? -EINVAL

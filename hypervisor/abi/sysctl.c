@@ -61,7 +61,7 @@ static int sysctl_debug_keys(struct xen_sysctl *op)
 }
 
 /* As long as there are domains: their memory bounds how many that can be. */
-static int sysctl_domain_list(struct xen_sysctl *op)
+static int domain_list(struct xen_sysctl *op)
 {
     struct xen_sysctl_getdomaininfolist *list = &op->u.getdomaininfolist;
     domid_t next = list->first_domain;
@@ -79,6 +79,17 @@ static int sysctl_domain_list(struct xen_sysctl *op)
             return -EFAULT;
     }
     return 0;
+}
+
+static int sysctl_domain_list(struct xen_sysctl *op)
+{
+    int error;
+
+    if (!domctl_begin())
+        return -ERESTART;
+    error = domain_list(op);
+    domctl_end();
+    return error;
 }
 
 static int sysctl_unsupported(struct xen_sysctl *op)
