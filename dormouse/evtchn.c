@@ -111,6 +111,8 @@ long evtchn_close(evtchn_port_t port)
 {
     struct evtchn_close c = { .port = port };
 
+    if (port < EVTCHN_2L_NR_CHANNELS)
+        evtchn_mask(port);      /* whoever is given this number next starts masked */
     return event_channel_op(EVTCHNOP_close, &c);
 }
 

@@ -21,6 +21,7 @@ long evtchn_alloc_unbound(domid_t remote, evtchn_port_t *port);
 long evtchn_bind_interdomain(domid_t remote, evtchn_port_t remote_port, evtchn_port_t *port);
 long evtchn_bind_ipi(unsigned vcpu, evtchn_port_t *port);
 long evtchn_bind_virq(unsigned virq, unsigned vcpu, evtchn_port_t *port);
+/* Masks the port too. */
 long evtchn_close(evtchn_port_t port);
 long evtchn_send(evtchn_port_t port);
 

@@ -13,12 +13,14 @@ bool tap_on_stock_xen(void) { return stock_xen; }
 
 void tap_begin(const char *guest)
 {
-    char extra[sizeof(xen_extraversion_t)] = "";
+    xen_extraversion_t extra = "";
+    xen_changeset_info_t changeset = "";
     long v = xen_version(XENVER_version, NULL);
 
     xen_version(XENVER_extraversion, extra);
-    /* Torpor names itself here; everything else in XENVER_* it answers as the Xen that it stands in for */
-    stock_xen = !strstr(extra, "torpor");
+    /* Torpor names itself in one of these two; all else in XENVER_* it answers as the Xen that it stands in for */
+    xen_version(XENVER_changeset, changeset);
+    stock_xen = !strstr(extra, "orpor") && !strstr(changeset, "orpor");
     print("# %s on %ld.%ld%s (%s), GICv%u, %u vCPUs, arguments: %s\n", guest, v >> 16, v & 0xffff, extra,
           stock_xen ? "Xen" : "Torpor", platform.gic_version, platform.cpus, platform.bootargs);
 }
