@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+/* EL2's address space (48 bits, one range), and what assembly has to know of C's structures. */
+#pragma once
+
+#define IMAGE_BASE        0x008000000000  /* torpor.lds */
+#define DEVICE_BASE       0x010000000000
+#define DEVICE_SIZE       0x000040000000  /* 1 GiB: one level-1 entry */
+#define DIRECT_MAP_BASE   0x800000000000
+#define DIRECT_MAP_BITS   47
+
+/* Memory attribute indices of MAIR_EL2 */
+#define MAIR_DEVICE_nGnRE 0
+#define MAIR_NORMAL_WB    1
+#define MAIR_EL2_VALUE    0xff04
+
+/* offsetof(struct cpu, ...), checked in cpu/cpu.c */
+#define CPU_STACK_TOP     8
+/* offsetof(struct cpu_regs, ...), checked in vm/vcpu.c */
+#define REGS_PC           248
+#define REGS_PSTATE       256

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "mm/stage2.h"
+
+#include "arch/cache.h"
+#include "arch/sysreg.h"
+
+/* VTCR_EL2: RES1, level 1 start, write-back inner shareable walks, 4 KiB */
+#define VTCR_BASE (BIT(31) | (3 << 12) | (1 << 10) | (1 << 8) | (1 << 6))
+#define GUEST_ADDRESS_BITS 40
+
+static unsigned physical_range(void)
+{
+    return read_sysreg(id_aa64mmfr0_el1) & 0xf;
+}
+
+unsigned stage2_address_bits(void)
+{
+    static const uint8_t bits[] = { 32, 36, 40, 42, 44, 48, 52 };
+    unsigned range = physical_range();
+    unsigned here = range < ARRAY_SIZE(bits) ? bits[range] : 48;
+
+    return here < GUEST_ADDRESS_BITS ? here : GUEST_ADDRESS_BITS;
+}
+
+void stage2_cpu_init(void)
+{
+    unsigned range = physical_range();
+
+    write_sysreg(VTCR_BASE | (uint64_t)(range > 5 ? 5 : range) << 16 | (64 - stage2_address_bits()), vtcr_el2);
+    isb();
+}
+
+void stage2_flush(uint64_t vttbr)
+{
+    uint64_t current = read_sysreg(vttbr_el2);
+
+    if (current == vttbr) {
+        tlb_flush_guest();
+        return;
+    }
+    write_sysreg(vttbr, vttbr_el2);
+    isb();
+    tlb_flush_guest();
+    write_sysreg(current, vttbr_el2);
+    isb();
+}

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * EL2's vectors. While a guest runs, SP_EL2 points to its struct vcpu, whose first
+ * member is the register frame: a trap stores the general registers there, changes to the CPU's stack and calls C with the vCPU;
+ * C returns the vCPU to go on with. Interrupts stay masked at EL2, so what arrives from EL2 itself is a defect.
+ */
+#include "arch/layout.h"
+
+.macro enter_from_guest handler
+    stp     x0, x1, [sp, #0]
+    stp     x2, x3, [sp, #16]
+    stp     x4, x5, [sp, #32]
+    stp     x6, x7, [sp, #48]
+    stp     x8, x9, [sp, #64]
+    stp     x10, x11, [sp, #80]
+    stp     x12, x13, [sp, #96]
+    stp     x14, x15, [sp, #112]
+    stp     x16, x17, [sp, #128]
+    stp     x18, x19, [sp, #144]
+    stp     x20, x21, [sp, #160]
+    stp     x22, x23, [sp, #176]
+    stp     x24, x25, [sp, #192]
+    stp     x26, x27, [sp, #208]
+    stp     x28, x29, [sp, #224]
+    mrs     x1, elr_el2
+    stp     x30, x1, [sp, #240]
+    mrs     x2, spsr_el2
+    str     x2, [sp, #REGS_PSTATE]
+    mov     x0, sp
+    mrs     x1, tpidr_el2
+    ldr     x3, [x1, #CPU_STACK_TOP]
+    mov     sp, x3
+    mov     x29, xzr
+    bl      \handler
+    b       return_to_guest
+.endm
+
+    .text
+    .globl return_to_guest
+return_to_guest:                // x0: struct vcpu *
+    mov     sp, x0
+    ldp     x30, x1, [sp, #240]
+    msr     elr_el2, x1
+    ldr     x2, [sp, #REGS_PSTATE]
+    msr     spsr_el2, x2
+    ldp     x2, x3, [sp, #16]
+    ldp     x4, x5, [sp, #32]
+    ldp     x6, x7, [sp, #48]
+    ldp     x8, x9, [sp, #64]
+    ldp     x10, x11, [sp, #80]
+    ldp     x12, x13, [sp, #96]
+    ldp     x14, x15, [sp, #112]
+    ldp     x16, x17, [sp, #128]
+    ldp     x18, x19, [sp, #144]
+    ldp     x20, x21, [sp, #160]
+    ldp     x22, x23, [sp, #176]
+    ldp     x24, x25, [sp, #192]
+    ldp     x26, x27, [sp, #208]
+    ldp     x28, x29, [sp, #224]
+    ldp     x0, x1, [sp, #0]
+    eret
+    dsb     nsh                 // no speculation past the return
+    isb
+
+/* What came from EL2 itself: x0 = which vector, then the registers as they were, for the report. */
+.macro enter_from_el2 number
+    sub     sp, sp, #272
+    stp     x0, x1, [sp, #0]
+    mov     x1, #\number
+    b       report_el2
+.endm
+
+report_el2:
+    stp     x2, x3, [sp, #16]
+    stp     x4, x5, [sp, #32]
+    stp     x6, x7, [sp, #48]
+    stp     x8, x9, [sp, #64]
+    stp     x10, x11, [sp, #80]
+    stp     x12, x13, [sp, #96]
+    stp     x14, x15, [sp, #112]
+    stp     x16, x17, [sp, #128]
+    stp     x18, x19, [sp, #144]
+    stp     x20, x21, [sp, #160]
+    stp     x22, x23, [sp, #176]
+    stp     x24, x25, [sp, #192]
+    stp     x26, x27, [sp, #208]
+    stp     x28, x29, [sp, #224]
+    mrs     x2, elr_el2
+    stp     x30, x2, [sp, #240]
+    mrs     x2, spsr_el2
+    str     x2, [sp, #256]
+    mov     x0, sp
+    bl      trap_from_el2
+    b       .
+
+.macro vector body:vararg
+    .balign 128
+    \body
+.endm
+
+    .balign 2048
+    .globl vectors
+vectors:
+    vector enter_from_el2 0             // EL2 with SP_EL0: never used
+    vector enter_from_el2 1
+    vector enter_from_el2 2
+    vector enter_from_el2 3
+    vector enter_from_el2 4             // EL2: synchronous
+    vector enter_from_el2 5
+    vector enter_from_el2 6
+    vector enter_from_el2 7
+    vector enter_from_guest trap_sync   // AArch64 guest
+    vector enter_from_guest trap_irq
+    vector enter_from_guest trap_irq    // FIQ: group 0, which is not ours; the handler finds nothing
+    vector enter_from_guest trap_serror
+    vector enter_from_guest trap_sync   // AArch32 (EL0 of a 64-bit guest)
+    vector enter_from_guest trap_irq
+    vector enter_from_guest trap_irq
+    vector enter_from_guest trap_serror
+
+/* run_guests_on_stack(stack_top, first): leaves the stack of the start-up code for good. */
+    .text
+    .globl run_guests_on_stack
+run_guests_on_stack:
+    mov     sp, x0
+    mov     x29, xzr
+    blr     x1
+    b       return_to_guest

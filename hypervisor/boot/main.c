@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Start-up, as a table of contents: from the boot loader's device tree to dom0's first instruction.
+ */
+#include "boot/main.h"
+
+#include <libfdt.h>
+#include <xen/xen.h>
+
+#include "arch/sysreg.h"
+#include "boot/bootinfo.h"
+#include "boot/dom0.h"
+#include "boot/options.h"
+#include "cpu/cpu.h"
+#include "cpu/sched.h"
+#include "cpu/timer.h"
+#include "dev/console.h"
+#include "dev/gic.h"
+#include "dev/pl011.h"
+#include "dev/psci.h"
+#include "lib/errno.h"
+#include "mm/el2.h"
+#include "mm/frames.h"
+#include "vm/domain.h"
+#include "vm/irq.h"
+#include "vm/vtimer.h"
+
+static struct bootinfo boot;
+
+/* Nothing more can be done; the line that says why has been printed. */
+static NORETURN void stop(void)
+{
+    printk("torpor: cannot start; halted\n");
+    cpu_halt();
+}
+
+static const void *fdt_at(paddr_t fdt)
+{
+    return (char *)mfn_to_virt(MFN(fdt.pa >> PAGE_SHIFT)) + (fdt.pa & ~PAGE_MASK);
+}
+
+static void console_init(void)
+{
+    struct uart uart;
+    int err;
+
+    if (!options.uart_console || boot.uart.kind == BOOT_UART_NONE)
+        return;
+    err = pl011_open(&uart, PADDR(boot.uart.base), boot.uart.size, boot.uart.kind == BOOT_UART_SBSA);
+    if (err)
+        printk("torpor: the console UART at 0x%lx cannot be used (error %d); output only goes to xl dmesg\n", boot.uart.base, -err);
+    else
+        console_start_uart(&uart);
+}
+
+static void uart_interrupt(unsigned irq, void *data)
+{
+    (void)irq;
+    (void)data;
+    console_interrupt();
+}
+
+static void console_input_init(void)
+{
+    unsigned irq = boot.uart.irq;
+
+    if (!options.uart_console || !irq)
+        return;
+    if (irq_request(irq, uart_interrupt, NULL, "console")) {
+        printk("torpor: the console's interrupt %u is taken; no input\n", irq);
+        return;
+    }
+    gic_set_type(irq, GIC_LEVEL_HIGH);
+    gic_set_target(irq, 0);
+    gic_enable_irq(irq);
+    console_enable_input();
+}
+
+static void notify_dom0(void)
+{
+    domain_send_global_virq(VIRQ_CONSOLE);
+}
+
+/* Everything that the device tree and the command line say. The console is found first, so that the rest can be told. */
+static void read_boot_information(const void *fdt)
+{
+    int err = bootinfo_parse(fdt, &boot);
+
+    options_parse(boot.cmdline ? boot.cmdline : "");
+    if (!err && options.dtuart[0])
+        (void)bootinfo_select_uart(fdt, &boot, options.dtuart);
+    console_init();
+    if (err)
+        stop();
+}
+
+static void map_all_ram(void)
+{
+    struct boot_ranges mapped = boot.ram;
+
+    if (boot_ranges_remove(&mapped, image_start_address().pa, image_end_address().pa - image_start_address().pa))
+        panic("the memory map has too many pieces");
+    for (unsigned i = 0; i < mapped.count; i++) {
+        struct boot_range r = mapped.ranges[i];
+
+        if (el2_map_ram(PADDR(r.start), r.size) == 0)
+            continue;
+        printk("torpor: RAM at 0x%lx (%lu KiB) is too scattered or too high to be mapped; left alone\n", r.start, r.size / KIB);
+        if (boot_ranges_remove(&boot.ram, r.start, r.size))
+            panic("the memory map has too many pieces");
+    }
+}
+
+struct table_place {
+    uint64_t size, start;
+};
+
+/* The end of the last free range that is large enough: low memory stays for dom0. */
+static void find_table_place(void *context, uint64_t start, uint64_t size)
+{
+    struct table_place *p = context;
+
+    if (size >= p->size)
+        p->start = start + size - p->size;
+}
+
+static void give_free(void *context, uint64_t start, uint64_t size)
+{
+    (void)context;
+    frames_add(PADDR(start), size);
+}
+
+static void memory_init(paddr_t fdt)
+{
+    const struct boot_range *last;
+    struct table_place place = { 0 };
+    paddr_t start, end;
+
+    if (bootinfo_reserve(&boot, image_start_address().pa, image_end_address().pa - image_start_address().pa) ||
+        bootinfo_reserve(&boot, fdt.pa, boot.fdt_size))
+        panic("the memory map has too many pieces");
+    map_all_ram();
+    dom0_reserve_modules(&boot);
+    if (!boot.ram.count)
+        panic("the device tree names no usable memory");
+    last = &boot.ram.ranges[boot.ram.count - 1];
+    start = PADDR(align_down(boot.ram.ranges[0].start, 2 * MIB));
+    end = PADDR(last->start + last->size);
+    place.size = frames_table_size(start, end);
+    bootinfo_for_each_free(&boot, find_table_place, &place);
+    if (!place.start || bootinfo_reserve(&boot, place.start, place.size))
+        panic("no room for the frame table (%lu KiB)", place.size / KIB);
+    frames_init(mfn_to_virt(MFN(place.start >> PAGE_SHIFT)), start, end);
+    bootinfo_for_each_free(&boot, give_free, NULL);
+}
+
+/* The interrupt controller and what hangs on it, on the boot CPU. */
+static void interrupts_init(const void *fdt)
+{
+    struct timer_irqs irqs = { .physical = boot.timer.phys, .virtual = boot.timer.virt, .hypervisor = boot.timer.hyp };
+
+    if (gic_init(fdt) || gic_cpu_init())
+        stop();
+    timer_cpu_init();
+    vtimer_init(&irqs);
+    vtimer_cpu_init();
+}
+
+static void firmware_init(void)
+{
+    psci_init(!boot.psci.present ? PSCI_NONE : boot.psci.hvc ? PSCI_HVC : PSCI_SMC, boot.psci.cpu_on);
+}
+
+static void start_cpus(void)
+{
+    uint64_t mpidrs[MAX_CPUS];
+    unsigned n = 1, limit = options.maxcpus ? options.maxcpus : MAX_CPUS;
+
+    mpidrs[0] = this_cpu()->mpidr;
+    for (unsigned i = 0; i < boot.cpu_count && n < limit; i++)
+        if (boot.cpus[i].mpidr != mpidrs[0])
+            mpidrs[n++] = boot.cpus[i].mpidr;
+    cpus_start(mpidrs, n);
+}
+
+NORETURN void hypervisor_start(uint64_t fdt_pa, uint64_t image_pa)
+{
+    paddr_t fdt = PADDR(fdt_pa);
+
+    el2_init(PADDR(image_pa), fdt);
+    cpu_boot_init();
+    read_boot_information(fdt_at(fdt));
+    time_init(boot.timer.frequency);
+    printk("torpor: Torpor %s, Xen ABI 4.17\n", TORPOR_VERSION);
+    memory_init(fdt);
+    sched_init();
+    firmware_init();
+    interrupts_init(fdt_at(fdt));
+    start_cpus();
+    console_input_init();
+    printk("torpor: %u CPUs, %lu MiB of memory, GICv%u\n", cpus_present(), frames_total() * PAGE_SIZE / MIB, gic.version);
+    if (dom0_build(&boot, fdt_at(fdt)))
+        stop();
+    console_connect_dom0(options.console_switch, options.console_switch_to_dom0, notify_dom0);
+    cpu_run_guests();
+}
+
+/* Only as far as it takes to say so. */
+NORETURN void hypervisor_start_without_el2(uint64_t fdt_pa, uint64_t image_pa)
+{
+    el2_init(PADDR(image_pa), PADDR(fdt_pa));
+    read_boot_information(fdt_at(PADDR(fdt_pa)));
+    printk("torpor: entered below EL2: this CPU or boot loader offers no virtualization (QEMU: -machine virt,virtualization=on)\n");
+    stop();
+}

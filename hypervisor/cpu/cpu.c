@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Physical CPUs: their structs and stacks, how they start, how one makes another look up.
+ */
+#include "cpu/cpu.h"
+
+#include "arch/barrier.h"
+#include "arch/layout.h"
+#include "arch/sysreg.h"
+#include "cpu/sched.h"
+#include "cpu/timer.h"
+#include "dev/console.h"
+#include "dev/gic.h"
+#include "dev/psci.h"
+#include "lib/errno.h"
+#include "mm/el2.h"
+#include "mm/stage2.h"
+#include "vm/vcpu.h"
+#include "vm/vtimer.h"
+
+_Static_assert(offsetof(struct cpu, stack_top) == CPU_STACK_TOP, "vectors.S knows this offset");
+
+struct cpu cpus[MAX_CPUS];
+static uint8_t stacks[MAX_CPUS][CPU_STACK_SIZE] __attribute__((aligned(4096)));
+static unsigned present = 1;
+static uint32_t online = 1;
+
+extern char vectors[], secondary_entry[];
+NORETURN void run_guests_on_stack(uint8_t *stack_top, struct vcpu *(*first)(void));
+
+unsigned cpus_present(void) { return present; }
+unsigned cpus_online(void) { return __atomic_load_n(&online, __ATOMIC_ACQUIRE); }
+
+static void cpu_init_struct(unsigned id, uint64_t mpidr)
+{
+    cpus[id].id = id;
+    cpus[id].mpidr = mpidr & MPIDR_AFFINITY;
+    cpus[id].stack_top = stacks[id] + CPU_STACK_SIZE;
+}
+
+/* EL2's registers that are the same on every CPU. */
+static void cpu_init_registers(void)
+{
+    write_sysreg((uint64_t)vectors, vbar_el2);
+    write_sysreg(HCR_RW | HCR_IMO | HCR_FMO | HCR_AMO, hcr_el2);
+    write_sysreg(CPTR_RES1 | CPTR_TZ | CPTR_TFP | CPTR_TTA | CPTR_TAM, cptr_el2);
+    write_sysreg(MDCR_TDRA | MDCR_TDOSA | MDCR_TDA | MDCR_TPM | MDCR_TPMCR | MDCR_TPMS | MDCR_TTRF |
+                 (read_sysreg(mdcr_el2) & MDCR_HPMN_MASK), mdcr_el2);
+    write_sysreg(0, hstr_el2);
+    write_sysreg(CNTHCTL_EL1PCTEN, cnthctl_el2);
+    write_sysreg(0, vttbr_el2);
+    write_sysreg(read_sysreg(midr_el1), vpidr_el2);
+    stage2_cpu_init();
+    isb();
+}
+
+void cpu_boot_init(void)
+{
+    cpu_init_struct(0, read_sysreg(mpidr_el1));
+    cpus[0].online = true;
+    write_sysreg((uint64_t)&cpus[0], tpidr_el2);
+    cpu_init_registers();
+}
+
+NORETURN void cpu_secondary_start(struct cpu *cpu)
+{
+    el2_cpu_init();
+    cpu_init_registers();
+    timer_cpu_init();
+    if (gic_cpu_init()) {
+        /* The driver has said why; the boot CPU sees that this one does not come online. */
+        __atomic_store_n(&cpu->need_schedule, 1, __ATOMIC_RELEASE);
+        cpu_halt();
+    }
+    vtimer_cpu_init();
+    __atomic_store_n(&cpu->online, true, __ATOMIC_RELEASE);
+    __atomic_fetch_add(&online, 1, __ATOMIC_ACQ_REL);
+    cpu_run_guests();
+}
+
+/* The firmware has taken the call: true when the CPU is there, false when it said it cannot be, or says nothing for two seconds. */
+static bool cpu_await(struct cpu *cpu)
+{
+    uint64_t end = counter_now() + 2 * counter_frequency();
+
+    while (counter_now() < end) {
+        if (__atomic_load_n(&cpu->online, __ATOMIC_ACQUIRE))
+            return true;
+        if (__atomic_load_n(&cpu->need_schedule, __ATOMIC_ACQUIRE))
+            return false;
+        cpu_relax();
+    }
+    return false;
+}
+
+void cpus_start(const uint64_t *mpidr, unsigned count)
+{
+    for (unsigned i = 1; i < count; i++) {
+        struct cpu *cpu = &cpus[present];
+        int64_t status;
+
+        cpu_init_struct(present, mpidr[i]);
+        cpu->need_schedule = 0;
+        dsb_sy();
+        status = psci_cpu_on(mpidr[i], image_to_paddr(secondary_entry).pa, (uint64_t)cpu);
+        if (status) {
+            printk("torpor: CPU with MPIDR 0x%lx does not start (PSCI CPU_ON: %ld); going on without it\n", mpidr[i], (long)status);
+            continue;
+        }
+        if (!cpu_await(cpu)) {
+            printk("torpor: CPU with MPIDR 0x%lx does not come up; going on without it\n", mpidr[i]);
+            continue;
+        }
+        present++;
+    }
+}
+
+void cpu_kick(struct cpu *cpu)
+{
+    if (cpu != this_cpu())
+        gic_send_sgi(cpu->id, SGI_KICK);
+}
+
+void cpu_request_schedule(struct cpu *cpu)
+{
+    __atomic_store_n(&cpu->need_schedule, 1, __ATOMIC_SEQ_CST);
+    cpu_kick(cpu);
+}
+
+bool preempt_pending(void)
+{
+    return read_sysreg(isr_el1) & ISR_I;
+}
+
+NORETURN void cpu_run_guests(void)
+{
+    run_guests_on_stack(this_cpu()->stack_top, sched_next);
+}

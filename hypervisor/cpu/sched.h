@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Who runs where. One queue of runnable vCPUs, ordered by weighted virtual
+ * run time, serves all CPUs: an idle or preempting CPU takes the first vCPU whose affinity
+ * allows it, so load balances by itself. A domain with a cap has a budget per period.
+ * Shown to the tools as credit2.
+ *
+ * vCPU states and who changes them are in vm/vcpu.h; only this file moves a vCPU on or off a queue.
+ */
+#pragma once
+
+#include "lib/base.h"
+#include "lib/list.h"
+#include "cpu/timer.h"
+
+struct vcpu;
+struct domain;
+struct cpu;
+
+#define SCHED_DEFAULT_WEIGHT 256
+#define SCHED_RATELIMIT_US   1000
+
+/* The scheduler's part of a vCPU; all of it under sched.c's lock, but `running`, which others may read. */
+struct sched_vcpu {
+    struct list node;          /* in the run queue while queued */
+    uint64_t vruntime;         /* weighted run time, ticks */
+    uint64_t slice_start;      /* counter value at which it was switched in */
+    uint64_t accounted;        /* up to where its time has been charged */
+    uint64_t runtime;          /* ticks charged */
+    uint64_t hard_affinity;    /* bitmap of CPUs */
+    uint64_t soft_affinity;
+    uint64_t affinity_before_override;
+    struct cpu *cpu;           /* where it runs, or ran last */
+    bool overridden;
+    bool queued;
+    bool yielding;
+    bool running;              /* current on cpu, or its state not yet saved from it */
+};
+
+/* The scheduler's part of a domain. */
+struct sched_domain {
+    unsigned weight;
+    unsigned cap_percent;
+    uint64_t budget_used;      /* ticks run in this period, all vCPUs; only kept while capped */
+    struct timer refill;       /* begins the next period; armed only when the budget is used up or was touched */
+    bool refill_armed;
+};
+
+void sched_init(void);
+void sched_vcpu_init(struct vcpu *v);
+void sched_vcpu_destroy(struct vcpu *v);
+void sched_domain_init(struct domain *d);
+void sched_domain_destroy(struct domain *d);
+
+/* The vCPU has something to run for (and is neither paused nor offline): make it runnable. Any CPU, any time. */
+void sched_wake(struct vcpu *v);
+/* The vCPU's runnability changed for the worse (paused, blocked, offline): take it off, kick the CPU it runs on. */
+void sched_sleep(struct vcpu *v);
+/* sched_sleep and wait until it is off its CPU and its state is in memory. Not for the current vCPU. */
+void sched_sleep_sync(struct vcpu *v);
+/* The current vCPU gives way to its equals. */
+void sched_yield(struct vcpu *v);
+
+/*
+ * The last step of every trap when need_schedule is set, and the idle loop's: picks the next vCPU of this CPU,
+ * switches state to it and returns it; waits in the idle loop while there is none.
+ */
+struct vcpu *sched_next(void);
+
+/* -EINVAL out of range. Weight 1..65535, cap in percent of one CPU, 0: none. */
+int sched_domain_set(struct domain *d, unsigned weight, unsigned cap_percent);
+void sched_domain_get(const struct domain *d, unsigned *weight, unsigned *cap_percent);
+
+/* Hard affinity is a bitmap of CPUs; -EINVAL if no online CPU is in it. */
+int sched_set_affinity(struct vcpu *v, uint64_t hard, uint64_t soft);
+
+/* How long a vCPU may run before another preempts it, us; XEN_SYSCTL_SCHED_RATELIMIT_MIN..MAX, 0: at once. The caller checks the range. */
+unsigned sched_ratelimit(void);
+void sched_set_ratelimit(unsigned us);
+
+/* SCHEDOP_pin_override: v runs only on `cpu` until a negative one undoes it. -EINVAL: no such CPU; -EBUSY: overridden already. */
+int sched_pin_override(struct vcpu *v, int cpu);
+
+/* Nanoseconds v has run, up to now. */
+uint64_t sched_runtime_ns(struct vcpu *v);

@@ -1,0 +1,231 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The software timers of each CPU, in a pairing heap ordered by expiry, on EL2's physical timer. Invariant, under the
+ * queue's lock: the comparator is programmed for the root of the heap, or off when there is none.
+ */
+#include "cpu/timer.h"
+
+#include "arch/barrier.h"
+#include "arch/sysreg.h"
+#include "cpu/cpu.h"
+
+struct timer_queue {
+    struct spinlock lock;
+    struct timer *root GUARDED_BY(lock);
+    struct timer *firing GUARDED_BY(lock);
+};
+
+static struct timer_queue queues[MAX_CPUS];
+static uint64_t frequency;
+static uint64_t boot_counter;
+static uint64_t ns_per_tick_32;   /* 32.32 fixed point */
+static uint64_t ticks_per_ns_32;
+
+uint64_t counter_now(void)
+{
+    isb();   /* not before what the program did until now */
+    return read_sysreg(cntpct_el0);
+}
+
+uint64_t counter_frequency(void) { return frequency; }
+uint64_t counter_frequency_override(void) { return frequency == read_sysreg(cntfrq_el0) ? 0 : frequency; }
+
+uint64_t ticks_to_ns(uint64_t ticks)
+{
+    return (uint64_t)(((unsigned __int128)ticks * ns_per_tick_32) >> 32);
+}
+
+uint64_t ns_to_ticks(uint64_t ns)
+{
+    unsigned __int128 ticks = ((unsigned __int128)ns * ticks_per_ns_32) >> 32;
+
+    return ticks > UINT64_MAX ? UINT64_MAX : (uint64_t)ticks;
+}
+
+uint64_t system_time_ns(void) { return ticks_to_ns(counter_now() - boot_counter); }
+uint64_t system_time_boot_counter(void) { return boot_counter; }
+
+uint64_t system_time_to_ticks(uint64_t ns)
+{
+    uint64_t ticks = ns_to_ticks(ns), at;
+
+    return __builtin_add_overflow(ticks, boot_counter, &at) ? UINT64_MAX : at;
+}
+
+void time_init(uint64_t frequency_hz_or_0)
+{
+    frequency = frequency_hz_or_0 ? frequency_hz_or_0 : read_sysreg(cntfrq_el0);
+    BUG_ON(frequency == 0 || frequency >> 32);
+    ns_per_tick_32 = (UINT64_C(1000000000) << 32) / frequency;
+    ticks_per_ns_32 = (frequency << 32) / 1000000000u;
+    boot_counter = counter_now();
+}
+
+/* Two heaps become one: the later root goes below the earlier. `back` is the pointer that points to a timer. */
+static struct timer *heap_meld(struct timer *a, struct timer *b)
+{
+    struct timer *first, *second;
+
+    if (!a || !b)
+        return a ? a : b;
+    first = a->expires <= b->expires ? a : b;
+    second = first == a ? b : a;
+    second->next = first->child;
+    if (second->next)
+        second->next->back = &second->next;
+    first->child = second;
+    second->back = &first->child;
+    first->next = NULL;
+    return first;
+}
+
+/* The children of a removed root, melded in pairs and then together. */
+static struct timer *heap_meld_children(struct timer *list)
+{
+    struct timer *pairs = NULL, *heap = NULL;
+
+    while (list) {
+        struct timer *a = list, *b = a->next, *pair;
+
+        list = b ? b->next : NULL;
+        a->next = NULL;
+        if (b)
+            b->next = NULL;
+        pair = heap_meld(a, b);
+        pair->next = pairs;
+        pairs = pair;
+    }
+    while (pairs) {
+        struct timer *next = pairs->next;
+
+        pairs->next = NULL;
+        heap = heap_meld(heap, pairs);
+        pairs = next;
+    }
+    return heap;
+}
+
+static void heap_set_root(struct timer_queue *q, struct timer *root) REQUIRES(q->lock)
+{
+    q->root = root;
+    if (root)
+        root->back = &q->root;
+}
+
+static void queue_remove(struct timer_queue *q, struct timer *t) REQUIRES(q->lock)
+{
+    struct timer *below = heap_meld_children(t->child);
+
+    if (q->root == t) {
+        heap_set_root(q, below);
+    } else {
+        *t->back = t->next;
+        if (t->next)
+            t->next->back = t->back;
+        heap_set_root(q, heap_meld(q->root, below));
+    }
+    t->child = t->next = NULL;
+    t->back = NULL;
+    t->queued = false;
+}
+
+static void queue_insert(struct timer_queue *q, struct timer *t) REQUIRES(q->lock)
+{
+    t->child = t->next = NULL;
+    heap_set_root(q, heap_meld(q->root, t));
+    t->queued = true;
+}
+
+/* Only of this CPU's queue. */
+static void queue_program(struct timer_queue *q) REQUIRES(q->lock)
+{
+    if (q->root) {
+        write_sysreg(q->root->expires, cnthp_cval_el2);
+        write_sysreg(CNT_CTL_ENABLE, cnthp_ctl_el2);
+    } else {
+        write_sysreg(0, cnthp_ctl_el2);
+    }
+    isb();
+}
+
+void timer_init(struct timer *t, void (*fire)(void *data), void *data)
+{
+    *t = (struct timer){ .fire = fire, .data = data, .cpu = this_cpu() };
+}
+
+/* Takes t off whatever queue it is in. The loop is for a timer that changes CPUs meanwhile. */
+static void timer_dequeue(struct timer *t, bool wait)
+{
+    for (;;) {
+        struct cpu *cpu = __atomic_load_n(&t->cpu, __ATOMIC_ACQUIRE);
+        struct timer_queue *q = &queues[cpu->id];
+        bool firing = false, here = false;
+
+        spin_lock(&q->lock);
+        if (t->cpu == cpu) {
+            here = true;
+            if (t->queued) {
+                bool was_root = q->root == t;
+
+                queue_remove(q, t);
+                /* Another CPU's comparator stays early: its interrupt finds nothing to do. */
+                if (was_root && cpu == this_cpu())
+                    queue_program(q);
+            }
+            firing = q->firing == t && cpu != this_cpu();
+        }
+        spin_unlock(&q->lock);
+        if (here && (!wait || !firing))
+            return;
+        cpu_relax();
+    }
+}
+
+void timer_set(struct timer *t, uint64_t expires_ticks)
+{
+    struct cpu *cpu = this_cpu();
+    struct timer_queue *q = &queues[cpu->id];
+
+    if (__atomic_load_n(&t->queued, __ATOMIC_RELAXED) || t->cpu != cpu)
+        timer_dequeue(t, false);
+    spin_lock(&q->lock);
+    __atomic_store_n(&t->cpu, cpu, __ATOMIC_RELEASE);
+    t->expires = expires_ticks;
+    queue_insert(q, t);
+    if (q->root == t)
+        queue_program(q);
+    spin_unlock(&q->lock);
+}
+
+void timer_stop(struct timer *t)
+{
+    if (t->cpu)
+        timer_dequeue(t, true);
+}
+
+void timer_interrupt(void)
+{
+    struct timer_queue *q = &queues[this_cpu()->id];
+    uint64_t now = counter_now();
+
+    spin_lock(&q->lock);
+    while (q->root && q->root->expires <= now) {
+        struct timer *t = q->root;
+
+        queue_remove(q, t);
+        q->firing = t;
+        spin_unlock(&q->lock);
+        t->fire(t->data);
+        spin_lock(&q->lock);
+        q->firing = NULL;
+        now = counter_now();
+    }
+    queue_program(q);
+    spin_unlock(&q->lock);
+}
+
+void timer_cpu_init(void)
+{
+    write_sysreg(0, cnthp_ctl_el2);
+    isb();
+}

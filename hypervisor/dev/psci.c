@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "dev/psci.h"
+
+#include "cpu/cpu.h"
+#include "dev/console.h"
+#include "dev/psci_abi.h"
+
+static enum psci_conduit conduit;
+static uint32_t cpu_on_function = PSCI_CPU_ON_64;
+
+/* The SMC64 call where there is one, for addresses may need more than 32 bits. */
+void psci_init(enum psci_conduit c, uint32_t cpu_on)
+{
+    conduit = c;
+    if (cpu_on != PSCI_CPU_ON_32)
+        cpu_on_function = cpu_on;
+}
+
+/* SMCCC (DEN0028): x0-x3 are arguments and results, x4-x17 may be lost with version 1.0 firmware. */
+static int64_t call(uint64_t function, uint64_t a, uint64_t b, uint64_t c)
+{
+    register uint64_t x0 __asm__("x0") = function;
+    register uint64_t x1 __asm__("x1") = a;
+    register uint64_t x2 __asm__("x2") = b;
+    register uint64_t x3 __asm__("x3") = c;
+
+    if (conduit == PSCI_SMC)
+        __asm__ volatile("smc #0" : "+r"(x0), "+r"(x1), "+r"(x2), "+r"(x3) : : "x4", "x5", "x6", "x7", "x8", "x9", "x10",
+                         "x11", "x12", "x13", "x14", "x15", "x16", "x17", "memory");
+    else if (conduit == PSCI_HVC)
+        __asm__ volatile("hvc #0" : "+r"(x0), "+r"(x1), "+r"(x2), "+r"(x3) : : "x4", "x5", "x6", "x7", "x8", "x9", "x10",
+                         "x11", "x12", "x13", "x14", "x15", "x16", "x17", "memory");
+    else
+        x0 = (uint64_t)PSCI_NOT_SUPPORTED;
+    return (int64_t)x0;
+}
+
+int64_t psci_cpu_on(uint64_t mpidr, uint64_t entry, uint64_t context)
+{
+    return (int32_t)call(cpu_on_function, mpidr, entry, context);
+}
+
+NORETURN void psci_system_off(void)
+{
+    call(PSCI_SYSTEM_OFF, 0, 0, 0);
+    printk("torpor: the firmware does not power the machine off (PSCI SYSTEM_OFF); halted, switch it off by hand\n");
+    cpu_halt();
+}
+
+NORETURN void psci_system_reset(void)
+{
+    call(PSCI_SYSTEM_RESET, 0, 0, 0);
+    printk("torpor: the firmware does not reset the machine (PSCI SYSTEM_RESET); halted, reset it by hand\n");
+    cpu_halt();
+}

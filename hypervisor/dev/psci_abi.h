@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Function identifiers and errors of PSCI 1.1 (DEN0022D, 5.1 and 5.2.2) and of the calling convention (DEN0028). */
+#pragma once
+
+#define SMCCC_64BIT                 0x40000000u
+#define SMCCC_FAST                  0x80000000u
+#define SMCCC_VERSION               0x80000000u
+#define SMCCC_ARCH_FEATURES         0x80000001u
+#define SMCCC_ARCH_WORKAROUND_1     0x80008000u
+#define SMCCC_ARCH_WORKAROUND_2     0x80007fffu
+#define SMCCC_ARCH_WORKAROUND_3     0x80003fffu
+
+#define PSCI_VERSION                0x84000000u
+#define PSCI_CPU_SUSPEND_32         0x84000001u
+#define PSCI_CPU_SUSPEND_64         0xc4000001u
+#define PSCI_CPU_OFF                0x84000002u
+#define PSCI_CPU_ON_32              0x84000003u
+#define PSCI_CPU_ON_64              0xc4000003u
+#define PSCI_AFFINITY_INFO_32       0x84000004u
+#define PSCI_AFFINITY_INFO_64       0xc4000004u
+#define PSCI_MIGRATE_INFO_TYPE      0x84000006u
+#define PSCI_SYSTEM_OFF             0x84000008u
+#define PSCI_SYSTEM_RESET           0x84000009u
+#define PSCI_FEATURES               0x8400000au
+
+#define PSCI_SUCCESS                0
+#define PSCI_NOT_SUPPORTED          (-1)
+#define PSCI_INVALID_PARAMETERS     (-2)
+#define PSCI_DENIED                 (-3)
+#define PSCI_ALREADY_ON             (-4)
+#define PSCI_INVALID_ADDRESS        (-9)

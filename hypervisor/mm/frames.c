@@ -1,0 +1,497 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The frame table and the buddy allocator on it.
+ *
+ * struct frame.word holds count, owner and state in one 64-bit value, so that a reference is taken with one
+ * compare-and-swap that also proves who owns the frame. A free block of 2^order frames is described by its first
+ * frame alone and linked by frame index. Invariants, under `lock`: a frame is in a free list iff it is FREE and the
+ * first of its block; two buddies are never both free at the same order. A domain's page_list holds exactly its frames
+ * whose allocation reference has not been released.
+ */
+#include "mm/frames.h"
+
+#include "arch/zero.h"
+#include "lib/errno.h"
+#include "lib/lock.h"
+#include "lib/string.h"
+#include "vm/domain.h"
+
+#define MAX_ORDER   18              /* 1 GiB */
+#define NONE        FRAME_NONE
+
+struct frame {
+    uint64_t word;                  /* refs 31:0, owner 47:32, state 55:48, order of a free block 63:56 */
+    uint32_t next, prev;            /* index in a free list or its owner's page list */
+};
+
+enum frame_state { ABSENT, FREE, HYPERVISOR, OWNED, OWNED_RELEASED, SHARED };
+
+/* In the states that belong to a domain. */
+static bool state_is_owned(enum frame_state s) { return s == OWNED || s == OWNED_RELEASED || s == SHARED; }
+
+static struct frame *table;
+static uint64_t table_first, table_count;    /* in frames */
+static struct spinlock lock = SPINLOCK_INIT;
+static uint32_t free_list[MAX_ORDER + 1] GUARDED_BY(lock);
+static uint64_t free_frames GUARDED_BY(lock);
+static uint64_t total_frames;                /* written at boot only */
+static uint64_t claimed_frames GUARDED_BY(lock);   /* of the free ones, kept for domains: the sum of their claimed_pages */
+
+static uint64_t word_make(uint32_t refs, domid_t owner, enum frame_state state, unsigned order)
+{
+    return refs | (uint64_t)owner << 32 | (uint64_t)state << 48 | (uint64_t)order << 56;
+}
+
+static uint32_t word_refs(uint64_t w) { return (uint32_t)w; }
+static domid_t word_owner(uint64_t w) { return (domid_t)(w >> 32); }
+static enum frame_state word_state(uint64_t w) { return (enum frame_state)((w >> 48) & 0xff); }
+static unsigned word_order(uint64_t w) { return (unsigned)(w >> 56); }
+
+static struct frame *frame_at(mfn_t mfn)
+{
+    uint64_t i = mfn.mfn - table_first;
+
+    return i < table_count ? &table[i] : NULL;
+}
+
+static uint32_t index_of(const struct frame *f) { return (uint32_t)(f - table); }
+static mfn_t mfn_of(const struct frame *f) { return MFN(table_first + index_of(f)); }
+static uint64_t word_of(const struct frame *f) { return __atomic_load_n(&f->word, __ATOMIC_RELAXED); }
+
+/* Both kinds of list: first index in *head, doubly linked, NONE at the ends. */
+static void link_frame(uint32_t *head, struct frame *f)
+{
+    f->prev = NONE;
+    f->next = *head;
+    if (*head != NONE)
+        table[*head].prev = index_of(f);
+    *head = index_of(f);
+}
+
+static void unlink_frame(uint32_t *head, struct frame *f)
+{
+    if (f->next != NONE)
+        table[f->next].prev = f->prev;
+    if (f->prev != NONE)
+        table[f->prev].next = f->next;
+    else
+        *head = f->next;
+}
+
+void frames_init(void *frame_table, paddr_t ram_start, paddr_t ram_end)
+{
+    table = frame_table;
+    table_first = ram_start.pa >> PAGE_SHIFT;
+    table_count = (ram_end.pa - ram_start.pa) >> PAGE_SHIFT;
+    memory_zero(table, frames_table_size(ram_start, ram_end));
+    spin_lock(&lock);
+    for (unsigned order = 0; order <= MAX_ORDER; order++)
+        free_list[order] = NONE;
+    spin_unlock(&lock);
+}
+
+uint64_t frames_table_size(paddr_t ram_start, paddr_t ram_end)
+{
+    return align_up(((ram_end.pa - ram_start.pa) >> PAGE_SHIFT) * sizeof(struct frame), PAGE_SIZE);
+}
+
+/* Puts a block back, joined with its free buddies. */
+static void block_free(struct frame *f, unsigned order) REQUIRES(lock)
+{
+    free_frames += UINT64_C(1) << order;
+    for (; order < MAX_ORDER; order++) {
+        mfn_t buddy_mfn = MFN(mfn_of(f).mfn ^ (UINT64_C(1) << order));
+        struct frame *buddy = frame_at(buddy_mfn);
+
+        if (!buddy || buddy->word != word_make(0, 0, FREE, order))
+            break;
+        unlink_frame(&free_list[order], buddy);
+        buddy->word = word_make(0, 0, ABSENT, 0);
+        if (buddy < f) {
+            f->word = word_make(0, 0, ABSENT, 0);
+            f = buddy;
+        }
+    }
+    f->word = word_make(0, 0, FREE, order);
+    link_frame(&free_list[order], f);
+}
+
+/* Takes a block off its list and gives back what is over: the half that does not contain `want`, down to `order`. */
+static struct frame *block_split(struct frame *f, unsigned from, unsigned order, mfn_t want) REQUIRES(lock)
+{
+    unlink_frame(&free_list[from], f);
+    free_frames -= UINT64_C(1) << order;
+    while (from > order) {
+        struct frame *upper, *rest;
+
+        from--;
+        upper = f + (UINT64_C(1) << from);
+        rest = want.mfn >= mfn_of(upper).mfn ? f : upper;
+        f = rest == f ? upper : f;
+        rest->word = word_make(0, 0, FREE, from);
+        link_frame(&free_list[from], rest);
+    }
+    f->word = word_make(0, 0, ABSENT, 0);
+    return f;
+}
+
+/*
+ * The first block of at least `order` that lies below `limit` (frames), for d or, NULL, for the hypervisor, which claims do
+ * not keep from anything: it takes little, and to give it nothing helps nobody.
+ */
+static struct frame *block_alloc(struct domain *d, unsigned order, uint64_t limit) EXCLUDES(lock)
+{
+    struct frame *found = NULL;
+    uint64_t n = UINT64_C(1) << order, own;
+
+    spin_lock(&lock);
+    own = d ? d->claimed_pages : claimed_frames;
+    if (n + (claimed_frames - own) > free_frames) {
+        spin_unlock(&lock);
+        return NULL;
+    }
+    for (unsigned o = order; o <= MAX_ORDER && !found; o++) {
+        for (uint32_t i = free_list[o]; i != NONE; i = table[i].next) {
+            if (table_first + i + (UINT64_C(1) << order) > limit)
+                continue;
+            found = block_split(&table[i], o, order, mfn_of(&table[i]));
+            break;
+        }
+    }
+    if (found && d) {
+        claimed_frames -= min_u64(n, own);
+        d->claimed_pages = own - min_u64(n, own);
+    }
+    spin_unlock(&lock);
+    return found;
+}
+
+int frames_claim(struct domain *d, uint64_t pages)
+{
+    uint64_t lacking = 0;
+    int err = 0;
+
+    spin_lock(&d->page_lock);
+    if (pages && d->life != DOMAIN_ALIVE)
+        err = -EINVAL;
+    else if (pages)
+        lacking = pages - min_u64(pages, d->total_pages);
+    spin_unlock(&d->page_lock);
+    if (err)
+        return err;
+    spin_lock(&lock);
+    claimed_frames -= d->claimed_pages;
+    d->claimed_pages = 0;
+    if (lacking > free_frames - min_u64(claimed_frames, free_frames)) {
+        err = -ENOMEM;
+    } else {
+        d->claimed_pages = lacking;
+        claimed_frames += lacking;
+    }
+    spin_unlock(&lock);
+    return err;
+}
+
+uint64_t frames_claimed(const struct domain *d_or_null)
+{
+    uint64_t n;
+
+    spin_lock(&lock);
+    n = d_or_null ? d_or_null->claimed_pages : claimed_frames;
+    spin_unlock(&lock);
+    return n;
+}
+
+mfn_t frames_last(void) { return MFN(table_first + table_count - 1); }
+
+void frames_add(paddr_t start, uint64_t size)
+{
+    uint64_t mfn = align_up(start.pa, PAGE_SIZE) >> PAGE_SHIFT;
+    uint64_t end = (start.pa + size) >> PAGE_SHIFT;
+
+    spin_lock(&lock);
+    while (mfn < end) {
+        unsigned order = MAX_ORDER;
+
+        while (order && ((mfn & ((UINT64_C(1) << order) - 1)) || mfn + (UINT64_C(1) << order) > end))
+            order--;
+        block_free(&table[mfn - table_first], order);
+        total_frames += UINT64_C(1) << order;
+        mfn += UINT64_C(1) << order;
+    }
+    spin_unlock(&lock);
+}
+
+uint64_t frames_total(void) { return total_frames; }
+
+uint64_t frames_free(void)
+{
+    uint64_t n;
+
+    spin_lock(&lock);
+    n = free_frames;
+    spin_unlock(&lock);
+    return n;
+}
+
+bool frame_is_ram(mfn_t mfn)
+{
+    struct frame *f = frame_at(mfn);
+
+    if (!f)
+        return false;
+    return word_state(word_of(f)) == HYPERVISOR || state_is_owned(word_state(word_of(f)));
+}
+
+void *pages_alloc(unsigned order)
+{
+    struct frame *f = block_alloc(NULL, order, UINT64_MAX);
+    void *va;
+
+    if (!f)
+        return NULL;
+    for (uint64_t i = 0; i < UINT64_C(1) << order; i++)
+        f[i].word = word_make(1, 0, HYPERVISOR, 0);
+    va = mfn_to_virt(mfn_of(f));
+    memory_zero(va, PAGE_SIZE << order);
+    return va;
+}
+
+void pages_free(void *va, unsigned order)
+{
+    struct frame *f;
+
+    if (!va)
+        return;
+    f = frame_at(virt_to_mfn(va));
+    BUG_ON(!f || word_state(f->word) != HYPERVISOR);
+    spin_lock(&lock);
+    for (uint64_t i = 0; i < UINT64_C(1) << order; i++)
+        f[i].word = word_make(0, 0, ABSENT, 0);
+    block_free(f, order);
+    spin_unlock(&lock);
+}
+
+/* Makes a block d's, or says why not; counts it. */
+static int block_assign(struct domain *d, struct frame *f, unsigned order)
+{
+    uint64_t n = UINT64_C(1) << order;
+    bool first;
+
+    spin_lock(&d->page_lock);
+    if (d->life != DOMAIN_ALIVE || d->total_pages + n > d->max_pages) {
+        int err = d->life != DOMAIN_ALIVE ? -EINVAL : -ENOMEM;
+
+        spin_unlock(&d->page_lock);
+        return err;
+    }
+    first = d->total_pages == 0;
+    d->total_pages += n;
+    for (uint64_t i = 0; i < n; i++) {
+        __atomic_store_n(&f[i].word, word_make(1, d->id, OWNED, 0), __ATOMIC_RELEASE);
+        link_frame(&d->page_list, &f[i]);
+    }
+    spin_unlock(&d->page_lock);
+    if (first)
+        BUG_ON(!domain_hold(d));   /* as long as it has pages its struct stays */
+    return 0;
+}
+
+static int assign_or_free(struct domain *d, struct frame *f, unsigned order)
+{
+    int err = block_assign(d, f, order);
+
+    if (err) {
+        spin_lock(&lock);
+        block_free(f, order);
+        spin_unlock(&lock);
+    }
+    return err;
+}
+
+int frames_alloc_domain(struct domain *d, unsigned order, unsigned address_bits, unsigned flags, mfn_t *first)
+{
+    uint64_t limit = address_bits && address_bits < 64 ? (UINT64_C(1) << address_bits) >> PAGE_SHIFT : UINT64_MAX;
+    struct frame *f;
+
+    if (order > MAX_ORDER)
+        return -ENOMEM;
+    f = block_alloc(d, order, limit);
+    if (!f)
+        return -ENOMEM;
+    if (!(flags & FRAME_KEEP_CONTENT))
+        memory_zero(mfn_to_virt(mfn_of(f)), PAGE_SIZE << order);
+    *first = mfn_of(f);
+    return assign_or_free(d, f, order);
+}
+
+/* The free block that contains mfn whole at `order`, or NULL. */
+static struct frame *block_containing(mfn_t mfn, unsigned order, unsigned *found) REQUIRES(lock)
+{
+    for (unsigned o = order; o <= MAX_ORDER; o++) {
+        struct frame *f = frame_at(MFN(align_down(mfn.mfn, UINT64_C(1) << o)));
+
+        if (f && f->word == word_make(0, 0, FREE, o)) {
+            *found = o;
+            return f;
+        }
+    }
+    return NULL;
+}
+
+int frames_alloc_domain_at(struct domain *d, mfn_t first, unsigned order)
+{
+    unsigned from = 0;
+    struct frame *f;
+
+    spin_lock(&lock);
+    f = block_containing(first, order, &from);
+    if (f)
+        f = block_split(f, from, order, first);
+    spin_unlock(&lock);
+    return f ? assign_or_free(d, f, order) : -ENOMEM;
+}
+
+bool frame_range_free(mfn_t first, unsigned order)
+{
+    unsigned from;
+    bool is_free;
+
+    spin_lock(&lock);
+    is_free = block_containing(first, order, &from) != NULL;
+    spin_unlock(&lock);
+    return is_free;
+}
+
+bool frame_get(mfn_t mfn, const struct domain *d)
+{
+    struct frame *f = frame_at(mfn);
+    uint64_t w;
+
+    if (!f)
+        return false;
+    w = word_of(f);
+    do {
+        if (!state_is_owned(word_state(w)) || word_owner(w) != d->id || word_refs(w) == 0 ||
+            word_refs(w) == UINT32_MAX)
+            return false;
+    } while (!__atomic_compare_exchange_n(&f->word, &w, w + 1, true, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED));
+    return true;
+}
+
+/* The last reference went: the frame is nobody's, and its owner one page smaller. */
+static void frame_last_put(struct frame *f, struct domain *d)
+{
+    bool last;
+
+    spin_lock(&d->page_lock);
+    BUG_ON(d->total_pages == 0);
+    last = --d->total_pages == 0;
+    spin_unlock(&d->page_lock);
+    spin_lock(&lock);
+    block_free(f, 0);
+    spin_unlock(&lock);
+    if (last)
+        domain_put(d);
+}
+
+static void shared_last_put(struct frame *f, struct domain *d)
+{
+    spin_lock(&lock);
+    block_free(f, 0);
+    spin_unlock(&lock);
+    domain_put(d);
+}
+
+void frame_put(mfn_t mfn)
+{
+    struct frame *f = frame_at(mfn);
+    uint64_t w;
+
+    BUG_ON(!f);
+    w = __atomic_fetch_sub(&f->word, 1, __ATOMIC_ACQ_REL);
+    BUG_ON(word_refs(w) == 0);
+    if (word_refs(w) != 1)
+        return;
+    BUG_ON(word_state(w) != OWNED_RELEASED && word_state(w) != SHARED);
+    if (word_state(w) == SHARED)
+        shared_last_put(f, domain_of_id(word_owner(w)));
+    else
+        frame_last_put(f, domain_of_id(word_owner(w)));
+}
+
+void *frame_alloc_shared(struct domain *d)
+{
+    struct frame *f;
+
+    if (!domain_hold(d))
+        return NULL;
+    f = block_alloc(NULL, 0, UINT64_MAX);
+    if (!f) {
+        domain_put(d);
+        return NULL;
+    }
+    memory_zero(mfn_to_virt(mfn_of(f)), PAGE_SIZE);
+    __atomic_store_n(&f->word, word_make(1, d->id, SHARED, 0), __ATOMIC_RELEASE);
+    return mfn_to_virt(mfn_of(f));
+}
+
+void frame_free_shared(void *va)
+{
+    if (va)
+        frame_put(virt_to_mfn(va));
+}
+
+bool frame_release(mfn_t mfn, struct domain *d)
+{
+    struct frame *f = frame_at(mfn);
+    uint64_t w;
+
+    if (!f)
+        return false;
+    spin_lock(&d->page_lock);
+    w = word_of(f);
+    do {
+        if (word_state(w) != OWNED || word_owner(w) != d->id) {
+            spin_unlock(&d->page_lock);
+            return false;
+        }
+    } while (!__atomic_compare_exchange_n(&f->word, &w, word_make(word_refs(w), d->id, OWNED_RELEASED, word_order(w)),
+                                          true, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED));
+    unlink_frame(&d->page_list, f);
+    spin_unlock(&d->page_lock);
+    frame_put(mfn);
+    return true;
+}
+
+struct domain *frame_owner(mfn_t mfn)
+{
+    struct frame *f = frame_at(mfn);
+    uint64_t w = f ? word_of(f) : 0;
+
+    return state_is_owned(word_state(w)) ? domain_of_id(word_owner(w)) : NULL;
+}
+
+unsigned frame_refs(mfn_t mfn)
+{
+    struct frame *f = frame_at(mfn);
+
+    return f ? word_refs(word_of(f)) : 0;
+}
+
+int frames_release_all(struct domain *d, bool (*preempt)(void))
+{
+    for (unsigned n = 1;; n++) {
+        uint32_t first;
+
+        spin_lock(&d->page_lock);
+        first = d->page_list;
+        spin_unlock(&d->page_lock);
+        if (first == NONE)
+            return 0;
+        /* Nobody else releases pages of a dying domain, so the head cannot have changed hands. */
+        frame_release(MFN(table_first + first), d);
+        if (n % 64 == 0 && preempt())
+            return -ERESTART;
+    }
+}

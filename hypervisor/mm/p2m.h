@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * A domain's stage-2 translation, from guest frames to machine frames: what a
+ * domain can reach is exactly what its p2m maps. Mappings of 4 KiB, 2 MiB and
+ * 1 GiB, the largest that fits; split when a part changes.
+ *
+ * An entry of a foreign or grant type holds one reference to its frame, taken by the caller
+ * before p2m_map and dropped by the p2m when the entry goes. RAM entries hold
+ * none of their own: the allocation's reference stays with the owner until released.
+ * While the p2m's lock is held no frame that it maps can go away, so guest
+ * buffers are copied under it.
+ */
+#pragma once
+
+#include "lib/base.h"
+#include "lib/lock.h"
+
+struct domain;
+
+enum p2m_type {
+    P2M_INVALID = 0,
+    P2M_RAM_RW,
+    P2M_RAM_RO,
+    P2M_DEVICE,         /* device registers, nGnRE */
+    P2M_DEVICE_CACHED,  /* device memory that dom0 asked to map cacheable */
+    P2M_FOREIGN_RW,     /* a frame of another domain, mapped by privilege */
+    P2M_FOREIGN_RO,
+    P2M_GRANT_RW,       /* a frame of another domain, mapped by its grant */
+    P2M_GRANT_RO,
+    P2M_XENHEAP,        /* frame_alloc_shared(): shared info, grant table; no reference of its own */
+};
+
+struct p2m {
+    struct spinlock lock;
+    struct domain *domain;
+    uint64_t *root GUARDED_BY(lock);     /* the first-level table, concatenated */
+    unsigned root_order;
+    unsigned root_level;
+    unsigned address_bits;               /* guest-physical size */
+    uint16_t vmid;
+    uint64_t vttbr;                      /* VTTBR_EL2 while one of its vCPUs runs */
+    uint64_t table_pages GUARDED_BY(lock);  /* taken for tables */
+    uint64_t pool_pages GUARDED_BY(lock);   /* the limit set by XEN_DOMCTL_set_paging_mempool_size; 0: none was set */
+    uint64_t max_mapped_gfn GUARDED_BY(lock);
+    uint64_t next_to_release;            /* where p2m_release_all goes on */
+};
+
+struct p2m_entry {
+    mfn_t mfn;
+    enum p2m_type type;
+    unsigned order;  /* of the whole mapping that contains the gfn */
+};
+
+int p2m_init(struct p2m *p2m, struct domain *d);
+/* Removes every mapping and drops what the entries hold, in slices: -ERESTART: call again. */
+int p2m_release_all(struct p2m *p2m, bool (*preempt)(void));
+/* Frees the tables; no vCPU may use it any more. */
+void p2m_destroy(struct p2m *p2m);
+
+/*
+ * Maps nr frames from gfn on to those from mfn on. What was there before is replaced (and its reference dropped).
+ * -ENOMEM (nothing is lost: what is mapped until then stays), -EINVAL beyond the address size.
+ */
+int p2m_map(struct p2m *p2m, gfn_t gfn, mfn_t mfn, uint64_t nr, enum p2m_type type) EXCLUDES(p2m->lock);
+/* Removes nr mappings from gfn on; holes are passed over. */
+int p2m_unmap(struct p2m *p2m, gfn_t gfn, uint64_t nr) EXCLUDES(p2m->lock);
+/* Removes the mapping of gfn only if it is still of mfn: -ENOENT otherwise. */
+int p2m_unmap_exact(struct p2m *p2m, gfn_t gfn, mfn_t mfn) EXCLUDES(p2m->lock);
+
+/* What gfn maps to; false and P2M_INVALID for a hole. */
+bool p2m_lookup(struct p2m *p2m, gfn_t gfn, struct p2m_entry *entry) EXCLUDES(p2m->lock);
+bool p2m_lookup_locked(struct p2m *p2m, gfn_t gfn, struct p2m_entry *entry) REQUIRES(p2m->lock);
+
+/*
+ * A reference to the RAM that gfn maps to (its own; foreign, granted and shared pages too if `any`), for the caller to
+ * keep beyond the lock: false if there is no RAM at gfn, or it is read-only and `write`. Dropped with frame_put().
+ */
+bool p2m_get_frame(struct p2m *p2m, gfn_t gfn, bool write, bool any, mfn_t *mfn) EXCLUDES(p2m->lock);
+
+uint64_t p2m_max_gfn(struct p2m *p2m) EXCLUDES(p2m->lock);
+
+/* Cleans the caches of RAM in [start, end): XEN_DOMCTL_cacheflush, guests with caches off. -ERESTART moves *start. */
+int p2m_cache_flush(struct p2m *p2m, gfn_t *start, gfn_t end, bool (*preempt)(void)) EXCLUDES(p2m->lock);
+
+/* The paging pool, in pages. set: -EBUSY below what is in use. */
+int p2m_set_pool(struct p2m *p2m, uint64_t pages) EXCLUDES(p2m->lock);
+uint64_t p2m_get_pool(struct p2m *p2m) EXCLUDES(p2m->lock);

@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Exceptions into the guest that trapped: what its own hardware would have done (Arm ARM DDI 0487, D1.10). The current vCPU only. */
+#pragma once
+
+#include "lib/base.h"
+
+struct vcpu;
+
+void inject_undefined(struct vcpu *v);
+/* A synchronous external abort at `address`. */
+void inject_data_abort(struct vcpu *v, uint64_t address);
+void inject_instruction_abort(struct vcpu *v, uint64_t address);

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "vm/mmio.h"
+
+#include "lib/errno.h"
+#include "vm/domain.h"
+#include "vm/vcpu.h"
+
+int mmio_add_region(struct domain *d, uint64_t start, uint64_t size, mmio_handler *handler, void *context)
+{
+    if (d->mmio_count == MMIO_REGIONS)
+        return -ENOSPC;
+    d->mmio[d->mmio_count++] = (struct mmio_region){ start, size, handler, context };
+    return 0;
+}
+
+bool mmio_emulate(struct vcpu *v, uint64_t gpa, struct mmio_access *a, bool *handled_ok)
+{
+    struct domain *d = v->domain;
+
+    for (unsigned i = 0; i < d->mmio_count; i++) {
+        struct mmio_region *r = &d->mmio[i];
+
+        if (gpa - r->start >= r->size)
+            continue;
+        a->offset = gpa - r->start;
+        *handled_ok = !(gpa & (a->size - 1)) && a->size <= r->size - a->offset && r->handler(v, a, r->context);
+        return true;
+    }
+    return false;
+}

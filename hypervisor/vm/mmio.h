@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Emulated device registers: a guest's access faults at stage 2, the domain's list of regions says who emulates it.
+ * Accesses are 1, 2, 4 or 8 bytes, naturally aligned (others never reach a handler: the guest gets a data abort).
+ */
+#pragma once
+
+#include "lib/base.h"
+
+struct vcpu;
+struct domain;
+
+struct mmio_access {
+    uint64_t offset;   /* from the start of the region */
+    unsigned size;     /* bytes */
+    bool write;
+    uint64_t value;    /* in: to write; out: read, zero-extended */
+};
+
+/* false: no such register in that size; the guest gets an external data abort. */
+typedef bool mmio_handler(struct vcpu *v, struct mmio_access *a, void *context);
+
+struct mmio_region {
+    uint64_t start, size;    /* guest-physical, bytes */
+    mmio_handler *handler;
+    void *context;
+};
+
+/* Regions are few (MMIO_REGIONS) and never removed before the domain goes. -ENOSPC. */
+#define MMIO_REGIONS 8
+int mmio_add_region(struct domain *d, uint64_t start, uint64_t size, mmio_handler *handler, void *context);
+/* true: emulated. Tells *handled_ok false if the handler refused. */
+bool mmio_emulate(struct vcpu *v, uint64_t gpa, struct mmio_access *a, bool *handled_ok);

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * A guest's generic timers (Arm ARM DDI 0487, D11). The virtual timer is the hardware's, with CNTVOFF_EL2
+ * a property of the domain; its interrupt is given to the guest as a hardware interrupt, so that the end of it is
+ * the guest's own. While the vCPU waits for it, a software timer stands in and wakes the vCPU. The physical timer is emulated.
+ */
+#pragma once
+
+#include "lib/base.h"
+
+struct vcpu;
+struct domain;
+
+/* The machine's interrupts of the timers, private ones; 0 if the device tree has none. Boot. */
+struct timer_irqs {
+    unsigned physical, virtual, hypervisor;
+};
+void vtimer_init(const struct timer_irqs *irqs);
+void vtimer_cpu_init(void);
+
+void vtimer_vcpu_init(struct vcpu *v);
+void vtimer_vcpu_reset(struct vcpu *v);
+void vtimer_vcpu_destroy(struct vcpu *v);
+/* After the vGIC's state went out, and before it comes in. */
+void vtimer_save(struct vcpu *v);
+void vtimer_load(struct vcpu *v);
+
+/* CNTP_*_EL0 that trapped. `reg` is TVAL, CTL or CVAL. */
+enum cntp_register { CNTP_TVAL, CNTP_CTL, CNTP_CVAL };
+uint64_t vtimer_phys_read(struct vcpu *v, enum cntp_register reg);
+void vtimer_phys_write(struct vcpu *v, enum cntp_register reg, uint64_t value);
