@@ -130,7 +130,16 @@ int gic_init(const void *fdt)
     return 0;
 }
 
-int gic_cpu_init(void) { return ops->cpu_init(); }
+int gic_cpu_init(void)
+{
+    int error = ops->cpu_init();
+
+    if (error)
+        return error;
+    gic_set_type(gic.maintenance_irq, GIC_LEVEL_HIGH);
+    gic_enable_irq(gic.maintenance_irq);
+    return 0;
+}
 
 /* --- Registers that both versions have --- */
 

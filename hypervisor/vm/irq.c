@@ -136,6 +136,8 @@ static void handle(uint32_t ack, unsigned irq)
             return;
         }
         e->handler(irq, e->data);
+    } else if (irq == gic.maintenance_irq) {
+        vgic_maintenance_interrupt();
     } else if (irq != SGI_KICK) {
         if (!hand_to_domain(ack, irq))
             refuse(ack, irq);

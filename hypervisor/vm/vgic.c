@@ -536,13 +536,11 @@ void vgic_update_running(struct vcpu *v)
     vgic_end(g);
 }
 
-static void maintenance_interrupt(unsigned irq, void *data)
+void vgic_maintenance_interrupt(void)
 {
     struct vcpu *v = residents[this_cpu()->id];
     struct domain_vgic *g;
 
-    (void)irq;
-    (void)data;
     if (!v)
         return;
     g = &v->domain->vgic;
@@ -717,15 +715,4 @@ int vgic_domain_init(struct domain *d, unsigned version, unsigned nr_spis, const
     g->spis = spis;
     g->distributor = layout->distributor;
     return version == 2 ? vgicv2_init(d, layout) : vgicv3_init(d, layout);
-}
-
-int vgic_init(void)
-{
-    return irq_request(gic.maintenance_irq, maintenance_interrupt, NULL, "vgic maintenance");
-}
-
-void vgic_cpu_init(void)
-{
-    gic_set_type(gic.maintenance_irq, GIC_LEVEL_HIGH);
-    gic_enable_irq(gic.maintenance_irq);
 }

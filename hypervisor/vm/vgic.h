@@ -24,10 +24,6 @@ struct vgic_layout {
     uint64_t redistributors_size;
 };
 
-/* Once at boot after gic_init: -EBUSY. Then on each CPU after gic_cpu_init. */
-int vgic_init(void);
-void vgic_cpu_init(void);
-
 /* version 2 or 3. -ENODEV if the machine's GIC cannot do that; -EINVAL, -ENOMEM. */
 int vgic_domain_init(struct domain *d, unsigned version, unsigned nr_spis, const struct vgic_layout *layout);
 int vgic_vcpu_init(struct vcpu *v);
@@ -63,8 +59,10 @@ bool vgic_pending(struct vcpu *v);
  */
 void vgic_load(struct vcpu *v);
 void vgic_save(struct vcpu *v);
-/* WORK_VGIC on the way back to the guest, and the maintenance interrupt. */
+/* WORK_VGIC on the way back to the guest. */
 void vgic_update_running(struct vcpu *v);
+/* gic.maintenance_irq, which gic_cpu_init() enabled and irq.c hands here. */
+void vgic_maintenance_interrupt(void);
 
 /*
  * GICv3 system registers that a guest's access to traps: ICC_SGI1R_EL1; ICC_SGI0R_EL1 and ICC_ASGI1R_EL1, which are for group 0. False:
