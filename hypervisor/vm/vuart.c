@@ -219,17 +219,16 @@ static void vuart_start(struct vuart *u, mfn_t frame, uint32_t port)
     spin_unlock(&u->lock);
 }
 
-/* The window comes last: it is the one part that cannot be taken back. */
+/* The interrupt and the window come last: they cannot be taken back. */
 static int vuart_connect(struct domain *d, domid_t console_domid, mfn_t frame, uint32_t *port)
 {
-    int err = vgic_reserve_spi(d, VUART_SPI);
+    int err = evtchn_alloc_consumer(d, console_domid, vuart_event, port);
 
     if (err)
         return err;
-    err = evtchn_alloc_consumer(d, console_domid, vuart_event, port);
-    if (err)
-        return err;
-    err = mmio_add_region(d, VUART_BASE, VUART_SIZE, vuart_access, &d->vuart);
+    err = vgic_reserve_spi(d, VUART_SPI);
+    if (!err)
+        err = mmio_add_region(d, VUART_BASE, VUART_SIZE, vuart_access, &d->vuart);
     if (err)
         evtchn_free_consumer(d, *port);
     else

@@ -27,7 +27,7 @@ struct vuart {
 
 /*
  * XEN_DOMCTL_vuart_op init: back end domain, the ring's guest frame; the port comes back. -EINVAL: the frame is not the domain's RAM.
- * -EBUSY: it has one. Or what the event channel, the interrupt or the register window failed with: nothing is left then.
+ * -EBUSY: it has one. Or what the event channel, the interrupt (reserved for good) or the register window failed with.
  */
 int vuart_init(struct domain *d, domid_t console_domid, gfn_t ring, uint32_t *port);
 /* Idempotent. */
