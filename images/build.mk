@@ -1,7 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-# What is made from Debian's packages: the build machine's tools, the sysroot, the disks.
+# What is made from Debian's packages: the build machine's tools, the sysroot, stock Xen, the disks.
+# Packages are unpacked as they are; nothing of Debian's is patched, rebuilt or wrapped.
 
-build/.packages: packages
+.PHONY: images
+
+IMAGES := vmlinuz dom0.gz dom0.img
+images: $(IMAGES:%=build/images/%)
+
+# As an ordinary user: files in a disk are to be root's all the same
+FAKEROOT := $(if $(filter 0,$(shell id -u)),,fakeroot)
+
+build/.packages: packages images/install-packages
 	@mkdir -p build
 	@images/install-packages packages
 	@touch $@
@@ -10,3 +19,42 @@ build/.packages: packages
 build/sysroot/.done: images/fetch | build/.packages
 	@images/fetch build/sysroot libfdt-dev libxen-dev libc6-dev
 	@touch $@
+
+# the kernel of dom0 and guests, the peer to compare with, and the guests' userland
+build/debian/kernel/.done: images/fetch | build/.packages
+	@images/fetch build/debian/kernel linux-image-arm64 xen-hypervisor-4.17-arm64 busybox-static
+	@/sbin/depmod -b $(CURDIR)/build/debian/kernel $$(ls build/debian/kernel/lib/modules)
+	@touch $@
+
+build/debian/dom0/.done: images/fetch images/dom0.packages | build/.packages
+	@images/fetch build/debian/dom0 $$(cat images/dom0.packages)
+	@touch $@
+
+build/xen: build/debian/kernel/.done
+	@cp build/debian/kernel/boot/xen-4.17-arm64 $@
+	@touch $@
+
+build/images/vmlinuz: build/debian/kernel/.done
+	@mkdir -p build/images
+	@cp build/debian/kernel/boot/vmlinuz-* $@
+	@touch $@
+
+# $(1): the modules to put in
+assemble_ramdisk = @echo "assembling $@"; mkdir -p build/images; \
+	images/assemble ramdisk build/debian/kernel $(1) $@ $(2)
+
+build/images/dom0.gz: images/assemble $(wildcard images/initrd/*) build/debian/kernel/.done
+	$(call assemble_ramdisk,images/initrd,virtio_mmio virtio_pci virtio_blk crc32c_generic ext4)
+
+build/images/guest.gz: images/assemble $(wildcard images/guest/* images/guest/*/*) build/debian/kernel/.done
+	$(call assemble_ramdisk,images/guest,xen-blkfront xen-netfront crc32c_generic ext4)
+
+build/images/disk.img: images/assemble | build/.packages
+	@mkdir -p build/images
+	@$(FAKEROOT) images/assemble disk $@
+
+DOM0_FILES := $(shell find images/dom0 -type f)
+build/images/dom0.img: images/assemble $(DOM0_FILES) build/debian/kernel/.done build/debian/dom0/.done \
+		       build/images/vmlinuz build/images/guest.gz build/images/disk.img
+	@echo "assembling $@"
+	@$(FAKEROOT) images/assemble dom0 build/debian/kernel build/debian/dom0 images/dom0 $@

@@ -1,0 +1,325 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A whole machine: QEMU's arm64 virt board with a hypervisor, Debian's dom0 and its guests.
+
+A Machine owns one QEMU process. Its serial console is read by a thread, all the time, into a log that `expect` searches;
+a second channel, a virtio-serial port with images/dom0/usr/local/bin/agent at its other end, runs scripts in dom0 and
+brings their output and exit status back. The disks are opened as snapshots, so nothing that a machine does is kept.
+
+Limits here only end a hang. Nothing is ever judged by how long it took.
+"""
+
+import os
+import re
+import shlex
+import socket
+import subprocess
+import tempfile
+import threading
+from dataclasses import dataclass, field
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+BUILD = ROOT / "build"
+IMAGES = BUILD / "images"
+
+BOOT_LIMIT = 300
+RUN_LIMIT = 300
+
+# What no console may show unless the test asked for it: a hypervisor or a kernel that has lost its footing.
+ALARMS = re.compile(r"panic|assertion .*failed|\bBUG\b|Oops|Unable to handle kernel|soft lockup|hard LOCKUP|"
+                    r"rcu.*(stall|starved)|Xen (call trace|BUG|WARN)|unexpected (trap|exception)|stack smashing", re.I)
+
+
+def hypervisor_path():
+    return (ROOT / os.environ.get("HYPERVISOR", "build/torpor")).resolve()
+
+
+def is_stock_xen():
+    """Whether the tests run on the peer, which some expectations of Torpor do not hold for."""
+    return hypervisor_path().name.startswith("xen")
+
+
+class MachineError(AssertionError):
+    """The machine did not do what was waited for. The text ends with the console's tail."""
+
+
+@dataclass
+class Result:
+    status: int
+    output: str
+
+    def lines(self):
+        return self.output.splitlines()
+
+
+@dataclass
+class Board:
+    """What the machine is made of. The defaults are those of `make run`."""
+
+    gic: int = 3
+    cpu: str = "cortex-a57"
+    smp: int = 2
+    mem: int = 2048                                       # MiB
+    arguments: str = "dom0_mem=768M dom0_max_vcpus=2"     # the hypervisor's command line
+    dom0_arguments: str = ""
+    machine: str = "virtualization=on"                    # properties of the virt board, but for the GIC's
+    icount: int | None = None
+    kernel: Path | None = IMAGES / "vmlinuz"              # None: no kernel module at all
+    ramdisk: Path | None = IMAGES / "dom0.gz"
+    disk: bool = True
+    firmware: list = field(default_factory=list)          # replaces -kernel and -append
+    extra: list = field(default_factory=list)             # more of QEMU's arguments
+
+    # QEMU puts the hypervisor and its device tree below 0x48000000; modules have to lie above.
+    KERNEL_ADDRESS = 0x4C000000
+    RAMDISK_ADDRESS = 0x5C000000
+
+    def command(self, hypervisor):
+        # cortex-a57's and cortex-a72's models are fixed; max is lighter without pointer
+        # authentication's own algorithm, which costs more than all else under emulation
+        cpu = "max,pauth-impdef=on" if self.cpu == "max" else self.cpu
+        command = ["qemu-system-aarch64", "-M", ",".join(["virt", f"gic-version={self.gic}"] + [self.machine][:bool(self.machine)]),
+                   "-cpu", cpu, "-smp", str(self.smp), "-m", str(self.mem), "-seed", "1", "-no-reboot", "-nodefaults"]
+        command += self.firmware or ["-kernel", str(hypervisor),
+                                     "-append", f"console=dtuart bootscrub=0 {self.arguments}"]
+        if self.kernel:
+            arguments = f"console=hvc0 {self.dom0_arguments}".strip()
+            command += ["-device", f"guest-loader,addr={self.KERNEL_ADDRESS:#x},kernel={self.kernel},bootargs={arguments}"]
+        if self.ramdisk:
+            command += ["-device", f"guest-loader,addr={self.RAMDISK_ADDRESS:#x},initrd={self.ramdisk}"]
+        if self.disk:
+            command += ["-drive", f"if=none,file={IMAGES / 'dom0.img'},format=raw,id=root,snapshot=on",
+                        "-device", "virtio-blk-device,drive=root"]
+        if self.icount is not None:
+            command += ["-icount", f"shift={self.icount},sleep=off"]
+        return command + list(self.extra)
+
+
+class Machine:
+    """A running Board. Use it as a context manager, or call close."""
+
+    def __init__(self, name, board, hypervisor=None):
+        self.name = name
+        self.board = board
+        self.hypervisor = hypervisor or hypervisor_path()
+        self.scratch = tempfile.TemporaryDirectory(prefix="torpor-")
+        self.log_path = BUILD / "logs" / f"{name}.log"
+        self.log_path.parent.mkdir(parents=True, exist_ok=True)
+        self.alarms_expected = False
+        self._text = ""
+        self._ended = False
+        self._changed = threading.Condition()
+        self._agent = None
+        self._agent_socket = Path(self.scratch.name) / "agent"
+        self._monitor_socket = Path(self.scratch.name) / "monitor"
+        command = board.command(self.hypervisor) + [
+            "-display", "none", "-serial", "stdio",
+            "-monitor", f"unix:{self._monitor_socket},server=on,wait=off",
+            "-chardev", f"socket,id=agent,path={self._agent_socket},server=on,wait=off",
+            "-device", "virtio-serial-device", "-device", "virtserialport,chardev=agent,name=torpor.agent"]
+        self._log = open(self.log_path, "w", encoding="utf-8")
+        self._log.write(shlex.join(command) + "\n")
+        # should this process be killed, QEMU goes with it
+        self.process = subprocess.Popen(["setpriv", "--pdeathsig", "KILL"] + command, stdin=subprocess.PIPE,
+                                        stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    # --- the console
+
+    def _read(self):
+        while data := self.process.stdout.read1(65536):
+            text = data.decode(errors="replace").replace("\r", "")
+            self._log.write(text)
+            self._log.flush()
+            with self._changed:
+                self._text += text
+                self._changed.notify_all()
+        with self._changed:
+            self._ended = True
+            self._changed.notify_all()
+
+    @property
+    def console(self):
+        """All that the console has shown so far."""
+        with self._changed:
+            return self._text
+
+    def expect(self, pattern, limit=BOOT_LIMIT, start=0):
+        """Wait until the console, from character `start` on, matches the pattern; return the match."""
+        compiled = re.compile(pattern, re.M)
+        with self._changed:
+            found = self._changed.wait_for(lambda: compiled.search(self._text, start) or self._ended, limit)
+            match = compiled.search(self._text, start)
+        if match:
+            return match
+        raise self._failure(f"no {pattern!r} on the console " + ("before QEMU ended" if found else f"in {limit} s"))
+
+    def send(self, text):
+        """Type on the console."""
+        self.process.stdin.write(text.encode())
+        self.process.stdin.flush()
+
+    def wait_exit(self, limit=RUN_LIMIT):
+        """Wait until QEMU has ended by itself; return its exit status."""
+        try:
+            status = self.process.wait(limit)
+        except subprocess.TimeoutExpired:
+            raise self._failure(f"QEMU did not end in {limit} s") from None
+        self._reader.join()
+        return status
+
+    # --- dom0
+
+    def boot(self, limit=BOOT_LIMIT):
+        """Wait for dom0's userland and its agent."""
+        self.expect(r"^dom0: up", limit)
+        self._agent = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self._agent.settimeout(limit)
+        self._agent.connect(str(self._agent_socket))
+        self._incoming = self._agent.makefile("rb")
+        if self._line() != "agent: ready":
+            raise self._failure("dom0's agent did not come up")
+        return self
+
+    def _line(self):
+        try:
+            line = self._incoming.readline()
+        except OSError as error:
+            raise self._failure(f"dom0 does not answer ({error})") from None
+        if not line.endswith(b"\n"):
+            raise self._failure("dom0's agent has gone")
+        return line.decode().strip()
+
+    def run(self, script, check=True, limit=RUN_LIMIT):
+        """Run a shell script in dom0. It stops at the first error; with `check` an error is raised here too."""
+        data = ("set -e\n" + script + "\n").encode()
+        self._agent.settimeout(limit)
+        self._agent.sendall(b"%d\n" % len(data) + data)
+        status, length = map(int, self._line().split())
+        try:
+            output = self._incoming.read(length).decode(errors="replace")
+        except OSError as error:
+            raise self._failure(f"dom0 does not answer ({error})") from None
+        self._log.write(f"[dom0] {script.strip()}\n{output}[dom0] status {status}\n")
+        if check and status:
+            raise self._failure(f"in dom0, status {status} from:\n{script.strip()}\n{output}")
+        return Result(status, output)
+
+    def start_poweroff(self):
+        """Tell dom0 to end the machine; its agent does not live to answer."""
+        self._agent.sendall(b"9\npoweroff\n")
+
+    def poweroff(self):
+        """Shut dom0 down and see the machine switch itself off."""
+        self.start_poweroff()
+        if status := self.wait_exit():
+            raise self._failure(f"QEMU ended with status {status}")
+
+    # --- what went wrong
+
+    def monitor(self, command, limit=10):
+        """QEMU's answer to a command for its monitor."""
+        prompt = b"(qemu) "
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as monitor:
+            monitor.settimeout(limit)
+            monitor.connect(str(self._monitor_socket))
+            data = b""
+            for text in ("", command + "\n"):
+                monitor.sendall(text.encode())
+                while not data.endswith(prompt):
+                    piece = monitor.recv(65536)
+                    if not piece:
+                        return data.decode(errors="replace")
+                    data += piece
+                answer, data = data, b""
+        return answer.decode(errors="replace").replace("\r", "")
+
+    def _failure(self, what):
+        tail = "\n".join(self.console.splitlines()[-40:])
+        if self.process.poll() is None:
+            registers = self.monitor("info registers -a")
+            self._log.write(f"\n[monitor] {registers}\n")
+            where = re.findall(r"^(?:CPU#\d+|\s*PC=\S+.*|PSTATE=.*)$", registers, re.M)
+            tail += "\n--- CPUs\n" + "\n".join(where)
+        return MachineError(f"{self.name}: {what}\n--- the console's end (all of it: {self.log_path})\n{tail}")
+
+    def check_console(self):
+        """Nothing on the console may say that the hypervisor or dom0 broke."""
+        if self.alarms_expected:
+            return
+        for line in self.console.splitlines():
+            if ALARMS.search(line):
+                raise self._failure(f"the console says: {line}")
+
+    def close(self):
+        if self._agent:
+            self._agent.close()
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+        self._reader.join()
+        self._log.close()
+        self.process.stdin.close()
+        self.process.stdout.close()
+        self.scratch.cleanup()
+
+
+class Guest:
+    """A Linux guest of a Machine: Debian's kernel and the busybox userland of images/guest."""
+
+    def __init__(self, machine, name, *, memory=96, vcpus=1, disk=None, address=None, config="", arguments=""):
+        self.machine = machine
+        self.name = name
+        lines = [f'name = "{name}"', 'kernel = "/guest/vmlinuz"', 'ramdisk = "/guest/initrd"',
+                 f"memory = {memory}", f"vcpus = {vcpus}"]
+        if disk:
+            lines.append(f'disk = ["{disk},raw,xvda,rw"]')
+        if address:
+            arguments += f" guest.ip={address}/24"
+            lines.append('vif = ["bridge=xenbr0"]')
+        lines.append(f'extra = "console=hvc0 cma=0 {arguments}"')
+        self.config_path = f"/tmp/{name}.cfg"
+        machine.run(f"cat > {self.config_path} <<'EOF'\n" + "\n".join(lines + [config]) + "\nEOF")
+
+    @classmethod
+    def existing(cls, machine, name):
+        """A guest whose configuration stands in dom0 already."""
+        guest = cls.__new__(cls)
+        guest.machine, guest.name, guest.config_path = machine, name, f"/etc/xen/{name}.cfg"
+        return guest
+
+    def create(self, wait=True, options=""):
+        self.machine.run(f"rm -f {self.log}; xl create {options} {self.config_path}")
+        return self.wait() if wait else self
+
+    @property
+    def log(self):
+        return f"/var/log/xen/console/guest-{self.name}.log"
+
+    def wait(self, text=None):
+        """Wait for the guest's userland, or for a text on its console."""
+        self.machine.run(f"guest-wait {self.name} {shlex.quote(text) if text else ''}")
+        return self
+
+    def run(self, command, check=True, limit=RUN_LIMIT):
+        """Run a line of shell inside the guest, by its PV console."""
+        return self.machine.run(f"guest-run {self.name} {shlex.quote(command)}", check, limit)
+
+    def console(self):
+        return self.machine.run(f"cat {self.log}").output
+
+    def domid(self):
+        return int(self.machine.run(f"xl domid {self.name}").output)
+
+    def destroy(self):
+        self.machine.run(f"xl destroy {self.name}")
+
+    def shutdown(self):
+        self.machine.run(f"xl shutdown -w {self.name}")
