@@ -31,7 +31,6 @@ long abi_vm_assist(uint64_t cmd, uint64_t type);
 long abi_vcpu_op(uint64_t cmd, uint64_t vcpu_id, uint64_t arg_va);
 long abi_sched_op(uint64_t cmd, uint64_t arg_va);
 long abi_event_channel_op(uint64_t cmd, uint64_t arg_va);
-long abi_physdev_op(uint64_t cmd, uint64_t arg_va);
 long abi_hvm_op(uint64_t cmd, uint64_t arg_va);
 long abi_platform_op(uint64_t arg_va);
 long abi_sysctl(uint64_t arg_va);

@@ -44,7 +44,6 @@ static const struct domctl_entry entries[] = {
     [XEN_DOMCTL_getnodeaffinity] = { domctl_get_node_affinity, ANY_LIFE },
     [XEN_DOMCTL_scheduler_op] = { domctl_scheduler, COPY_BACK | ANY_LIFE },
     [XEN_DOMCTL_set_address_size] = { domctl_set_address_size, 0 },
-    [XEN_DOMCTL_get_address_size] = { domctl_get_address_size, COPY_BACK | ANY_LIFE },
 
     [XEN_DOMCTL_max_mem] = { domctl_max_mem, 0 },
     [XEN_DOMCTL_cacheflush] = { domctl_cache_flush, COPY_BACK },
@@ -65,11 +64,8 @@ static const struct domctl_entry entries[] = {
     [XEN_DOMCTL_get_device_group] = { NULL, UNSUPPORTED },
     [XEN_DOMCTL_setdebugging] = { NULL, UNSUPPORTED },
     [XEN_DOMCTL_set_target] = { NULL, UNSUPPORTED },
-    [XEN_DOMCTL_vm_event_op] = { NULL, UNSUPPORTED },
     [XEN_DOMCTL_monitor_op] = { NULL, UNSUPPORTED },
-    [XEN_DOMCTL_set_access_required] = { NULL, UNSUPPORTED },
     [XEN_DOMCTL_setvnumainfo] = { NULL, UNSUPPORTED },
-    [XEN_DOMCTL_vmtrace_op] = { NULL, UNSUPPORTED },
 };
 
 /* Guards nothing by itself: the order of domctls. Its two users are pairs of calls, which the analysis cannot follow. */
@@ -84,38 +80,37 @@ static struct domain *domctl_target(const struct xen_domctl *op)
     return op->cmd == XEN_DOMCTL_getdomaininfo ? domain_get_from(op->domain) : domain_get(op->domain);
 }
 
-static int domctl_run(struct xen_domctl *op, unsigned flags, domctl_op *run)
+static int domctl_run(struct domain *d, const struct domctl_entry *entry, struct xen_domctl *op)
 {
-    struct domain *d = domctl_target(op);
-    int result;
-
-    if (!d)
-        return -ESRCH;
-    if ((flags & NOT_OWN) && d == current_vcpu()->domain)
-        result = -EINVAL;
-    else if (!(flags & ANY_LIFE) && d->life != DOMAIN_ALIVE)
-        result = -EINVAL;
-    else
-        result = run(d, op);
-    domain_put(d);
-    return result;
+    if (entry->flags & UNSUPPORTED)
+        return -EOPNOTSUPP;
+    if (!entry->run)
+        return -ENOSYS;
+    if ((entry->flags & NOT_OWN) && d == current_vcpu()->domain)
+        return -EINVAL;
+    if (!(entry->flags & ANY_LIFE) && d->life != DOMAIN_ALIVE)
+        return -EINVAL;
+    return entry->run(d, op);
 }
 
 static int domctl_dispatch(struct xen_domctl *op, unsigned *flags)
 {
-    const struct domctl_entry *entry;
+    static const struct domctl_entry unknown;
+    const struct domctl_entry *entry = op->cmd < ARRAY_SIZE(entries) ? &entries[op->cmd] : &unknown;
+    struct domain *d;
+    int result;
 
     if (op->cmd == XEN_DOMCTL_createdomain) {
         *flags = COPY_BACK;
         return domctl_create(op);
     }
-    if (op->cmd >= ARRAY_SIZE(entries))
-        return -ENOSYS;
-    entry = &entries[op->cmd];
+    d = domctl_target(op);
+    if (!d)
+        return -ESRCH;
+    result = domctl_run(d, entry, op);
+    domain_put(d);
     *flags = entry->flags;
-    if (entry->flags & UNSUPPORTED)
-        return -EOPNOTSUPP;
-    return entry->run ? domctl_run(op, entry->flags, entry->run) : -ENOSYS;
+    return result;
 }
 
 long abi_domctl(uint64_t arg_va)

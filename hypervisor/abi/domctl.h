@@ -14,9 +14,9 @@ struct xen_domctl_createdomain;
 struct xen_domctl_getdomaininfo;
 struct domain_config;
 
-/* What a domain gets whose creator leaves it to us: Xen's defaults of gnttab_max_frames and gnttab_max_maptrack_frames. */
-#define DOMCTL_GRANT_FRAMES_DEFAULT    64
-#define DOMCTL_MAPTRACK_FRAMES_DEFAULT 1024
+/* The most that a domain can have, and what it gets whose creator leaves it to us: Xen's gnttab_max_frames and _maptrack_frames. */
+#define DOMCTL_GRANT_FRAMES    64
+#define DOMCTL_MAPTRACK_FRAMES 1024
 
 typedef int domctl_op(struct domain *d, struct xen_domctl *op);
 
@@ -31,7 +31,7 @@ void domctl_end(void);
 int domctl_create(struct xen_domctl *op);
 domctl_op domctl_destroy, domctl_pause, domctl_unpause, domctl_resume, domctl_max_vcpus, domctl_set_handle,
     domctl_set_time_offset, domctl_subscribe, domctl_set_virq_handler;
-/* What `want` asks for in our own terms; -EINVAL, -ENODEV for what cannot be. machine_gic: 2 or 3. */
+/* What `want` asks for in our own terms; -EINVAL, -ENODEV, -ESRCH for what cannot be. machine_gic: 2 or 3. */
 int domctl_check_config(const struct xen_domctl_createdomain *want, unsigned machine_gic, struct domain_config *config);
 
 /* domctl_info.c: what the tools are told. Only between domctl_begin() and domctl_end(). */
@@ -40,8 +40,7 @@ void domctl_fill_info(struct domain *d, struct xen_domctl_getdomaininfo *info);
 
 /* domctl_vcpu.c: registers, placement and shares. */
 domctl_op domctl_set_context, domctl_get_context, domctl_get_vcpu_info, domctl_set_affinity, domctl_get_affinity,
-    domctl_set_node_affinity, domctl_get_node_affinity, domctl_scheduler, domctl_set_address_size,
-    domctl_get_address_size;
+    domctl_set_node_affinity, domctl_get_node_affinity, domctl_scheduler, domctl_set_address_size;
 
 /* domctl_mem.c: how much memory, and its caches. */
 domctl_op domctl_max_mem, domctl_cache_flush, domctl_set_pool, domctl_get_pool;

@@ -102,7 +102,7 @@ int domctl_bind_irq(struct domain *d, struct xen_domctl *op)
     const struct xen_domctl_bind_pt_irq *b = &op->u.bind_pt_irq;
 
     if (b->irq_type != PT_IRQ_TYPE_SPI)
-        return -ENOSYS;
+        return -EOPNOTSUPP;
     if (!caller_has_irq(b->machine_irq))
         return -EPERM;
     return vgic_route_irq(d, b->u.spi.spi, b->machine_irq);
@@ -113,7 +113,7 @@ int domctl_unbind_irq(struct domain *d, struct xen_domctl *op)
     const struct xen_domctl_bind_pt_irq *b = &op->u.bind_pt_irq;
 
     if (b->irq_type != PT_IRQ_TYPE_SPI)
-        return -ENOSYS;
+        return -EOPNOTSUPP;
     if (!caller_has_irq(b->machine_irq))
         return -EPERM;
     return vgic_unroute_irq(d, b->u.spi.spi, b->machine_irq);

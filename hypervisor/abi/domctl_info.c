@@ -21,12 +21,10 @@ static uint32_t life_flags(const struct domain *d)
         flags |= XEN_DOMINF_shutdown | (d->shutdown_code & XEN_DOMINF_shutdownmask) << XEN_DOMINF_shutdownshift;
     if (d->controller_pause_count)
         flags |= XEN_DOMINF_paused;
-    if (d->flags & XEN_DOMCTL_CDF_xs_domain)
-        flags |= XEN_DOMINF_xs_domain;
     return flags;
 }
 
-/* A domain is blocked if all its online vCPUs are, running if one is. */
+/* A domain is blocked if it has online vCPUs and all are, running if one is. */
 static void fill_vcpus(struct domain *d, struct xen_domctl_getdomaininfo *info)
 {
     bool all_blocked = true;
@@ -47,7 +45,7 @@ static void fill_vcpus(struct domain *d, struct xen_domctl_getdomaininfo *info)
         if (v->sched.running)
             info->flags |= XEN_DOMINF_running;
     }
-    if (all_blocked)
+    if (all_blocked && info->nr_online_vcpus)
         info->flags |= XEN_DOMINF_blocked;
 }
 

@@ -20,9 +20,8 @@
 #define GICV2_MAX_VCPUS       8        /* IHI 0048B.b 2.1: eight CPU interfaces */
 #define FIFO_MAX_PORT         ((1u << 17) - 1)  /* EVTCHN_FIFO_NR_CHANNELS - 1 */
 
-/* Every guest is what the ABI calls HVM with hardware-assisted paging; the rest needs what we have not: IOMMU, PMU, nesting. */
+/* Every guest is what the ABI calls HVM with hardware-assisted paging, and nothing else: there is no IOMMU, PMU, nesting. */
 #define CDF_REQUIRED (XEN_DOMCTL_CDF_hvm | XEN_DOMCTL_CDF_hap)
-#define CDF_ALLOWED  (CDF_REQUIRED | XEN_DOMCTL_CDF_xs_domain)
 
 static int check_arch(const struct xen_arch_domainconfig *arch, unsigned max_vcpus, unsigned machine_gic)
 {
@@ -57,10 +56,10 @@ static unsigned limit_or_default(int32_t wanted, unsigned otherwise)
 
 int domctl_check_config(const struct xen_domctl_createdomain *want, unsigned machine_gic, struct domain_config *config)
 {
-    if ((want->flags & CDF_REQUIRED) != CDF_REQUIRED || (want->flags & ~CDF_ALLOWED))
+    if (want->flags != CDF_REQUIRED || want->iommu_opts || want->vmtrace_size)
         return -EINVAL;
-    if (want->iommu_opts || want->vmtrace_size || want->cpupool_id)
-        return -EINVAL;
+    if (want->cpupool_id)
+        return -ESRCH;
     if (want->grant_opts != XEN_DOMCTL_GRANT_version(1))
         return -EINVAL;
     if (want->max_vcpus < 1 || want->max_vcpus > DOMAIN_MAX_VCPUS)
@@ -70,12 +69,15 @@ int domctl_check_config(const struct xen_domctl_createdomain *want, unsigned mac
         .max_vcpus = want->max_vcpus,
         .nr_spis = (unsigned)align_up(want->arch.nr_spis, 32),
         .max_event_ports = (unsigned)min_u64(want->max_evtchn_port, FIFO_MAX_PORT),
-        .max_grant_frames = limit_or_default(want->max_grant_frames, DOMCTL_GRANT_FRAMES_DEFAULT),
-        .max_maptrack_frames = limit_or_default(want->max_maptrack_frames, DOMCTL_MAPTRACK_FRAMES_DEFAULT),
+        .max_grant_frames = limit_or_default(want->max_grant_frames, DOMCTL_GRANT_FRAMES),
+        .max_maptrack_frames = limit_or_default(want->max_maptrack_frames, DOMCTL_MAPTRACK_FRAMES),
         .flags = want->flags,
         .ssidref = want->ssidref,
     };
     memcpy(config->handle, want->handle, sizeof(config->handle));
+    if (config->max_grant_frames < 1 || config->max_grant_frames > DOMCTL_GRANT_FRAMES ||
+        config->max_maptrack_frames > DOMCTL_MAPTRACK_FRAMES)
+        return -EINVAL;
     return check_arch(&want->arch, want->max_vcpus, machine_gic);
 }
 

@@ -82,7 +82,7 @@ int domctl_set_context(struct domain *d, struct xen_domctl *op)
     struct vcpu_guest_context context;
 
     if (!v)
-        return -ESRCH;
+        return -EINVAL;
     if (copy_from_guest(&context, op->u.vcpucontext.ctxt.q, sizeof(context)))
         return -EFAULT;
     if (!pstate_allowed(context.user_regs.cpsr))
@@ -100,7 +100,7 @@ int domctl_get_context(struct domain *d, struct xen_domctl *op)
     struct vcpu_guest_context context;
 
     if (!v)
-        return -ESRCH;
+        return -EINVAL;
     if (!v->initialised)
         return -ENODATA;
     vcpu_pause_sync(v);
@@ -165,6 +165,8 @@ int domctl_get_affinity(struct domain *d, struct xen_domctl *op)
 
     if (!v)
         return -ESRCH;
+    if (!(a->flags & (XEN_VCPUAFFINITY_HARD | XEN_VCPUAFFINITY_SOFT)))
+        return -EINVAL;
     if (a->flags & XEN_VCPUAFFINITY_HARD)
         error = ctl_bitmap_write(&a->cpumap_hard, v->sched.hard_affinity & present);
     if (!error && (a->flags & XEN_VCPUAFFINITY_SOFT))
@@ -214,11 +216,4 @@ int domctl_set_address_size(struct domain *d, struct xen_domctl *op)
 {
     (void)d;
     return op->u.address_size.size == 64 ? 0 : -EINVAL;
-}
-
-int domctl_get_address_size(struct domain *d, struct xen_domctl *op)
-{
-    (void)d;
-    op->u.address_size.size = 64;
-    return 0;
 }

@@ -7,7 +7,7 @@
 #include "lib/string.h"
 
 static const uint32_t version_major = VERSION_MAJOR, version_minor = VERSION_MINOR;
-static const uint32_t grant_frames = DOMCTL_GRANT_FRAMES_DEFAULT, maptrack_frames = DOMCTL_MAPTRACK_FRAMES_DEFAULT;
+static const uint32_t grant_frames = DOMCTL_GRANT_FRAMES, maptrack_frames = DOMCTL_MAPTRACK_FRAMES;
 
 static size_t command_line_read(const struct hypfs_entry *e, void *buf, size_t size)
 {

@@ -257,7 +257,7 @@ long memory_acquire_resource(uint64_t arg_va)
     d = abi_domain_get(arg.domid);
     if (!d)
         return -ESRCH;
-    error = resource_acquire(d, &arg);
+    error = d == current_vcpu()->domain ? -EPERM : resource_acquire(d, &arg);
     domain_put(d);
     if (error && error != -ERESTART)
         return error;

@@ -92,13 +92,13 @@ static int sysctl_domain_list(struct xen_sysctl *op)
     return error;
 }
 
-static int sysctl_unsupported(struct xen_sysctl *op)
+static int sysctl_coverage(struct xen_sysctl *op)
 {
     (void)op;
     return -EOPNOTSUPP;
 }
 
-/* What is not here is -ENOSYS: trace buffers, performance and lock counters, power management, page offlining, x86. */
+/* What is not here is -ENOSYS: trace buffers, performance and lock counters, power management, page offlining, live patches, x86. */
 static sysctl_op *const operations[] = {
     [XEN_SYSCTL_readconsole] = sysctl_read_console,
     [XEN_SYSCTL_physinfo] = sysctl_physinfo,
@@ -111,8 +111,7 @@ static sysctl_op *const operations[] = {
     [XEN_SYSCTL_numainfo] = sysctl_numa_info,
     [XEN_SYSCTL_cpupool_op] = sysctl_cpupool,
     [XEN_SYSCTL_scheduler_op] = sysctl_scheduler,
-    [XEN_SYSCTL_coverage_op] = sysctl_unsupported,
-    [XEN_SYSCTL_livepatch_op] = sysctl_unsupported,
+    [XEN_SYSCTL_coverage_op] = sysctl_coverage,
 };
 
 long abi_sysctl(uint64_t arg_va)

@@ -12,6 +12,7 @@
 #include "cpu/sched.h"
 #include "lib/errno.h"
 #include "vm/domain.h"
+#include "vm/vcpu.h"
 
 #define POOL_ID 0
 
@@ -87,6 +88,8 @@ static int pool_move_domain(const struct xen_sysctl_cpupool_op *p)
     if (!d)
         return -EINVAL;
     domain_put(d);
+    if (d == current_vcpu()->domain)
+        return -EPERM;
     return p->cpupool_id == POOL_ID ? 0 : -ENOENT;
 }
 

@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * HYPERVISOR_vcpu_op (xen/include/public/vcpu.h). On Arm a guest registers where its vcpu_info and run-state areas are and may
- * ask after a vCPU's state; bringing vCPUs up and down is PSCI's, timers are the architecture's.
+ * HYPERVISOR_vcpu_op (xen/include/public/vcpu.h). On Arm a guest registers where its vcpu_info and run-state areas are, and
+ * that is all (arch-arm.h): bringing vCPUs up and down is PSCI's, timers are the architecture's.
  * And HYPERVISOR_vm_assist, whose one type that means anything here is the run-state update flag.
  */
 #include "abi/abi.h"
 
 #include <xen/vcpu.h>
 
-#include "lib/string.h"
 #include "mm/frames.h"
 #include "vm/domain.h"
 #include "vm/evtchn.h"
@@ -60,35 +59,15 @@ static long op_register_runstate(struct vcpu *v, uint64_t arg_va)
     return 0;
 }
 
-static long op_get_runstate_info(struct vcpu *v, uint64_t arg_va)
-{
-    struct vcpu_runstate_info info;
-    struct vcpu_runstate state;
-
-    vcpu_get_runstate(v, &state);
-    memset(&info, 0, sizeof(info));
-    info.state = (int)state.state;
-    info.state_entry_time = state.since_ns;
-    for (unsigned i = 0; i < RUNSTATE_COUNT; i++)
-        info.time[i] = state.time_ns[i];
-    return copy_to_guest(arg_va, &info, sizeof(info));
-}
-
 long abi_vcpu_op(uint64_t cmd, uint64_t vcpu_id, uint64_t arg_va)
 {
     struct vcpu *v = domain_vcpu(current_vcpu()->domain, (unsigned)vcpu_id);
 
-    if (!v)
-        return -ENOENT;
     switch (cmd) {
-    case VCPUOP_is_up:
-        return v->online;
-    case VCPUOP_get_runstate_info:
-        return op_get_runstate_info(v, arg_va);
     case VCPUOP_register_runstate_memory_area:
-        return op_register_runstate(v, arg_va);
+        return v ? op_register_runstate(v, arg_va) : -ENOENT;
     case VCPUOP_register_vcpu_info:
-        return op_register_vcpu_info(v, arg_va);
+        return v ? op_register_vcpu_info(v, arg_va) : -ENOENT;
     default:
         return -EINVAL;
     }
