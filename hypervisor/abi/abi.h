@@ -24,8 +24,6 @@ long abi_memory_op(uint64_t cmd, uint64_t arg_va);
 long abi_multicall(uint64_t list_va, uint64_t count);
 long abi_xen_version(uint64_t cmd, uint64_t arg_va);
 long abi_console_io(uint64_t cmd, uint64_t count, uint64_t va);
-/* Tells dom0 that input waits for it: for console_connect_dom0(). */
-void abi_console_notify(void);
 long abi_grant_table_op(uint64_t cmd, uint64_t va, uint64_t count);
 long abi_vm_assist(uint64_t cmd, uint64_t type);
 long abi_vcpu_op(uint64_t cmd, uint64_t vcpu_id, uint64_t arg_va);

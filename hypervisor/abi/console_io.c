@@ -69,8 +69,3 @@ long abi_console_io(uint64_t cmd, uint64_t count, uint64_t va)
     default: return -ENOSYS;
     }
 }
-
-void abi_console_notify(void)
-{
-    domain_send_global_virq(VIRQ_CONSOLE);
-}
