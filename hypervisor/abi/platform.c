@@ -29,12 +29,12 @@ long abi_platform_op(uint64_t arg_va)
 {
     struct xen_platform_op op;
 
-    if (!current_vcpu()->domain->privileged)
-        return -EPERM;
     if (copy_from_guest(&op, arg_va, sizeof(op)))
         return -EFAULT;
     if (op.interface_version != XENPF_INTERFACE_VERSION)
         return -EACCES;
+    if (!current_vcpu()->domain->privileged)
+        return -EPERM;
     switch (op.cmd) {
     case XENPF_settime32:
         return op_settime(op.u.settime32.secs, op.u.settime32.nsecs, op.u.settime32.system_time);

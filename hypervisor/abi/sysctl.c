@@ -119,12 +119,12 @@ long abi_sysctl(uint64_t arg_va)
     struct xen_sysctl op;
     int result;
 
-    if (!current_vcpu()->domain->privileged)
-        return -EPERM;
     if (copy_from_guest(&op, arg_va, sizeof(op)))
         return -EFAULT;
     if (op.interface_version != XEN_SYSCTL_INTERFACE_VERSION)
         return -EACCES;
+    if (!current_vcpu()->domain->privileged)
+        return -EPERM;
     if (op.cmd >= ARRAY_SIZE(operations) || !operations[op.cmd])
         return -ENOSYS;
 
