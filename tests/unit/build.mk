@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: Apache-2.0
+# build/unit/NAME: the unit tests of tests/unit/test_NAME.c, for the build machine, with sanitizers. What else goes into
+# the program stands at the top of the test, in a comment of one line: /* sources: hypervisor/vm/evtchn.c ... */
+
+unit-out     := build/unit
+unit-names   := $(patsubst tests/unit/test_%.c,%,$(wildcard tests/unit/test_*.c))
+unit-tests   := $(unit-names:%=$(unit-out)/%)
+unit-sources  = $(shell sed -n 's|^/\* sources: \(.*\) \*/$$|\1|p' tests/unit/test_$(1).c)
+unit-objects  = $(patsubst %,$(unit-out)/.obj/%.o,tests/unit/test_$(1).c $(call unit-sources,$(1)))
+
+unit-sanitize := -fsanitize=address,undefined -fno-sanitize-recover=all
+unit-cflags := -std=gnu11 -O1 -g $(unit-sanitize) -fno-omit-frame-pointer -Wall -Wextra -Werror -D__XEN_TOOLS__ \
+	-include tests/unit/include/guest_abi.h -Itests/unit/include -I. -Ihypervisor -isystem $(unit-out)/.include -MMD -MP
+unit-libs := -lcmocka -lfdt -lpthread
+
+.PHONY: unit-tests
+## unit-tests: build and run the tests that need no machine
+unit-tests: $(unit-tests)
+	@failed=0; for t in $^; do \
+		if $$t >$$t.log 2>&1; then echo "ok   unit/$${t##*/}"; else cat $$t.log; echo "FAIL unit/$${t##*/}"; failed=1; fi; \
+	done; exit $$failed
+
+define unit-program
+$(unit-out)/$(1): $(call unit-objects,$(1))
+	@clang $(unit-sanitize) $$^ $(unit-libs) -o $$@
+-include $(patsubst %.o,%.d,$(call unit-objects,$(1)))
+endef
+$(foreach name,$(unit-names),$(eval $(call unit-program,$(name))))
+
+$(unit-out)/.obj/%.c.o: %.c tests/unit/build.mk $(unit-out)/.include/.done
+	@mkdir -p $(@D)
+	@clang $(unit-cflags) -c $< -o $@
+
+$(unit-out)/.include/.done: build/sysroot/.done
+	@mkdir -p $(@D)
+	@ln -sfn $(abspath build/sysroot)/usr/include/xen $(@D)/xen
+	@touch $@

@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The host as an architecture, for unit tests: every barrier is the full one. */
+#pragma once
+
+static inline void isb(void) { }
+static inline void dsb_ish(void) { __atomic_thread_fence(__ATOMIC_SEQ_CST); }
+static inline void dsb_ishst(void) { __atomic_thread_fence(__ATOMIC_SEQ_CST); }
+static inline void dsb_sy(void) { __atomic_thread_fence(__ATOMIC_SEQ_CST); }
+static inline void smp_mb(void) { __atomic_thread_fence(__ATOMIC_SEQ_CST); }
+static inline void smp_rmb(void) { __atomic_thread_fence(__ATOMIC_SEQ_CST); }
+static inline void smp_wmb(void) { __atomic_thread_fence(__ATOMIC_SEQ_CST); }
