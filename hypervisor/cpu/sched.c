@@ -220,11 +220,15 @@ static bool gives_way(struct vcpu *prev, const struct vcpu *candidate, uint64_t 
     return now - prev->sched.slice_start >= slice_ticks || ahead > granularity_ticks;
 }
 
-/* How long may v run before somebody else's turn or its cap must be looked at? 0: until something happens. */
-static uint64_t run_limit(const struct vcpu *v) REQUIRES(lock)
+/*
+ * How long may v run before somebody else's turn or its cap must be looked at? 0: until something happens. prev, which v
+ * takes over from, is not back in the queue yet.
+ */
+static uint64_t run_limit(const struct vcpu *v, const struct vcpu *prev) REQUIRES(lock)
 {
     const struct domain *d = v->domain;
-    uint64_t limit = list_empty(&queue) ? 0 : slice_ticks;
+    bool others = !list_empty(&queue) || (prev && prev != v && vcpu_runnable(prev));
+    uint64_t limit = others ? slice_ticks : 0;
 
     if (d->sched.cap_percent) {
         uint64_t left = domain_budget(d) - min_u64(d->sched.budget_used, domain_budget(d));
@@ -272,7 +276,7 @@ static struct vcpu *pick(struct cpu *cpu, struct vcpu *prev) REQUIRES(lock)
     } else if (now - prev->sched.slice_start >= slice_ticks) {
         prev->sched.slice_start = now;
     }
-    limit = run_limit(next);
+    limit = run_limit(next, prev);
     if (limit)
         timer_set(&slice_timer[cpu->id], now + limit);
     return next;

@@ -22,7 +22,7 @@
 #define HCR_BSU_IS (UINT64_C(1) << 10)
 #define HCR_FB     (UINT64_C(1) << 9)
 #define HCR_TWI    (UINT64_C(1) << 13)
-#define HCR_TID1   (UINT64_C(1) << 16)
+#define HCR_TWE    (UINT64_C(1) << 14)
 #define HCR_TID3   (UINT64_C(1) << 18)
 #define HCR_TSC    (UINT64_C(1) << 19)
 #define HCR_TIDCP  (UINT64_C(1) << 20)
