@@ -1,0 +1,801 @@
+// SPDX-License-Identifier: Apache-2.0
+/* sources: hypervisor/boot/devicetree.c hypervisor/boot/bootinfo.c hypervisor/boot/ranges.c hypervisor/boot/dom0_dt.c */
+/*
+ * The machine's device tree, as QEMU makes it and in every damaged form: bootinfo finds what is there, dom0's tree has what
+ * dom0 may see, and no byte of it makes the reader leave the blob.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <libfdt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "boot/bootinfo.h"
+#include "boot/devicetree.h"
+#include "boot/dom0_dt.h"
+#include "lib/errno.h"
+
+#define DTB_DIR    "build/unit/dtb"
+#define KERNEL_AT  0x4c000000u
+#define RAMDISK_AT 0x5c000000u
+#define FUZZ_SEEDS 3000
+
+static char printed[4096];   /* what was printed since the last reset */
+static uint8_t *tree;        /* the tree under test, DT_MAX_SIZE bytes */
+static uint8_t out[1 << 18];
+
+void printk(const char *fmt, ...)
+{
+    size_t n = strlen(printed);
+    va_list ap;
+
+    va_start(ap, fmt);
+    vsnprintf(printed + n, sizeof(printed) - n, fmt, ap);
+    va_end(ap);
+}
+
+/* What the visitor was told. */
+static struct {
+    struct boot_range mmio[256], memory[16];
+    struct { unsigned irq; bool edge; } irqs[256];
+    unsigned mmio_count, memory_count, irq_count;
+    int answer;
+} seen;
+
+static int see_mmio(void *context, uint64_t start, uint64_t size)
+{
+    (void)context;
+    assert_int_equal(start & ~PAGE_MASK, 0);
+    assert_int_equal(size & ~PAGE_MASK, 0);
+    seen.mmio[seen.mmio_count++ % 256] = (struct boot_range){ start, size };
+    return seen.answer;
+}
+
+static int see_memory(void *context, uint64_t start, uint64_t size)
+{
+    (void)context;
+    seen.memory[seen.memory_count++ % 16] = (struct boot_range){ start, size };
+    return seen.answer;
+}
+
+static int see_irq(void *context, unsigned irq, bool edge)
+{
+    (void)context;
+    assert_in_range(irq, 32, 1019);
+    for (unsigned i = 0; i < seen.irq_count && i < 256; i++)
+        assert_int_not_equal(seen.irqs[i].irq, irq);
+    seen.irqs[seen.irq_count % 256].irq = irq;
+    seen.irqs[seen.irq_count++ % 256].edge = edge;
+    return seen.answer;
+}
+
+static const struct dom0_device_visitor visitor = { see_mmio, see_memory, see_irq };
+
+static bool mmio_was_seen(uint64_t start, uint64_t size)
+{
+    for (unsigned i = 0; i < seen.mmio_count; i++)
+        if (seen.mmio[i].start <= start && start + size <= seen.mmio[i].start + seen.mmio[i].size)
+            return true;
+    return false;
+}
+
+static bool irq_was_seen(unsigned irq, bool edge)
+{
+    for (unsigned i = 0; i < seen.irq_count; i++)
+        if (seen.irqs[i].irq == irq && seen.irqs[i].edge == edge)
+            return true;
+    return false;
+}
+
+/* --- Making trees --- */
+
+static void load(const char *machine)
+{
+    char path[200], command[600];
+    FILE *f;
+
+    snprintf(path, sizeof(path), DTB_DIR "/%s.dtb", machine);
+    if (access(path, R_OK)) {
+        snprintf(command, sizeof(command),
+                 "mkdir -p " DTB_DIR " && qemu-system-aarch64 -nographic -cpu cortex-a57 -smp 4 -m 2G "
+                 "-machine virt,virtualization=on,%s,dumpdtb=%s >/dev/null 2>&1", machine, path);
+        assert_int_equal(system(command), 0);
+    }
+    f = fopen(path, "rb");
+    assert_non_null(f);
+    memset(tree, 0xa5, DT_MAX_SIZE);
+    assert_true(fread(tree, 1, DT_MAX_SIZE, f) > 0);
+    fclose(f);
+    assert_int_equal(fdt_open_into(tree, tree, DT_MAX_SIZE), 0);
+}
+
+static int node(const char *path)
+{
+    int offset = fdt_path_offset(tree, path);
+
+    assert_true(offset >= 0);
+    return offset;
+}
+
+static int add_node(const char *parent, const char *name)
+{
+    int offset = fdt_add_subnode(tree, node(parent), name);
+
+    assert_true(offset >= 0);
+    return offset;
+}
+
+/* As QEMU's guest-loader does it. */
+static void add_module(const char *name, const char *kind, uint64_t at, uint64_t size, const char *bootargs)
+{
+    int offset = add_node("/chosen", name);
+    char compatible[64] = "multiboot,module";
+    size_t n = strlen(compatible) + 1;
+    fdt64_t reg[2] = { cpu_to_fdt64(at), cpu_to_fdt64(size) };
+
+    strcpy(compatible + n, kind);
+    fdt_setprop(tree, offset, "compatible", compatible, (int)(kind[0] ? n + strlen(kind) + 1 : n));
+    fdt_setprop(tree, offset, "reg", reg, sizeof(reg));
+    if (bootargs)
+        fdt_setprop_string(tree, offset, "bootargs", bootargs);
+}
+
+static void add_modules(void)
+{
+    add_module("module@0x5c000000", "multiboot,ramdisk", RAMDISK_AT, 0x199eb1, NULL);
+    add_module("module@0x4c000000", "multiboot,kernel", KERNEL_AT, 0x1f6dfc0, "console=hvc0");
+    fdt_setprop_string(tree, node("/chosen"), "bootargs", "dom0_mem=768M");
+}
+
+static void load_whole(const char *machine)
+{
+    load(machine);
+    add_modules();
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    printed[0] = 0;
+    memset(&seen, 0, sizeof(seen));
+    load_whole("gic-version=3");
+    return 0;
+}
+
+static int group_setup(void **state)
+{
+    (void)state;
+    tree = aligned_alloc(16, DT_MAX_SIZE);
+    return tree ? 0 : -1;
+}
+
+static int group_teardown(void **state)
+{
+    (void)state;
+    free(tree);
+    return 0;
+}
+
+static struct bootinfo parse(void)
+{
+    struct bootinfo b;
+    int err = bootinfo_parse(tree, &b);
+
+    if (err)
+        print_error("%s\n", printed);
+    assert_int_equal(err, 0);
+    return b;
+}
+
+static const struct gic_info gicv3 = {
+    .version = 3, .distributor = 0x8000000, .distributor_size = 0x10000,
+    .redistributors = { { 0x80a0000, 0xf60000 } }, .redistributor_regions = 1,
+};
+static const struct gic_info gicv2 = {
+    .version = 2, .distributor = 0x8000000, .distributor_size = 0x10000, .cpu_interface = 0x8010000, .cpu_interface_size = 0x10000,
+};
+static const struct boot_range banks[] = { { 0x60000000, 0x20000000 }, { 0xa0000000, 0x10000000 } };
+static const struct boot_range extended[] = { { 0x80000000, 0x20000000 } };
+static const uint64_t mpidrs[] = { 0, 1, 0x100 };
+
+static int build_into(const struct gic_info *gic, const char *uart, void *to, size_t size)
+{
+    const struct dom0_dt_params p = {
+        .memory = banks, .memory_count = 2, .bootargs = "console=hvc0 quiet", .ramdisk = { 0x68200000, 0x199eb1 },
+        .mpidrs = mpidrs, .vcpus = 3, .gic = gic, .grant_table = { 0x40200000, 0x40000 },
+        .extended = extended, .extended_count = 1, .event_irq = 31, .uart_path = uart, .visitor = &visitor,
+    };
+
+    return dom0_dt_build(tree, &p, to, size);
+}
+
+static void build(const struct gic_info *gic, const char *uart)
+{
+    int length = build_into(gic, uart, out, sizeof(out));
+
+    if (length < 0)
+        print_error("%s\n", printed);
+    assert_true(length > 0);
+    assert_int_equal(fdt_check_full(out, (size_t)length), 0);
+}
+
+static void assert_text(const char *path, const char *name, const char *value)
+{
+    const char *text = fdt_getprop(out, fdt_path_offset(out, path), name, NULL);
+
+    assert_non_null(text);
+    assert_string_equal(text, value);
+}
+
+static void assert_cells(const char *path, const char *name, unsigned n, const uint32_t *values)
+{
+    int size;
+    const fdt32_t *cells = fdt_getprop(out, fdt_path_offset(out, path), name, &size);
+
+    assert_non_null(cells);
+    assert_int_equal(size, n * 4);
+    for (unsigned i = 0; i < n; i++)
+        assert_int_equal(fdt32_to_cpu(cells[i]), values[i]);
+}
+
+#define CELLS(...) (sizeof((uint32_t[]){ __VA_ARGS__ }) / 4), (const uint32_t[]){ __VA_ARGS__ }
+
+/* --- What the machine is --- */
+
+static void machine_is_found(void **state)
+{
+    struct bootinfo b = parse();
+
+    (void)state;
+    assert_int_equal(b.ram.count, 1);
+    assert_int_equal(b.ram.ranges[0].start, 0x40000000);
+    assert_int_equal(b.ram.ranges[0].size, 2 * GIB);
+    assert_int_equal(b.cpu_count, 4);
+    assert_int_equal(b.cpus[3].mpidr, 3);
+    assert_true(b.psci.present);
+    assert_false(b.psci.hvc);
+    assert_int_equal(b.psci.cpu_on, 0xc4000003);
+    assert_int_equal(b.timer.secure_phys, 29);
+    assert_int_equal(b.timer.phys, 30);
+    assert_int_equal(b.timer.virt, 27);
+    assert_int_equal(b.timer.hyp, 26);
+    assert_string_equal(printed, "");
+}
+
+static void console_is_stdout_path(void **state)
+{
+    struct bootinfo b = parse();
+
+    (void)state;
+    assert_int_equal(b.uart.kind, BOOT_UART_PL011);
+    assert_string_equal(b.uart.path, "/pl011@9000000");
+    assert_int_equal(b.uart.base, 0x9000000);
+    assert_int_equal(b.uart.irq, 33);
+}
+
+static void dtuart_takes_aliases_and_options(void **state)
+{
+    struct bootinfo b = parse();
+    int aliases = add_node("/", "aliases");
+
+    (void)state;
+    fdt_setprop_string(tree, aliases, "serial0", "/pl011@9000000");
+    memset(&b.uart, 0, sizeof(b.uart));
+    assert_int_equal(bootinfo_select_uart(tree, &b, "serial0:115200n8"), 0);
+    assert_string_equal(b.uart.path, "/pl011@9000000");
+    assert_int_equal(bootinfo_select_uart(tree, &b, "serial1"), -ENOENT);
+    assert_int_equal(bootinfo_select_uart(tree, &b, "/pl031@9010000"), -ENOENT);
+    assert_non_null(strstr(printed, "dtuart=/pl031@9010000"));
+    assert_string_equal(b.uart.path, "/pl011@9000000");
+}
+
+static void modules_are_found_and_reserved(void **state)
+{
+    struct bootinfo b = parse();
+
+    (void)state;
+    assert_int_equal(b.kernel.start, KERNEL_AT);
+    assert_int_equal(b.kernel.size, 0x1f6dfc0);
+    assert_int_equal(b.ramdisk.start, RAMDISK_AT);
+    assert_true(boot_ranges_contain(&b.reserved, KERNEL_AT, 0x1f6dfc0));
+    assert_true(boot_ranges_contain(&b.reserved, RAMDISK_AT, 0x199eb1));
+    assert_string_equal(b.cmdline, "dom0_mem=768M");
+    assert_string_equal(b.dom0_cmdline, "console=hvc0");
+}
+
+static void modules_of_unknown_kind_are_kernel_then_ramdisk(void **state)
+{
+    struct bootinfo b;
+
+    (void)state;
+    load("gic-version=3");
+    add_module("module@2", "", RAMDISK_AT, 0x1000, NULL);   /* libfdt puts a new node first */
+    add_module("module@1", "", KERNEL_AT, 0x2000, NULL);
+    b = parse();
+    assert_int_equal(b.kernel.size, 0x2000);
+    assert_int_equal(b.ramdisk.size, 0x1000);
+}
+
+static void old_names_and_own_cells_of_modules_are_understood(void **state)
+{
+    static const char compatible[] = "xen,linux-zimage\0xen,multiboot-module";
+    fdt32_t reg[2] = { cpu_to_fdt32(KERNEL_AT), cpu_to_fdt32(0x3000) };
+    int offset;
+    struct bootinfo b;
+
+    (void)state;
+    load("gic-version=3");
+    add_node("/chosen", "modules");
+    fdt_setprop_u32(tree, node("/chosen/modules"), "#address-cells", 1);
+    fdt_setprop_u32(tree, node("/chosen/modules"), "#size-cells", 1);
+    offset = add_node("/chosen/modules", "module@0");
+    fdt_setprop(tree, offset, "compatible", compatible, sizeof(compatible));
+    fdt_setprop(tree, offset, "reg", reg, sizeof(reg));
+    b = parse();
+    assert_int_equal(b.kernel.start, KERNEL_AT);
+    assert_int_equal(b.kernel.size, 0x3000);
+}
+
+static void command_lines_follow_xens_rules(void **state)
+{
+    static const struct {
+        const char *bootargs, *xen, *dom0, *module, *want_xen, *want_dom0;
+    } cases[] = {
+        { "b", NULL, NULL, "m", "b", "m" },
+        { "b", NULL, NULL, NULL, "", "b" },
+        { "b", "x", NULL, NULL, "x", "b" },
+        { "b", NULL, "d", NULL, "b", "d" },
+        { "b", "x", "d", NULL, "x", "d" },
+        { "b", "x", "d", "m", "x", "m" },
+        { NULL, NULL, NULL, NULL, "", "" },
+    };
+
+    (void)state;
+    for (unsigned i = 0; i < ARRAY_SIZE(cases); i++) {
+        struct bootinfo b;
+
+        load("gic-version=3");
+        add_module("module@1", "multiboot,kernel", KERNEL_AT, 0x2000, cases[i].module);
+        if (cases[i].bootargs)
+            fdt_setprop_string(tree, node("/chosen"), "bootargs", cases[i].bootargs);
+        if (cases[i].xen)
+            fdt_setprop_string(tree, node("/chosen"), "xen,xen-bootargs", cases[i].xen);
+        if (cases[i].dom0)
+            fdt_setprop_string(tree, node("/chosen"), "xen,dom0-bootargs", cases[i].dom0);
+        b = parse();
+        assert_string_equal(b.cmdline, cases[i].want_xen);
+        assert_string_equal(b.dom0_cmdline, cases[i].want_dom0);
+    }
+}
+
+static void add_reserved(const char *name, uint64_t at, uint64_t size, bool no_map)
+{
+    fdt64_t reg[2] = { cpu_to_fdt64(at), cpu_to_fdt64(size) };
+    int offset;
+
+    if (fdt_path_offset(tree, "/reserved-memory") < 0) {
+        offset = add_node("/", "reserved-memory");
+        fdt_setprop_u32(tree, offset, "#address-cells", 2);
+        fdt_setprop_u32(tree, offset, "#size-cells", 2);
+        fdt_setprop(tree, offset, "ranges", "", 0);
+    }
+    offset = add_node("/reserved-memory", name);
+    fdt_setprop(tree, offset, "reg", reg, sizeof(reg));
+    if (no_map)
+        fdt_setprop(tree, offset, "no-map", "", 0);
+}
+
+static struct boot_ranges free_ranges;
+
+static void note_free(void *context, uint64_t start, uint64_t size)
+{
+    (void)context;
+    assert_int_equal(boot_ranges_add(&free_ranges, start, size), 0);
+}
+
+static void reserved_memory_is_not_free(void **state)
+{
+    struct bootinfo b;
+
+    (void)state;
+    add_reserved("firmware@50000000", 0x50000000, 0x123456, true);
+    add_reserved("pool@50200000", 0x50200000, 0x100000, false);
+    assert_int_equal(fdt_add_mem_rsv(tree, 0x70000123, 0x10), 0);
+    b = parse();
+    assert_int_equal(bootinfo_reserve(&b, 0x40000000, 0x200001), 0);
+    memset(&free_ranges, 0, sizeof(free_ranges));
+    bootinfo_for_each_free(&b, note_free, NULL);
+    assert_false(boot_ranges_overlap(&free_ranges, 0x50000000, 0x123456));
+    assert_false(boot_ranges_overlap(&free_ranges, 0x50200000, 0x100000));
+    assert_false(boot_ranges_overlap(&free_ranges, 0x70000000, 0x1000));
+    assert_false(boot_ranges_overlap(&free_ranges, 0x40000000, 0x201000));
+    assert_false(boot_ranges_overlap(&free_ranges, KERNEL_AT, 0x1f6dfc0));
+    assert_true(boot_ranges_contain(&free_ranges, 0x40201000, KERNEL_AT - 0x40201000));
+    assert_true(boot_ranges_contain(&free_ranges, 0x70001000, 0x4ffff000));
+    assert_int_equal(boot_ranges_total(&free_ranges),
+                     2 * GIB - 0x124000 - 0x100000 - 0x1000 - 0x201000 - 0x1f6e000 - 0x19a000);
+    assert_false(boot_ranges_overlap(&b.ram, 0x50000000, 0x124000));
+}
+
+static void banks_are_sorted_and_merged(void **state)
+{
+    fdt64_t reg[8] = {
+        cpu_to_fdt64(0x140000000), cpu_to_fdt64(0x40000000), cpu_to_fdt64(0x40000000), cpu_to_fdt64(0x40000000),
+        cpu_to_fdt64(0x80000000), cpu_to_fdt64(0x10000000), cpu_to_fdt64(0x200000800), cpu_to_fdt64(0x10000),
+    };
+    struct bootinfo b;
+
+    (void)state;
+    fdt_setprop(tree, node("/memory@40000000"), "reg", reg, sizeof(reg));
+    b = parse();
+    assert_int_equal(b.ram.count, 3);
+    assert_int_equal(b.ram.ranges[0].start, 0x40000000);
+    assert_int_equal(b.ram.ranges[0].size, 0x50000000);
+    assert_int_equal(b.ram.ranges[1].start, 0x140000000);
+    assert_int_equal(b.ram.ranges[2].start, 0x200001000);
+    assert_int_equal(b.ram.ranges[2].size, 0xf000);
+}
+
+/* --- What is missing or wrong is told --- */
+
+static void expect_refusal(int err, const char *words)
+{
+    struct bootinfo b;
+
+    printed[0] = 0;
+    assert_int_equal(bootinfo_parse(tree, &b), err);
+    if (!strstr(printed, words))
+        print_error("printed: %s\n", printed);
+    assert_non_null(strstr(printed, words));
+}
+
+static void missing_kernel_is_told_with_the_console_found(void **state)
+{
+    struct bootinfo b;
+
+    (void)state;
+    load("gic-version=3");
+    assert_int_equal(bootinfo_parse(tree, &b), -ENOENT);
+    assert_non_null(strstr(printed, "no dom0 kernel"));
+    assert_int_equal(b.uart.kind, BOOT_UART_PL011);
+}
+
+static void module_outside_ram_is_told(void **state)
+{
+    (void)state;
+    load("gic-version=3");
+    add_module("module@1", "multiboot,kernel", 0x1000000000, 0x2000, NULL);
+    expect_refusal(-EINVAL, "kernel module");
+}
+
+static void overlapping_modules_are_told(void **state)
+{
+    (void)state;
+    load("gic-version=3");
+    add_module("module@1", "multiboot,kernel", KERNEL_AT, 0x20000, NULL);
+    add_module("module@2", "multiboot,ramdisk", KERNEL_AT + 0x10000, 0x20000, NULL);
+    expect_refusal(-EINVAL, "overlap");
+}
+
+static void no_tree_no_memory_no_cpus_no_timer_are_told(void **state)
+{
+    struct bootinfo b;
+
+    (void)state;
+    assert_int_equal(bootinfo_parse(NULL, &b), -EINVAL);
+    memset(tree, 0, 4096);
+    expect_refusal(-EINVAL, "device tree is damaged or missing");
+    load_whole("gic-version=3");
+    fdt_del_node(tree, node("/memory@40000000"));
+    expect_refusal(-ENODEV, "memory");
+    load_whole("gic-version=3");
+    fdt_del_node(tree, node("/cpus"));
+    expect_refusal(-ENODEV, "CPU");
+    load_whole("gic-version=3");
+    fdt_del_node(tree, node("/timer"));
+    expect_refusal(-ENODEV, "timer");
+}
+
+static void cpus_that_do_not_start_by_psci_are_told(void **state)
+{
+    struct bootinfo b;
+
+    (void)state;
+    fdt_setprop_string(tree, node("/cpus/cpu@2"), "enable-method", "spin-table");
+    b = parse();
+    assert_int_equal(b.cpu_count, 3);
+    assert_non_null(strstr(printed, "cpu@2"));
+}
+
+static void psci_0_1_brings_its_own_numbers(void **state)
+{
+    struct bootinfo b;
+
+    (void)state;
+    fdt_setprop_string(tree, node("/psci"), "compatible", "arm,psci");
+    fdt_setprop_u32(tree, node("/psci"), "cpu_on", 0x12345678);
+    fdt_setprop_string(tree, node("/psci"), "method", "hvc");
+    b = parse();
+    assert_true(b.psci.present && b.psci.hvc && b.psci.is_0_1);
+    assert_int_equal(b.psci.cpu_on, 0x12345678);
+}
+
+/* --- dom0's tree --- */
+
+static void dom0_does_not_see_what_is_the_hypervisors(void **state)
+{
+    static const char *const hidden[] = {
+        "/pl011@9000000", "/memory@40000000", "/pmu", "/intc@8000000", "/cpus/cpu-map", "/chosen/module@0x4c000000", "/cpus/cpu@3",
+    };
+
+    (void)state;
+    build(&gicv3, "/pl011@9000000");
+    for (unsigned i = 0; i < ARRAY_SIZE(hidden); i++)
+        assert_true(fdt_path_offset(out, hidden[i]) < 0);
+    assert_null(fdt_getprop(out, fdt_path_offset(out, "/chosen"), "stdout-path", NULL));
+    assert_null(fdt_getprop(out, fdt_path_offset(out, "/pcie@10000000"), "msi-map", NULL));
+    assert_true(fdt_node_offset_by_compatible(out, -1, "arm,gic-v3-its") < 0);
+}
+
+static void dom0_keeps_the_uart_nobody_took(void **state)
+{
+    (void)state;
+    build(&gicv3, NULL);
+    assert_text("/chosen", "stdout-path", "/pl011@9000000");
+    assert_true(irq_was_seen(33, false));
+    assert_true(mmio_was_seen(0x9000000, 0x1000));
+}
+
+static void dom0_boots_by_what_the_hypervisor_gives(void **state)
+{
+    (void)state;
+    build(&gicv3, "/pl011@9000000");
+    assert_text("/chosen", "bootargs", "console=hvc0 quiet");
+    assert_cells("/chosen", "linux,initrd-start", CELLS(0, 0x68200000));
+    assert_cells("/chosen", "linux,initrd-end", CELLS(0, 0x68200000 + 0x199eb1));
+    assert_cells("/memory@60000000", "reg", CELLS(0, 0x60000000, 0, 0x20000000, 0, 0xa0000000, 0, 0x10000000));
+    assert_cells("/hypervisor", "reg", CELLS(0, 0x40200000, 0, 0x40000, 0, 0x80000000, 0, 0x20000000));
+    assert_cells("/hypervisor", "interrupts", CELLS(1, 15, 8));
+    assert_text("/hypervisor", "compatible", "xen,xen-4.17");
+    assert_text("/psci", "method", "hvc");
+    assert_text("/cpus/cpu@100", "enable-method", "psci");
+    assert_text("/cpus/cpu@100", "compatible", "arm,cortex-a57");
+    assert_cells("/cpus/cpu@100", "reg", CELLS(0x100));
+    assert_cells("/timer", "interrupts", CELLS(1, 13, 8, 1, 14, 8, 1, 11, 8));
+    assert_string_equal(printed, "");
+}
+
+static void gicv3_stands_where_the_machines_does(void **state)
+{
+    uint32_t phandle = fdt_get_phandle(tree, node("/intc@8000000"));
+
+    (void)state;
+    build(&gicv3, "/pl011@9000000");
+    assert_text("/interrupt-controller@8000000", "compatible", "arm,gic-v3");
+    assert_cells("/interrupt-controller@8000000", "reg", CELLS(0, 0x8000000, 0, 0x10000, 0, 0x80a0000, 0, 0xf60000));
+    assert_cells("/interrupt-controller@8000000", "phandle", CELLS(phandle));
+    assert_cells("/", "interrupt-parent", CELLS(phandle));
+}
+
+static void gicv2_stands_where_the_machines_does(void **state)
+{
+    (void)state;
+    load_whole("gic-version=2");
+    build(&gicv2, "/pl011@9000000");
+    assert_text("/interrupt-controller@8000000", "compatible", "arm,cortex-a15-gic");
+    assert_cells("/interrupt-controller@8000000", "reg", CELLS(0, 0x8000000, 0, 0x10000, 0, 0x8010000, 0, 0x10000));
+    assert_cells("/timer", "interrupts", CELLS(1, 13, 0xff08, 1, 14, 0xff08, 1, 11, 0xff08));
+    assert_true(fdt_node_offset_by_compatible(out, -1, "arm,gic-v2m-frame") < 0);
+}
+
+static void devices_are_visited_with_what_they_need(void **state)
+{
+    (void)state;
+    build(&gicv3, "/pl011@9000000");
+    assert_true(mmio_was_seen(0xa000000, 0x4000));          /* virtio-mmio */
+    assert_true(mmio_was_seen(0x9010000, 0x1000));          /* PL031 */
+    assert_true(mmio_was_seen(0x9020000, 0x1000));          /* fw_cfg */
+    assert_true(mmio_was_seen(0x9030000, 0x1000));          /* PL061 */
+    assert_true(mmio_was_seen(0x4010000000, 0x10000000));   /* PCIe: configuration, I/O, memory */
+    assert_true(mmio_was_seen(0x3eff0000, 0x10000));
+    assert_true(mmio_was_seen(0x10000000, 0x2eff0000));
+    assert_true(mmio_was_seen(0x8000000000, 0x8000000000));
+    assert_false(mmio_was_seen(0x9000000, 0x1000));
+    assert_false(mmio_was_seen(0x8000000, 0x1000));
+    for (unsigned i = 48; i < 80; i++)
+        assert_true(irq_was_seen(i, true));
+    for (unsigned i = 35; i < 39; i++)
+        assert_true(irq_was_seen(i, false));                /* interrupt-map */
+    assert_true(irq_was_seen(34, false));
+    assert_int_equal(seen.irq_count, 32 + 4 + 2);
+}
+
+static void disabled_devices_are_copied_but_not_visited(void **state)
+{
+    (void)state;
+    fdt_setprop_string(tree, node("/pl031@9010000"), "status", "disabled");
+    build(&gicv3, "/pl011@9000000");
+    assert_true(fdt_path_offset(out, "/pl031@9010000") >= 0);
+    assert_false(mmio_was_seen(0x9010000, 0x1000));
+    assert_false(irq_was_seen(34, false));
+}
+
+static void addresses_below_a_bus_are_translated(void **state)
+{
+    fdt32_t reg[2] = { cpu_to_fdt32(0x3000), cpu_to_fdt32(0x10) };
+    fdt32_t extended_irq[8] = {
+        cpu_to_fdt32(fdt_get_phandle(tree, node("/pl061@9030000"))), cpu_to_fdt32(1), cpu_to_fdt32(2),
+        cpu_to_fdt32(fdt_get_phandle(tree, node("/intc@8000000"))), cpu_to_fdt32(0), cpu_to_fdt32(200), cpu_to_fdt32(1),
+    };
+
+    (void)state;
+    fdt_setprop_u32(tree, node("/pl061@9030000"), "#interrupt-cells", 2);
+    add_node("/platform-bus@c000000", "thing@3000");
+    fdt_setprop(tree, node("/platform-bus@c000000/thing@3000"), "reg", reg, sizeof(reg));
+    fdt_setprop(tree, node("/platform-bus@c000000/thing@3000"), "interrupts-extended", extended_irq, 28);
+    build(&gicv3, "/pl011@9000000");
+    assert_true(mmio_was_seen(0xc003000, 0x10));
+    assert_true(irq_was_seen(232, true));
+}
+
+static void reserved_memory_reaches_dom0(void **state)
+{
+    (void)state;
+    add_reserved("firmware@50000000", 0x50000000, 0x1000, true);
+    add_reserved("pool@50200000", 0x50200000, 0x100000, false);
+    build(&gicv3, "/pl011@9000000");
+    assert_int_equal(seen.memory_count, 2);
+    assert_cells("/memory@60000000", "reg",
+                 CELLS(0, 0x60000000, 0, 0x20000000, 0, 0xa0000000, 0, 0x10000000, 0, 0x50200000, 0, 0x100000));
+    assert_true(fdt_path_offset(out, "/reserved-memory/firmware@50000000") >= 0);
+}
+
+static void aliases_of_the_uart_go(void **state)
+{
+    int aliases = add_node("/", "aliases");
+
+    (void)state;
+    fdt_setprop_string(tree, aliases, "serial0", "/pl011@9000000");
+    fdt_setprop_string(tree, aliases, "rtc0", "/pl031@9010000");
+    fdt_setprop_string(tree, node("/chosen"), "stdout-path", "serial0:115200");
+    build(&gicv3, "/pl011@9000000");
+    assert_null(fdt_getprop(out, fdt_path_offset(out, "/aliases"), "serial0", NULL));
+    assert_text("/aliases", "rtc0", "/pl031@9010000");
+    assert_null(fdt_getprop(out, fdt_path_offset(out, "/chosen"), "stdout-path", NULL));
+}
+
+static void refused_devices_are_told_and_lack_of_memory_ends(void **state)
+{
+    (void)state;
+    seen.answer = -EBUSY;
+    build(&gicv3, "/pl011@9000000");
+    assert_non_null(strstr(printed, "cannot be given to dom0"));
+    memset(&seen, 0, sizeof(seen));
+    seen.answer = -ENOMEM;
+    assert_int_equal(build_into(&gicv3, NULL, out, sizeof(out)), -ENOMEM);
+}
+
+static void every_size_of_room_is_enough_or_refused(void **state)
+{
+    int length = build_into(&gicv3, NULL, out, sizeof(out));
+
+    (void)state;
+    for (int size = 0; size < length + 64; size += 37) {
+        uint8_t *room = malloc((size_t)size + 1);
+        int result;
+
+        memset(&seen, 0, sizeof(seen));
+        printed[0] = 0;
+        result = build_into(&gicv3, NULL, room, (size_t)size);
+        assert_true(result == length || result == -ENOSPC);
+        assert_true(result == length ? size >= length : strstr(printed, "does not fit") != NULL);
+        free(room);
+    }
+}
+
+/* --- Damage --- */
+
+static uint32_t random_state;
+
+static uint32_t next_random(void)
+{
+    random_state = random_state * 1664525 + 1013904223;
+    return random_state >> 8;
+}
+
+static void damage(size_t length)
+{
+    unsigned n = 1 + next_random() % 8;
+
+    while (n--) {
+        size_t at = next_random() % 4 ? 40 + next_random() % (length - 40) : next_random() % length;
+
+        switch (next_random() % 4) {
+        case 0: tree[at] ^= (uint8_t)(1u << next_random() % 8); break;
+        case 1: tree[at] = (uint8_t)next_random(); break;
+        case 2: tree[at] = 0xff; break;
+        default: tree[at & ~(size_t)3] = tree[at | 3] = 0; break;
+        }
+    }
+}
+
+static void fuzz(const char *machine, const struct gic_info *gic)
+{
+    static uint8_t whole[1 << 16];
+    size_t length;
+    unsigned parsed = 0, built = 0;
+
+    load_whole(machine);
+    add_reserved("firmware@50000000", 0x50000000, 0x1000, true);
+    assert_int_equal(fdt_pack(tree), 0);
+    length = fdt_totalsize(tree);
+    assert_in_range(length, 1000, sizeof(whole));
+    memcpy(whole, tree, length);
+    for (uint32_t seed = 1; seed <= FUZZ_SEEDS; seed++) {
+        struct bootinfo b;
+
+        random_state = seed;
+        memcpy(tree, whole, length);
+        damage(length);
+        printed[0] = 0;
+        memset(&seen, 0, sizeof(seen));
+        if (!bootinfo_parse(tree, &b))
+            parsed++;
+        else
+            assert_int_not_equal(printed[0], 0);
+        if (build_into(gic, "/pl011@9000000", out, sizeof(out)) > 0) {
+            built++;
+            assert_int_equal(fdt_check_full(out, fdt_totalsize(out)), 0);
+        }
+    }
+    print_message("%s: of %u damaged trees %u could be used, %u gave a tree for dom0\n", machine, FUZZ_SEEDS, parsed, built);
+    assert_in_range(parsed, 1, FUZZ_SEEDS - 1);
+    assert_in_range(built, 1, FUZZ_SEEDS - 1);
+}
+
+static void damaged_trees_are_survived(void **state)
+{
+    (void)state;
+    fuzz("gic-version=3", &gicv3);
+    fuzz("gic-version=2", &gicv2);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(machine_is_found, setup),
+        cmocka_unit_test_setup(console_is_stdout_path, setup),
+        cmocka_unit_test_setup(dtuart_takes_aliases_and_options, setup),
+        cmocka_unit_test_setup(modules_are_found_and_reserved, setup),
+        cmocka_unit_test_setup(modules_of_unknown_kind_are_kernel_then_ramdisk, setup),
+        cmocka_unit_test_setup(old_names_and_own_cells_of_modules_are_understood, setup),
+        cmocka_unit_test_setup(command_lines_follow_xens_rules, setup),
+        cmocka_unit_test_setup(reserved_memory_is_not_free, setup),
+        cmocka_unit_test_setup(banks_are_sorted_and_merged, setup),
+        cmocka_unit_test_setup(missing_kernel_is_told_with_the_console_found, setup),
+        cmocka_unit_test_setup(module_outside_ram_is_told, setup),
+        cmocka_unit_test_setup(overlapping_modules_are_told, setup),
+        cmocka_unit_test_setup(no_tree_no_memory_no_cpus_no_timer_are_told, setup),
+        cmocka_unit_test_setup(cpus_that_do_not_start_by_psci_are_told, setup),
+        cmocka_unit_test_setup(psci_0_1_brings_its_own_numbers, setup),
+        cmocka_unit_test_setup(dom0_does_not_see_what_is_the_hypervisors, setup),
+        cmocka_unit_test_setup(dom0_keeps_the_uart_nobody_took, setup),
+        cmocka_unit_test_setup(dom0_boots_by_what_the_hypervisor_gives, setup),
+        cmocka_unit_test_setup(gicv3_stands_where_the_machines_does, setup),
+        cmocka_unit_test_setup(gicv2_stands_where_the_machines_does, setup),
+        cmocka_unit_test_setup(devices_are_visited_with_what_they_need, setup),
+        cmocka_unit_test_setup(disabled_devices_are_copied_but_not_visited, setup),
+        cmocka_unit_test_setup(addresses_below_a_bus_are_translated, setup),
+        cmocka_unit_test_setup(reserved_memory_reaches_dom0, setup),
+        cmocka_unit_test_setup(aliases_of_the_uart_go, setup),
+        cmocka_unit_test_setup(refused_devices_are_told_and_lack_of_memory_ends, setup),
+        cmocka_unit_test_setup(every_size_of_room_is_enough_or_refused, setup),
+        cmocka_unit_test_setup(damaged_trees_are_survived, setup),
+    };
+
+    return cmocka_run_group_tests(tests, group_setup, group_teardown);
+}
