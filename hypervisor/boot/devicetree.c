@@ -203,7 +203,7 @@ const struct dt_node *dt_walk_to(struct dt_walk *w, const struct dt *dt, int off
 /* The first GIC of the tree is the CPUs' own; others hang below it. */
 static void find_gic(struct dt *dt)
 {
-    struct dt_walk w;
+    static struct dt_walk w;   /* boot only, and too large for the stack */
     const struct dt_node *n;
 
     dt_walk_start(&w, dt);
