@@ -82,7 +82,7 @@ static void notify_dom0(void)
 }
 
 /* Everything that the device tree and the command line say. The console is found first, so that the rest can be told. */
-static void read_boot_information(const void *fdt)
+static int read_boot_information(const void *fdt)
 {
     int err = bootinfo_parse(fdt, &boot);
 
@@ -90,8 +90,7 @@ static void read_boot_information(const void *fdt)
     if (!err && options.dtuart[0])
         (void)bootinfo_select_uart(fdt, &boot, options.dtuart);
     console_init();
-    if (err)
-        stop();
+    return err;
 }
 
 static void map_all_ram(void)
@@ -150,7 +149,7 @@ static void memory_init(paddr_t fdt)
     bootinfo_for_each_free(&boot, find_table_place, &place);
     if (!place.start || bootinfo_reserve(&boot, place.start, place.size))
         panic("no room for the frame table (%lu KiB)", place.size / KIB);
-    frames_init(mfn_to_virt(MFN(place.start >> PAGE_SHIFT)), start, end);
+    frames_init(mfn_to_virt(MFN(place.start >> PAGE_SHIFT)), start, end, boot_ranges_total(&boot.ram));
     bootinfo_for_each_free(&boot, give_free, NULL);
 }
 
@@ -189,7 +188,8 @@ NORETURN void hypervisor_start(uint64_t fdt_pa, uint64_t image_pa)
 
     el2_init(PADDR(image_pa), fdt);
     cpu_boot_init();
-    read_boot_information(fdt_at(fdt));
+    if (read_boot_information(fdt_at(fdt)))
+        stop();
     time_init(boot.timer.frequency);
     printk("torpor: Torpor %s, Xen ABI 4.17\n", TORPOR_VERSION);
     memory_init(fdt);
@@ -209,7 +209,7 @@ NORETURN void hypervisor_start(uint64_t fdt_pa, uint64_t image_pa)
 NORETURN void hypervisor_start_without_el2(uint64_t fdt_pa, uint64_t image_pa)
 {
     el2_init(PADDR(image_pa), PADDR(fdt_pa));
-    read_boot_information(fdt_at(PADDR(fdt_pa)));
+    (void)read_boot_information(fdt_at(PADDR(fdt_pa)));
     printk("torpor: entered below EL2: this CPU or boot loader offers no virtualization (QEMU: -machine virt,virtualization=on)\n");
     stop();
 }

@@ -160,8 +160,20 @@ static void map_image_part(const char *from, const char *to, uint64_t attributes
         panic("no tables for the hypervisor's own image");
 }
 
+/* Entered at EL1, only to say that this is too low (boot/main.c): the tables serve there as well. */
+static void tables_use_at_el1(void)
+{
+    write_sysreg(image_to_paddr(root).pa, ttbr0_el1);
+    isb();
+    __asm__ volatile("tlbi vmalle1\n\tdsb nsh\n\tisb" ::: "memory");
+}
+
 void el2_cpu_init(void)
 {
+    if (read_sysreg(CurrentEL) != 2 << 2) {
+        tables_use_at_el1();
+        return;
+    }
     write_sysreg(image_to_paddr(root).pa, ttbr0_el2);
     isb();
     __asm__ volatile("tlbi alle2\n\tdsb nsh\n\tisb" ::: "memory");

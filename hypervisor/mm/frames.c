@@ -78,8 +78,9 @@ static void unlink_frame(uint32_t *head, struct frame *f)
         *head = f->next;
 }
 
-void frames_init(void *frame_table, paddr_t ram_start, paddr_t ram_end)
+void frames_init(void *frame_table, paddr_t ram_start, paddr_t ram_end, uint64_t ram_bytes)
 {
+    total_frames = ram_bytes >> PAGE_SHIFT;
     table = frame_table;
     table_first = ram_start.pa >> PAGE_SHIFT;
     table_count = (ram_end.pa - ram_start.pa) >> PAGE_SHIFT;
@@ -216,7 +217,6 @@ void frames_add(paddr_t start, uint64_t size)
         while (order && ((mfn & ((UINT64_C(1) << order) - 1)) || mfn + (UINT64_C(1) << order) > end))
             order--;
         block_free(&table[mfn - table_first], order);
-        total_frames += UINT64_C(1) << order;
         mfn += UINT64_C(1) << order;
     }
     spin_unlock(&lock);

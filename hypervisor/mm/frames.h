@@ -14,15 +14,18 @@
 
 struct domain;
 
-/* The table for all of [ram_start, ram_end), holes included, at frame_table; no frame is known yet. Boot only. */
-void frames_init(void *frame_table, paddr_t ram_start, paddr_t ram_end);
+/*
+ * The table for all of [ram_start, ram_end), holes included, at frame_table; ram_bytes of it are RAM. No frame is free yet.
+ * Boot only.
+ */
+void frames_init(void *frame_table, paddr_t ram_start, paddr_t ram_end, uint64_t ram_bytes);
 uint64_t frames_table_size(paddr_t ram_start, paddr_t ram_end);   /* bytes, whole pages */
 /* Gives the whole pages of [start, start + size) to the allocator; boot only, once per free range. */
 void frames_add(paddr_t start, uint64_t size);
 
 #define FRAME_NONE UINT32_MAX   /* the end of a domain's page_list */
 
-/* Pages that exist and pages that are free, in frames. */
+/* The machine's RAM, the hypervisor's own included, and what of it is free; in frames. */
 uint64_t frames_total(void);
 uint64_t frames_free(void);
 
