@@ -22,6 +22,7 @@
 #include "mm/el2.h"
 #include "mm/frames.h"
 #include "vm/domain.h"
+#include "vm/dump.h"
 #include "vm/irq.h"
 #include "vm/vtimer.h"
 
@@ -197,6 +198,7 @@ NORETURN void hypervisor_start(uint64_t fdt_pa, uint64_t image_pa)
     firmware_init();
     interrupts_init(fdt_at(fdt));
     start_cpus();
+    dump_register_keys();
     console_input_init();
     printk("torpor: %u CPUs, %lu MiB of memory, GICv%u\n", cpus_present(), frames_total() * PAGE_SIZE / MIB, gic.version);
     if (dom0_build(&boot, fdt_at(fdt)))
