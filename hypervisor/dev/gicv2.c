@@ -14,6 +14,7 @@
 /* IHI 0048 4.3 */
 #define GICD_CTLR_ENABLE    1u
 #define GICD_SGIR           0x0f00
+#define GICD_IIDR_PRODUCT_SHIFT 24
 
 /* IHI 0048 4.4 */
 #define GICC_CTLR           0x0000
@@ -245,13 +246,14 @@ static gic_frame map_cpu_interface(void)
 }
 
 /*
- * QEMU's model (in 7.2; it alone identifies itself as nobody) deactivates what a list register names only in the view of the
- * CPU where that is, so that an SPI acknowledged elsewhere stays active for ever, and does not look whether the interrupt, still
- * high, has to be signalled again. Writes to GICD_ICACTIVER do both, so there we end physical interrupts ourselves.
+ * QEMU's model (7.2's hw/intc/arm_gic.c), whose product number is 0, does not look again whether a physical interrupt, still high, has to
+ * be signalled after a list register deactivated it: the next one is lost until something else makes it look. Older ones also
+ * deactivate an SPI only in the view of the CPU that the list register is of. Writes to GICD_ICACTIVER are right, so there we
+ * end physical interrupts ourselves. (Cortex-A15's GIC has that number too, and pays a trap for each interrupt.)
  */
 static bool deactivates_from_list_registers(void)
 {
-    return mmio_read32(distributor + GICD_IIDR) != 0;
+    return mmio_read32(distributor + GICD_IIDR) >> GICD_IIDR_PRODUCT_SHIFT != 0;
 }
 
 const struct gic_ops *gicv2_probe(void)
