@@ -32,7 +32,7 @@ static struct bootinfo boot;
 static NORETURN void stop(void)
 {
     printk("torpor: cannot start; halted\n");
-    cpu_halt();
+    cpu_stop_for_good();
 }
 
 static const void *fdt_at(paddr_t fdt)

@@ -41,6 +41,8 @@ void cpus_start(const uint64_t *mpidr, unsigned count);
 /* A secondary's C entry. */
 NORETURN void cpu_secondary_start(struct cpu *cpu);
 NORETURN void cpu_halt(void);
+/* The machine's end: makes sure that what was printed reached somebody, by semihosting if there is no UART. */
+NORETURN void cpu_stop_for_good(void);
 /* Leaves the boot stack for this CPU's own and runs what the scheduler picks, for ever. */
 NORETURN void cpu_run_guests(void);
 

@@ -5,10 +5,31 @@
 #include "arch/sysreg.h"
 #include "cpu/cpu.h"
 #include "dev/console.h"
+#include "dev/semihosting.h"
 #include "lib/base.h"
 #include "lib/print.h"
 
 static bool panicking;
+
+/* With no UART to say it on, a debugger may still listen; it gets all that has been said. */
+static void print_last_words(void)
+{
+    static char text[4096];
+    uint32_t index = 0;
+    size_t n = console_ring_read(text, sizeof(text) - 1, &index, false, false);
+
+    text[n] = '\0';
+    semihosting_print(text);
+}
+
+NORETURN void cpu_stop_for_good(void)
+{
+    static bool told;
+
+    if (!console_has_uart() && !__atomic_exchange_n(&told, true, __ATOMIC_SEQ_CST))
+        print_last_words();
+    cpu_halt();
+}
 
 NORETURN void cpu_halt(void)
 {
@@ -55,7 +76,7 @@ NORETURN void panic(const char *fmt, ...)
     printk("torpor: panic: %s\n", text);
     print_backtrace();
     printk("torpor: halted; reset the machine\n");
-    cpu_halt();
+    cpu_stop_for_good();
 }
 
 /* -fstack-protector: called by the compiler's epilogues. */

@@ -33,7 +33,7 @@ static struct {
 } ring GUARDED_BY(lock);
 
 static struct uart uart GUARDED_BY(lock);
-static bool uart_started GUARDED_BY(lock);
+static bool uart_started;   /* set once, under lock */
 static bool line_begun GUARDED_BY(lock);   /* dom0's output on the UART stands in the middle of a line */
 static char last_raw GUARDED_BY(lock);     /* dom0's last character */
 static bool panicking;
@@ -326,6 +326,11 @@ void console_enable_input(void)
     if (uart_started)
         uart.enable_input(&uart);
     console_unlock();
+}
+
+bool console_has_uart(void)
+{
+    return __atomic_load_n(&uart_started, __ATOMIC_RELAXED);
 }
 
 void console_panic_mode(void)

@@ -64,5 +64,8 @@ void console_interrupt(void);
  */
 void console_connect_dom0(char switch_letter, bool to_dom0, void (*notify)(void));
 
+/* False until a UART prints: all that was said is only in the ring. */
+bool console_has_uart(void);
+
 /* Polled, unlocked output for panic. */
 void console_panic_mode(void);
