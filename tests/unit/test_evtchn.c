@@ -577,6 +577,19 @@ static void fifo_events_come_in_the_order_sent_and_by_priority(void **state)
     assert_int_equal(fifo_next(a, 0, heads), 0);
 }
 
+static void fifo_tail_has_no_link_whatever_the_guest_left_there(void **state)
+{
+    uint32_t p;
+
+    (void)state;
+    fifo_start(a);
+    assert_int_equal(evtchn_bind_ipi(a, 0, &p), 0);
+    *word_of(a, p) = 77;
+    assert_int_equal(evtchn_send(a, p), 0);
+    assert_int_equal(*word_of(a, p) & EVTCHN_FIFO_LINK_MASK, 0);
+    assert_int_equal(control(a, 0)->head[EVTCHN_FIFO_PRIORITY_DEFAULT], p);
+}
+
 static void fifo_mask_unmask_and_pending(void **state)
 {
     uint32_t heads[16] = { 0 }, p;
@@ -905,6 +918,7 @@ int main(void)
         TEST(a_preempted_reset_goes_on_and_closes_everything),
         TEST(a_dying_domain_gets_no_ports_and_lets_its_peers_go),
         TEST(fifo_events_come_in_the_order_sent_and_by_priority),
+        TEST(fifo_tail_has_no_link_whatever_the_guest_left_there),
         TEST(fifo_mask_unmask_and_pending),
         TEST(fifo_event_before_its_word_comes_with_it),
         TEST(fifo_bad_pages_are_refused_and_not_kept),
