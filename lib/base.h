@@ -18,6 +18,7 @@
 #define unlikely(x)      __builtin_expect(!!(x), 0)
 #define PACKED           __attribute__((packed))
 #define NORETURN         __attribute__((noreturn))
+#define NOINLINE         __attribute__((noinline))
 #define PRINTF(fmt, arg) __attribute__((format(printf, fmt, arg)))
 #define BIT(n)           (UINT64_C(1) << (n))
 

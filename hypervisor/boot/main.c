@@ -37,6 +37,10 @@ static NORETURN void stop(void)
 
 static const void *fdt_at(paddr_t fdt)
 {
+    if (!fdt.pa || (fdt.pa & 7)) {
+        printk("torpor: no device tree: the boot loader has to pass its address, on 8 bytes, in x0\n");
+        stop();
+    }
     return (char *)mfn_to_virt(MFN(fdt.pa >> PAGE_SHIFT)) + (fdt.pa & ~PAGE_MASK);
 }
 

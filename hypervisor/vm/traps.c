@@ -22,7 +22,7 @@
 #define WFX_WFE  1u
 #define RT_ZERO  31
 
-static struct vcpu *leave_slowly(struct vcpu *v)
+static NOINLINE struct vcpu *leave_slowly(struct vcpu *v)
 {
     struct cpu *cpu = this_cpu();
 
@@ -107,7 +107,8 @@ static bool fault_is_over(struct vcpu *v, uint64_t gpa, bool write)
     return !write || (e.type != P2M_RAM_RO && e.type != P2M_FOREIGN_RO && e.type != P2M_GRANT_RO);
 }
 
-static void data_abort(struct vcpu *v, uint64_t esr)
+/* Not inlined: trap_sync() is the hypercalls' way, and stays without a large frame. */
+static NOINLINE void data_abort(struct vcpu *v, uint64_t esr)
 {
     uint64_t far = read_sysreg(far_el2), gpa;
     unsigned fault = ESR_FSC(esr) & 0x3c;
@@ -127,7 +128,7 @@ static void data_abort(struct vcpu *v, uint64_t esr)
 }
 
 /* An executable page that is there again; a device or a foreign page cannot be executed. */
-static void instruction_abort(struct vcpu *v, uint64_t esr)
+static NOINLINE void instruction_abort(struct vcpu *v, uint64_t esr)
 {
     struct p2m_entry e;
     uint64_t gpa;
