@@ -10,6 +10,9 @@
 #undef __aarch64__
 #define __aarch64__ 1
 #include <xen/xen.h>
+#include <xen/domctl.h>
+#include <xen/hvm/params.h>
+#include <xen/sysctl.h>
 #pragma pop_macro("__aarch64__")
 #pragma pop_macro("__x86_64__")
 

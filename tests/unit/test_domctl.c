@@ -1,0 +1,699 @@
+// SPDX-License-Identifier: Apache-2.0
+/* sources: hypervisor/abi/domctl.c hypervisor/abi/domctl_life.c hypervisor/abi/domctl_info.c hypervisor/abi/domctl_vcpu.c hypervisor/abi/domctl_mem.c hypervisor/abi/domctl_device.c hypervisor/abi/ctl_bitmap.c hypervisor/vm/range_set.c tests/unit/fakes.c */
+/*
+ * Domctls through their hypercall: who may, of which domain, in which state; what a new domain's description may say; what registers,
+ * bitmaps, devices may be set. What is below (domains, scheduler, p2m) only notes what it was asked.
+ */
+#include "fakes.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <xen/domctl.h>
+
+#include "abi/abi.h"
+#include "abi/ctl_bitmap.h"
+#include "abi/domctl.h"
+#include "cpu/cpu.h"
+#include "cpu/timer.h"
+#include "dev/gic.h"
+#include "vm/evtchn.h"
+#include "vm/vuart.h"
+
+struct gic_info gic = { .version = 3 };
+static struct domain *host, *guest;
+static struct xen_domctl op;
+
+static struct {
+    struct domain_config config;
+    domid_t wanted;
+    unsigned creations, destructions, vcpus_made, pauses, unpauses, resumes;
+    uint64_t hard, soft;
+    unsigned weight, cap;
+    uint64_t mapped_first, mapped_nr;
+    unsigned intid, irq;
+    int set_online;
+} seen;
+static int next_error;
+
+static int result_of_next(void)
+{
+    int error = next_error;
+
+    next_error = 0;
+    return error;
+}
+
+int domain_create(domid_t id, const struct domain_config *config, struct domain **out)
+{
+    seen.creations++;
+    seen.wanted = id;
+    seen.config = *config;
+    *out = guest;
+    return result_of_next();
+}
+
+int domain_destroy(struct domain *d)
+{
+    (void)d;
+    seen.destructions++;
+    return result_of_next();
+}
+
+struct domain *domain_get_from(domid_t id) { return id <= 1 ? domain_get(1) : NULL; }
+int domain_pause_by_controller(struct domain *d) { (void)d; seen.pauses++; return 0; }
+int domain_unpause_by_controller(struct domain *d) { (void)d; seen.unpauses++; return 0; }
+void domain_resume(struct domain *d) { (void)d; seen.resumes++; }
+void wallclock_update(struct domain *d) { (void)d; }
+int evtchn_set_virq_handler(struct domain *d, unsigned virq) { (void)d; return virq == VIRQ_CONSOLE ? 0 : -EINVAL; }
+uint64_t counter_frequency_override(void) { return 62500000; }
+unsigned cpus_present(void) { return 4; }
+uint64_t frames_claimed(const struct domain *d) { (void)d; return 3; }
+
+struct vcpu *vcpu_create(struct domain *d, unsigned id)
+{
+    if (result_of_next())
+        return NULL;
+    d->vcpus[id] = calloc(1, sizeof(struct vcpu));
+    d->vcpus[id]->id = id;
+    d->vcpus[id]->domain = d;
+    seen.vcpus_made++;
+    return d->vcpus[id];
+}
+
+void vcpu_pause_sync(struct vcpu *v) { (void)v; seen.pauses++; }
+void vcpu_unpause(struct vcpu *v) { (void)v; seen.unpauses++; }
+void vcpu_set_online(struct vcpu *v, bool online) { v->online = online; seen.set_online++; }
+uint64_t sched_runtime_ns(struct vcpu *v) { return 100 + v->id; }
+void sched_domain_get(const struct domain *d, unsigned *weight, unsigned *cap) { (void)d; *weight = 256; *cap = 10; }
+int sched_pin_override(struct vcpu *v, int cpu) { (void)v; return cpu; }
+
+int sched_domain_set(struct domain *d, unsigned weight, unsigned cap)
+{
+    (void)d;
+    seen.weight = weight;
+    seen.cap = cap;
+    return 0;
+}
+
+int sched_set_affinity(struct vcpu *v, uint64_t hard, uint64_t soft)
+{
+    if (!(hard & 0xf))
+        return -EINVAL;
+    v->sched.hard_affinity = seen.hard = hard;
+    v->sched.soft_affinity = seen.soft = soft;
+    return 0;
+}
+
+int p2m_set_pool(struct p2m *p2m, uint64_t pages) { (void)p2m; seen.mapped_nr = pages; return 0; }
+uint64_t p2m_get_pool(struct p2m *p2m) { (void)p2m; return 7; }
+
+int p2m_cache_flush(struct p2m *p2m, gfn_t *start, gfn_t end, bool (*preempt)(void))
+{
+    (void)p2m;
+    (void)preempt;
+    if (start->gfn == end.gfn)
+        return 0;
+    start->gfn++;
+    return start->gfn == end.gfn ? 0 : -ERESTART;
+}
+
+int vgic_route_irq(struct domain *d, unsigned intid, unsigned irq)
+{
+    (void)d;
+    seen.intid = intid;
+    seen.irq = irq;
+    return 0;
+}
+
+int vgic_unroute_irq(struct domain *d, unsigned intid, unsigned irq) { return vgic_route_irq(d, intid, irq); }
+
+int vuart_init(struct domain *d, domid_t console_domid, gfn_t ring, uint32_t *port)
+{
+    (void)d;
+    (void)console_domid;
+    *port = (uint32_t)ring.gfn;
+    return 0;
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    fake_reset();
+    memset(&seen, 0, sizeof(seen));
+    host = fake_domain(0, 1, 4);
+    host->privileged = true;
+    guest = fake_domain(1, 2, 4);
+    guest->started = false;
+    range_set_add(&host->iomem_caps, 0x8000, 0x8fff);
+    range_set_add(&host->irq_caps, 40, 50);
+    for (unsigned i = 0; i < 2; i++) {
+        guest->vcpus[i]->online = i == 0;
+        guest->vcpus[i]->sched.hard_affinity = guest->vcpus[i]->sched.soft_affinity = UINT64_MAX;
+    }
+    fake_set_current(host->vcpus[0]);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct domain *all[] = { host, guest };
+
+    (void)state;
+    for (unsigned i = 0; i < 2; i++) {
+        range_set_free(&all[i]->iomem_caps);
+        range_set_free(&all[i]->irq_caps);
+        fake_domain_release(all[i]);
+        fake_domain_free(all[i]);
+    }
+    fake_assert_nothing_left();
+    return 0;
+}
+
+static void begin(unsigned cmd)
+{
+    memset(&op, 0, sizeof(op));
+    op.cmd = cmd;
+    op.interface_version = XEN_DOMCTL_INTERFACE_VERSION;
+    op.domain = 1;
+}
+
+static long call(void) { return abi_domctl((uintptr_t)&op); }
+
+static void begin_create(void)
+{
+    struct xen_domctl_createdomain *c = &op.u.createdomain;
+
+    begin(XEN_DOMCTL_createdomain);
+    op.domain = 0;
+    c->flags = XEN_DOMCTL_CDF_hvm | XEN_DOMCTL_CDF_hap;
+    c->max_vcpus = 2;
+    c->max_evtchn_port = 1023;
+    c->max_grant_frames = c->max_maptrack_frames = -1;
+    c->grant_opts = XEN_DOMCTL_GRANT_version(1);
+}
+
+static void a_call_is_checked_from_outside_in(void **state)
+{
+    (void)state;
+    begin(XEN_DOMCTL_pausedomain);
+    assert_int_equal(abi_domctl(8), -EFAULT);
+    op.interface_version++;
+    assert_int_equal(call(), -EACCES);
+    begin(XEN_DOMCTL_pausedomain);
+    fake_set_current(guest->vcpus[0]);
+    assert_int_equal(call(), -EPERM);
+    fake_set_current(host->vcpus[0]);
+    op.domain = 9;
+    assert_int_equal(call(), -ESRCH);
+    op.domain = 0;
+    assert_int_equal(call(), -EINVAL);
+    assert_int_equal(seen.pauses, 0);
+    op.domain = 1;
+    assert_int_equal(call(), 0);
+    assert_int_equal(seen.pauses, 1);
+}
+
+static void operations_that_arm_has_not_say_so(void **state)
+{
+    static const struct { unsigned cmd; int error; } known[] = {
+        { 0, -ENOSYS }, { XEN_DOMCTL_shadow_op, -ENOSYS }, { XEN_DOMCTL_hypercall_init, -ENOSYS },
+        { XEN_DOMCTL_sendtrigger, -ENOSYS }, { XEN_DOMCTL_gdbsx_guestmemio, -ENOSYS }, { 87, -ENOSYS },
+        { UINT32_MAX, -ENOSYS }, { XEN_DOMCTL_assign_device, -EOPNOTSUPP }, { XEN_DOMCTL_monitor_op, -EOPNOTSUPP },
+    };
+
+    (void)state;
+    for (unsigned i = 0; i < ARRAY_SIZE(known); i++) {
+        begin(known[i].cmd);
+        assert_int_equal(call(), known[i].error);
+        op.domain = 9;
+        assert_int_equal(call(), -ESRCH);
+    }
+}
+
+static void a_second_domctl_waits_its_turn(void **state)
+{
+    (void)state;
+    begin(XEN_DOMCTL_pausedomain);
+    assert_true(domctl_begin());
+    assert_int_equal(call(), -ERESTART);
+    domctl_end();
+    assert_int_equal(call(), 0);
+}
+
+static void a_dying_domain_can_only_be_looked_at_and_ended(void **state)
+{
+    (void)state;
+    guest->life = DOMAIN_DYING;
+    begin(XEN_DOMCTL_max_vcpus);
+    op.u.max_vcpus.max = 2;
+    assert_int_equal(call(), -EINVAL);
+    begin(XEN_DOMCTL_bind_pt_irq);
+    op.u.bind_pt_irq.irq_type = PT_IRQ_TYPE_SPI;
+    op.u.bind_pt_irq.machine_irq = 40;
+    assert_int_equal(call(), -EINVAL);
+    begin(XEN_DOMCTL_getdomaininfo);
+    assert_int_equal(call(), 0);
+    begin(XEN_DOMCTL_destroydomain);
+    next_error = -ERESTART;
+    assert_int_equal(call(), -ERESTART);
+    assert_int_equal(call(), 0);
+    assert_int_equal(seen.destructions, 2);
+}
+
+static void a_new_domain_gets_what_was_asked(void **state)
+{
+    (void)state;
+    begin_create();
+    op.u.createdomain.arch.nr_spis = 33;
+    op.u.createdomain.max_evtchn_port = UINT32_MAX;
+    assert_int_equal(call(), 0);
+    assert_int_equal(op.domain, 1);
+    assert_int_equal(seen.wanted, 0xffff);
+    assert_int_equal(seen.config.max_vcpus, 2);
+    assert_int_equal(seen.config.nr_spis, 64);
+    assert_int_equal(seen.config.max_event_ports, (1 << 17) - 1);
+    assert_int_equal(seen.config.max_grant_frames, 64);
+    assert_int_equal(seen.config.max_maptrack_frames, 1024);
+    assert_false(seen.config.privileged || seen.config.direct_mapped);
+    assert_int_equal(op.u.createdomain.arch.gic_version, XEN_DOMCTL_CONFIG_GIC_V3);
+    assert_int_equal(op.u.createdomain.arch.clock_frequency, 62500000);
+
+    begin_create();
+    op.domain = 1234;
+    op.u.createdomain.max_grant_frames = 7;
+    op.u.createdomain.max_maptrack_frames = 0;
+    assert_int_equal(call(), 0);
+    assert_int_equal(seen.wanted, 1234);
+    assert_int_equal(seen.config.max_grant_frames, 7);
+    assert_int_equal(seen.config.max_maptrack_frames, 0);
+    begin_create();
+    op.domain = DOMID_FIRST_RESERVED;
+    assert_int_equal(call(), 0);
+    assert_int_equal(seen.wanted, 0xffff);
+    begin_create();
+    next_error = -EEXIST;
+    assert_int_equal(call(), -EEXIST);
+}
+
+#define REFUSED(error, statement) \
+    do { \
+        struct xen_domctl_createdomain *c = &op.u.createdomain; \
+        begin_create(); \
+        statement; \
+        assert_int_equal(call(), error); \
+        assert_int_equal(seen.creations, 0); \
+    } while (0)
+
+static void a_new_domain_that_cannot_be_is_refused(void **state)
+{
+    (void)state;
+    for (unsigned bit = 0; bit < 32; bit++)
+        REFUSED(-EINVAL, c->flags ^= 1u << bit);
+    REFUSED(-EINVAL, c->iommu_opts = 1);
+    REFUSED(-EINVAL, c->vmtrace_size = 4096);
+    REFUSED(-EINVAL, c->max_vcpus = 0);
+    REFUSED(-EINVAL, c->max_vcpus = DOMAIN_MAX_VCPUS + 1);
+    REFUSED(-EINVAL, c->max_grant_frames = 0);
+    REFUSED(-EINVAL, c->max_grant_frames = 65);
+    REFUSED(-EINVAL, c->max_maptrack_frames = 1025);
+    REFUSED(-EINVAL, c->grant_opts = 0);
+    REFUSED(-EINVAL, c->grant_opts = 2);
+    REFUSED(-EINVAL, c->grant_opts = 0x11);
+    REFUSED(-ESRCH, c->cpupool_id = 1);
+    REFUSED(-EINVAL, c->arch.gic_version = 3);
+    REFUSED(-ENODEV, c->arch.gic_version = XEN_DOMCTL_CONFIG_GIC_V2);
+    REFUSED(-EINVAL, c->arch.tee_type = XEN_DOMCTL_CONFIG_TEE_OPTEE);
+    REFUSED(-EINVAL, c->arch.nr_spis = VGIC_MAX_SPIS + 1);
+    REFUSED(-EINVAL, c->arch.nr_spis = UINT32_MAX);
+}
+
+static void a_gicv2_serves_eight(void **state)
+{
+    (void)state;
+    gic.version = 2;
+    REFUSED(-EINVAL, c->max_vcpus = 9);
+    REFUSED(-ENODEV, c->arch.gic_version = XEN_DOMCTL_CONFIG_GIC_V3);
+    begin_create();
+    op.u.createdomain.max_vcpus = 8;
+    assert_int_equal(call(), 0);
+    assert_int_equal(op.u.createdomain.arch.gic_version, XEN_DOMCTL_CONFIG_GIC_V2);
+    gic.version = 3;
+}
+
+static void vcpus_are_made_in_slices(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 2; i++) {
+        free(guest->vcpus[i]);
+        guest->vcpus[i] = NULL;
+    }
+    begin(XEN_DOMCTL_max_vcpus);
+    op.u.max_vcpus.max = 3;
+    assert_int_equal(call(), -EINVAL);
+    op.u.max_vcpus.max = 2;
+    next_error = -ENOMEM;
+    assert_int_equal(call(), -ENOMEM);
+    fake_preempt_every(1);
+    assert_int_equal(call(), -ERESTART);
+    assert_int_equal(seen.vcpus_made, 1);
+    assert_int_equal(call(), 0);
+    assert_int_equal(call(), 0);
+    assert_int_equal(seen.vcpus_made, 2);
+}
+
+static void info_says_what_a_domain_does(void **state)
+{
+    struct xen_domctl_getdomaininfo *info = &op.u.getdomaininfo;
+
+    (void)state;
+    guest->shutting_down = true;
+    guest->shutdown_code = 3;
+    guest->controller_pause_count = 1;
+    begin(XEN_DOMCTL_getdomaininfo);
+    op.domain = 0;   /* the first from there on */
+    assert_int_equal(call(), 0);
+    assert_int_equal(op.domain, 1);
+    assert_int_equal(info->domain, 1);
+    assert_int_equal(info->flags, XEN_DOMINF_hvm_guest | XEN_DOMINF_hap | XEN_DOMINF_shutdown | XEN_DOMINF_paused |
+                                      3 << XEN_DOMINF_shutdownshift);
+    assert_int_equal(info->nr_online_vcpus, 1);
+    assert_int_equal(info->max_vcpu_id, 1);
+    assert_int_equal(info->cpu_time, 201);
+    assert_int_equal(info->outstanding_pages, 3);
+
+    guest->shutting_down = false;
+    guest->controller_pause_count = 0;
+    guest->vcpus[0]->blocked = true;
+    guest->vcpus[1]->sched.running = true;   /* not online: does not count */
+    begin(XEN_DOMCTL_getdomaininfo);
+    assert_int_equal(call(), 0);
+    assert_int_equal(info->flags, XEN_DOMINF_hvm_guest | XEN_DOMINF_hap | XEN_DOMINF_blocked);
+    guest->vcpus[1]->online = true;
+    assert_int_equal(call(), 0);
+    assert_int_equal(info->flags, XEN_DOMINF_hvm_guest | XEN_DOMINF_hap | XEN_DOMINF_running);
+    guest->life = DOMAIN_DEAD;
+    guest->vcpus[0]->online = guest->vcpus[1]->online = false;
+    begin(XEN_DOMCTL_getdomaininfo);
+    assert_int_equal(call(), 0);
+    assert_int_equal(info->flags, XEN_DOMINF_hvm_guest | XEN_DOMINF_hap | XEN_DOMINF_dying);
+}
+
+static void registers_go_in_and_come_out_the_same(void **state)
+{
+    struct vcpu_guest_context in, out;
+    struct vcpu *v = guest->vcpus[1];
+
+    (void)state;
+    begin(XEN_DOMCTL_getvcpucontext);
+    op.u.vcpucontext.vcpu = 1;
+    op.u.vcpucontext.ctxt.q = (uintptr_t)&out;
+    assert_int_equal(call(), -ENODATA);
+    op.u.vcpucontext.vcpu = 2;
+    assert_int_equal(call(), -EINVAL);
+
+    for (size_t i = 0; i < sizeof(in); i++)
+        ((uint8_t *)&in)[i] = (uint8_t)(i * 7);
+    in.flags = VGCF_online;
+    in.user_regs.cpsr = PSR_GUEST64_INIT;
+    begin(XEN_DOMCTL_setvcpucontext);
+    op.u.vcpucontext.vcpu = 1;
+    op.u.vcpucontext.ctxt.q = (uintptr_t)&in;
+    assert_int_equal(call(), 0);
+    assert_true(v->online && v->initialised);
+    assert_int_equal(v->regs.x[0], in.user_regs.x0);
+    assert_int_equal(v->regs.x[30], in.user_regs.x30);
+
+    begin(XEN_DOMCTL_getvcpucontext);
+    op.u.vcpucontext.vcpu = 1;
+    op.u.vcpucontext.ctxt.q = (uintptr_t)&out;
+    assert_int_equal(call(), 0);
+    assert_memory_equal(&out.user_regs, &in.user_regs, offsetof(struct vcpu_guest_core_regs, spsr_el1));
+    assert_int_equal(out.user_regs.spsr_el1, in.user_regs.spsr_el1);
+    assert_int_equal(out.user_regs.sp_el0, in.user_regs.sp_el0);
+    assert_int_equal(out.user_regs.sp_el1, in.user_regs.sp_el1);
+    assert_int_equal(out.user_regs.elr_el1, in.user_regs.elr_el1);
+    assert_int_equal(out.sctlr, in.sctlr);
+    assert_int_equal(out.ttbcr, in.ttbcr);
+    assert_int_equal(out.ttbr0, in.ttbr0);
+    assert_int_equal(out.ttbr1, in.ttbr1);
+    assert_int_equal(out.flags, VGCF_online);
+    assert_int_equal(seen.pauses, seen.unpauses);
+}
+
+static void only_64_bit_guest_states_are_taken(void **state)
+{
+    struct vcpu_guest_context c = { .flags = VGCF_online };
+
+    (void)state;
+    begin(XEN_DOMCTL_setvcpucontext);
+    op.u.vcpucontext.ctxt.q = (uintptr_t)&c;
+    for (unsigned mode = 0; mode < 32; mode++) {
+        c.user_regs.cpsr = mode;
+        assert_int_equal(call(), mode == 0 || mode == 4 || mode == 5 ? 0 : -EINVAL);
+    }
+    c.user_regs.cpsr = PSR_GUEST64_INIT | BIT(20);   /* IL */
+    assert_int_equal(call(), -EINVAL);
+    c.user_regs.cpsr = PSR_GUEST64_INIT | BIT(21);   /* SS */
+    assert_int_equal(call(), -EINVAL);
+    c.user_regs.cpsr = PSR_GUEST64_INIT | BIT(63);
+    assert_int_equal(call(), -EINVAL);
+    op.u.vcpucontext.ctxt.q = 8;
+    assert_int_equal(call(), -EFAULT);
+    begin(XEN_DOMCTL_set_address_size);
+    op.u.address_size.size = 32;
+    assert_int_equal(call(), -EINVAL);
+    op.u.address_size.size = 64;
+    assert_int_equal(call(), 0);
+}
+
+static void affinities_come_back_as_they_act(void **state)
+{
+    uint8_t hard[16] = { 0xfe, 0xff }, soft[16] = { 0x03 };
+    struct xen_domctl_vcpuaffinity *a = &op.u.vcpuaffinity;
+
+    (void)state;
+    memset(hard + 8, 0xee, 8);
+    begin(XEN_DOMCTL_setvcpuaffinity);
+    assert_int_equal(call(), -EINVAL);   /* neither */
+    a->flags = XEN_VCPUAFFINITY_HARD | XEN_VCPUAFFINITY_SOFT;
+    a->cpumap_hard.bitmap.q = (uintptr_t)hard;
+    a->cpumap_hard.nr_bits = 96;
+    a->cpumap_soft.bitmap.q = (uintptr_t)soft;
+    a->cpumap_soft.nr_bits = 2;
+    assert_int_equal(call(), 0);
+    assert_int_equal(seen.hard, 0xfffe);
+    assert_int_equal(seen.soft, 3);
+    assert_int_equal(hard[0], 0xe);   /* of four CPUs */
+    assert_int_equal(hard[1], 0);
+    assert_int_equal(hard[11], 0);
+    assert_int_equal(hard[12], 0xee);
+    assert_int_equal(soft[0], 2);
+
+    memset(hard, 0, sizeof(hard));
+    assert_int_equal(call(), -EINVAL);   /* no CPU */
+    a->vcpu = 2;
+    assert_int_equal(call(), -ESRCH);
+
+    begin(XEN_DOMCTL_getvcpuaffinity);
+    assert_int_equal(call(), -EINVAL);
+    a->flags = XEN_VCPUAFFINITY_HARD;
+    a->cpumap_hard.bitmap.q = (uintptr_t)hard;
+    a->cpumap_hard.nr_bits = 8;
+    assert_int_equal(call(), 0);
+    assert_int_equal(hard[0], 0xe);
+    a->cpumap_hard.nr_bits = UINT32_MAX;
+    assert_int_equal(call(), -EINVAL);
+    a->cpumap_hard.nr_bits = 8;
+    a->cpumap_hard.bitmap.q = 8;
+    assert_int_equal(call(), -EFAULT);
+}
+
+static void shares_are_those_of_credit2(void **state)
+{
+    struct xen_domctl_scheduler_op *s = &op.u.scheduler_op;
+
+    (void)state;
+    begin(XEN_DOMCTL_scheduler_op);
+    s->sched_id = XEN_SCHEDULER_CREDIT;
+    assert_int_equal(call(), -EINVAL);
+    s->sched_id = XEN_SCHEDULER_CREDIT2;
+    s->cmd = XEN_DOMCTL_SCHEDOP_getvcpuinfo;
+    assert_int_equal(call(), -EINVAL);
+    s->cmd = XEN_DOMCTL_SCHEDOP_getinfo;
+    assert_int_equal(call(), 0);
+    assert_int_equal(s->u.credit2.weight, 256);
+    assert_int_equal(s->u.credit2.cap, 10);
+    s->cmd = XEN_DOMCTL_SCHEDOP_putinfo;
+    s->u.credit2.weight = 0;
+    s->u.credit2.cap = 0;
+    assert_int_equal(call(), 0);
+    assert_int_equal(seen.weight, 256);
+    assert_int_equal(seen.cap, 0);
+}
+
+static void rights_to_devices_are_only_handed_on(void **state)
+{
+    struct xen_domctl_iomem_permission *p = &op.u.iomem_permission;
+
+    (void)state;
+    begin(XEN_DOMCTL_iomem_permission);
+    p->first_mfn = 0x8100;
+    p->nr_mfns = 0;
+    p->allow_access = 1;
+    assert_int_equal(call(), -EINVAL);
+    p->nr_mfns = UINT64_MAX;
+    assert_int_equal(call(), -EINVAL);
+    p->nr_mfns = 0x1000;
+    assert_int_equal(call(), -EPERM);   /* leaves what the caller has */
+    p->nr_mfns = 0x10;
+    assert_int_equal(call(), 0);
+    assert_true(range_set_contains(&guest->iomem_caps, 0x8100, 0x810f));
+    p->allow_access = 0;
+    p->nr_mfns = 8;
+    assert_int_equal(call(), 0);
+    assert_false(range_set_contains(&guest->iomem_caps, 0x8107, 0x8107));
+    assert_true(range_set_contains(&guest->iomem_caps, 0x8108, 0x810f));
+
+    begin(XEN_DOMCTL_irq_permission);
+    op.u.irq_permission.allow_access = 1;
+    op.u.irq_permission.pirq = 39;
+    assert_int_equal(call(), -EPERM);
+    op.u.irq_permission.pirq = 40;
+    assert_int_equal(call(), 0);
+    assert_true(range_set_contains(&guest->irq_caps, 40, 40));
+}
+
+static void device_memory_is_mapped_by_right_and_in_slices(void **state)
+{
+    struct xen_domctl_memory_mapping *m = &op.u.memory_mapping;
+
+    (void)state;
+    begin(XEN_DOMCTL_memory_mapping);
+    m->add_mapping = DPCI_ADD_MAPPING;
+    m->first_gfn = 100;
+    m->first_mfn = 0x8000;
+    assert_int_equal(call(), -EINVAL);
+    m->nr_mfns = 513;
+    assert_int_equal(call(), -E2BIG);
+    m->nr_mfns = 4;
+    assert_int_equal(call(), -EPERM);   /* the guest has not been given it */
+    range_set_add(&guest->iomem_caps, 0, UINT64_MAX);
+    assert_int_equal(call(), 0);
+    assert_int_equal(fake_type(guest, 103), P2M_DEVICE);
+    fake_set_type(guest, 101, P2M_INVALID);
+    m->add_mapping = DPCI_REMOVE_MAPPING;
+    assert_int_equal(call(), 0);
+    assert_int_equal(fake_type(guest, 100), P2M_INVALID);
+    assert_int_equal(fake_type(guest, 103), P2M_INVALID);
+
+    m->add_mapping = DPCI_ADD_MAPPING;
+    m->first_mfn = fake_mfn(host, 0).mfn;
+    range_set_add(&host->iomem_caps, 0, UINT64_MAX);
+    m->nr_mfns = 1;
+    assert_int_equal(call(), -EPERM);   /* RAM */
+    m->first_mfn = 0x8000;
+    m->first_gfn = UINT64_MAX;
+    m->nr_mfns = 2;
+    assert_int_equal(call(), -EINVAL);
+}
+
+static void interrupts_are_bound_by_right(void **state)
+{
+    (void)state;
+    begin(XEN_DOMCTL_bind_pt_irq);
+    op.u.bind_pt_irq.machine_irq = 40;
+    op.u.bind_pt_irq.u.spi.spi = 45;
+    assert_int_equal(call(), -EOPNOTSUPP);   /* a PCI interrupt */
+    op.u.bind_pt_irq.irq_type = PT_IRQ_TYPE_SPI;
+    assert_int_equal(call(), 0);
+    assert_int_equal(seen.irq, 40);
+    assert_int_equal(seen.intid, 45);
+    op.u.bind_pt_irq.machine_irq = 51;
+    assert_int_equal(call(), -EPERM);
+    op.cmd = XEN_DOMCTL_unbind_pt_irq;
+    assert_int_equal(call(), -EPERM);
+}
+
+static void the_uart_is_the_builders(void **state)
+{
+    struct xen_domctl_vuart_op *u = &op.u.vuart_op;
+
+    (void)state;
+    begin(XEN_DOMCTL_vuart_op);
+    u->gfn = 99;
+    assert_int_equal(call(), 0);
+    assert_int_equal(u->evtchn, 99);
+    u->type = 1;
+    assert_int_equal(call(), -EOPNOTSUPP);
+    u->cmd = 1;
+    assert_int_equal(call(), -EINVAL);
+    begin(XEN_DOMCTL_unpausedomain);
+    assert_int_equal(call(), 0);
+    begin(XEN_DOMCTL_vuart_op);
+    assert_int_equal(call(), -EPERM);
+}
+
+static void a_cache_flush_goes_on_where_it_was(void **state)
+{
+    unsigned calls = 1;
+
+    (void)state;
+    begin(XEN_DOMCTL_cacheflush);
+    op.u.cacheflush.start_pfn = 10;
+    op.u.cacheflush.nr_pfns = 5;
+    for (; call() == -ERESTART; calls++)
+        ;
+    assert_int_equal(calls, 5);
+    assert_int_equal(op.u.cacheflush.start_pfn, 15);
+    assert_int_equal(op.u.cacheflush.nr_pfns, 0);
+    op.u.cacheflush.nr_pfns = UINT64_MAX;
+    assert_int_equal(call(), -EINVAL);
+}
+
+static void sizes_are_in_the_abis_units(void **state)
+{
+    (void)state;
+    begin(XEN_DOMCTL_max_mem);
+    op.u.max_mem.max_memkb = 1027;
+    assert_int_equal(call(), 0);
+    assert_int_equal(guest->max_pages, 256);
+    begin(XEN_DOMCTL_set_paging_mempool_size);
+    op.u.paging_mempool.size = 3 * PAGE_SIZE;
+    assert_int_equal(call(), 0);
+    assert_int_equal(seen.mapped_nr, 3);
+    op.u.paging_mempool.size++;
+    assert_int_equal(call(), -EINVAL);
+    begin(XEN_DOMCTL_get_paging_mempool_size);
+    assert_int_equal(call(), 0);
+    assert_int_equal(op.u.paging_mempool.size, 7 * PAGE_SIZE);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+    static const struct CMUnitTest tests[] = {
+        TEST(a_call_is_checked_from_outside_in),
+        TEST(operations_that_arm_has_not_say_so),
+        TEST(a_second_domctl_waits_its_turn),
+        TEST(a_dying_domain_can_only_be_looked_at_and_ended),
+        TEST(a_new_domain_gets_what_was_asked),
+        TEST(a_new_domain_that_cannot_be_is_refused),
+        TEST(a_gicv2_serves_eight),
+        TEST(vcpus_are_made_in_slices),
+        TEST(info_says_what_a_domain_does),
+        TEST(registers_go_in_and_come_out_the_same),
+        TEST(only_64_bit_guest_states_are_taken),
+        TEST(affinities_come_back_as_they_act),
+        TEST(shares_are_those_of_credit2),
+        TEST(rights_to_devices_are_only_handed_on),
+        TEST(device_memory_is_mapped_by_right_and_in_slices),
+        TEST(interrupts_are_bound_by_right),
+        TEST(the_uart_is_the_builders),
+        TEST(a_cache_flush_goes_on_where_it_was),
+        TEST(sizes_are_in_the_abis_units),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
