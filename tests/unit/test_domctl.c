@@ -579,6 +579,9 @@ static void device_memory_is_mapped_by_right_and_in_slices(void **state)
     m->nr_mfns = 4;
     assert_int_equal(call(), -EPERM);   /* the guest has not been given it */
     range_set_add(&guest->iomem_caps, 0, UINT64_MAX);
+    m->first_mfn = 0x8ffe;
+    assert_int_equal(call(), -EPERM);   /* the caller has not */
+    m->first_mfn = 0x8000;
     assert_int_equal(call(), 0);
     assert_int_equal(fake_type(guest, 103), P2M_DEVICE);
     fake_set_type(guest, 101, P2M_INVALID);
