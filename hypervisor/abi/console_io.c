@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * HYPERVISOR_console_io: text to the machine's console, and dom0's input from it. Copied in small pieces; a long write stops for
+ * HYPERVISOR_console_io: dom0's output to the machine's console, and its input from it; other domains have consoles of their own. Copied in small pieces; a long write stops for
  * waiting interrupts and goes on with what is left.
  */
 #include "abi/abi.h"
@@ -16,14 +16,6 @@
 #define CHUNK     128
 #define COUNT_MAX 0x7fffffffu   /* xen/include/public/xen.h: "2GB" */
 
-static void write_chunk(struct domain *d, const char *text, size_t n)
-{
-    if (d->hypervisor_console)
-        console_raw_write(text, n);
-    else
-        console_guest_write(&d->console, d->id, text, n);
-}
-
 static long console_write(struct vcpu *v, uint64_t count, uint64_t va)
 {
     char text[CHUNK];
@@ -33,7 +25,7 @@ static long console_write(struct vcpu *v, uint64_t count, uint64_t va)
 
         if (copy_from_guest(text, va, n))
             return -EFAULT;
-        write_chunk(v->domain, text, n);
+        console_raw_write(text, n);
         count -= n;
         va += n;
         if (count && preempt_pending()) {
@@ -46,13 +38,11 @@ static long console_write(struct vcpu *v, uint64_t count, uint64_t va)
 }
 
 /* What is there, up to a piece: the guest asks again for more. */
-static long console_read(struct vcpu *v, uint64_t count, uint64_t va)
+static long console_read(uint64_t count, uint64_t va)
 {
     char text[CHUNK];
     size_t n;
 
-    if (!v->domain->hypervisor_console)
-        return -EPERM;
     n = console_guest_read(text, min_u64(count, sizeof(text)));
     return n && copy_to_guest(va, text, n) ? -EFAULT : (long)n;
 }
@@ -63,9 +53,11 @@ long abi_console_io(uint64_t cmd, uint64_t count, uint64_t va)
 
     if (count > COUNT_MAX)
         return -E2BIG;
+    if (!v->domain->hypervisor_console)
+        return -EPERM;
     switch (cmd) {
     case CONSOLEIO_write: return console_write(v, count, va);
-    case CONSOLEIO_read: return console_read(v, count, va);
+    case CONSOLEIO_read: return console_read(count, va);
     default: return -ENOSYS;
     }
 }

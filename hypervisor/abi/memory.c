@@ -18,8 +18,8 @@
 #include "vm/guest_access.h"
 #include "vm/vcpu.h"
 
-/* The largest extent: 2 MiB. Larger ones are refused, which makes callers ask for smaller; a frame is zeroed before it is given. */
-#define EXTENT_MAX_ORDER 9
+/* The largest extents: 2 MiB, which is zeroed at once; and, for a toolstack, 1 GiB, which is made in slices. Nothing in between. */
+#define EXTENT_MAX_ORDER   9
 
 struct reservation {
     struct domain *d;
@@ -59,6 +59,12 @@ static int extent_populate_direct(struct domain *d, gfn_t gfn, unsigned order)
     return 0;
 }
 
+/* In whole 1 GiB entries only: nothing of it can fail then after the frames are there, and undoing would take long. */
+static bool large_fits(const struct domain *d, uint64_t gfn)
+{
+    return !d->direct_mapped && gfn % BIT(FRAMES_LARGE_ORDER) == 0 && gfn < BIT(d->p2m.address_bits - PAGE_SHIFT);
+}
+
 static int extent_populate(const struct reservation *r, uint64_t index)
 {
     uint64_t gfn;
@@ -67,10 +73,14 @@ static int extent_populate(const struct reservation *r, uint64_t index)
 
     if (copy_from_guest_index(&gfn, r->list_va, index))
         return -EFAULT;
+    if (r->order == FRAMES_LARGE_ORDER && !large_fits(r->d, gfn))
+        return -EINVAL;
     if (r->d->direct_mapped)
         return extent_populate_direct(r->d, GFN(gfn), r->order);
 
-    error = frames_alloc_domain(r->d, r->order, r->address_bits, 0, &mfn);
+    error = r->order == FRAMES_LARGE_ORDER
+                ? frames_alloc_large(r->d, &mfn, preempt_pending)
+                : frames_alloc_domain(r->d, r->order, r->address_bits, 0, &mfn);
     if (error)
         return error;
     error = p2m_map(&r->d->p2m, GFN(gfn), mfn, BIT(r->order), P2M_RAM_RW);
@@ -144,10 +154,20 @@ static long reservation_walk(unsigned op, const struct reservation *r, uint64_t 
             error = extent_increase(r, i);
             break;
         }
+        if (error == -ERESTART)
+            return memory_op_continue(op, i);
         if (error)
             return (long)i;
     }
     return (long)r->count;
+}
+
+static bool order_allowed(unsigned op, const struct xen_memory_reservation *arg)
+{
+    if (arg->extent_order <= EXTENT_MAX_ORDER)
+        return true;
+    return arg->extent_order == FRAMES_LARGE_ORDER && op == XENMEM_populate_physmap &&
+           current_vcpu()->domain->privileged && !XENMEMF_get_address_bits(arg->mem_flags);
 }
 
 static long reservation_change(unsigned op, uint64_t arg_va, uint64_t start)
@@ -160,7 +180,7 @@ static long reservation_change(unsigned op, uint64_t arg_va, uint64_t start)
     if (copy_from_guest(&arg, arg_va, sizeof(arg)))
         return -EFAULT;
     /* As the ABI has it, a request that cannot be begun is one of which nothing (more) was done. */
-    if (start >= arg.nr_extents || arg.nr_extents > MEMORY_OP_MAX_START || arg.extent_order > EXTENT_MAX_ORDER)
+    if (start >= arg.nr_extents || arg.nr_extents > MEMORY_OP_MAX_START || !order_allowed(op, &arg))
         return (long)start;
     r = (struct reservation){
         .list_va = arg.extent_start.q,

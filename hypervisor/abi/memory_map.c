@@ -175,7 +175,7 @@ long memory_remove_from_physmap(uint64_t arg_va)
     d = abi_domain_get_allowed(arg.domid, &error);
     if (!d)
         return error;
-    error = -ENOENT;
+    error = -EINVAL;
     if (p2m_lookup(&d->p2m, GFN(arg.gpfn), &entry) && entry.type != P2M_DEVICE && entry.type != P2M_DEVICE_CACHED)
         error = p2m_unmap_exact(&d->p2m, GFN(arg.gpfn), entry.mfn);
     domain_put(d);

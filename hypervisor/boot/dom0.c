@@ -204,12 +204,23 @@ static int place_modules(struct builder *x)
     return err;
 }
 
-static int map_mmio(void *context, uint64_t start, uint64_t size)
+/* A tree that calls RAM a device would give dom0 what is not its own. */
+static int allow_mmio(void *context, uint64_t start, uint64_t size)
 {
     struct builder *x = context;
 
-    if (range_set_add(&x->d->iomem_caps, start >> PAGE_SHIFT, (start + size - 1) >> PAGE_SHIFT))
-        return -ENOMEM;
+    if (boot_ranges_overlap(&x->b->ram, start, size))
+        return -EINVAL;
+    return range_set_add(&x->d->iomem_caps, start >> PAGE_SHIFT, (start + size - 1) >> PAGE_SHIFT);
+}
+
+static int map_mmio(void *context, uint64_t start, uint64_t size)
+{
+    struct builder *x = context;
+    int err = allow_mmio(context, start, size);
+
+    if (err)
+        return err;
     return p2m_map(&x->d->p2m, GFN(start >> PAGE_SHIFT), MFN(start >> PAGE_SHIFT), align_up(size, PAGE_SIZE) >> PAGE_SHIFT, P2M_DEVICE);
 }
 
@@ -221,17 +232,23 @@ static int map_memory(void *context, uint64_t start, uint64_t size)
                    P2M_DEVICE_CACHED);
 }
 
+static int allow_irq(void *context, unsigned irq, bool edge)
+{
+    struct builder *x = context;
+
+    gic_set_type(irq, edge ? GIC_EDGE_RISING : GIC_LEVEL_HIGH);
+    return range_set_add(&x->d->irq_caps, irq, irq);
+}
+
 static int route_irq(void *context, unsigned irq, bool edge)
 {
     struct builder *x = context;
-    int err;
+    int err = allow_irq(context, irq, edge);
 
-    gic_set_type(irq, edge ? GIC_EDGE_RISING : GIC_LEVEL_HIGH);
-    err = vgic_route_irq(x->d, irq, irq);
-    return err ? err : range_set_add(&x->d->irq_caps, irq, irq);
+    return err ? err : vgic_route_irq(x->d, irq, irq);
 }
 
-static const struct dom0_device_visitor visitor = { map_mmio, map_memory, route_irq };
+static const struct dom0_device_visitor visitor = { map_mmio, map_memory, route_irq, allow_mmio, allow_irq };
 
 struct extended_walk {
     struct builder *x;

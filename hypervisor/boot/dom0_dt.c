@@ -286,6 +286,29 @@ static void hide(struct builder *b, const struct dt_node *n)
     dt_walk_skip_children(&b->walk);
 }
 
+/* Marked for another domain (Xen's docs/misc/arm/passthrough.txt): dom0 may give it away, but does not see or use it. */
+static bool node_is_passthrough(const struct builder *b, const struct dt_node *n)
+{
+    return n->depth && dt_property(&b->dt, n, "xen,passthrough").data;
+}
+
+static void set_aside(struct builder *b, const struct dt_node *n)
+{
+    const struct dom0_device_visitor *v = b->params->visitor;
+    struct dt_irq irq;
+    uint64_t start, size;
+    int err;
+
+    for (unsigned i = 0; !dt_reg(n, i, &start, &size); i++)
+        if (size && start + size > start)
+            told(b, v->allow_mmio(b->params->context, align_down(start, PAGE_SIZE),
+                                  align_up(start + size, PAGE_SIZE) - align_down(start, PAGE_SIZE)), "registers at", start);
+    for (unsigned i = 0; (err = dt_irq(&b->dt, n, i, &irq)) != -ENOENT; i++)
+        if (!err && irq.intid >= 32)
+            told(b, v->allow_irq(b->params->context, irq.intid, irq.edge), "interrupt", irq.intid);
+    dt_walk_skip_children(&b->walk);
+}
+
 static bool node_is_timer(const struct builder *b, const struct dt_node *n)
 {
     (void)b;
@@ -409,6 +432,7 @@ static const struct {
     void (*handle)(struct builder *b, const struct dt_node *n);
 } kinds[] = {
     { node_is_hidden, hide },
+    { node_is_passthrough, set_aside },
     { node_is_timer, note_timer },
     { node_is_of_cpus, note_cpu },
     { node_is_aliases, copy_aliases },

@@ -19,6 +19,9 @@ struct dom0_device_visitor {
     int (*map_memory)(void *context, uint64_t start, uint64_t size);
     /* A shared interrupt (INTID >= 32), each once. */
     int (*route_irq)(void *context, unsigned irq, bool edge);
+    /* Of a device set aside for another domain (`xen,passthrough`): dom0's toolstack may hand it out. */
+    int (*allow_mmio)(void *context, uint64_t start, uint64_t size);
+    int (*allow_irq)(void *context, unsigned irq, bool edge);
 };
 
 struct dom0_dt_params {

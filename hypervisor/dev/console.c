@@ -22,8 +22,6 @@
 #define SWITCH_COUNT 3
 
 /* A domain may write this many characters at once, and so many more each second. */
-#define GUEST_BURST      8192u
-#define GUEST_PER_SECOND 2048u
 
 static struct spinlock lock;
 
@@ -129,56 +127,6 @@ void console_raw_write(const char *text, size_t n)
         uart.put(&uart, text[i]);
         last_raw = text[i];
         line_begun = text[i] != '\n';
-    }
-    console_unlock();
-}
-
-/* --- Other domains --- */
-
-static void guest_top_up(struct domain_console *c) REQUIRES(lock)
-{
-    uint64_t now = counter_now(), earned;
-
-    if (!c->budget_since) {
-        c->budget = GUEST_BURST;
-        c->budget_since = now;
-        return;
-    }
-    earned = ticks_to_ns(now - c->budget_since) / (UINT64_C(1000000000) / GUEST_PER_SECOND);
-    if (!earned)
-        return;
-    c->budget = (uint32_t)min_u64(c->budget + earned, GUEST_BURST);
-    c->budget_since = now;
-}
-
-static void guest_put_line(struct domain_console *c, domid_t id) REQUIRES(lock)
-{
-    char prefix[64];
-
-    guest_top_up(c);
-    if (c->budget < c->length + sizeof(prefix)) {
-        c->lines_dropped++;
-        c->length = 0;
-        return;
-    }
-    c->budget -= c->length + (uint32_t)sizeof(prefix);
-    if (c->lines_dropped)
-        snprintf(prefix, sizeof(prefix), "(d%u) [%u lines were too many] ", id, c->lines_dropped);
-    else
-        snprintf(prefix, sizeof(prefix), "(d%u) ", id);
-    put_line(prefix, c->line, c->length);
-    c->lines_dropped = 0;
-    c->length = 0;
-}
-
-void console_guest_write(struct domain_console *c, domid_t id, const char *text, size_t n)
-{
-    console_lock();
-    for (size_t i = 0; i < n; i++) {
-        if (text[i] == '\n' || c->length == sizeof(c->line))
-            guest_put_line(c, id);
-        if ((text[i] >= ' ' && text[i] <= '~') || text[i] == '\t')
-            c->line[c->length++] = text[i];
     }
     console_unlock();
 }

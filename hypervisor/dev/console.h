@@ -17,17 +17,6 @@ void printk(const char *fmt, ...) PRINTF(1, 2);
 /* dom0's output: as it is. */
 void console_raw_write(const char *text, size_t n);
 
-/* Another domain's: printable characters, line by line as "(dN) ...", and not more than a person could want to read. */
-#define CONSOLE_GUEST_LINE 128
-struct domain_console {
-    char line[CONSOLE_GUEST_LINE];
-    unsigned length;
-    unsigned lines_dropped;    /* since one was printed */
-    uint32_t budget;           /* characters that may go out now */
-    uint64_t budget_since;     /* ticks: when it was last topped up; 0: never */
-};
-void console_guest_write(struct domain_console *c, domid_t id, const char *text, size_t n);
-
 /* Input waiting for dom0 (CONSOLEIO_read): how many characters were stored. */
 size_t console_guest_read(char *buf, size_t size);
 

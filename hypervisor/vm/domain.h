@@ -60,6 +60,10 @@ struct domain {
     uint64_t total_pages;        /* frames owned, in pages; written under page_lock */
     uint64_t max_pages;
     uint64_t claimed_pages;      /* mm/frames.c's, under its lock */
+    struct spinlock large_lock;  /* frames_alloc_large(): the block under way */
+    mfn_t large_first GUARDED_BY(large_lock);
+    uint64_t large_ready GUARDED_BY(large_lock);   /* so many of its frames are d's already */
+    bool large_begun GUARDED_BY(large_lock);
     struct p2m p2m;
 
     /* What the guest sees of us */
@@ -75,7 +79,6 @@ struct domain {
     struct domain_grants grants;
     struct domain_vgic vgic;
     struct vuart vuart;
-    struct domain_console console;   /* what it writes by CONSOLEIO; dev/console.c's */
     struct sched_domain sched;
 
     /* Pausing and ending */

@@ -155,47 +155,6 @@ static void dom0s_text_goes_out_as_it_is(void **state)
     assert_string_equal(sent, "login: \r\n(XEN) hello\r\nx\r\ny\r\n");
 }
 
-static void guests_lines_are_whole_printable_and_named(void **state)
-{
-    struct domain_console c = { .length = 0 };
-
-    (void)state;
-    console_guest_write(&c, 7, "ab\x1b[2J", 6);
-    assert_int_equal(sent_n, 0);
-    console_guest_write(&c, 7, "c\n", 2);
-    assert_string_equal(sent, "(d7) ab[2Jc\r\n");
-}
-
-static void guests_cannot_flood(void **state)
-{
-    struct domain_console c = { .length = 0 };
-    size_t before;
-
-    (void)state;
-    for (unsigned i = 0; i < 100000; i++)
-        console_guest_write(&c, 9, "flood, flood, flood\n", 20);
-    assert_in_range(sent_n, 2000, 16000);
-    before = sent_n;
-    now += 1000000000;
-    console_guest_write(&c, 9, "again\n", 6);
-    assert_non_null(strstr(sent + before, "lines were too many] again"));
-    now += 1000000000;
-    before = sent_n;
-    console_guest_write(&c, 9, "fine\n", 5);
-    assert_string_equal(sent + before, "(d9) fine\r\n");
-}
-
-static void lines_without_end_are_cut_into_pieces(void **state)
-{
-    struct domain_console c = { .length = 0 };
-
-    (void)state;
-    for (unsigned i = 0; i < 1000; i++)
-        console_guest_write(&c, 3, "z", 1);
-    assert_true(c.length <= CONSOLE_GUEST_LINE);
-    assert_int_equal(strncmp(sent, "(d3) zzz", 8), 0);
-}
-
 static void keys_are_the_hypervisors_before_dom0_is_there(void **state)
 {
     (void)state;
@@ -290,9 +249,6 @@ int main(void)
         cmocka_unit_test_setup(ring_is_read_once_if_incremental, setup),
         cmocka_unit_test_setup(ring_keeps_the_newest_and_a_wrong_index_is_harmless, setup),
         cmocka_unit_test_setup(dom0s_text_goes_out_as_it_is, setup),
-        cmocka_unit_test_setup(guests_lines_are_whole_printable_and_named, setup),
-        cmocka_unit_test_setup(guests_cannot_flood, setup),
-        cmocka_unit_test_setup(lines_without_end_are_cut_into_pieces, setup),
         cmocka_unit_test_setup(keys_are_the_hypervisors_before_dom0_is_there, setup),
         cmocka_unit_test_setup(keys_are_listed, setup),
         cmocka_unit_test_setup(reset_key_resets, setup),

@@ -73,7 +73,26 @@ static int see_irq(void *context, unsigned irq, bool edge)
     return seen.answer;
 }
 
-static const struct dom0_device_visitor visitor = { see_mmio, see_memory, see_irq };
+/* Of devices that are set aside. */
+static struct boot_range allowed_mmio;
+static unsigned allowed_irq;
+
+static int see_allowed_mmio(void *context, uint64_t start, uint64_t size)
+{
+    (void)context;
+    allowed_mmio = (struct boot_range){ start, size };
+    return 0;
+}
+
+static int see_allowed_irq(void *context, unsigned irq, bool edge)
+{
+    (void)context;
+    (void)edge;
+    allowed_irq = irq;
+    return 0;
+}
+
+static const struct dom0_device_visitor visitor = { see_mmio, see_memory, see_irq, see_allowed_mmio, see_allowed_irq };
 
 static bool mmio_was_seen(uint64_t start, uint64_t size)
 {
@@ -642,6 +661,18 @@ static void addresses_below_a_bus_are_translated(void **state)
     assert_true(irq_was_seen(232, true));
 }
 
+static void a_device_set_aside_is_dom0s_to_give_not_to_use(void **state)
+{
+    (void)state;
+    fdt_setprop(tree, node("/pl031@9010000"), "xen,passthrough", NULL, 0);
+    build(&gicv3, "/pl011@9000000");
+    assert_true(fdt_path_offset(out, "/pl031@9010000") < 0);
+    assert_false(irq_was_seen(34, false));
+    assert_int_equal(allowed_mmio.start, 0x9010000);
+    assert_int_equal(allowed_mmio.size, 0x1000);
+    assert_int_equal(allowed_irq, 34);
+}
+
 static void reserved_memory_reaches_dom0(void **state)
 {
     (void)state;
@@ -790,6 +821,7 @@ int main(void)
         cmocka_unit_test_setup(devices_are_visited_with_what_they_need, setup),
         cmocka_unit_test_setup(disabled_devices_are_copied_but_not_visited, setup),
         cmocka_unit_test_setup(addresses_below_a_bus_are_translated, setup),
+        cmocka_unit_test_setup(a_device_set_aside_is_dom0s_to_give_not_to_use, setup),
         cmocka_unit_test_setup(reserved_memory_reaches_dom0, setup),
         cmocka_unit_test_setup(aliases_of_the_uart_go, setup),
         cmocka_unit_test_setup(refused_devices_are_told_and_lack_of_memory_ends, setup),
