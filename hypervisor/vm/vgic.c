@@ -78,7 +78,9 @@ static bool goes_before(const struct virq *a, const struct virq *b)
 {
     if (a->priority != b->priority)
         return a->priority < b->priority;
-    return a->active && !b->active;
+    if (a->active != b->active)
+        return a->active;
+    return a->intid < b->intid;
 }
 
 static void enqueue(struct vcpu_vgic *c, struct virq *irq)
@@ -127,6 +129,25 @@ static void absorb(struct vcpu_vgic *c, unsigned n)
     c->stale |= 1u << n;
 }
 
+/* The sender whose SGI goes into the list register; an active one's stays. */
+static uint8_t pick_source(const struct virq *irq)
+{
+    if (irq->active || !irq->sources)
+        return irq->active_source;
+    return (uint8_t)__builtin_ctz(irq->sources);
+}
+
+/*
+ * Pending as far as the list register may know: what is active here and goes elsewhere next, or comes next from another sender, waits for
+ * its end.
+ */
+static bool may_show_pending(const struct virq *irq, uint8_t source)
+{
+    if (!is_deliverable(irq) || (irq->active && irq->target != irq->holder))
+        return false;
+    return !irq->sources || irq->latch || irq->sources & (1u << source);
+}
+
 /* Moves irq's state into list register n. */
 static void fill(struct vcpu_vgic *c, unsigned n, struct virq *irq)
 {
@@ -136,28 +157,22 @@ static void fill(struct vcpu_vgic *c, unsigned n, struct virq *irq)
         .priority = irq->priority,
         .group1 = irq->group1,
         .active = irq->active,
-        .pending = is_deliverable(irq),
+        .source = pick_source(irq),
     };
 
-    if (irq->active)
-        lr.source = irq->active_source;
-    else if (irq->sources)
-        lr.source = (uint8_t)__builtin_ctz(irq->sources);
-    if (irq->sources && lr.pending) {
-        irq->given.source_bit = irq->sources & (uint8_t)(1u << lr.source);
-        irq->sources &= (uint8_t)~irq->given.source_bit;
-        lr.pending = irq->given.source_bit || irq->latch;
-    }
+    lr.pending = may_show_pending(irq, lr.source);
     /* Pending and active at once is not for a register that deactivates the physical interrupt (IHI 0069 12.4.2). */
-    lr.hw = irq->hw_active && gic.lr_deactivates && !(lr.pending && lr.active);
-    lr.eoi_interrupt = !lr.hw && (irq->hw_active || irq->sources || (irq->level && irq->line));
+    lr.hw = irq->hw_active && gic.lr_deactivates && !(irq->active && is_deliverable(irq));
     irq->given.pending = lr.pending;
     irq->given.hw_active = irq->hw_active;
     irq->hw_active = false;
     if (lr.pending) {
         irq->given.latch = irq->latch;
+        irq->given.source_bit = irq->sources & (uint8_t)(1u << lr.source);
         irq->latch = false;
+        irq->sources &= (uint8_t)~irq->given.source_bit;
     }
+    lr.eoi_interrupt = !lr.hw && (irq->given.hw_active || is_deliverable(irq));
     irq->lr = (uint8_t)n;
     c->lrs[n] = irq;
     c->used |= 1u << n;
@@ -183,11 +198,15 @@ static struct virq *pick(struct domain_vgic *g, struct vcpu_vgic *c, bool only_p
     return NULL;
 }
 
+/* Something that could be taken now: pending alone, which is also what GIC_MAINT_NO_PENDING looks for. */
 static bool any_given_pending(const struct vcpu_vgic *c)
 {
-    for (uint32_t used = c->used; used; used &= used - 1)
-        if (c->lrs[__builtin_ctz(used)]->given.pending)
+    for (uint32_t used = c->used; used; used &= used - 1) {
+        const struct virq *irq = c->lrs[__builtin_ctz(used)];
+
+        if (irq->given.pending && !irq->active)
             return true;
+    }
     return false;
 }
 
@@ -264,11 +283,10 @@ static struct vcpu *sort_in(struct virq *irq)
         dequeue(irq);
     if (irq->hw_active && !irq->active && !has_pending(irq))
         release_physical(irq);
-    if (!irq->active) {
+    if (!irq->active || !irq->holder)
         irq->holder = irq->target;
-        if (!irq->holder || !is_deliverable(irq))
-            return NULL;
-    }
+    if (!irq->holder || !(irq->active || is_deliverable(irq)))
+        return NULL;
     enqueue(&irq->holder->vgic, irq);
     return irq->holder;
 }
