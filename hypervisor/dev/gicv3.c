@@ -29,7 +29,6 @@
 
 /* IHI 0069 12.2 (ICC), 12.4 (ICH) */
 #define ICC_SRE_SRE         (BIT(0))
-#define ICC_SRE_ENABLE      (BIT(3))
 #define ICC_CTLR_EOIMODE    (BIT(1))
 #define ICH_HCR_EN          (BIT(0))
 #define ICH_HCR_UIE         (BIT(1))
@@ -122,12 +121,15 @@ static int v3_cpu_init(void)
     gic_reset_private(rd + GICR_FRAME, true);
     wait_clear(rd + GICR_CTLR, GICR_CTLR_RWP);
 
-    write_sysreg(ICC_SRE_SRE | ICC_SRE_ENABLE, ICC_SRE_EL2);
+    write_sysreg(ICC_SRE_SRE, ICC_SRE_EL2);
     isb();
     if (!(read_sysreg(ICC_SRE_EL2) & ICC_SRE_SRE)) {
         printk("gic: CPU %u cannot use the GICv3's system registers (ICC_SRE_EL2); the firmware has to allow it", cpu->id);
         return -ENODEV;
     }
+    /* On for EL1 too. ICC_SRE_EL2.Enable stays off: a guest that could switch it off would do so for others. */
+    write_sysreg(ICC_SRE_SRE, ICC_SRE_EL1);
+    isb();
     write_sysreg(0xff, ICC_PMR_EL1);
     write_sysreg(0, ICC_BPR1_EL1);
     write_sysreg(ICC_CTLR_EOIMODE, ICC_CTLR_EL1);
@@ -353,7 +355,7 @@ const struct gic_ops *gicv3_probe(void)
         printk("gic: the GICv3's registers do not fit into EL2's device window; correct the sizes in its reg");
         return NULL;
     }
-    write_sysreg(ICC_SRE_SRE | ICC_SRE_ENABLE, ICC_SRE_EL2);
+    write_sysreg(ICC_SRE_SRE, ICC_SRE_EL2);
     isb();
     vtr = read_sysreg(ICH_VTR_EL2);
     lines = ((mmio_read32(distributor + GICD_TYPER) & 0x1f) + 1) * 32;

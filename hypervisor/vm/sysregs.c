@@ -30,6 +30,7 @@ enum {
     ICC_SGI1R_EL1  = ENCODE(3u, 0u, 12u, 11u, 5u),
     ICC_ASGI1R_EL1 = ENCODE(3u, 0u, 12u, 11u, 6u),
     ICC_SGI0R_EL1  = ENCODE(3u, 0u, 12u, 11u, 7u),
+    ICC_SRE_EL1    = ENCODE(3u, 0u, 12u, 12u, 5u),
     ACTLR_EL1      = ENCODE(3u, 0u, 1u, 0u, 1u),
     OSLSR_EL1      = ENCODE(2u, 0u, 1u, 1u, 4u),
 };
@@ -162,6 +163,9 @@ static bool sysreg_read(struct vcpu *v, unsigned iss, uint64_t *value)
     case CNTP_CVAL_EL0:
         *value = vtimer_phys_read(v, CNTP_CVAL);
         return true;
+    case ICC_SRE_EL1:
+        *value = VGIC_ICC_SRE;
+        return at_el1(v) && v->domain->vgic.version == 3;
     case OSLSR_EL1:
         *value = OSLSR_IMPLEMENTED;
         return at_el1(v);
@@ -190,9 +194,12 @@ static bool sysreg_write(struct vcpu *v, unsigned iss, uint64_t value)
         vtimer_phys_write(v, CNTP_CVAL, value);
         return true;
     case ICC_SGI1R_EL1:
+        return at_el1(v) && vgic_write_sgi1r(v, value);
     case ICC_ASGI1R_EL1:
     case ICC_SGI0R_EL1:
-        return at_el1(v) && vgic_write_sgi1r(v, value);
+        return at_el1(v) && vgic_write_sgi0r(v, value);
+    case ICC_SRE_EL1:
+        return at_el1(v) && v->domain->vgic.version == 3;
     case ACTLR_EL1:
         return true;
     }
