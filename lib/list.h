@@ -35,12 +35,14 @@ static inline void list_remove(struct list *n)
 
 #define list_entry(node, type, member) container_of(node, type, member)
 #define list_first(head, type, member) list_entry((head)->next, type, member)
+/* The node by its offset: at a loop's end var is the head's, which is no `type` and may not be touched as one. */
+#define list_node(var, type, member) ((struct list *)((char *)(var) + offsetof(type, member)))
 #define list_for_each(var, head, type, member) \
-    for (type *var = list_entry((head)->next, type, member); &var->member != (head); \
-         var = list_entry(var->member.next, type, member))
+    for (type *var = list_entry((head)->next, type, member); list_node(var, type, member) != (head); \
+         var = list_entry(list_node(var, type, member)->next, type, member))
 /* The same, where the body may remove var. */
 #define list_for_each_safe(var, head, type, member) \
     for (type *var = list_entry((head)->next, type, member), \
-              *var##_next = list_entry(var->member.next, type, member); \
-         &var->member != (head); \
-         var = var##_next, var##_next = list_entry(var->member.next, type, member))
+              *var##_next = list_entry(list_node(var, type, member)->next, type, member); \
+         list_node(var, type, member) != (head); \
+         var = var##_next, var##_next = list_entry(list_node(var, type, member)->next, type, member))
