@@ -9,6 +9,8 @@
 #include "arch/sysreg.h"
 #include "cpu/cpu.h"
 
+#define NS_PER_S UINT64_C(1000000000)
+
 struct timer_queue {
     struct spinlock lock;
     struct timer *root GUARDED_BY(lock);
@@ -18,8 +20,6 @@ struct timer_queue {
 static struct timer_queue queues[MAX_CPUS];
 static uint64_t frequency;
 static uint64_t boot_counter;
-static uint64_t ns_per_tick_32;   /* 32.32 fixed point */
-static uint64_t ticks_per_ns_32;
 
 uint64_t counter_now(void)
 {
@@ -30,16 +30,20 @@ uint64_t counter_now(void)
 uint64_t counter_frequency(void) { return frequency; }
 uint64_t counter_frequency_override(void) { return frequency == read_sysreg(cntfrq_el0) ? 0 : frequency; }
 
+/* Exact at any frequency and any uptime: whole seconds, and the rest, each of which fits. */
 uint64_t ticks_to_ns(uint64_t ticks)
 {
-    return (uint64_t)(((unsigned __int128)ticks * ns_per_tick_32) >> 32);
+    return ticks / frequency * NS_PER_S + ticks % frequency * NS_PER_S / frequency;
 }
 
+/* Rounded up: what waits for that long does not wake before. */
 uint64_t ns_to_ticks(uint64_t ns)
 {
-    unsigned __int128 ticks = ((unsigned __int128)ns * ticks_per_ns_32) >> 32;
+    uint64_t rest = (ns % NS_PER_S * frequency + NS_PER_S - 1) / NS_PER_S, ticks;
 
-    return ticks > UINT64_MAX ? UINT64_MAX : (uint64_t)ticks;
+    if (__builtin_mul_overflow(ns / NS_PER_S, frequency, &ticks) || __builtin_add_overflow(ticks, rest, &ticks))
+        return UINT64_MAX;
+    return ticks;
 }
 
 uint64_t system_time_ns(void) { return ticks_to_ns(counter_now() - boot_counter); }
@@ -56,8 +60,6 @@ void time_init(uint64_t frequency_hz_or_0)
 {
     frequency = frequency_hz_or_0 ? frequency_hz_or_0 : read_sysreg(cntfrq_el0);
     BUG_ON(frequency == 0 || frequency >> 32);
-    ns_per_tick_32 = (UINT64_C(1000000000) << 32) / frequency;
-    ticks_per_ns_32 = (frequency << 32) / 1000000000u;
     boot_counter = counter_now();
 }
 
