@@ -1,11 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * One run queue for all CPUs, ordered by virtual run time: the ticks a vCPU has run, scaled by
- * SCHED_DEFAULT_WEIGHT / weight. Who has had least runs next, so shares follow weights; a vCPU that slept is brought
- * up to just behind the others, so sleeping cannot be hoarded.
+ * SCHED_DEFAULT_WEIGHT / weight. Who has had least runs next, so shares follow weights.
+ *
+ * Virtual run times only compare among vCPUs that compete for the same CPUs: one that runs alone, by luck or by
+ * pinning, gets far ahead of others. So whoever joins a competition (wakes, gets another affinity, another budget) is placed
+ * beside those who are in it: a little behind at most, so that sleep cannot be hoarded, and not further ahead than one
+ * slice, which is what it can owe them.
  *
  * Invariants, under `lock`: a vCPU is queued iff it is runnable and does not run; `running` is cleared only when its
- * state is in memory; a bit of idle_cpus is set iff that CPU waits in its idle loop and nobody has called it yet.
+ * state is in memory, and then nothing touches it any more; a bit of idle_cpus is set iff that CPU waits in its idle loop
+ * and nobody has called it yet. Whenever a vCPU is queued, an idle CPU that it may use is called, or else a busy one, which
+ * from then on looks again at each slice's end.
  */
 #include "cpu/sched.h"
 
@@ -20,12 +26,12 @@
 
 #define SLICE_US        10000
 #define GRANULARITY_US  SCHED_RATELIMIT_US  /* how far behind a woken vCPU must be to interrupt another */
-#define SLEEPER_US      5000                /* how far ahead of the others a sleeper may come back */
+#define SLEEPER_US      5000                /* how far ahead of the others a sleeper may come back; what a yield costs at most */
 #define CAP_PERIOD_US   10000
 
 static struct spinlock lock = SPINLOCK_INIT;
 static struct list queue GUARDED_BY(lock);
-static uint64_t min_vruntime GUARDED_BY(lock);   /* only grows */
+static struct vcpu *chosen[MAX_CPUS] GUARDED_BY(lock);   /* who runs on each CPU, or is about to; NULL: nobody */
 static uint64_t idle_cpus GUARDED_BY(lock);
 static uint32_t queued_count;                    /* written under lock, read by sched_yield without */
 static struct timer slice_timer[MAX_CPUS];
@@ -48,6 +54,7 @@ void sched_init(void)
         timer_init(&slice_timer[i], slice_ended, &cpus[i]);
     spin_lock(&lock);
     list_init(&queue);
+    idle_cpus = 0;
     spin_unlock(&lock);
 }
 
@@ -97,15 +104,12 @@ static bool may_run_on(const struct vcpu *v, const struct cpu *cpu)
 
 static void enqueue(struct vcpu *v) REQUIRES(lock)
 {
-    struct list *at = &queue;
+    struct list *at = queue.prev;
 
-    list_for_each(other, &queue, struct vcpu, sched.node) {
-        if (other->sched.vruntime > v->sched.vruntime) {
-            at = &other->sched.node;
-            break;
-        }
-    }
-    list_insert_before(at, &v->sched.node);
+    /* From the end: who has just run has mostly had more than those who wait. */
+    while (at != &queue && list_entry(at, struct vcpu, sched.node)->sched.vruntime > v->sched.vruntime)
+        at = at->prev;
+    list_insert_between(&v->sched.node, at, at->next);
     v->sched.queued = true;
     __atomic_store_n(&queued_count, queued_count + 1, __ATOMIC_RELAXED);
 }
@@ -123,69 +127,146 @@ static void call_cpu(struct cpu *cpu) REQUIRES(lock)
     cpu_request_schedule(cpu);
 }
 
-/* The busy CPU on which v may run whose vCPU has had most. */
-static struct cpu *busiest_cpu(const struct vcpu *v) REQUIRES(lock)
+static uint64_t weighted(uint64_t ticks, const struct domain *d)
+{
+    return d->sched.weight == SCHED_DEFAULT_WEIGHT ? ticks : ticks * SCHED_DEFAULT_WEIGHT / d->sched.weight;
+}
+
+/* now: read under the lock, so that it is not before what was accounted last. */
+static void charge(struct vcpu *v, uint64_t now) REQUIRES(lock)
+{
+    uint64_t ticks = now - v->sched.accounted;
+    struct domain *d = v->domain;
+
+    v->sched.accounted = now;
+    v->sched.runtime += ticks;
+    v->sched.vruntime += weighted(ticks, d);
+    if (d->sched.cap_percent)
+        d->sched.budget_used += ticks;
+}
+
+/* The busy CPU, but not `except`, on which v may run whose vCPU, another one, has had most up to now. */
+static struct cpu *busiest_cpu(const struct vcpu *v, const struct cpu *except, uint64_t now) REQUIRES(lock)
 {
     struct cpu *found = NULL;
 
     for (unsigned i = 0; i < cpus_present(); i++) {
-        struct vcpu *running = cpus[i].current;
+        struct vcpu *other = chosen[i];
 
-        if (!cpus[i].online || !may_run_on(v, &cpus[i]) || !running)
+        if (!other || other == v || &cpus[i] == except || !may_run_on(v, &cpus[i]))
             continue;
-        if (!found || running->sched.vruntime > found->current->sched.vruntime)
+        charge(other, now);
+        if (!found || other->sched.vruntime > chosen[found->id]->sched.vruntime)
             found = &cpus[i];
     }
     return found;
 }
 
-/* v was queued: some CPU should look. An idle one, its last if that is; or the busiest, which decides. */
-static void tickle_for(struct vcpu *v) REQUIRES(lock)
+static struct vcpu *first_for(const struct cpu *cpu) REQUIRES(lock)
+{
+    list_for_each(v, &queue, struct vcpu, sched.node)
+        if (may_run_on(v, cpu) && within_cap(v->domain))
+            return v;
+    return NULL;
+}
+
+/* Brings v's virtual run time near to that of those who compete for `busy`: its vCPU, and the next one in the queue. */
+static void place(struct vcpu *v, const struct cpu *busy) REQUIRES(lock)
+{
+    uint64_t least = chosen[busy->id]->sched.vruntime;
+    struct vcpu *waiting = first_for(busy);
+
+    if (waiting)
+        least = min_u64(least, waiting->sched.vruntime);
+    v->sched.vruntime = max_u64(v->sched.vruntime, least - min_u64(least, sleeper_ticks));
+    v->sched.vruntime = min_u64(v->sched.vruntime, least + weighted(slice_ticks, v->domain));
+}
+
+/* v is queued: some CPU should look. An idle one, its last if that is, or one it likes; or the busiest, which decides. */
+static void tickle(struct vcpu *v, struct cpu *busy) REQUIRES(lock)
 {
     uint64_t idle = idle_cpus & v->sched.hard_affinity;
-    struct cpu *busy;
 
-    if (idle) {
+    if (idle & v->sched.soft_affinity)
+        idle &= v->sched.soft_affinity;
+    if (idle)
         call_cpu((idle >> v->sched.cpu->id) & 1 ? v->sched.cpu : &cpus[__builtin_ctzll(idle)]);
-        return;
-    }
-    busy = busiest_cpu(v);
-    if (busy)
+    else if (busy)
         call_cpu(busy);
 }
 
-static void charge(struct vcpu *v, uint64_t now) REQUIRES(lock)
+/* v, which is not in the queue, joins those who wait. */
+static void join_queue(struct vcpu *v, uint64_t now) REQUIRES(lock)
 {
-    uint64_t ticks = now - v->sched.accounted;
-    struct sched_domain *sd = &v->domain->sched;
+    struct cpu *busy = busiest_cpu(v, NULL, now);
 
-    v->sched.accounted = now;
-    v->sched.runtime += ticks;
-    v->sched.vruntime += sd->weight == SCHED_DEFAULT_WEIGHT ? ticks : ticks * SCHED_DEFAULT_WEIGHT / sd->weight;
-    if (!sd->cap_percent)
-        return;
-    sd->budget_used += ticks;
-    if (!sd->refill_armed) {
-        sd->refill_armed = true;
-        timer_set(&sd->refill, now + cap_period_ticks);
+    if (busy)
+        place(v, busy);
+    enqueue(v);
+    if (within_cap(v->domain))
+        tickle(v, busy);
+}
+
+/* The domain's weight or budget is another one: those of it that wait join anew. */
+static void domain_rejoin(struct domain *d, uint64_t now) REQUIRES(lock)
+{
+    struct list waiting;
+
+    list_init(&waiting);
+    list_for_each_safe(v, &queue, struct vcpu, sched.node) {
+        if (v->domain != d)
+            continue;
+        dequeue(v);
+        list_push_back(&waiting, &v->sched.node);
     }
+    while (!list_empty(&waiting)) {
+        struct vcpu *v = list_first(&waiting, struct vcpu, sched.node);
+
+        list_remove(&v->sched.node);
+        join_queue(v, now);
+    }
+}
+
+/* Charges those of d that run; whether there are any. */
+static bool domain_charge(struct domain *d, uint64_t now) REQUIRES(lock)
+{
+    bool any = false;
+
+    for (unsigned i = 0; i < cpus_present(); i++) {
+        if (!chosen[i] || chosen[i]->domain != d)
+            continue;
+        charge(chosen[i], now);
+        any = true;
+    }
+    return any;
+}
+
+/* A capped domain's periods begin when it begins to run, and follow each other for as long as it does or owes. */
+static void cap_begin(struct domain *d, uint64_t now) REQUIRES(lock)
+{
+    if (!d->sched.cap_percent || d->sched.refill_armed)
+        return;
+    d->sched.refill_armed = true;
+    timer_set(&d->sched.refill, now + cap_period_ticks);
 }
 
 /* A capped domain's next period: what it ran too long is taken off, and who waited is shown to the CPUs. */
 static void cap_refill(void *data)
 {
     struct domain *d = data;
-    uint64_t budget;
+    uint64_t now;
 
     spin_lock(&lock);
-    budget = domain_budget(d);
-    d->sched.budget_used = d->sched.budget_used > budget ? d->sched.budget_used - budget : 0;
-    d->sched.refill_armed = d->sched.budget_used > 0;
-    if (d->sched.refill_armed)
-        timer_set(&d->sched.refill, counter_now() + cap_period_ticks);
-    list_for_each(v, &queue, struct vcpu, sched.node)
-        if (v->domain == d && within_cap(d))
-            tickle_for(v);
+    now = counter_now();
+    d->sched.refill_armed = false;
+    if (d->sched.cap_percent) {
+        bool runs = domain_charge(d, now);
+
+        d->sched.budget_used -= min_u64(d->sched.budget_used, domain_budget(d));
+        if (runs || d->sched.budget_used)
+            cap_begin(d, now);
+        domain_rejoin(d, now);
+    }
     spin_unlock(&lock);
 }
 
@@ -198,14 +279,6 @@ void sched_domain_init(struct domain *d)
 void sched_domain_destroy(struct domain *d)
 {
     timer_stop(&d->sched.refill);
-}
-
-static struct vcpu *first_for(const struct cpu *cpu) REQUIRES(lock)
-{
-    list_for_each(v, &queue, struct vcpu, sched.node)
-        if (may_run_on(v, cpu) && within_cap(v->domain))
-            return v;
-    return NULL;
 }
 
 /* Does prev, which could go on, give way to the candidate? */
@@ -241,26 +314,48 @@ static uint64_t run_limit(const struct vcpu *v, const struct vcpu *prev) REQUIRE
 
 static enum runstate waiting_state(const struct vcpu *v)
 {
-    if (vcpu_runnable(v))
-        return RUNSTATE_RUNNABLE;
     return v->online && v->blocked ? RUNSTATE_BLOCKED : RUNSTATE_OFFLINE;
+}
+
+/* This CPU was called for one vCPU and may have taken another, which came later: the idle CPUs see who still waits. */
+static void pass_on(void) REQUIRES(lock)
+{
+    if (!idle_cpus)
+        return;
+    list_for_each(v, &queue, struct vcpu, sched.node) {
+        if (!(idle_cpus & v->sched.hard_affinity) || !within_cap(v->domain))
+            continue;
+        tickle(v, NULL);
+        return;   /* whoever is called does the same */
+    }
+}
+
+/* prev goes behind next, but not further back than it could have come by sleeping. */
+static void yield_to(struct vcpu *prev, const struct vcpu *next)
+{
+    uint64_t behind = min_u64(next->sched.vruntime + 1, prev->sched.vruntime + sleeper_ticks);
+
+    prev->sched.vruntime = max_u64(prev->sched.vruntime, behind);
 }
 
 /* Chooses for this CPU; prev is its vCPU or NULL. The choice is marked running; NULL means idle. */
 static struct vcpu *pick(struct cpu *cpu, struct vcpu *prev) REQUIRES(lock)
 {
     uint64_t now = counter_now(), limit;
-    struct vcpu *next = first_for(cpu);
+    struct vcpu *next;
 
-    if (prev) {
+    if (prev)
         charge(prev, now);
+    next = first_for(cpu);
+    if (prev) {
         if (vcpu_runnable(prev) && may_run_on(prev, cpu) && within_cap(prev->domain) &&
             (!next || !gives_way(prev, next, now)))
             next = prev;
-        if (prev->sched.yielding && next != prev && next)
-            prev->sched.vruntime = max_u64(prev->sched.vruntime, next->sched.vruntime + 1);
+        if (prev->sched.yielding && next && next != prev)
+            yield_to(prev, next);
         prev->sched.yielding = false;
     }
+    chosen[cpu->id] = next;
     if (!next) {
         idle_cpus |= BIT(cpu->id);
         return NULL;
@@ -271,11 +366,12 @@ static struct vcpu *pick(struct cpu *cpu, struct vcpu *prev) REQUIRES(lock)
         next->sched.running = true;
         next->sched.cpu = cpu;
         next->sched.slice_start = next->sched.accounted = now;
-        min_vruntime = max_u64(min_vruntime, next->sched.vruntime);
         vcpu_runstate_change(next, RUNSTATE_RUNNING);
+        pass_on();
     } else if (now - prev->sched.slice_start >= slice_ticks) {
         prev->sched.slice_start = now;
     }
+    cap_begin(next->domain, now);
     limit = run_limit(next, prev);
     if (limit)
         timer_set(&slice_timer[cpu->id], now + limit);
@@ -285,14 +381,19 @@ static struct vcpu *pick(struct cpu *cpu, struct vcpu *prev) REQUIRES(lock)
 /* prev's state is in memory: it waits in the queue, or for what it waits for. */
 static void leave_cpu(struct cpu *cpu, struct vcpu *prev)
 {
+    bool runnable;
+
     spin_lock(&lock);
     cpu->current = NULL;
-    __atomic_store_n(&prev->sched.running, false, __ATOMIC_RELEASE);
-    vcpu_runstate_change(prev, waiting_state(prev));
-    if (vcpu_runnable(prev)) {
+    runnable = vcpu_runnable(prev);   /* once: it may change meanwhile, and who changes it comes for the lock then */
+    vcpu_runstate_change(prev, runnable ? RUNSTATE_RUNNABLE : waiting_state(prev));
+    if (runnable) {
         enqueue(prev);
-        tickle_for(prev);
+        if (within_cap(prev->domain))
+            tickle(prev, busiest_cpu(prev, cpu, counter_now()));   /* this one has chosen another */
     }
+    /* Last: who waits for it in sched_sleep_sync() may free the vCPU. */
+    __atomic_store_n(&prev->sched.running, false, __ATOMIC_RELEASE);
     spin_unlock(&lock);
 }
 
@@ -336,13 +437,12 @@ struct vcpu *sched_next(void)
 void sched_wake(struct vcpu *v)
 {
     spin_lock(&lock);
-    if (!v->sched.queued && !v->sched.running && vcpu_runnable(v)) {
-        uint64_t floor = min_vruntime > sleeper_ticks ? min_vruntime - sleeper_ticks : 0;
+    if (!v->sched.queued && !v->sched.running) {
+        bool runnable = vcpu_runnable(v);
 
-        v->sched.vruntime = max_u64(v->sched.vruntime, floor);
-        vcpu_runstate_change(v, RUNSTATE_RUNNABLE);
-        enqueue(v);
-        tickle_for(v);
+        vcpu_runstate_change(v, runnable ? RUNSTATE_RUNNABLE : waiting_state(v));
+        if (runnable)
+            join_queue(v, counter_now());
     }
     spin_unlock(&lock);
 }
@@ -378,19 +478,21 @@ void sched_yield(struct vcpu *v)
 
 int sched_domain_set(struct domain *d, unsigned weight, unsigned cap_percent)
 {
+    uint64_t now;
+
     if (weight == 0 || weight > 65535 || cap_percent > 100 * d->max_vcpus)
         return -EINVAL;
     spin_lock(&lock);
+    now = counter_now();
+    (void)domain_charge(d, now);   /* by the old weight */
     d->sched.weight = weight;
     d->sched.cap_percent = cap_percent;
     d->sched.budget_used = 0;
     /* Whoever runs it now learns of a new limit. */
     for (unsigned i = 0; i < cpus_present(); i++)
-        if (cpus[i].current && cpus[i].current->domain == d)
-            cpu_request_schedule(&cpus[i]);
-    list_for_each(v, &queue, struct vcpu, sched.node)
-        if (v->domain == d)
-            tickle_for(v);
+        if (chosen[i] && chosen[i]->domain == d)
+            call_cpu(&cpus[i]);
+    domain_rejoin(d, now);
     spin_unlock(&lock);
     return 0;
 }
@@ -404,10 +506,21 @@ void sched_domain_get(const struct domain *d, unsigned *weight, unsigned *cap_pe
 /* v's mask changed: it leaves a CPU where it may not be, and is shown to one where it may. */
 static void affinity_apply(struct vcpu *v) REQUIRES(lock)
 {
-    if (v->sched.running && !may_run_on(v, v->sched.cpu))
-        cpu_request_schedule(v->sched.cpu);
-    if (v->sched.queued)
-        tickle_for(v);
+    uint64_t now = counter_now();
+
+    if (v->sched.queued) {
+        dequeue(v);
+        join_queue(v, now);
+    } else if (v->sched.running) {
+        struct cpu *busy;
+
+        charge(v, now);
+        busy = busiest_cpu(v, NULL, now);
+        if (busy)
+            place(v, busy);
+        if (!may_run_on(v, v->sched.cpu))
+            call_cpu(v->sched.cpu);
+    }
 }
 
 int sched_set_affinity(struct vcpu *v, uint64_t hard, uint64_t soft)
@@ -417,12 +530,13 @@ int sched_set_affinity(struct vcpu *v, uint64_t hard, uint64_t soft)
     if (!(hard & all_cpus()))
         return -EINVAL;
     spin_lock(&lock);
-    if (v->sched.overridden)
+    if (v->sched.overridden) {
         err = -EBUSY;
-    else
+    } else {
         v->sched.hard_affinity = hard;
-    v->sched.soft_affinity = soft;
-    affinity_apply(v);
+        v->sched.soft_affinity = soft;
+        affinity_apply(v);
+    }
     spin_unlock(&lock);
     return err;
 }
