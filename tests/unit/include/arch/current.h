@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The CPU that runs this: in unit tests always the first. */
+/* The CPU that runs this: in unit tests the first, or which one the test says. */
 #pragma once
 
-static inline struct cpu *this_cpu(void) { return &cpus[0]; }
+__attribute__((weak)) unsigned host_cpu;
+
+static inline struct cpu *this_cpu(void) { return &cpus[host_cpu]; }
