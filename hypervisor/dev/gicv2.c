@@ -165,6 +165,17 @@ static void v2_lr_decode(uint64_t raw, struct gic_lr *lr)
 
 static void v2_lr_write(unsigned n, uint64_t raw) { mmio_write32((uint32_t)raw, hypervisor_interface + GICH_LR + n * 4); }
 static uint64_t v2_lr_read(unsigned n) { return mmio_read32(hypervisor_interface + GICH_LR + n * 4); }
+static bool v2_lr_pend_again(unsigned n, unsigned source)
+{
+    uint64_t raw = v2_lr_read(n);
+
+    if (raw & (GICH_LR_ACTIVE | GICH_LR_HW | GICH_LR_EOI) || ((raw >> GICH_LR_SOURCE_SHIFT) & 7) != source)
+        return false;
+    if (!(raw & GICH_LR_PENDING))
+        v2_lr_write(n, raw | GICH_LR_PENDING);
+    return true;
+}
+
 static uint32_t v2_read_vmcr(void) { return mmio_read32(hypervisor_interface + GICH_VMCR); }
 
 static void v2_vmcr_decode(uint32_t vmcr, uint8_t *priority_mask, bool group_enabled[2])
@@ -227,6 +238,7 @@ static const struct gic_ops v2_ops = {
     .lr_decode = v2_lr_decode,
     .lr_write = v2_lr_write,
     .lr_read = v2_lr_read,
+    .lr_pend_again = v2_lr_pend_again,
     .read_vmcr = v2_read_vmcr,
     .vmcr_decode = v2_vmcr_decode,
     .vmcr_reset = v2_vmcr_reset,

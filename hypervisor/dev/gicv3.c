@@ -237,6 +237,18 @@ static uint64_t v3_lr_read(unsigned n)
     return 0;
 }
 
+static bool v3_lr_pend_again(unsigned n, unsigned source)
+{
+    uint64_t raw = v3_lr_read(n);
+
+    (void)source;
+    if (raw & (ICH_LR_ACTIVE | ICH_LR_HW | ICH_LR_EOI))
+        return false;
+    if (!(raw & ICH_LR_PENDING))
+        v3_lr_write(n, raw | ICH_LR_PENDING);
+    return true;
+}
+
 static uint32_t v3_read_vmcr(void) { return (uint32_t)read_sysreg(ICH_VMCR_EL2); }
 
 static void v3_vmcr_decode(uint32_t vmcr, uint8_t *priority_mask, bool group_enabled[2])
@@ -324,6 +336,7 @@ static const struct gic_ops v3_ops = {
     .lr_decode = v3_lr_decode,
     .lr_write = v3_lr_write,
     .lr_read = v3_lr_read,
+    .lr_pend_again = v3_lr_pend_again,
     .read_vmcr = v3_read_vmcr,
     .vmcr_decode = v3_vmcr_decode,
     .vmcr_reset = v3_vmcr_reset,

@@ -37,17 +37,21 @@ static void kick_all(struct domain *d, const uint64_t kicks[2])
     }
 }
 
-void vgic_end(struct domain_vgic *g)
+static __attribute__((noinline)) void end_and_kick(struct domain_vgic *g) RELEASES(g->lock)
 {
     uint64_t kicks[2] = { g->kicks[0], g->kicks[1] };
 
-    if (likely(!(kicks[0] | kicks[1]))) {
-        spin_unlock(&g->lock);
-        return;
-    }
     g->kicks[0] = g->kicks[1] = 0;
     spin_unlock(&g->lock);
     kick_all(g->domain, kicks);
+}
+
+void vgic_end(struct domain_vgic *g)
+{
+    if (unlikely(g->kicks[0] | g->kicks[1]))
+        end_and_kick(g);
+    else
+        spin_unlock(&g->lock);
 }
 
 /* --- One interrupt --- */
@@ -403,6 +407,33 @@ bool vgic_shows_active(struct domain_vgic *g, struct virq *irq)
 
 /* --- What others inject --- */
 
+/*
+ * The usual case, and the short way: a list register of this CPU still has the interrupt from last time. What a list register of this
+ * CPU holds is up to date in all but its state, for whoever changes the interrupt gathers it.
+ */
+static bool pend_again(struct domain_vgic *g, struct virq *irq, unsigned source) REQUIRES(g->lock)
+{
+    struct vcpu *v = irq->holder;
+
+    if (irq->lr == VGIC_NO_LR || !is_here(v) || v != irq->target || irq->given.hw_active || !gic_lr_pend_again(irq->lr, source))
+        return false;
+    irq->given.pending = true;
+    if (v->blocked)
+        notify(g, v);
+    return true;
+}
+
+static void inject(struct domain_vgic *g, struct virq *irq) REQUIRES(g->lock)
+{
+    if (likely(pend_again(g, irq, 0))) {
+        irq->given.latch = true;
+        return;
+    }
+    vgic_gather(g, irq);
+    irq->latch = true;
+    vgic_settle(g, irq);
+}
+
 void vgic_inject(struct domain *d, struct vcpu *v, unsigned intid)
 {
     struct domain_vgic *g = &d->vgic;
@@ -410,12 +441,24 @@ void vgic_inject(struct domain *d, struct vcpu *v, unsigned intid)
 
     vgic_begin(g);
     irq = vgic_virq(g, v, intid);
-    if (irq) {
+    if (irq)
+        inject(g, irq);
+    vgic_end(g);
+}
+
+void vgic_send_sgi(struct domain_vgic *g, struct vcpu *v, unsigned sgi, unsigned source)
+{
+    struct virq *irq = &v->vgic.private[sgi];
+
+    if (g->version == 3) {
+        inject(g, irq);
+    } else if (pend_again(g, irq, source)) {
+        irq->given.source_bit = (uint8_t)(1u << source);
+    } else {
         vgic_gather(g, irq);
-        irq->latch = true;
+        irq->sources |= (uint8_t)(1u << source);
         vgic_settle(g, irq);
     }
-    vgic_end(g);
 }
 
 void vgic_set_line(struct domain *d, struct vcpu *v, unsigned intid, bool high)
@@ -462,18 +505,6 @@ void vgic_inject_physical(struct domain *d, struct vcpu *v, unsigned intid, unsi
         vgic_settle(g, virq);
     }
     vgic_end(g);
-}
-
-void vgic_send_sgi(struct domain_vgic *g, struct vcpu *v, unsigned sgi, unsigned source)
-{
-    struct virq *irq = &v->vgic.private[sgi];
-
-    vgic_gather(g, irq);
-    if (g->version == 2)
-        irq->sources |= (uint8_t)(1u << source);
-    else
-        irq->latch = true;
-    vgic_settle(g, irq);
 }
 
 /* --- Switches --- */

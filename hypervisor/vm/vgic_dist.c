@@ -18,9 +18,6 @@ static bool read_one(struct domain_vgic *g, struct virq *irq, enum bank bank) RE
     switch (bank) {
     case BANK_GROUP:
         return irq->group1;
-    case BANK_SET_ENABLE:
-    case BANK_CLEAR_ENABLE:
-        return irq->enabled;
     case BANK_SET_PENDING:
     case BANK_CLEAR_PENDING:
         return vgic_shows_pending(g, irq);
@@ -93,16 +90,21 @@ static void write_one(struct domain_vgic *g, struct virq *irq, enum bank bank) R
     }
 }
 
+/* The 32 interrupts of a register stand next to each other, and exist all or not at all. */
 static uint32_t read_bits(struct domain_vgic *g, struct vcpu *v, enum bank bank, unsigned first) REQUIRES(g->lock)
 {
+    struct virq *irqs = vgic_virq(g, v, first);
     uint32_t value = 0;
 
-    for (unsigned i = 0; i < 32; i++) {
-        struct virq *irq = vgic_virq(g, v, first + i);
-
-        if (irq && read_one(g, irq, bank))
-            value |= 1u << i;
+    if (!irqs)
+        return 0;
+    if (bank == BANK_SET_ENABLE || bank == BANK_CLEAR_ENABLE) {
+        for (unsigned i = 0; i < 32; i++)
+            value |= (uint32_t)irqs[i].enabled << i;
+        return value;
     }
+    for (unsigned i = 0; i < 32; i++)
+        value |= (uint32_t)read_one(g, &irqs[i], bank) << i;
     return value;
 }
 
