@@ -4,31 +4,35 @@
 .DEFAULT_GOAL := build/torpor
 .DELETE_ON_ERROR:
 
-# The hypervisor that is run and tested. Debian's stock Xen is build/xen.
+# The hypervisor that is run and tested; build/xen is Debian's stock Xen.
 HYPERVISOR ?= build/torpor
 
--include hypervisor/build.mk
--include images/build.mk
--include dormouse/build.mk
--include tests/unit/build.mk
--include tests/guests/build.mk
+include images/build.mk
+include hypervisor/build.mk
+include dormouse/build.mk
+include tests/unit/build.mk
+include tests/guests/build.mk
 
 .PHONY: run test soak clean help
 
-## run: boot a Debian dom0; at a terminal a shell in it, without one a demonstration
+## run: boot Debian's dom0: at a terminal a shell in it, without one a demonstration
 run: $(HYPERVISOR) images
 	@HYPERVISOR=$(HYPERVISOR) tests/qemu/run
 
+TESTED := $(HYPERVISOR) images $(unit-tests) $(GUEST_IMAGES)
+
 ## test: every test there is; the last line is "N passed, N failed"
-test: all-tested
-	@HYPERVISOR=$(HYPERVISOR) tests/run
+test: $(TESTED)
+	@HYPERVISOR=$(HYPERVISOR) tests/run $(unit-tests)
 
 ## soak: the same tests with larger counts, for hours
-soak: all-tested
-	@HYPERVISOR=$(HYPERVISOR) SOAK=1 tests/run
+soak: $(TESTED)
+	@HYPERVISOR=$(HYPERVISOR) SOAK=1 tests/run $(unit-tests)
 
+## clean: remove all that was made, the unpacked packages too
 clean:
 	rm -rf build
 
+## help: this list
 help:
 	@sed -n 's/^## /  make /p' $(MAKEFILE_LIST)

@@ -47,7 +47,7 @@ build/images/dom0.gz: images/assemble $(wildcard images/initrd/*) build/debian/k
 	$(call assemble_ramdisk,images/initrd,virtio_mmio virtio_pci virtio_blk crc32c_generic ext4)
 
 build/images/guest.gz: images/assemble $(wildcard images/guest/* images/guest/*/*) build/debian/kernel/.done
-	$(call assemble_ramdisk,images/guest,xen-blkfront xen-netfront crc32c_generic ext4)
+	$(call assemble_ramdisk,images/guest,xen-blkfront xen-netfront xen_wdt crc32c_generic ext4)
 
 build/images/disk.img: images/assemble | build/.packages
 	@mkdir -p build/images

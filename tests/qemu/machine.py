@@ -13,8 +13,10 @@ import re
 import shlex
 import socket
 import subprocess
+import tarfile
 import tempfile
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -22,8 +24,7 @@ ROOT = Path(__file__).resolve().parents[2]
 BUILD = ROOT / "build"
 IMAGES = BUILD / "images"
 
-BOOT_LIMIT = 300
-RUN_LIMIT = 300
+BOOT_LIMIT = RUN_LIMIT = int(os.environ.get("LIMIT", "300"))  # seconds
 
 # What no console may show unless the test asked for it: a hypervisor or a kernel that has lost its footing.
 ALARMS = re.compile(r"panic|assertion .*failed|\bBUG\b|Oops|Unable to handle kernel|soft lockup|hard LOCKUP|"
@@ -69,6 +70,8 @@ class Board:
     disk: bool = True
     firmware: list = field(default_factory=list)          # replaces -kernel and -append
     extra: list = field(default_factory=list)             # more of QEMU's arguments
+    files: list = field(default_factory=list)             # dom0 finds them in /tmp/job
+    edit_tree: Callable[[str], str] | None = None         # changes the device tree's source
 
     # QEMU puts the hypervisor and its device tree below 0x48000000; modules have to lie above.
     KERNEL_ADDRESS = 0x4C000000
@@ -112,7 +115,13 @@ class Machine:
         self._agent = None
         self._agent_socket = Path(self.scratch.name) / "agent"
         self._monitor_socket = Path(self.scratch.name) / "monitor"
-        command = board.command(self.hypervisor) + [
+        self.broken = None
+        command = board.command(self.hypervisor)
+        if board.files:
+            command += self._files_disk()
+        if board.edit_tree:
+            command += self._edited_tree(command)
+        command += [
             "-display", "none", "-serial", "stdio",
             "-monitor", f"unix:{self._monitor_socket},server=on,wait=off",
             "-chardev", f"socket,id=agent,path={self._agent_socket},server=on,wait=off",
@@ -124,6 +133,26 @@ class Machine:
                                         stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
+
+    def _files_disk(self):
+        archive = Path(self.scratch.name) / "files.tar"
+        with tarfile.open(archive, "w") as tar:
+            for path in self.board.files:
+                tar.add(path, Path(path).name)
+        return ["-drive", f"if=none,file={archive},format=raw,id=files,readonly=on",
+                "-device", "virtio-blk-device,drive=files,serial=files"]
+
+    def _edited_tree(self, command):
+        """Have QEMU write the device tree that it would use, modules included, and give it a changed one instead."""
+        blob = Path(self.scratch.name) / "tree.dtb"
+        dump = list(command)
+        dump[dump.index("-M") + 1] += f",dumpdtb={blob}"
+        subprocess.run(dump + ["-display", "none"], check=True, stderr=subprocess.DEVNULL)
+        source = subprocess.run(["dtc", "-q", "-I", "dtb", "-O", "dts", blob], check=True, capture_output=True,
+                                text=True).stdout
+        subprocess.run(["dtc", "-q", "-I", "dts", "-O", "dtb", "-p", "4096", "-o", blob], check=True,
+                       input=self.board.edit_tree(source), text=True)
+        return ["-dtb", str(blob)]
 
     def __enter__(self):
         return self
@@ -186,19 +215,26 @@ class Machine:
         self._incoming = self._agent.makefile("rb")
         if self._line() != "agent: ready":
             raise self._failure("dom0's agent did not come up")
+        if self.board.files:
+            self.run("""
+                disk=$(dirname "$(grep -l -x files /sys/block/vd*/serial)")
+                mkdir -p /tmp/job
+                tar xf "/dev/${disk##*/}" -C /tmp/job""")
         return self
 
     def _line(self):
         try:
             line = self._incoming.readline()
         except OSError as error:
-            raise self._failure(f"dom0 does not answer ({error})") from None
+            raise self._lost(f"dom0 does not answer ({error})") from None
         if not line.endswith(b"\n"):
-            raise self._failure("dom0's agent has gone")
+            raise self._lost("dom0's agent has gone")
         return line.decode().strip()
 
     def run(self, script, check=True, limit=RUN_LIMIT):
         """Run a shell script in dom0. It stops at the first error; with `check` an error is raised here too."""
+        if self.broken:
+            raise MachineError(f"{self.name}: {self.broken}, and has not answered since")
         data = ("set -e\n" + script + "\n").encode()
         self._agent.settimeout(limit)
         self._agent.sendall(b"%d\n" % len(data) + data)
@@ -206,19 +242,35 @@ class Machine:
         try:
             output = self._incoming.read(length).decode(errors="replace")
         except OSError as error:
-            raise self._failure(f"dom0 does not answer ({error})") from None
+            raise self._lost(f"dom0 does not answer ({error})") from None
         self._log.write(f"[dom0] {script.strip()}\n{output}[dom0] status {status}\n")
         if check and status:
             raise self._failure(f"in dom0, status {status} from:\n{script.strip()}\n{output}")
         return Result(status, output)
 
-    def start_poweroff(self):
-        """Tell dom0 to end the machine; its agent does not live to answer."""
-        self._agent.sendall(b"9\npoweroff\n")
+    def free_pages(self):
+        """What `xl info` calls free_memory, to the page."""
+        return int(self.run("""PYTHONPATH=/usr/lib/xen-4.17/lib/python python3 -c '
+from xen.lowlevel.xc import xc
+print(xc().physinfo()["free_memory"] // 4)'""").output)
+
+    def wait_for(self, condition, limit=RUN_LIMIT):
+        """Wait until a line of shell in dom0 is true."""
+        self.run(f"until {condition}; do sleep 0.2; done", limit=limit)
+
+    def destroy_all(self):
+        """End every guest, and wait until nothing of them is left, zombies included."""
+        self.run("""for id in $(xl list | awk 'NR > 2 { print $2 }'); do xl destroy "$id"; done""")
+        self.wait_for('[ "$(xl list | wc -l)" = 2 ]')
+
+    def start(self, script):
+        """Have dom0 run a script that may end dom0; no answer is waited for."""
+        data = (script + "\n").encode()
+        self._agent.sendall(b"%d\n" % len(data) + data)
 
     def poweroff(self):
         """Shut dom0 down and see the machine switch itself off."""
-        self.start_poweroff()
+        self.start("poweroff")
         if status := self.wait_exit():
             raise self._failure(f"QEMU ended with status {status}")
 
@@ -239,7 +291,12 @@ class Machine:
                         return data.decode(errors="replace")
                     data += piece
                 answer, data = data, b""
-        return answer.decode(errors="replace").replace("\r", "")
+        # the first line is the command, as the monitor's line editor echoes it
+        return answer.decode(errors="replace").replace("\r", "").partition("\n")[2].removesuffix(prompt.decode())
+
+    def _lost(self, what):
+        self.broken = what
+        return self._failure(what)
 
     def _failure(self, what):
         tail = "\n".join(self.console.splitlines()[-40:])

@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The bare-metal guests of tests/guests: each checks a part of the ABI from inside, on GICv2 and on GICv3."""
+
+import re
+
+import pytest
+
+from machine import BUILD, ROOT, Board, Machine, is_stock_xen
+
+NAMES = sorted(path.stem for path in (ROOT / "tests/guests").glob("*.c") if path.stem != "tap")
+
+
+def board(gic):
+    # stock Xen needs GICv2 with one CPU to stay alive in this QEMU
+    single = gic == 2 and is_stock_xen()
+    return Board(gic=gic, smp=1 if single else 4, arguments=f"dom0_mem=768M dom0_max_vcpus={1 if single else 2}",
+                 files=[ROOT / "tests/guests/run-in-dom0.sh"] + [BUILD / "guests" / f"{name}.img" for name in NAMES])
+
+
+@pytest.fixture(scope="module", params=[3, 2], ids=["gic3", "gic2"])
+def abi_host(request):
+    with Machine(f"abi-gic{request.param}", board(request.param)) as machine:
+        machine.boot()
+        yield machine
+        if not machine.broken:
+            machine.destroy_all()
+            machine.poweroff()
+        machine.check_console()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_guest_finds_the_abi_as_it_expects(abi_host, name):
+    result = abi_host.run(f"cd /tmp/job; bash run-in-dom0.sh {name}.img", check=False)
+    wrong = [line for line in result.lines() if re.match(r"not ok|libxl: error", line)]
+    assert result.status == 0 and not wrong, "\n".join(wrong or result.lines()[-30:])

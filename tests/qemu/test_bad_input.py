@@ -1,0 +1,155 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is wrong with how the machine is started is said in one line that names the thing; then the hypervisor halts, or
+goes on where that is documented. It never hangs without a word, and never leaves a register dump alone.
+"""
+
+import re
+import struct
+import subprocess
+from dataclasses import replace
+
+import pytest
+
+from machine import IMAGES, Board, Machine, hypervisor_path
+
+pytestmark = pytest.mark.torpor_only("stock Xen has messages of its own")
+
+# One line of the hypervisor's, naming what is wrong.
+LINE = r"(?im)^torpor: .*{}.*$"
+
+
+@pytest.fixture
+def start(request):
+    """Starts a machine that is not going to boot."""
+    machines = []
+
+    def run(board):
+        machine = Machine(f"bad-{request.node.name}", board)
+        machines.append(machine)
+        return machine
+
+    yield run
+    for machine in machines:
+        machine.close()
+
+
+def refuses(machine, thing):
+    """The machine names the thing and starts no dom0."""
+    machine.expect(LINE.format(thing), limit=60)
+    assert "Booting Linux" not in machine.console
+
+
+def changed(pattern, replacement):
+    """An edit of the device tree that has to match."""
+    def edit(source):
+        result, count = re.subn(pattern, replacement, source)
+        assert count, f"the tree has no {pattern}"
+        return result
+    return edit
+
+
+def test_no_kernel_module_is_named(start):
+    refuses(start(Board(kernel=None, ramdisk=None)), "kernel")
+
+
+def test_a_kernel_that_is_no_image_is_named(start, tmp_path):
+    path = tmp_path / "vmlinuz"
+    path.write_bytes(b"not an Image at all" * 4096)
+    refuses(start(Board(kernel=path)), "kernel.*Image|Image")
+
+
+def test_a_truncated_kernel_is_named(start, tmp_path):
+    path = tmp_path / "vmlinuz"
+    path.write_bytes((IMAGES / "vmlinuz").read_bytes()[:1 << 20])
+    refuses(start(Board(kernel=path)), "kernel")
+
+
+def test_dom0_mem_beyond_the_machine_is_named(start):
+    refuses(start(Board(arguments="dom0_mem=64G")), "dom0_mem")
+
+
+def test_dom0_mem_that_is_no_size_is_named(start):
+    start(Board(arguments="dom0_mem=lots dom0_max_vcpus=2")).expect(LINE.format("dom0_mem"), limit=60)
+
+
+def test_an_unknown_option_is_named_and_the_machine_goes_on(start):
+    machine = start(Board(arguments=f"{Board.arguments} colour=green"))
+    machine.expect(LINE.format("colour"), limit=60)
+    machine.boot()
+    machine.poweroff()
+
+
+def test_no_el2_is_named(start):
+    refuses(start(Board(machine="virtualization=off")), "EL2")
+
+
+def test_too_few_redistributors_are_named(start):
+    # two CPUs, room for one redistributor's 128 KiB
+    edit = changed(r"(intc@8000000 \{[^}]*?reg = <0x00 0x8000000 0x00 0x10000 0x00 0x80a0000 0x00) 0x\w+>", r"\1 0x20000>")
+    start(Board(edit_tree=edit)).expect(LINE.format("redistributor"), limit=60)
+
+
+def test_a_tree_without_memory_is_named(start):
+    refuses(start(Board(edit_tree=changed(r"device_type = \"memory\";", ""))), "memory")
+
+
+def test_a_tree_without_gic_is_named(start):
+    refuses(start(Board(edit_tree=changed(r"compatible = \"arm,gic-v3\";", 'compatible = "acme,pic";'))), "GIC|interrupt controller")
+
+
+def test_a_tree_without_timer_is_named(start):
+    refuses(start(Board(edit_tree=changed(r"compatible = \"arm,armv8-timer\\0arm,armv7-timer\";|"
+                                          r"compatible = \"arm,armv8-timer\", \"arm,armv7-timer\";",
+                                          'compatible = "acme,hourglass";'))), "timer")
+
+
+def test_a_tree_without_psci_runs_on_one_cpu_or_is_named(start):
+    edit = changed(r"compatible = \"arm,psci[^;]*;", 'compatible = "acme,power";')
+    start(Board(edit_tree=edit)).expect(LINE.format("PSCI|CPU"), limit=60)
+
+
+def with_tree_at(path, hypervisor, tree, tree_address):
+    """A machine that enters the hypervisor by a stub of ours, with any value for the tree's address.
+
+    QEMU checks a tree that it passes on. Started as a flat binary, the stub gets no say in it: it loads x0 with
+    tree_address and goes to the hypervisor, which a loader has put in place.
+    """
+    entry = 0x40400000
+    stub = path / "stub"
+    # ldr x0, 1f; ldr x1, 2f; br x1; nop; 1: tree_address; 2: entry
+    stub.write_bytes(struct.pack("<4I2Q", 0x58000080, 0x580000A1, 0xD61F0020, 0xD503201F, tree_address, entry))
+    firmware = ["-kernel", str(stub), "-device", f"loader,file={hypervisor},addr={entry:#x},force-raw=on"]
+    if tree:
+        (path / "tree").write_bytes(tree)
+        firmware += ["-device", f"loader,file={path / 'tree'},addr={0x4A000000:#x},force-raw=on"]
+    return Board(firmware=firmware, kernel=None, ramdisk=None, disk=False)
+
+
+@pytest.fixture(scope="module")
+def good_tree(tmp_path_factory):
+    blob = tmp_path_factory.mktemp("tree") / "tree.dtb"
+    command = replace(Board(), firmware=["-kernel", str(hypervisor_path())]).command(None)
+    command[command.index("-M") + 1] += f",dumpdtb={blob}"
+    subprocess.run(command + ["-display", "none"], check=True, stderr=subprocess.DEVNULL)
+    return blob.read_bytes()
+
+
+def test_a_tree_at_no_address_or_with_no_magic_stops_at_once(start, tmp_path):
+    # without a tree there is no console to say anything on: what matters is that nothing is started
+    machine = start(with_tree_at(tmp_path, hypervisor_path(), b"\0" * 4096, 0x4A000000))
+    machine.monitor("info status")
+    assert "Booting Linux" not in machine.console
+
+
+@pytest.mark.parametrize("damage", ["truncated", "endless", "scrambled"])
+def test_a_damaged_tree_never_gets_as_far_as_dom0(start, tmp_path, good_tree, damage):
+    tree = bytearray(good_tree[:struct.unpack(">I", good_tree[4:8])[0]])
+    if damage == "truncated":
+        tree[4:8] = struct.pack(">I", 64)
+    elif damage == "endless":
+        tree[4:8] = struct.pack(">I", 0x7fffffff)
+    else:
+        tree[200:1200] = bytes((value * 167 + 13) & 0xff for value in tree[200:1200])
+    machine = start(with_tree_at(tmp_path, hypervisor_path(), bytes(tree), 0x4A000000))
+    machine.monitor("info status")
+    assert "Booting Linux" not in machine.console
