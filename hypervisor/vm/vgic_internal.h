@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Between vgic.c (where interrupts are and how they reach list registers), vgic_dist.c (the registers that both versions have),
- * vgicv2.c and vgicv3.c.
+ * Between vgic.c (interrupts and who makes them pending), vgic_lr.c (how they reach list registers), vgic_route.c (SPIs and
+ * physical interrupts), vgic_dist.c (the registers that both versions have), vgicv2.c and vgicv3.c.
  *
  * To change an interrupt: vgic_gather() it, change its fields, vgic_settle() it.
  */
 #pragma once
 
+#include "cpu/cpu.h"
 #include "vm/domain.h"
 #include "vm/mmio.h"
 #include "vm/vcpu.h"
@@ -23,6 +24,23 @@ struct virq *vgic_virq(struct domain_vgic *g, struct vcpu *v, unsigned intid) RE
 bool vgic_gather(struct domain_vgic *g, struct virq *irq) REQUIRES(g->lock);
 /* Puts it where its state now says. */
 void vgic_settle(struct domain_vgic *g, struct virq *irq) REQUIRES(g->lock);
+
+static inline bool virq_is_private(const struct virq *irq) { return irq->intid < VGIC_NR_PRIVATE; }
+static inline bool virq_has_pending(const struct virq *irq) { return irq->latch || irq->sources || (irq->level && irq->line); }
+static inline bool virq_is_deliverable(const struct virq *irq) { return irq->enabled && virq_has_pending(irq); }
+/* v's list registers are this CPU's. */
+static inline bool vcpu_is_here(const struct vcpu *v) { return v->vgic.resident == this_cpu(); }
+
+/* Off the queue it is in, if any; for what goes away or is reset. */
+void vgic_dequeue(struct virq *irq);
+/* v has something to look at: it will pass vgic_look_at_queue(), or wake. */
+void vgic_notify(struct domain_vgic *g, struct vcpu *v) REQUIRES(g->lock);
+
+/* The list registers of v, which is resident here. Empty: all state to memory. Refold: all taken back and the best put in. */
+void vgic_empty_registers(struct domain_vgic *g, struct vcpu *v) REQUIRES(g->lock);
+void vgic_fill_registers(struct domain_vgic *g, struct vcpu *v) REQUIRES(g->lock);
+void vgic_refold(struct domain_vgic *g, struct vcpu *v) REQUIRES(g->lock);
+void vgic_look_at_queue(struct domain_vgic *g, struct vcpu *v) REQUIRES(g->lock);
 
 /* As the guest sees it, list registers included. */
 bool vgic_shows_pending(struct domain_vgic *g, struct virq *irq) REQUIRES(g->lock);
