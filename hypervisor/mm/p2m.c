@@ -178,7 +178,7 @@ static void entry_clear(struct p2m *p2m, uint64_t *pte, struct release *r) REQUI
 }
 
 /*
- * Clears [gfn, end). Stops early after `budget` entries or, if preempt is given, when it says so at a batch's end.
+ * Clears [gfn, end). Stops early after `budget` entries and holes.
  * Returns where it stopped, or ~0 if a block could not be split.
  */
 static uint64_t range_clear(struct p2m *p2m, uint64_t gfn, uint64_t end, uint64_t budget, struct release *r)
@@ -211,9 +211,11 @@ static bool range_valid(const struct p2m *p2m, gfn_t gfn, uint64_t nr)
     return gfn.gfn < limit && nr <= limit - gfn.gfn;
 }
 
-/* The largest level whose blocks fit. */
-static unsigned leaf_level(gfn_t gfn, mfn_t mfn, uint64_t nr)
+/* The largest level whose blocks fit. What holds a reference to its frame has an entry for each. */
+static unsigned leaf_level(gfn_t gfn, mfn_t mfn, uint64_t nr, enum p2m_type type)
 {
+    if (type_holds_reference(type))
+        return 3;
     for (unsigned level = 1; level < 3; level++) {
         uint64_t span = UINT64_C(1) << level_order(level);
 
@@ -232,6 +234,39 @@ static unsigned leaf_level_here(struct p2m *p2m, gfn_t gfn, unsigned level) REQU
     return standing > level ? standing : level;
 }
 
+/* Does the table hold 512 blocks of 2 MiB that are one of 1 GiB? */
+static bool table_is_block(const uint64_t *table)
+{
+    mfn_t first = pte_mfn(table[0]);
+
+    if (!(table[0] & S2_VALID) || (first.mfn & ((UINT64_C(1) << level_order(1)) - 1)))
+        return false;
+    for (unsigned i = 0; i < ENTRIES; i++)
+        if (table[i] != leaf_make(mfn_add(first, (uint64_t)i << level_order(2)), pte_type(table[0]), 2))
+            return false;
+    return true;
+}
+
+/*
+ * A 2 MiB block was mapped at gfn. Memory comes block by block from below, so when it is its table's last, all of them may now
+ * be one of 1 GiB: the table goes. Guests are built so, and walk a level less ever after.
+ */
+static void table_merge(struct p2m *p2m, gfn_t gfn) REQUIRES(p2m->lock)
+{
+    uint64_t *pte = root_entry(p2m, gfn), *table;
+
+    if (((gfn.gfn >> level_order(2)) & (ENTRIES - 1)) != ENTRIES - 1)
+        return;
+    table = pte_table(*pte);
+    if (!table_is_block(table))
+        return;
+    entry_set(pte, 0);
+    stage2_flush(p2m->vttbr);
+    entry_set(pte, leaf_make(pte_mfn(table[0]), pte_type(table[0]), 1));
+    page_free(table);
+    p2m->table_pages--;
+}
+
 static int map_locked(struct p2m *p2m, gfn_t gfn, mfn_t mfn, uint64_t nr, enum p2m_type type) REQUIRES(p2m->lock)
 {
     struct release r = { .count = 0 };
@@ -241,12 +276,14 @@ static int map_locked(struct p2m *p2m, gfn_t gfn, mfn_t mfn, uint64_t nr, enum p
     if (at == UINT64_MAX)
         return -ENOMEM;
     while (gfn.gfn < end) {
-        unsigned level = leaf_level_here(p2m, gfn, leaf_level(gfn, mfn, end - gfn.gfn));
+        unsigned level = leaf_level_here(p2m, gfn, leaf_level(gfn, mfn, end - gfn.gfn, type));
         uint64_t *pte = entry_make(p2m, gfn, level);
 
         if (!pte)
             return -ENOMEM;
         entry_set(pte, leaf_make(mfn, type, level));
+        if (level == 2)
+            table_merge(p2m, gfn);
         gfn = gfn_add(gfn, UINT64_C(1) << level_order(level));
         mfn = mfn_add(mfn, UINT64_C(1) << level_order(level));
     }
@@ -262,7 +299,7 @@ int p2m_map(struct p2m *p2m, gfn_t gfn, mfn_t mfn, uint64_t nr, enum p2m_type ty
     if (nr == 0 || !range_valid(p2m, gfn, nr))
         return -EINVAL;
     spin_lock(&p2m->lock);
-    err = map_locked(p2m, gfn, mfn, nr, type);
+    err = p2m->dying ? -EINVAL : map_locked(p2m, gfn, mfn, nr, type);
     spin_unlock(&p2m->lock);
     return err;
 }
@@ -450,21 +487,19 @@ int p2m_init(struct p2m *p2m, struct domain *d)
 
 int p2m_release_all(struct p2m *p2m, bool (*preempt)(void))
 {
-    int err = 0;
-
-    spin_lock(&p2m->lock);
-    while (p2m->next_to_release <= p2m->max_mapped_gfn) {
+    for (bool done = false; !done;) {
         struct release r = { .count = 0 };
 
+        spin_lock(&p2m->lock);
+        p2m->dying = true;   /* what were mapped behind our back would keep its reference for ever */
         p2m->next_to_release = range_clear(p2m, p2m->next_to_release, p2m->max_mapped_gfn + 1, 256, &r);
         release_flush(p2m, &r);
-        if (p2m->next_to_release <= p2m->max_mapped_gfn && preempt()) {
-            err = -ERESTART;
-            break;
-        }
+        done = p2m->next_to_release > p2m->max_mapped_gfn;
+        spin_unlock(&p2m->lock);
+        if (!done && preempt())
+            return -ERESTART;
     }
-    spin_unlock(&p2m->lock);
-    return err;
+    return 0;
 }
 
 /* Tables only: the leaves are gone. Two levels below the root at most. */

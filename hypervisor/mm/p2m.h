@@ -42,7 +42,8 @@ struct p2m {
     uint64_t table_pages GUARDED_BY(lock);  /* taken for tables */
     uint64_t pool_pages GUARDED_BY(lock);   /* the limit set by XEN_DOMCTL_set_paging_mempool_size; 0: none was set */
     uint64_t max_mapped_gfn GUARDED_BY(lock);
-    uint64_t next_to_release;            /* where p2m_release_all goes on */
+    uint64_t next_to_release GUARDED_BY(lock);   /* where p2m_release_all goes on */
+    bool dying GUARDED_BY(lock);         /* it has begun: nothing is mapped any more */
 };
 
 struct p2m_entry {
@@ -52,14 +53,14 @@ struct p2m_entry {
 };
 
 int p2m_init(struct p2m *p2m, struct domain *d);
-/* Removes every mapping and drops what the entries hold, in slices: -ERESTART: call again. */
+/* Removes every mapping and drops what the entries hold, in slices: -ERESTART: call again. From the first call on p2m_map() refuses. */
 int p2m_release_all(struct p2m *p2m, bool (*preempt)(void));
 /* Frees the tables; no vCPU may use it any more. */
 void p2m_destroy(struct p2m *p2m);
 
 /*
  * Maps nr frames from gfn on to those from mfn on. What was there before is replaced (and its reference dropped).
- * -ENOMEM (nothing is lost: what is mapped until then stays), -EINVAL beyond the address size.
+ * -ENOMEM (nothing is lost: what is mapped until then stays), -EINVAL beyond the address size, or when p2m_release_all() has begun.
  */
 int p2m_map(struct p2m *p2m, gfn_t gfn, mfn_t mfn, uint64_t nr, enum p2m_type type) EXCLUDES(p2m->lock);
 /* Removes nr mappings from gfn on; holes are passed over. */
