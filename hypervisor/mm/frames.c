@@ -18,6 +18,7 @@
 
 #define MAX_ORDER   18              /* 1 GiB */
 #define NONE        FRAME_NONE
+#define SEARCH_MAX  1024            /* blocks of an order looked at for one below an address: a guest may ask, the lock is held */
 
 struct frame {
     uint64_t word;                  /* refs 31:0, owner 47:32, state 55:48, order of a free block 63:56 */
@@ -152,7 +153,9 @@ static struct frame *block_alloc(struct domain *d, unsigned order, uint64_t limi
         return NULL;
     }
     for (unsigned o = order; o <= MAX_ORDER && !found; o++) {
-        for (uint32_t i = free_list[o]; i != NONE; i = table[i].next) {
+        unsigned looked = 0;
+
+        for (uint32_t i = free_list[o]; i != NONE && looked < SEARCH_MAX; i = table[i].next, looked++) {
             if (table_first + i + (UINT64_C(1) << order) > limit)
                 continue;
             found = block_split(&table[i], o, order, mfn_of(&table[i]));
@@ -172,24 +175,24 @@ int frames_claim(struct domain *d, uint64_t pages)
     uint64_t lacking = 0;
     int err = 0;
 
+    /* Both locks: a domain that begins to die drops its claim, and must not get one after that. */
     spin_lock(&d->page_lock);
     if (pages && d->life != DOMAIN_ALIVE)
         err = -EINVAL;
     else if (pages)
         lacking = pages - min_u64(pages, d->total_pages);
-    spin_unlock(&d->page_lock);
-    if (err)
-        return err;
     spin_lock(&lock);
-    claimed_frames -= d->claimed_pages;
-    d->claimed_pages = 0;
-    if (lacking > free_frames - min_u64(claimed_frames, free_frames)) {
-        err = -ENOMEM;
-    } else {
-        d->claimed_pages = lacking;
-        claimed_frames += lacking;
+    if (!err) {
+        claimed_frames -= d->claimed_pages;
+        d->claimed_pages = 0;
+        if (lacking > free_frames - min_u64(claimed_frames, free_frames))
+            err = -ENOMEM;
+        else
+            d->claimed_pages = lacking;
+        claimed_frames += d->claimed_pages;
     }
     spin_unlock(&lock);
+    spin_unlock(&d->page_lock);
     return err;
 }
 
@@ -272,28 +275,34 @@ void pages_free(void *va, unsigned order)
     spin_unlock(&lock);
 }
 
+/* May d have n pages more? */
+static int growth_check(const struct domain *d, uint64_t n) REQUIRES(d->page_lock)
+{
+    if (d->life != DOMAIN_ALIVE)
+        return -EINVAL;
+    return d->total_pages + n > d->max_pages ? -ENOMEM : 0;
+}
+
 /* Makes a block d's, or says why not; counts it. */
 static int block_assign(struct domain *d, struct frame *f, unsigned order)
 {
     uint64_t n = UINT64_C(1) << order;
-    bool first;
+    int err;
 
     spin_lock(&d->page_lock);
-    if (d->life != DOMAIN_ALIVE || d->total_pages + n > d->max_pages) {
-        int err = d->life != DOMAIN_ALIVE ? -EINVAL : -ENOMEM;
-
+    err = growth_check(d, n);
+    if (err) {
         spin_unlock(&d->page_lock);
         return err;
     }
-    first = d->total_pages == 0;
+    if (d->total_pages == 0)
+        BUG_ON(!domain_hold(d));   /* as long as it has pages its struct stays */
     d->total_pages += n;
     for (uint64_t i = 0; i < n; i++) {
         __atomic_store_n(&f[i].word, word_make(1, d->id, OWNED, 0), __ATOMIC_RELEASE);
         link_frame(&d->page_list, &f[i]);
     }
     spin_unlock(&d->page_lock);
-    if (first)
-        BUG_ON(!domain_hold(d));   /* as long as it has pages its struct stays */
     return 0;
 }
 
@@ -313,9 +322,16 @@ int frames_alloc_domain(struct domain *d, unsigned order, unsigned address_bits,
 {
     uint64_t limit = address_bits && address_bits < 64 ? (UINT64_C(1) << address_bits) >> PAGE_SHIFT : UINT64_MAX;
     struct frame *f;
+    int err;
 
     if (order > MAX_ORDER)
         return -ENOMEM;
+    /* Before anything is zeroed or taken off a claim; block_assign() asks again. */
+    spin_lock(&d->page_lock);
+    err = growth_check(d, UINT64_C(1) << order);
+    spin_unlock(&d->page_lock);
+    if (err)
+        return err;
     f = block_alloc(d, order, limit);
     if (!f)
         return -ENOMEM;
