@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "machine.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "mm/el2.h"
+#include "mm/heap.h"
+#include "mm/stage2.h"
+
+struct cpu cpus[MAX_CPUS];
+struct domain *domains[MACHINE_DOMAINS];
+unsigned machine_flushes, machine_lines_cleaned;
+static char *ram;
+static uint64_t free_at_start;
+static uint32_t random_state = 1;
+
+/* In expect_assert_failure() a result, anywhere else the end. */
+void panic(const char *fmt, ...)
+{
+    va_list ap;
+
+    va_start(ap, fmt);
+    if (!global_expecting_assert)
+        vfprintf(stderr, fmt, ap);
+    va_end(ap);
+    mock_assert(0, "panic", __FILE__, __LINE__);
+    abort();
+}
+
+uint32_t random_below(uint32_t n)
+{
+    random_state = random_state * 1664525 + 1013904223;
+    return (random_state >> 8) % n;
+}
+
+void random_seed(uint32_t seed) { random_state = seed; }
+
+void *mfn_to_virt(mfn_t mfn)
+{
+    assert_true(machine_has(mfn.mfn));
+    return ram + ((mfn.mfn - RAM_FIRST) << PAGE_SHIFT);
+}
+
+mfn_t virt_to_mfn(const void *va)
+{
+    return MFN((uint64_t)((const char *)va - ram) / PAGE_SIZE + RAM_FIRST);
+}
+
+bool machine_has(uint64_t mfn)
+{
+    return (mfn >= RAM_FIRST && mfn < HOLE_FIRST) || (mfn >= HOLE_END && mfn < RAM_END);
+}
+
+bool domain_hold(struct domain *d)
+{
+    d->refs++;
+    return true;
+}
+
+void domain_put(struct domain *d)
+{
+    assert_true(d->refs > 1);   /* the test's own stays */
+    d->refs--;
+}
+
+struct domain *domain_of_id(domid_t id)
+{
+    return id >= 1 && id <= MACHINE_DOMAINS ? domains[id - 1] : NULL;
+}
+
+unsigned stage2_address_bits(void) { return 40; }
+void stage2_flush(uint64_t vttbr)
+{
+    assert_true(vttbr >> 48);
+    machine_flushes++;
+}
+
+void cache_clean_invalidate(const void *va, size_t size)
+{
+    assert_int_equal(size, PAGE_SIZE);
+    assert_true(machine_has(virt_to_mfn(va).mfn));
+    machine_lines_cleaned++;
+}
+
+bool never_preempt(void) { return false; }
+bool always_preempt(void) { return true; }
+bool sometimes_preempt(void) { return random_below(3) == 0; }
+
+static void domain_reset(unsigned i)
+{
+    free(domains[i]);
+    domains[i] = calloc(1, sizeof(struct domain));
+    domains[i]->id = (domid_t)(i + 1);
+    domains[i]->refs = 1;
+    domains[i]->page_list = FRAME_NONE;
+    domains[i]->max_pages = RAM_END;
+}
+
+int machine_start(void **state)
+{
+    paddr_t start = PADDR(RAM_FIRST << PAGE_SHIFT), end = PADDR(RAM_END << PAGE_SHIFT);
+    uint64_t size = frames_table_size(start, end), hole = HOLE_END - HOLE_FIRST;
+
+    (void)state;
+    ram = mmap(NULL, end.pa - start.pa, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (ram == MAP_FAILED)
+        return -1;
+    /* Not in the RAM that it describes, so that every frame is the tests'. */
+    frames_init(mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), start, end,
+                end.pa - start.pa - (hole << PAGE_SHIFT));
+    frames_add(start, (HOLE_FIRST - RAM_FIRST) << PAGE_SHIFT);
+    frames_add(PADDR(HOLE_END << PAGE_SHIFT), (RAM_END - HOLE_END) << PAGE_SHIFT);
+    free_at_start = frames_free();
+    if (free_at_start != frames_total() || free_at_start != RAM_END - RAM_FIRST - hole)
+        return -1;
+    for (unsigned i = 0; i < MACHINE_DOMAINS; i++)
+        domain_reset(i);
+    return 0;
+}
+
+int machine_is_whole(void **state)
+{
+    (void)state;
+    assert_int_equal(frames_free(), free_at_start);
+    assert_int_equal(frames_claimed(NULL), 0);
+    for (uint64_t mfn = RAM_FIRST; mfn < RAM_END; mfn++)
+        if (machine_has(mfn) && !frame_range_free(MFN(mfn), 0))
+            fail_msg("frame %lx is not free", (unsigned long)mfn);
+    for (uint64_t mfn = 0x80000; mfn < RAM_END; mfn += 0x40000)
+        assert_true(frame_range_free(MFN(mfn), 18));
+    for (unsigned i = 0; i < MACHINE_DOMAINS; i++) {
+        assert_int_equal(domains[i]->refs, 1);
+        assert_int_equal(domains[i]->total_pages, 0);
+        assert_true(domains[i]->page_list == FRAME_NONE);
+        domain_reset(i);
+    }
+    return 0;
+}

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * A machine that is only memory, for the tests of mm/: RAM at guest-like addresses with a hole in it, the real frame table on
+ * top, and domains that are nothing but owners. Taken up as it is used, so it may be larger than the host's.
+ */
+#pragma once
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "lib/base.h"
+#include "lib/errno.h"
+#include "mm/frames.h"
+#include "vm/domain.h"
+
+#define MACHINE_DOMAINS 4
+
+/* Neither end is aligned to a large block. */
+#define RAM_FIRST  UINT64_C(0x40007)    /* frames */
+#define RAM_END    UINT64_C(0x140000)   /* 4 GiB above 1 GiB */
+#define HOLE_FIRST UINT64_C(0x44000)
+#define HOLE_END   UINT64_C(0x45123)
+
+/* cmocka's group set-up: the machine, and its domains with numbers 1 .. MACHINE_DOMAINS. */
+int machine_start(void **state);
+/* Each test's end: nothing is anybody's, every free block is whole again. */
+int machine_is_whole(void **state);
+
+extern struct domain *domains[MACHINE_DOMAINS];
+extern unsigned machine_flushes;        /* of stage 2's TLB entries */
+extern unsigned machine_lines_cleaned;  /* calls of cache_clean_invalidate() */
+
+bool machine_has(uint64_t mfn);          /* RAM that was given to the allocator */
+bool never_preempt(void);
+bool always_preempt(void);
+bool sometimes_preempt(void);
+
+uint32_t random_below(uint32_t n);
+void random_seed(uint32_t seed);

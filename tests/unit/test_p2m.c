@@ -1,0 +1,487 @@
+// SPDX-License-Identifier: Apache-2.0
+/* sources: tests/unit/machine.c hypervisor/mm/p2m.c hypervisor/mm/frames.c */
+/* Stage-2 tables against a model that is one array; and what they may not lose: references, and their own pages. */
+#include "machine.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "mm/p2m.h"
+
+#define D(n)     domains[n]
+#define P        (&domains[0]->p2m)
+#define MFN_RAM  UINT64_C(0x80000)    /* three whole large blocks from here on */
+#define BLOCK    UINT64_C(512)
+#define LARGE    UINT64_C(0x40000)
+#define LAST_GFN (BIT(28) - 1)
+
+static int p2m_setup(void **state)
+{
+    (void)state;
+    memset(P, 0, sizeof(*P));
+    assert_int_equal(p2m_init(P, D(0)), 0);
+    return 0;
+}
+
+static int p2m_teardown(void **state)
+{
+    while (p2m_release_all(P, sometimes_preempt))
+        continue;
+    p2m_destroy(P);
+    for (unsigned i = 0; i < MACHINE_DOMAINS; i++)
+        assert_int_equal(frames_release_all(D(i), never_preempt), 0);
+    return machine_is_whole(state);
+}
+
+static struct p2m_entry look(uint64_t gfn)
+{
+    struct p2m_entry e;
+
+    assert_int_equal(p2m_lookup(P, GFN(gfn), &e), e.type != P2M_INVALID);
+    return e;
+}
+
+static void assert_maps(uint64_t gfn, uint64_t mfn, enum p2m_type type, unsigned order)
+{
+    struct p2m_entry e = look(gfn);
+
+    assert_int_equal(e.type, type);
+    assert_int_equal(e.mfn.mfn, mfn);
+    assert_int_equal(e.order, order);
+}
+
+static int map(uint64_t gfn, uint64_t mfn, uint64_t nr) { return p2m_map(P, GFN(gfn), MFN(mfn), nr, P2M_RAM_RW); }
+
+static void the_largest_fitting_blocks_are_used(void **state)
+{
+    (void)state;
+    /* A page, a 2 MiB block and more before it, a 1 GiB block, and a tail. */
+    assert_int_equal(map(LARGE - BLOCK - 1, 0x80000 + LARGE - BLOCK - 1, BLOCK + 1 + LARGE + BLOCK + 3), 0);
+    assert_maps(LARGE - BLOCK - 1, 0x80000 + LARGE - BLOCK - 1, P2M_RAM_RW, 0);
+    assert_maps(LARGE - BLOCK, 0x80000 + LARGE - BLOCK, P2M_RAM_RW, 9);
+    assert_maps(LARGE + 12345, 0x80000 + LARGE + 12345, P2M_RAM_RW, 18);
+    assert_maps(2 * LARGE + 5, 0x80000 + 2 * LARGE + 5, P2M_RAM_RW, 9);
+    assert_maps(2 * LARGE + BLOCK + 2, 0x80000 + 2 * LARGE + BLOCK + 2, P2M_RAM_RW, 0);
+    assert_int_equal(look(2 * LARGE + BLOCK + 3).type, P2M_INVALID);
+    assert_int_equal(look(LARGE - BLOCK - 2).type, P2M_INVALID);
+    assert_int_equal(p2m_max_gfn(P), 2 * LARGE + BLOCK + 2);
+    assert_int_equal(P->table_pages, 4);
+    /* gfn and mfn that do not lie alike: small ones. */
+    assert_int_equal(map(8 * LARGE, 0x80001, BLOCK), 0);
+    assert_maps(8 * LARGE, 0x80001, P2M_RAM_RW, 0);
+}
+
+static void a_block_is_split_where_a_part_goes(void **state)
+{
+    (void)state;
+    assert_int_equal(map(LARGE, MFN_RAM, LARGE), 0);
+    assert_int_equal(P->table_pages, 0);
+    machine_flushes = 0;
+    assert_int_equal(p2m_unmap(P, GFN(LARGE + 1000), 1), 0);
+    assert_true(machine_flushes >= 3);   /* break before make, twice, and the page's own */
+    assert_int_equal(P->table_pages, 2);
+    assert_int_equal(look(LARGE + 1000).type, P2M_INVALID);
+    assert_maps(LARGE + 999, MFN_RAM + 999, P2M_RAM_RW, 0);
+    assert_maps(LARGE + 1001, MFN_RAM + 1001, P2M_RAM_RW, 0);
+    assert_maps(LARGE + 1024, MFN_RAM + 1024, P2M_RAM_RW, 9);
+    assert_maps(2 * LARGE - 1, MFN_RAM + LARGE - 1, P2M_RAM_RW, 9);
+}
+
+static void addresses_are_checked(void **state)
+{
+    struct p2m_entry e;
+
+    (void)state;
+    assert_int_equal(map(LAST_GFN, MFN_RAM, 1), 0);
+    assert_maps(LAST_GFN, MFN_RAM, P2M_RAM_RW, 0);
+    assert_int_equal(map(LAST_GFN, MFN_RAM, 2), -EINVAL);
+    assert_int_equal(map(LAST_GFN + 1, MFN_RAM, 1), -EINVAL);
+    assert_int_equal(map(0, MFN_RAM, 0), -EINVAL);
+    assert_int_equal(map(1, MFN_RAM, UINT64_MAX), -EINVAL);
+    assert_int_equal(map(UINT64_MAX, MFN_RAM, 1), -EINVAL);
+    assert_int_equal(p2m_unmap(P, GFN(LAST_GFN), 2), -EINVAL);
+    assert_int_equal(p2m_unmap(P, INVALID_GFN, 1), -EINVAL);
+    assert_int_equal(p2m_unmap_exact(P, INVALID_GFN, MFN(MFN_RAM)), -ENOENT);
+    assert_false(p2m_lookup(P, INVALID_GFN, &e));
+    assert_false(p2m_lookup(P, GFN(LAST_GFN + 1), &e));
+}
+
+static void unmap_exact_takes_only_what_is_named(void **state)
+{
+    (void)state;
+    assert_int_equal(map(LARGE, MFN_RAM, BLOCK), 0);
+    assert_int_equal(p2m_unmap_exact(P, GFN(LARGE + 5), MFN(MFN_RAM + 6)), -ENOENT);
+    assert_int_equal(p2m_unmap_exact(P, GFN(LARGE + 5), MFN(MFN_RAM + 5)), 0);
+    assert_int_equal(p2m_unmap_exact(P, GFN(LARGE + 5), MFN(MFN_RAM + 5)), -ENOENT);
+    assert_maps(LARGE + 6, MFN_RAM + 6, P2M_RAM_RW, 0);
+}
+
+/* What a builder does that populates 2 MiB at a time. */
+static void the_last_of_512_blocks_makes_one_of_1_gib(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 511; i++)
+        assert_int_equal(map(LARGE + i * BLOCK, MFN_RAM + i * BLOCK, BLOCK), 0);
+    assert_int_equal(P->table_pages, 1);
+    assert_maps(LARGE, MFN_RAM, P2M_RAM_RW, 9);
+    machine_flushes = 0;
+    assert_int_equal(map(LARGE + 511 * BLOCK, MFN_RAM + 511 * BLOCK, BLOCK), 0);
+    assert_int_equal(machine_flushes, 1);   /* break before make */
+    assert_int_equal(P->table_pages, 0);
+    assert_maps(LARGE, MFN_RAM, P2M_RAM_RW, 18);
+    assert_maps(2 * LARGE - 1, MFN_RAM + LARGE - 1, P2M_RAM_RW, 18);
+    /* A table that already stands is filled with blocks, and goes too. */
+    assert_int_equal(map(4 * LARGE + 7, 0x50000, 1), 0);
+    assert_int_equal(p2m_unmap(P, GFN(4 * LARGE + 7), 1), 0);
+    assert_int_equal(map(4 * LARGE + BLOCK, MFN_RAM + BLOCK, LARGE - BLOCK), 0);
+    assert_maps(4 * LARGE + BLOCK, MFN_RAM + BLOCK, P2M_RAM_RW, 9);
+}
+
+static void blocks_that_are_not_alike_stay_apart(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 512; i++)   /* the first is read-only */
+        assert_int_equal(p2m_map(P, GFN(LARGE + i * BLOCK), MFN(MFN_RAM + i * BLOCK), BLOCK, i ? P2M_RAM_RW : P2M_RAM_RO), 0);
+    assert_maps(LARGE, MFN_RAM, P2M_RAM_RO, 9);
+    assert_maps(2 * LARGE - 1, MFN_RAM + LARGE - 1, P2M_RAM_RW, 9);
+    for (unsigned i = 0; i < 512; i++)   /* contiguous, but not aligned to 1 GiB */
+        assert_int_equal(map(4 * LARGE + i * BLOCK, MFN_RAM + (i + 1) * BLOCK, BLOCK), 0);
+    assert_maps(4 * LARGE, MFN_RAM + BLOCK, P2M_RAM_RW, 9);
+    for (unsigned i = 0; i < 512; i++)   /* one in the middle comes from elsewhere */
+        assert_int_equal(map(6 * LARGE + i * BLOCK, MFN_RAM + (i == 300 ? 700 : i) * BLOCK, BLOCK), 0);
+    assert_maps(6 * LARGE, MFN_RAM, P2M_RAM_RW, 9);
+    for (unsigned i = 1; i < 512; i++)   /* and a hole at the start */
+        assert_int_equal(map(8 * LARGE + i * BLOCK, MFN_RAM + i * BLOCK, BLOCK), 0);
+    assert_maps(9 * LARGE - 1, MFN_RAM + LARGE - 1, P2M_RAM_RW, 9);
+    assert_int_equal(look(8 * LARGE).type, P2M_INVALID);
+    assert_int_equal(P->table_pages, 4);
+}
+
+static mfn_t foreign_page(struct domain *owner)
+{
+    mfn_t mfn;
+
+    assert_int_equal(frames_alloc_domain(owner, 0, 0, 0, &mfn), 0);
+    assert_true(frame_get(mfn, owner));   /* for the entry */
+    return mfn;
+}
+
+static void a_replaced_foreign_entry_drops_its_reference_once(void **state)
+{
+    mfn_t a = foreign_page(D(1)), b = foreign_page(D(2));
+
+    (void)state;
+    assert_int_equal(p2m_map(P, GFN(7), a, 1, P2M_FOREIGN_RW), 0);
+    assert_int_equal(frame_refs(a), 2);
+    assert_int_equal(p2m_map(P, GFN(7), b, 1, P2M_GRANT_RO), 0);
+    assert_int_equal(frame_refs(a), 1);
+    assert_int_equal(frame_refs(b), 2);
+    assert_int_equal(p2m_unmap(P, GFN(0), 100), 0);
+    assert_int_equal(frame_refs(b), 1);
+    assert_int_equal(p2m_unmap(P, GFN(0), 100), 0);
+    assert_int_equal(frame_refs(b), 1);
+}
+
+/* The owner dies; the mapping keeps the page, and the last one to let go frees it. */
+static void a_foreign_page_outlives_its_owner(void **state)
+{
+    mfn_t mfn = foreign_page(D(1));
+
+    (void)state;
+    assert_int_equal(p2m_map(P, GFN(7), mfn, 1, P2M_FOREIGN_RW), 0);
+    D(1)->life = DOMAIN_DYING;
+    assert_int_equal(frames_release_all(D(1), never_preempt), 0);
+    assert_int_equal(D(1)->refs, 2);
+    assert_int_equal(frame_refs(mfn), 1);
+    assert_int_equal(p2m_unmap(P, GFN(7), 1), 0);
+    assert_int_equal(D(1)->refs, 1);
+}
+
+/* Each frame of a run of foreign ones has its reference, so each has its entry. */
+static void foreign_runs_are_never_blocks(void **state)
+{
+    mfn_t mfn;
+
+    (void)state;
+    assert_int_equal(frames_alloc_domain(D(1), 9, 0, FRAME_KEEP_CONTENT, &mfn), 0);
+    for (unsigned i = 0; i < 512; i++)
+        assert_true(frame_get(mfn_add(mfn, i), D(1)));
+    assert_int_equal(p2m_map(P, GFN(LARGE), mfn, 512, P2M_FOREIGN_RW), 0);
+    assert_int_equal(look(LARGE).order, 0);
+    assert_int_equal(p2m_unmap(P, GFN(LARGE), 512), 0);
+    for (unsigned i = 0; i < 512; i++)
+        assert_int_equal(frame_refs(mfn_add(mfn, i)), 1);
+}
+
+static void get_frame_goes_by_type(void **state)
+{
+    mfn_t own, foreign = foreign_page(D(1)), mfn;
+    void *shared = frame_alloc_shared(D(0));
+
+    (void)state;
+    assert_int_equal(frames_alloc_domain(D(0), 0, 0, 0, &own), 0);
+    assert_int_equal(p2m_map(P, GFN(1), own, 1, P2M_RAM_RW), 0);
+    assert_int_equal(p2m_map(P, GFN(2), own, 1, P2M_RAM_RO), 0);
+    assert_int_equal(p2m_map(P, GFN(3), foreign, 1, P2M_FOREIGN_RO), 0);
+    assert_int_equal(p2m_map(P, GFN(4), virt_to_mfn(shared), 1, P2M_XENHEAP), 0);
+    assert_int_equal(p2m_map(P, GFN(5), MFN(0x9000), 1, P2M_DEVICE), 0);
+    assert_int_equal(p2m_map(P, GFN(6), foreign, 1, P2M_RAM_RW), 0);   /* not its own: whatever mapped that */
+
+    assert_true(p2m_get_frame(P, GFN(1), true, false, &mfn));
+    assert_int_equal(mfn.mfn, own.mfn);
+    assert_false(p2m_get_frame(P, GFN(2), true, false, &mfn));
+    assert_true(p2m_get_frame(P, GFN(2), false, false, &mfn));
+    assert_int_equal(frame_refs(own), 3);
+    assert_false(p2m_get_frame(P, GFN(3), false, false, &mfn));
+    assert_false(p2m_get_frame(P, GFN(3), true, true, &mfn));
+    assert_true(p2m_get_frame(P, GFN(3), false, true, &mfn));
+    assert_int_equal(frame_refs(foreign), 3);
+    assert_false(p2m_get_frame(P, GFN(4), true, false, &mfn));
+    assert_true(p2m_get_frame(P, GFN(4), true, true, &mfn));
+    assert_false(p2m_get_frame(P, GFN(5), false, true, &mfn));
+    assert_false(p2m_get_frame(P, GFN(6), false, true, &mfn));
+    assert_false(p2m_get_frame(P, GFN(0), false, true, &mfn));
+    assert_false(p2m_get_frame(P, INVALID_GFN, false, true, &mfn));
+    frame_put(own);
+    frame_put(own);
+    frame_put(foreign);
+    frame_put(virt_to_mfn(shared));
+    frame_free_shared(shared);
+    assert_int_equal(p2m_unmap(P, GFN(0), 10), 0);
+}
+
+static void the_pool_is_a_limit(void **state)
+{
+    (void)state;
+    assert_int_equal(p2m_get_pool(P), 0);
+    assert_int_equal(p2m_set_pool(P, 3), 0);
+    assert_int_equal(p2m_get_pool(P), 3);
+    assert_int_equal(map(0, 0x50000, 1), 0);   /* two tables */
+    assert_int_equal(map(BLOCK, 0x50000, 1), 0);
+    assert_int_equal(map(2 * BLOCK, 0x50000, 1), -ENOMEM);
+    assert_int_equal(map(1, 0x50001, 1), 0);
+    assert_int_equal(map(2 * BLOCK, 0x50000 + BLOCK, BLOCK), 0);   /* a block needs none */
+    assert_int_equal(p2m_unmap(P, GFN(2 * BLOCK), 1), -ENOMEM);    /* but to split it does */
+    assert_maps(2 * BLOCK, 0x50000 + BLOCK, P2M_RAM_RW, 9);
+    assert_int_equal(p2m_set_pool(P, 2), -EBUSY);
+    assert_int_equal(p2m_set_pool(P, 4), 0);
+    assert_int_equal(p2m_unmap(P, GFN(2 * BLOCK), 1), 0);
+    assert_int_equal(P->table_pages, 4);
+    assert_int_equal(p2m_set_pool(P, 4), 0);
+}
+
+static void nothing_is_mapped_once_release_has_begun(void **state)
+{
+    mfn_t mfn = foreign_page(D(1));
+
+    (void)state;
+    assert_int_equal(map(LARGE, MFN_RAM, LARGE), 0);
+    for (unsigned i = 0; i < 600; i++)
+        assert_int_equal(map(i, 0x50000 + i * 2, 1), 0);
+    assert_int_equal(p2m_release_all(P, always_preempt), -ERESTART);
+    assert_int_equal(p2m_map(P, GFN(0), mfn, 1, P2M_FOREIGN_RW), -EINVAL);
+    while (p2m_release_all(P, always_preempt))
+        assert_int_equal(p2m_map(P, GFN(0), mfn, 1, P2M_FOREIGN_RW), -EINVAL);
+    assert_int_equal(p2m_map(P, GFN(0), mfn, 1, P2M_FOREIGN_RW), -EINVAL);
+    assert_int_equal(look(LARGE).type, P2M_INVALID);
+    assert_int_equal(p2m_release_all(P, always_preempt), 0);
+    frame_put(mfn);
+}
+
+static void caches_are_cleaned_page_by_page_and_holes_skipped(void **state)
+{
+    gfn_t at = GFN(0);
+    unsigned calls = 1;
+
+    (void)state;
+    void *page = pages_alloc(9);
+    uint64_t mfn = virt_to_mfn(page).mfn;
+
+    assert_int_equal(map(LARGE, mfn, 100), 0);
+    assert_int_equal(map(LAST_GFN - 3, mfn, 2), 0);
+    assert_int_equal(p2m_map(P, GFN(LARGE + 200), MFN(0x9000), 1, P2M_DEVICE), 0);
+    machine_lines_cleaned = 0;
+    for (; p2m_cache_flush(P, &at, GFN(UINT64_MAX), always_preempt) == -ERESTART; calls++)
+        continue;
+    assert_int_equal(machine_lines_cleaned, 102);
+    assert_true(calls > 5 && calls < 200);
+    assert_int_equal(p2m_unmap(P, GFN(LARGE), 100), 0);
+    assert_int_equal(p2m_unmap(P, GFN(LAST_GFN - 3), 2), 0);
+    pages_free(page, 9);
+}
+
+static void vmids_run_out_and_come_back(void **state)
+{
+    static struct p2m many[256];
+    unsigned n = 0;
+
+    (void)state;
+    while (!p2m_init(&many[n], D(1))) {
+        assert_true(many[n].vmid > 0 && many[n].vmid < 256 && many[n].vmid != P->vmid);
+        n++;
+    }
+    assert_int_equal(n, 254);
+    for (unsigned i = 0; i < n; i++)
+        p2m_destroy(&many[i]);
+    memset(many, 0, sizeof(many));
+    assert_int_equal(p2m_init(&many[0], D(1)), 0);
+    p2m_destroy(&many[0]);
+    p2m_destroy(&many[0]);   /* twice is once */
+}
+
+/* The model: a window of guest frames around a 1 GiB boundary, so that blocks of all sizes take part. */
+#define WINDOW (2 * LARGE)
+static struct { uint32_t mfn; uint8_t type; } model[WINDOW];
+static uint64_t base;
+
+static bool foreign_type(unsigned t) { return t >= P2M_FOREIGN_RW && t <= P2M_GRANT_RO; }
+
+#define FOREIGN_PAGES 64
+static mfn_t foreign[FOREIGN_PAGES];
+static unsigned foreign_mapped[FOREIGN_PAGES];
+
+static void model_set(uint64_t at, uint64_t mfn, unsigned type)
+{
+    if (foreign_type(model[at].type))
+        for (unsigned i = 0; i < FOREIGN_PAGES; i++)
+            foreign_mapped[i] -= foreign[i].mfn == model[at].mfn;
+    model[at].mfn = (uint32_t)mfn;
+    model[at].type = (uint8_t)type;
+}
+
+static uint64_t random_size(void)
+{
+    static const unsigned orders[] = { 0, 3, 9, 9, 11, 14, 18 };
+    unsigned order = orders[random_below(7)];
+
+    return random_below(2) ? BIT(order) : 1 + random_below((uint32_t)BIT(order));
+}
+
+/* Mostly on a boundary of some kind. */
+static uint64_t random_place(void)
+{
+    static const unsigned orders[] = { 0, 9, 9, 18 };
+
+    return align_down(random_below(1u << 10) * (WINDOW >> 10) + random_below(WINDOW >> 10), BIT(orders[random_below(4)]));
+}
+
+static void random_map(void)
+{
+    static const enum p2m_type types[] = { P2M_RAM_RW, P2M_RAM_RW, P2M_RAM_RO, P2M_DEVICE_CACHED };
+    uint64_t at = random_place(), nr = random_size(), mfn = 0x100000 + (random_below(3) ? at : random_below(1u << 18));
+    enum p2m_type type = types[random_below(4)];
+
+    nr = min_u64(nr, WINDOW - at);
+    if (random_below(3) == 0) {
+        unsigned i = random_below(FOREIGN_PAGES);
+
+        assert_true(frame_get(foreign[i], D(1)));
+        assert_int_equal(p2m_map(P, GFN(base + at), foreign[i], 1, P2M_GRANT_RO), 0);
+        model_set(at, foreign[i].mfn, P2M_GRANT_RO);
+        foreign_mapped[i]++;
+        return;
+    }
+    assert_int_equal(p2m_map(P, GFN(base + at), MFN(mfn), nr, type), 0);
+    for (uint64_t i = 0; i < nr; i++)
+        model_set(at + i, mfn + i, type);
+}
+
+static void random_unmap(void)
+{
+    uint64_t at = random_place(), nr = min_u64(random_size(), WINDOW - at);
+    bool there = model[at].type != P2M_INVALID;
+
+    if (random_below(2)) {
+        assert_int_equal(p2m_unmap(P, GFN(base + at), nr), 0);
+    } else {
+        nr = 1;
+        assert_int_equal(p2m_unmap_exact(P, GFN(base + at), MFN(model[at].mfn + 1)), -ENOENT);
+        assert_int_equal(p2m_unmap_exact(P, GFN(base + at), MFN(model[at].mfn)), there ? 0 : -ENOENT);
+    }
+    for (uint64_t i = 0; i < nr; i++)
+        model_set(at + i, 0, P2M_INVALID);
+}
+
+/* As many pages as hang on the root. */
+static uint64_t tables_below(const uint64_t *table, unsigned entries, unsigned level)
+{
+    uint64_t n = 0;
+
+    for (unsigned i = 0; i < entries && level < 3; i++)
+        if ((table[i] & 3) == 3)
+            n += 1 + tables_below(mfn_to_virt(MFN((table[i] & UINT64_C(0xfffffffff000)) >> PAGE_SHIFT)), 512, level + 1);
+    return n;
+}
+
+static void assert_agrees(void)
+{
+    for (uint64_t i = 0; i < WINDOW; i++) {
+        struct p2m_entry e;
+        bool found = p2m_lookup(P, GFN(base + i), &e);
+
+        if (found != (model[i].type != P2M_INVALID) || e.type != model[i].type || (found && e.mfn.mfn != model[i].mfn))
+            fail_msg("gfn %lx: %lx type %u, not %x type %u", (unsigned long)(base + i), (unsigned long)e.mfn.mfn, e.type, model[i].mfn,
+                     model[i].type);
+    }
+    for (unsigned i = 0; i < FOREIGN_PAGES; i++)
+        assert_int_equal(frame_refs(foreign[i]), 1 + foreign_mapped[i]);
+    assert_int_equal(P->table_pages, tables_below(P->root, 512u << P->root_order, 1));
+}
+
+static void random_changes_agree_with_the_model(void **state)
+{
+    for (unsigned seed = 1; seed <= 3; seed++) {
+        uint64_t free_before;
+
+        if (seed > 1)
+            p2m_setup(state);
+        free_before = frames_free();
+        random_seed(seed);
+        base = seed == 1 ? 0 : BIT(28) - WINDOW;
+        memset(model, 0, sizeof(model));
+        memset(foreign_mapped, 0, sizeof(foreign_mapped));
+        for (unsigned i = 0; i < FOREIGN_PAGES; i++)
+            assert_int_equal(frames_alloc_domain(D(1), 0, 31, 0, &foreign[i]), 0);
+        for (unsigned n = 0; n < 500; n++) {
+            if (random_below(3))
+                random_map();
+            else
+                random_unmap();
+            if (n % 100 == 99)
+                assert_agrees();
+        }
+        assert_int_equal(frames_free(), free_before - FOREIGN_PAGES - P->table_pages);
+        while (p2m_release_all(P, sometimes_preempt))
+            continue;
+        memset(model, 0, sizeof(model));
+        memset(foreign_mapped, 0, sizeof(foreign_mapped));
+        assert_agrees();
+        assert_int_equal(frames_release_all(D(1), never_preempt), 0);
+        p2m_destroy(P);
+    }
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, p2m_setup, p2m_teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(the_largest_fitting_blocks_are_used),
+        TEST(a_block_is_split_where_a_part_goes),
+        TEST(addresses_are_checked),
+        TEST(unmap_exact_takes_only_what_is_named),
+        TEST(the_last_of_512_blocks_makes_one_of_1_gib),
+        TEST(blocks_that_are_not_alike_stay_apart),
+        TEST(a_replaced_foreign_entry_drops_its_reference_once),
+        TEST(a_foreign_page_outlives_its_owner),
+        TEST(foreign_runs_are_never_blocks),
+        TEST(get_frame_goes_by_type),
+        TEST(the_pool_is_a_limit),
+        TEST(nothing_is_mapped_once_release_has_begun),
+        TEST(caches_are_cleaned_page_by_page_and_holes_skipped),
+        TEST(vmids_run_out_and_come_back),
+        TEST(random_changes_agree_with_the_model),
+    };
+
+    return cmocka_run_group_tests(tests, machine_start, NULL);
+}
