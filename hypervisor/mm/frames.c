@@ -16,7 +16,8 @@
 #include "lib/string.h"
 #include "vm/domain.h"
 
-#define MAX_ORDER   18              /* 1 GiB */
+#define MAX_ORDER   FRAMES_LARGE_ORDER
+#define SLICE_ORDER 8               /* of a large block; 1 MiB is zeroed at a time */
 #define NONE        FRAME_NONE
 #define SEARCH_MAX  1024            /* blocks of an order looked at for one below an address: a guest may ask, the lock is held */
 
@@ -341,6 +342,74 @@ int frames_alloc_domain(struct domain *d, unsigned order, unsigned address_bits,
     return assign_or_free(d, f, order);
 }
 
+/* Takes a large block for d, if it may have one. */
+static int large_begin(struct domain *d) REQUIRES(d->large_lock)
+{
+    struct frame *f;
+    int err;
+
+    spin_lock(&d->page_lock);
+    err = growth_check(d, UINT64_C(1) << FRAMES_LARGE_ORDER);
+    spin_unlock(&d->page_lock);
+    if (err)
+        return err;
+    f = block_alloc(d, FRAMES_LARGE_ORDER, UINT64_MAX);
+    if (!f)
+        return -ENOMEM;
+    d->large_first = mfn_of(f);
+    d->large_ready = 0;
+    d->large_begun = true;
+    return 0;
+}
+
+/* Ends it: what is not d's yet goes back to where it came from. */
+static void large_end(struct domain *d) REQUIRES(d->large_lock)
+{
+    if (!d->large_begun)
+        return;
+    d->large_begun = false;
+    spin_lock(&lock);
+    for (uint64_t i = d->large_ready; i < UINT64_C(1) << FRAMES_LARGE_ORDER; i += UINT64_C(1) << SLICE_ORDER)
+        block_free(frame_at(mfn_add(d->large_first, i)), SLICE_ORDER);
+    spin_unlock(&lock);
+}
+
+/* One slice more of it: 0, and *ready if that was the last. */
+static int large_step(struct domain *d, bool *ready) REQUIRES(d->large_lock)
+{
+    int err = d->large_begun ? 0 : large_begin(d);
+    struct frame *f;
+
+    if (err)
+        return err;
+    f = frame_at(mfn_add(d->large_first, d->large_ready));
+    memory_zero(mfn_to_virt(mfn_of(f)), PAGE_SIZE << SLICE_ORDER);
+    err = block_assign(d, f, SLICE_ORDER);
+    if (!err)
+        d->large_ready += UINT64_C(1) << SLICE_ORDER;
+    *ready = d->large_ready == UINT64_C(1) << FRAMES_LARGE_ORDER;
+    if (err || *ready)
+        large_end(d);
+    return err;
+}
+
+int frames_alloc_large(struct domain *d, mfn_t *first, bool (*preempt)(void))
+{
+    bool ready = false;
+    int err;
+
+    for (;;) {
+        spin_lock(&d->large_lock);
+        err = large_step(d, &ready);
+        *first = d->large_first;
+        spin_unlock(&d->large_lock);
+        if (err || ready)
+            return err;
+        if (preempt())
+            return -ERESTART;
+    }
+}
+
 /* The free block that contains mfn whole at `order`, or NULL. */
 static struct frame *block_containing(mfn_t mfn, unsigned order, unsigned *found) REQUIRES(lock)
 {
@@ -497,6 +566,9 @@ unsigned frame_refs(mfn_t mfn)
 
 int frames_release_all(struct domain *d, bool (*preempt)(void))
 {
+    spin_lock(&d->large_lock);
+    large_end(d);
+    spin_unlock(&d->large_lock);
     for (unsigned n = 1;; n++) {
         uint32_t first;
 

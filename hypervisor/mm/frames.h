@@ -67,6 +67,13 @@ void frame_free_shared(void *va);
  */
 int frames_alloc_domain(struct domain *d, unsigned order, unsigned address_bits, unsigned flags, mfn_t *first);
 
+/*
+ * 2^FRAMES_LARGE_ORDER zeroed frames for d, made its own in slices: -ERESTART: call again (for the same d; it is the one large
+ * block that d has under way). What was begun is d's like the rest, and goes with it. Errors as frames_alloc_domain().
+ */
+#define FRAMES_LARGE_ORDER 18   /* 1 GiB */
+int frames_alloc_large(struct domain *d, mfn_t *first, bool (*preempt)(void));
+
 /* Exactly [first, first + 2^order), if it is free: the 1:1 placement of dom0. Content is kept. -ENOMEM. */
 int frames_alloc_domain_at(struct domain *d, mfn_t first, unsigned order);
 bool frame_range_free(mfn_t first, unsigned order);

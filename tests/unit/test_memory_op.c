@@ -44,6 +44,18 @@ int frames_alloc_domain(struct domain *d, unsigned order, unsigned address_bits,
     return -ENOMEM;
 }
 
+/* Done at the third call. */
+static unsigned large_calls;
+int frames_alloc_large(struct domain *d, mfn_t *first, bool (*preempt)(void))
+{
+    (void)preempt;
+    if (++large_calls < 3)
+        return -ERESTART;
+    d->total_pages += BIT(FRAMES_LARGE_ORDER);
+    *first = MFN(BIT(FRAMES_LARGE_ORDER));
+    return 0;
+}
+
 bool frame_release(mfn_t mfn, struct domain *d)
 {
     uint64_t i = mfn.mfn - FIRST_MFN;
@@ -261,6 +273,37 @@ static void what_cannot_begin_is_nothing_done(void **state)
     assert_int_equal(abi_memory_op(XENMEM_populate_physmap | 9 << MEMORY_OP_BITS, (uintptr_t)&r), 9);
     assert_int_equal(abi_memory_op(XENMEM_maximum_ram_page | 1 << MEMORY_OP_BITS, 0), -EINVAL);
     assert_int_equal(pool_used(), 0);
+}
+
+static void a_large_extent_is_a_toolstacks_and_aligned(void **state)
+{
+    struct xen_memory_reservation r = { .nr_extents = 2, .extent_order = FRAMES_LARGE_ORDER, .domid = 1 };
+    uint64_t list[2] = { 0, BIT(FRAMES_LARGE_ORDER) };
+
+    (void)state;
+    r.extent_start.q = (uintptr_t)list;
+    large_calls = 0;
+    fake_set_current(guest->vcpus[0]);
+    assert_int_equal(call(XENMEM_populate_physmap, &r), 0);
+    fake_set_current(host->vcpus[0]);
+    guest->p2m.address_bits = 40;
+    /* The fakes' address space is smaller: the mapping is refused after the frames were there. */
+    assert_int_equal(call(XENMEM_populate_physmap, &r), 0);
+    assert_int_equal(large_calls, 3);
+    assert_int_equal(call(XENMEM_increase_reservation, &r), 0);
+    assert_int_equal(call(XENMEM_decrease_reservation, &r), 0);
+    list[0] = BIT(FRAMES_LARGE_ORDER - 1);
+    assert_int_equal(call(XENMEM_populate_physmap, &r), 0);
+    list[0] = BIT(28);
+    assert_int_equal(call(XENMEM_populate_physmap, &r), 0);
+    list[0] = 0;
+    r.mem_flags = XENMEMF_address_bits(32);
+    assert_int_equal(call(XENMEM_populate_physmap, &r), 0);
+    r.mem_flags = 0;
+    guest->direct_mapped = true;
+    assert_int_equal(call(XENMEM_populate_physmap, &r), 0);
+    assert_int_equal(large_calls, 3);
+    guest->total_pages = 0;
 }
 
 static void only_own_ram_is_given_back(void **state)
@@ -481,6 +524,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_mapping_that_fails_gives_its_frames_back, setup, teardown),
         cmocka_unit_test_setup_teardown(a_call_that_is_interrupted_goes_on_where_it_was, setup, teardown),
         cmocka_unit_test_setup_teardown(what_cannot_begin_is_nothing_done, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_large_extent_is_a_toolstacks_and_aligned, setup, teardown),
         cmocka_unit_test_setup_teardown(only_own_ram_is_given_back, setup, teardown),
         cmocka_unit_test_setup_teardown(a_direct_mapped_domain_keeps_its_frames, setup, teardown),
         cmocka_unit_test_setup_teardown(a_foreign_mapping_holds_its_page, setup, teardown),
