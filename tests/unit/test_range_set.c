@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+/* sources: hypervisor/vm/range_set.c */
+/* Sets of ranges against a model that is an array of flags. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/errno.h"
+#include "mm/heap.h"
+#include "vm/domain.h"
+
+static long bytes;
+static bool fail;
+
+void *heap_alloc_array(size_t n, size_t size)
+{
+    if (fail)
+        return NULL;
+    bytes += (long)(n * size);
+    return calloc(n, size);
+}
+
+void heap_free(void *p, size_t size)
+{
+    if (p)
+        bytes -= (long)size;
+    free(p);
+}
+
+/* Numbers of the model, put where overflow lurks: at 0, or up to the largest number. */
+#define N 200
+static bool model[N];
+static uint64_t base;
+
+static uint32_t random_below(uint32_t n)
+{
+    static uint32_t state = 1;
+
+    state = state * 1664525 + 1013904223;
+    return (state >> 8) % n;
+}
+
+static void assert_agrees(const struct range_set *s)
+{
+    for (unsigned i = 0; i < N; i++)
+        assert_int_equal(range_set_contains(s, base + i, base + i), model[i]);
+    for (unsigned i = 0; i < s->count; i++) {
+        assert_true(s->ranges[i].first <= s->ranges[i].last);
+        if (i)   /* sorted, and a gap between */
+            assert_true(s->ranges[i - 1].last + 1 < s->ranges[i].first);
+    }
+    assert_true(s->count <= s->capacity);
+}
+
+static bool model_all(unsigned first, unsigned last)
+{
+    for (unsigned i = first; i <= last; i++)
+        if (!model[i])
+            return false;
+    return true;
+}
+
+static void random_changes(uint64_t at, bool with_failures)
+{
+    struct range_set s = { 0 };
+
+    base = at;
+    memset(model, 0, sizeof(model));
+    for (unsigned n = 0; n < 20000; n++) {
+        unsigned first = random_below(N), last = min_u64(N - 1, first + random_below(random_below(8) ? 4 : 60));
+        bool add = random_below(2);
+        int err;
+
+        assert_int_equal(range_set_contains(&s, base + first, base + last), model_all(first, last));
+        fail = with_failures && random_below(2);
+        err = add ? range_set_add(&s, base + first, base + last) : range_set_remove(&s, base + first, base + last);
+        fail = false;
+        if (!err)
+            memset(model + first, add, last - first + 1);
+        else
+            assert_true(with_failures && err == -ENOMEM);   /* and nothing has changed */
+        if (n % 16 == 0)
+            assert_agrees(&s);
+    }
+    assert_agrees(&s);
+    range_set_free(&s);
+    assert_int_equal(s.count, 0);
+    assert_int_equal(bytes, 0);
+}
+
+static void random_changes_agree_with_the_model(void **state)
+{
+    (void)state;
+    random_changes(0, false);
+    random_changes(1000, false);
+    random_changes(UINT64_MAX - N + 1, false);
+}
+
+static void no_memory_changes_nothing(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 20; i++)
+        random_changes(UINT64_MAX - N + 1, true);
+}
+
+static void the_whole_range_can_be_had(void **state)
+{
+    struct range_set s = { 0 };
+
+    (void)state;
+    assert_int_equal(range_set_add(&s, 0, UINT64_MAX), 0);
+    assert_int_equal(range_set_add(&s, 5, 9), 0);
+    assert_int_equal(s.count, 1);
+    assert_true(range_set_contains(&s, 0, UINT64_MAX));
+    assert_int_equal(range_set_remove(&s, 0, 0), 0);
+    assert_int_equal(range_set_remove(&s, UINT64_MAX, UINT64_MAX), 0);
+    assert_true(range_set_contains(&s, 1, UINT64_MAX - 1));
+    assert_int_equal(range_set_remove(&s, 0, UINT64_MAX), 0);
+    assert_int_equal(s.count, 0);
+    range_set_free(&s);
+}
+
+static void a_range_that_ends_before_it_begins_is_refused(void **state)
+{
+    struct range_set s = { 0 };
+
+    (void)state;
+    assert_int_equal(range_set_add(&s, 5, 4), -EINVAL);
+    assert_int_equal(range_set_remove(&s, 5, 4), -EINVAL);
+    assert_int_equal(range_set_add(&s, 0, 9), 0);
+    assert_false(range_set_contains(&s, 5, 4));
+    range_set_free(&s);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(random_changes_agree_with_the_model),
+        cmocka_unit_test(no_memory_changes_nothing),
+        cmocka_unit_test(the_whole_range_can_be_had),
+        cmocka_unit_test(a_range_that_ends_before_it_begins_is_refused),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
