@@ -8,6 +8,7 @@
  */
 #include "boot/dom0.h"
 
+#include <xen/hvm/params.h>
 #include <xen/xen.h>
 
 #include "boot/devicetree.h"
@@ -33,6 +34,9 @@
 #define EXTENDED_MAX    8
 #define DOM0_PORTS      131071   /* FIFO's last port */
 #define DOM0_MAPTRACK   1024
+/* How events come, as HVM_PARAM_CALLBACK_IRQ says it: by a level-triggered private interrupt. */
+#define CALLBACK_IRQ    ((uint64_t)HVM_PARAM_CALLBACK_TYPE_PPI << 56 | HVM_PARAM_CALLBACK_TYPE_PPI_FLAG_LOW_LEVEL << 8 | \
+                         GUEST_EVTCHN_PPI)
 
 struct builder {
     const struct bootinfo *b;
@@ -338,6 +342,7 @@ static int create_domain(struct builder *x)
 
     if (err)
         return err;
+    x->d->hvm_params[HVM_PARAM_CALLBACK_IRQ] = CALLBACK_IRQ;
     for (unsigned i = 0; i < config.max_vcpus; i++)
         if (!vcpu_create(x->d, i))
             return -ENOMEM;

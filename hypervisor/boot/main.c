@@ -7,6 +7,7 @@
 #include <libfdt.h>
 #include <xen/xen.h>
 
+#include "abi/hypfs.h"
 #include "arch/sysreg.h"
 #include "boot/bootinfo.h"
 #include "boot/dom0.h"
@@ -203,6 +204,7 @@ NORETURN void hypervisor_start(uint64_t fdt_pa, uint64_t image_pa)
     interrupts_init(fdt_at(fdt));
     start_cpus();
     dump_register_keys();
+    hypfs_init();
     console_input_init();
     printk("torpor: %u CPUs, %lu MiB of memory, GICv%u\n", cpus_present(), frames_total() * PAGE_SIZE / MIB, gic.version);
     if (dom0_build(&boot, fdt_at(fdt)))
