@@ -225,13 +225,26 @@ static unsigned leaf_level(gfn_t gfn, mfn_t mfn, uint64_t nr, enum p2m_type type
     return 3;
 }
 
-/* A table stands where a block would fit: it stays, and is filled one level below. */
-static unsigned leaf_level_here(struct p2m *p2m, gfn_t gfn, unsigned level) REQUIRES(p2m->lock)
+/* Frees a table and those below it. Leaves are not looked at: there are none, or they hold nothing. */
+static void tables_free(struct p2m *p2m, uint64_t *table, unsigned level) REQUIRES(p2m->lock)
 {
-    unsigned standing;
+    for (unsigned i = 0; level < 3 && i < ENTRIES; i++)
+        if ((table[i] & S2_VALID) && pte_is_table(table[i], level))
+            tables_free(p2m, pte_table(table[i]), level + 1);
+    page_free(table);
+    p2m->table_pages--;
+}
 
-    (void)entry_find(p2m, gfn, &standing);
-    return standing > level ? standing : level;
+/* Makes an entry for what is mapped next a hole: the table that may stand there, whose range was cleared, goes. */
+static void entry_vacate(struct p2m *p2m, uint64_t *pte, unsigned level) REQUIRES(p2m->lock)
+{
+    uint64_t old = *pte;
+
+    if (!(old & S2_VALID))
+        return;
+    entry_set(pte, 0);
+    stage2_flush(p2m->vttbr);
+    tables_free(p2m, pte_table(old), level + 1);
 }
 
 /* Does the table hold 512 blocks of 2 MiB that are one of 1 GiB? */
@@ -253,18 +266,16 @@ static bool table_is_block(const uint64_t *table)
  */
 static void table_merge(struct p2m *p2m, gfn_t gfn) REQUIRES(p2m->lock)
 {
-    uint64_t *pte = root_entry(p2m, gfn), *table;
+    uint64_t *pte = root_entry(p2m, gfn), *table, block;
 
     if (((gfn.gfn >> level_order(2)) & (ENTRIES - 1)) != ENTRIES - 1)
         return;
     table = pte_table(*pte);
     if (!table_is_block(table))
         return;
-    entry_set(pte, 0);
-    stage2_flush(p2m->vttbr);
-    entry_set(pte, leaf_make(pte_mfn(table[0]), pte_type(table[0]), 1));
-    page_free(table);
-    p2m->table_pages--;
+    block = leaf_make(pte_mfn(table[0]), pte_type(table[0]), 1);
+    entry_vacate(p2m, pte, 1);
+    entry_set(pte, block);
 }
 
 static int map_locked(struct p2m *p2m, gfn_t gfn, mfn_t mfn, uint64_t nr, enum p2m_type type) REQUIRES(p2m->lock)
@@ -276,11 +287,12 @@ static int map_locked(struct p2m *p2m, gfn_t gfn, mfn_t mfn, uint64_t nr, enum p
     if (at == UINT64_MAX)
         return -ENOMEM;
     while (gfn.gfn < end) {
-        unsigned level = leaf_level_here(p2m, gfn, leaf_level(gfn, mfn, end - gfn.gfn, type));
+        unsigned level = leaf_level(gfn, mfn, end - gfn.gfn, type);
         uint64_t *pte = entry_make(p2m, gfn, level);
 
         if (!pte)
             return -ENOMEM;
+        entry_vacate(p2m, pte, level);
         entry_set(pte, leaf_make(mfn, type, level));
         if (level == 2)
             table_merge(p2m, gfn);
@@ -502,30 +514,17 @@ int p2m_release_all(struct p2m *p2m, bool (*preempt)(void))
     return 0;
 }
 
-/* Tables only: the leaves are gone. Two levels below the root at most. */
-static void tables_free(uint64_t pte, unsigned level)
-{
-    uint64_t *table;
-
-    if (!(pte & S2_VALID) || !pte_is_table(pte, level))
-        return;
-    table = pte_table(pte);
-    for (unsigned i = 0; level + 1 < 3 && i < ENTRIES; i++)
-        tables_free(table[i], level + 1);
-    page_free(table);
-}
-
 void p2m_destroy(struct p2m *p2m)
 {
     spin_lock(&p2m->lock);
     if (p2m->root) {
         stage2_flush(p2m->vttbr);
         for (unsigned i = 0; i < (unsigned)ENTRIES << p2m->root_order; i++)
-            tables_free(p2m->root[i], 1);
+            if ((p2m->root[i] & S2_VALID) && pte_is_table(p2m->root[i], 1))
+                tables_free(p2m, pte_table(p2m->root[i]), 2);
         pages_free(p2m->root, p2m->root_order);
         p2m->root = NULL;
         vmid_free(p2m->vmid);
     }
-    p2m->table_pages = 0;
     spin_unlock(&p2m->lock);
 }

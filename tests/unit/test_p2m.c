@@ -28,6 +28,7 @@ static int p2m_teardown(void **state)
     while (p2m_release_all(P, sometimes_preempt))
         continue;
     p2m_destroy(P);
+    assert_int_equal(P->table_pages, 0);
     for (unsigned i = 0; i < MACHINE_DOMAINS; i++)
         assert_int_equal(frames_release_all(D(i), never_preempt), 0);
     return machine_is_whole(state);
@@ -155,6 +156,23 @@ static void blocks_that_are_not_alike_stay_apart(void **state)
     assert_maps(9 * LARGE - 1, MFN_RAM + LARGE - 1, P2M_RAM_RW, 9);
     assert_int_equal(look(8 * LARGE).type, P2M_INVALID);
     assert_int_equal(P->table_pages, 4);
+}
+
+/* Memory that was ballooned out page by page and comes back whole. */
+static void a_block_takes_the_place_of_tables(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 4; i++)
+        assert_int_equal(map(LARGE + i * 7 * BLOCK + i, 0x50000 + i, 1), 0);
+    assert_int_equal(P->table_pages, 5);
+    machine_flushes = 0;
+    assert_int_equal(map(LARGE + 7 * BLOCK, MFN_RAM, BLOCK), 0);
+    assert_true(machine_flushes >= 2);   /* the page's, and the table's */
+    assert_maps(LARGE + 7 * BLOCK + 1, MFN_RAM + 1, P2M_RAM_RW, 9);
+    assert_int_equal(P->table_pages, 4);
+    assert_int_equal(map(LARGE, MFN_RAM, LARGE), 0);
+    assert_maps(LARGE + 7, MFN_RAM + 7, P2M_RAM_RW, 18);
+    assert_int_equal(P->table_pages, 0);
 }
 
 static mfn_t foreign_page(struct domain *owner)
@@ -472,6 +490,7 @@ int main(void)
         TEST(unmap_exact_takes_only_what_is_named),
         TEST(the_last_of_512_blocks_makes_one_of_1_gib),
         TEST(blocks_that_are_not_alike_stay_apart),
+        TEST(a_block_takes_the_place_of_tables),
         TEST(a_replaced_foreign_entry_drops_its_reference_once),
         TEST(a_foreign_page_outlives_its_owner),
         TEST(foreign_runs_are_never_blocks),
