@@ -305,6 +305,34 @@ static void burners_share_as_weighted(void **state)
     machine_end();
 }
 
+/* While a third one comes and goes as dom0 does. */
+static void domains_share_two_cpus_as_weighted(void **state)
+{
+    struct domain *light, *heavy, *visitor;
+    uint64_t both;
+
+    (void)state;
+    machine(2);
+    light = domain_new(2);
+    heavy = domain_new(2);
+    visitor = domain_new(2);
+    assert_int_equal(sched_domain_set(heavy, 768, 0), 0);
+    wake_all(light);
+    wake_all(heavy);
+    for (unsigned i = 0; i < 2000; i++) {
+        struct vcpu *v = visitor->vcpus[random_below(2)];
+
+        if (v->blocked)
+            wake(v);
+        else if (v->sched.running)
+            block(v);
+        run(100 + random_below(2000));
+    }
+    both = runtime(light) + runtime(heavy);
+    assert_share(runtime(light), both, 25, 4);
+    machine_end();
+}
+
 static void three_burners_share_two_cpus(void **state)
 {
     struct domain *d = NULL;
@@ -926,6 +954,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(equal_burners_share_one_cpu_equally),
         cmocka_unit_test(burners_share_as_weighted),
+        cmocka_unit_test(domains_share_two_cpus_as_weighted),
         cmocka_unit_test(three_burners_share_two_cpus),
         cmocka_unit_test(a_change_of_weight_counts_from_then_on),
         cmocka_unit_test(a_cap_is_kept_and_used_to_the_full),
