@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+/* sources: tests/unit/fake_cpus.c hypervisor/cpu/sched.c hypervisor/cpu/timer.c */
+/* The timers' queues, and the arithmetic of time. */
+#include "fake_cpus.h"
+
+#include <string.h>
+
+/* A counting timer for the tests of the queue itself. */
+struct counted {
+    struct timer timer;
+    uint64_t due;
+    unsigned fired;
+};
+
+static uint64_t last_due;
+
+static void count_fire(void *data)
+{
+    struct counted *c = data;
+
+    assert_true(c->due <= now);
+    assert_true(c->due >= last_due);   /* in their order */
+    last_due = c->due;
+    c->fired++;
+    c->due = 0;
+}
+
+static void timers_fire_once_in_order_and_not_early(void **state)
+{
+    static struct counted timers[64];
+    unsigned set = 0, fired = 0, stopped = 0;
+
+    (void)state;
+    machine(3);
+    memset(timers, 0, sizeof(timers));
+    for (unsigned i = 0; i < 64; i++)
+        timer_init(&timers[i].timer, count_fire, &timers[i]);
+    for (unsigned i = 0; i < 20000; i++) {
+        struct counted *c = &timers[random_below(64)];
+
+        host_cpu = random_below(3);
+        if (random_below(3)) {
+            stopped += c->due != 0;
+            c->due = now + 1 + random_below(500);
+            timer_set(&c->timer, c->due);
+            set++;
+        } else {
+            timer_stop(&c->timer);
+            stopped += c->due != 0;
+            c->due = 0;
+        }
+        now += random_below(20);
+        for (unsigned cpu = 0; cpu < 3; cpu++) {
+            last_due = 0;
+            host_cpu = cpu;
+            if (comparator[cpu].enabled && comparator[cpu].cval <= now)
+                timer_interrupt();
+            /* The comparator is set for the next, or off; another CPU's stop leaves it early. */
+            for (unsigned n = 0; n < 64; n++)
+                if (timers[n].due && timers[n].timer.cpu == &cpus[cpu])
+                    assert_true(comparator[cpu].enabled && comparator[cpu].cval <= timers[n].due && timers[n].due > now);
+        }
+    }
+    for (unsigned i = 0; i < 64; i++) {
+        fired += timers[i].fired;
+        stopped += timers[i].due != 0;
+        timer_stop(&timers[i].timer);
+        assert_false(timers[i].timer.queued);
+    }
+    assert_int_equal(set, fired + stopped);
+}
+
+static struct timer again;
+static unsigned again_fired;
+
+static void fire_again(void *data)
+{
+    (void)data;
+    if (++again_fired < 5)
+        timer_set(&again, now + 10);
+}
+
+static void a_timer_may_set_itself_again(void **state)
+{
+    (void)state;
+    machine(1);
+    again_fired = 0;
+    timer_init(&again, fire_again, NULL);
+    timer_set(&again, now + 10);
+    for (unsigned i = 0; i < 100; i++, now++)
+        if (comparator[0].enabled && comparator[0].cval <= now)
+            timer_interrupt();
+    assert_int_equal(again_fired, 5);
+    assert_false(comparator[0].enabled);
+}
+
+static void time_is_exact_at_any_frequency(void **state)
+{
+    static const uint64_t frequencies[] = { 62500000, 54000000, 19200000, 24000000, 1000000000, 999999937, 1, 4294967295 };
+
+    (void)state;
+    for (unsigned i = 0; i < ARRAY_SIZE(frequencies); i++) {
+        uint64_t f = frequencies[i];
+
+        time_init(f);
+        for (unsigned n = 0; n < 1000; n++) {
+            uint64_t ns = (uint64_t)random_below(1u << 24) * random_below(1u << 24) * 100 + random_below(1000);
+            unsigned __int128 exact = ((unsigned __int128)ns * f + 999999999) / 1000000000;
+
+            assert_true(ns_to_ticks(ns) == exact);
+            assert_true(ticks_to_ns(ns_to_ticks(ns)) >= ns);
+            exact = (unsigned __int128)ns * 1000000000 / f;
+            if (exact >> 64 == 0)
+                assert_true(ticks_to_ns(ns) == exact);
+        }
+    }
+    assert_true(ns_to_ticks(UINT64_MAX) == UINT64_MAX);
+    assert_true(system_time_to_ticks(UINT64_MAX) == UINT64_MAX);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(timers_fire_once_in_order_and_not_early),
+        cmocka_unit_test(a_timer_may_set_itself_again),
+        cmocka_unit_test(time_is_exact_at_any_frequency),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
