@@ -1,0 +1,30 @@
+# SPDX-License-Identifier: Apache-2.0
+# Torpor beside Debian's stock Xen: the guests that measure, and the run that prints the table.
+
+ifndef DORMOUSE_CC
+include dormouse/build.mk
+endif
+
+BENCH_GUESTS := build/bench/costs.img build/bench/first.img
+
+build/bench/obj/%.o: bench/guest/%
+	@mkdir -p $(@D)
+	@$(DORMOUSE_CC) $(DORMOUSE_CFLAGS) -MMD -MP -c $< -o $@
+
+build/bench/costs.elf: build/bench/obj/costs.c.o build/dormouse/dormouse.a dormouse/arm64/image.ld
+	@ld.lld --no-undefined -z max-page-size=4096 -T dormouse/arm64/image.ld -o $@ $(filter %.o,$^) \
+	    --whole-archive build/dormouse/dormouse.a --no-whole-archive $(DORMOUSE_LIBFDT)
+
+build/bench/first.elf: build/bench/obj/first.S.o dormouse/arm64/image.ld
+	@ld.lld --no-undefined -T dormouse/arm64/image.ld -o $@ $<
+
+build/bench/%.img: build/bench/%.elf
+	@llvm-objcopy -O binary $< $@
+
+.PRECIOUS: build/bench/%.elf
+-include $(wildcard build/bench/obj/*.d)
+
+.PHONY: bench
+## bench: Torpor beside Debian's Xen 4.17, instruction counts and times; kept in build/bench.json
+bench: build/torpor build/xen images $(BENCH_GUESTS)
+	@bench/bench
