@@ -111,8 +111,8 @@ static int v3_cpu_init(void)
     gic_frame rd = find_redistributor(cpu->mpidr, &seen);
 
     if (!rd) {
-        printk("gic: CPU %u (MPIDR %#llx) has no redistributor; %u found for %u CPUs; correct the device tree",
-               cpu->id, (unsigned long long)cpu->mpidr, seen, cpus_present());
+        printk("gic: CPU %u (MPIDR %#llx) has no redistributor among the %u found: correct the device tree",
+               cpu->id, (unsigned long long)cpu->mpidr, seen);
         return -ENODEV;
     }
     redistributors[cpu->id] = rd;
@@ -124,7 +124,7 @@ static int v3_cpu_init(void)
     write_sysreg(ICC_SRE_SRE, ICC_SRE_EL2);
     isb();
     if (!(read_sysreg(ICC_SRE_EL2) & ICC_SRE_SRE)) {
-        printk("gic: CPU %u cannot use the GICv3's system registers (ICC_SRE_EL2); the firmware has to allow it", cpu->id);
+        printk("gic: CPU %u cannot use the GICv3's system registers (ICC_SRE_EL2): the firmware has to allow it", cpu->id);
         return -ENODEV;
     }
     /* On for EL1 too. ICC_SRE_EL2.Enable stays off: a guest that could switch it off would do so for others. */
@@ -365,7 +365,7 @@ const struct gic_ops *gicv3_probe(void)
     uint64_t vtr;
 
     if (!map_registers()) {
-        printk("gic: the GICv3's registers do not fit into EL2's device window; correct the sizes in its reg");
+        printk("gic: the GICv3's registers do not fit into EL2's device window: correct the sizes in its reg");
         return NULL;
     }
     write_sysreg(ICC_SRE_SRE, ICC_SRE_EL2);

@@ -400,6 +400,5 @@ int vgic_domain_init(struct domain *d, unsigned version, unsigned nr_spis, const
     g->version = version;
     g->nr_spis = nr_spis;
     g->spis = spis;
-    g->distributor = layout->distributor;
     return version == 2 ? vgicv2_init(d, layout) : vgicv3_init(d, layout);
 }

@@ -20,7 +20,7 @@ struct vcpu;
 struct vgic_layout {
     uint64_t distributor;
     uint64_t cpu_interface;          /* GICv2: the machine's GICV is mapped there */
-    uint64_t redistributors;         /* GICv3: GUEST-style contiguous region ... */
+    uint64_t redistributors;         /* GICv3: one region; if it is the machine's first, the machine's others follow */
     uint64_t redistributors_size;
 };
 

@@ -52,6 +52,13 @@ struct virq {
     } asked;
 };
 
+/* GICv3: a region of emulated redistributors, for the vCPUs from `first` on. */
+struct vgic_region {
+    struct domain_vgic *vgic;
+    unsigned first, count;
+    uint64_t stride;             /* from one to the next, bytes */
+};
+
 struct domain_vgic {
     struct spinlock lock;        /* all of it, and every vCPU's struct vcpu_vgic */
     struct domain *domain;
@@ -60,7 +67,7 @@ struct domain_vgic {
     struct virq *spis PT_GUARDED_BY(lock);
     bool group_enabled[2] GUARDED_BY(lock);   /* GICD_CTLR */
     uint64_t kicks[2] GUARDED_BY(lock);       /* vCPUs to kick when the lock is dropped */
-    uint64_t distributor, redistributors, redistributors_size;
+    struct vgic_region regions[ARRAY_SIZE(((struct gic_info *)0)->redistributors)];
 };
 
 /* Guarded by the domain's vgic.lock, but for what the comment says. */

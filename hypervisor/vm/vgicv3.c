@@ -211,17 +211,17 @@ static bool access_distributor(struct vcpu *v, struct mmio_access *a, void *cont
 
 /* --- Redistributors --- */
 
-static uint64_t redistributor_typer(const struct vcpu *v)
+static uint64_t redistributor_typer(const struct vgic_region *r, const struct vcpu *v)
 {
     uint64_t affinity = v->vmpidr & AFFINITY;
     uint64_t value = ((affinity & 0xffffff) | (affinity >> 32) << 24) << 32 | (uint64_t)v->id << 8;
 
-    return v->id + 1 == v->domain->max_vcpus ? value | GICR_TYPER_LAST : value;
+    return v->id + 1 == r->first + r->count ? value | GICR_TYPER_LAST : value;
 }
 
-static bool access_typer(const struct vcpu *v, struct mmio_access *a)
+static bool access_typer(const struct vgic_region *r, const struct vcpu *v, struct mmio_access *a)
 {
-    uint64_t value = redistributor_typer(v) >> ((a->offset & 4) * 8);
+    uint64_t value = redistributor_typer(r, v) >> ((a->offset & 4) * 8);
 
     if (a->size < 4)
         return false;
@@ -240,18 +240,18 @@ static void access_waker(struct domain_vgic *g, struct vcpu *v, struct mmio_acce
     vgic_end(g);
 }
 
-static bool access_rd_frame(struct domain_vgic *g, struct vcpu *v, struct mmio_access *a)
+static bool access_rd_frame(const struct vgic_region *r, struct vcpu *v, struct mmio_access *a)
 {
     if (a->offset >= ID_REGISTERS)
         return access_id(a);
     if ((a->offset & ~UINT64_C(7)) == GICR_TYPER)
-        return access_typer(v, a);
+        return access_typer(r, v, a);
     if (a->offset >= 0x40 && a->offset < 0x100) {   /* those of LPIs are 64-bit registers */
         a->value = 0;
         return a->size >= 4;
     }
     if (a->offset == GICR_WAKER && a->size == 4) {
-        access_waker(g, v, a);
+        access_waker(r->vgic, v, a);
         return true;
     }
     if (a->offset == GICR_IIDR && a->size == 4 && !a->write) {
@@ -280,24 +280,58 @@ static bool access_sgi_frame(struct domain_vgic *g, struct vcpu *v, struct mmio_
 
 static bool access_redistributor(struct vcpu *self, struct mmio_access *a, void *context)
 {
-    struct domain_vgic *g = context;
-    struct vcpu *v = domain_vcpu(self->domain, (unsigned)(a->offset / GICR_SIZE));
-    bool sgi_frame = a->offset & FRAME;
+    const struct vgic_region *r = context;
+    uint64_t n = a->offset / r->stride;
+    struct vcpu *v = n < r->count ? domain_vcpu(self->domain, r->first + (unsigned)n) : NULL;
 
     if (!v)
-        return false;
-    a->offset &= FRAME - 1;
-    return sgi_frame ? access_sgi_frame(g, v, a) : access_rd_frame(g, v, a);
+        return zero_and_ignored(a);
+    a->offset %= r->stride;
+    if (a->offset < FRAME)
+        return access_rd_frame(r, v, a);
+    a->offset -= FRAME;
+    return a->offset < FRAME ? access_sgi_frame(r->vgic, v, a) : zero_and_ignored(a);
+}
+
+/* Puts vCPUs from `first` on into a region; the number of them, or -errno. */
+static int add_region(struct domain *d, unsigned i, uint64_t base, uint64_t size, uint64_t stride, unsigned first)
+{
+    struct vgic_region *r = &d->vgic.regions[i];
+    uint64_t fit = size / stride;
+    int error;
+
+    *r = (struct vgic_region){ &d->vgic, first, (unsigned)min_u64(fit, d->max_vcpus - first), stride };
+    error = mmio_add_region(d, base, size, access_redistributor, r);
+    return error ? error : (int)r->count;
+}
+
+/* dom0 finds the machine's regions in its device tree, and its vCPUs' redistributors there, in order. */
+static int add_machine_regions(struct domain *d)
+{
+    uint64_t stride = gic.redistributor_stride ? gic.redistributor_stride : GICR_SIZE;
+    unsigned placed = 0;
+
+    for (unsigned i = 0; i < gic.redistributor_regions; i++) {
+        int n = add_region(d, i, gic.redistributors[i].base, gic.redistributors[i].size, stride, placed);
+
+        if (n < 0)
+            return n;
+        placed += (unsigned)n;
+    }
+    return (int)placed;
 }
 
 int vgicv3_init(struct domain *d, const struct vgic_layout *layout)
 {
-    int error;
+    int n = mmio_add_region(d, layout->distributor, FRAME, access_distributor, &d->vgic);
 
-    if (layout->redistributors_size / GICR_SIZE < d->max_vcpus)
-        return -EINVAL;
-    error = mmio_add_region(d, layout->distributor, FRAME, access_distributor, &d->vgic);
-    if (error)
-        return error;
-    return mmio_add_region(d, layout->redistributors, d->max_vcpus * GICR_SIZE, access_redistributor, &d->vgic);
+    if (n)
+        return n;
+    if (layout->redistributors == gic.redistributors[0].base)
+        n = add_machine_regions(d);
+    else
+        n = add_region(d, 0, layout->redistributors, layout->redistributors_size, GICR_SIZE, 0);
+    if (n < 0)
+        return n;
+    return (unsigned)n < d->max_vcpus ? -EINVAL : 0;
 }

@@ -408,7 +408,8 @@ struct domain *fake_guest(unsigned vcpus, unsigned spis)
 void fake_guest_free(struct domain *d)
 {
     for (unsigned cpu = 0; cpu < FAKE_CPUS; cpu++)
-        fake_run(cpu, NULL);
+        if (interface[cpu].running && interface[cpu].running->domain == d)
+            fake_run(cpu, NULL);
     for (unsigned i = 0; i < d->max_vcpus; i++) {
         vgic_vcpu_destroy(d->vcpus[i]);
         free(d->vcpus[i]);

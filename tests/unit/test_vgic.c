@@ -2,6 +2,7 @@
 /* sources: hypervisor/vm/vgic.c hypervisor/vm/vgic_lr.c hypervisor/vm/vgic_dist.c hypervisor/vm/vgic_route.c hypervisor/vm/vgicv2.c hypervisor/vm/vgicv3.c hypervisor/vm/irq.c hypervisor/vm/mmio.c tests/unit/fake_gic.c */
 /* The virtual interrupt controller: its registers, and which interrupt a vCPU gets when. */
 #include "vgic_guest.h"
+#include "vm/vgic_internal.h"
 
 /* --- Registers --- */
 
@@ -29,6 +30,29 @@ static void v2_identifies_itself(void **state)
     assert_int_equal(fake_read(v1, GICD + ITARGETSR + 31, 1), 2);
 }
 
+static void dom0s_redistributors_fill_the_machines_regions(void **state)
+{
+    struct vgic_layout layout = { 0x8000000, 0, 0x80a0000, 0x40000 };
+    struct domain *dom = fake_guest(3, 32);
+
+    (void)state;
+    gic.redistributor_regions = 2;
+    gic.redistributors[0].base = 0x80a0000;
+    gic.redistributors[0].size = 0x40000;
+    gic.redistributors[1].base = 0x9000000;
+    gic.redistributors[1].size = 0x40000;
+    dom->mmio_count = 0;
+    assert_int_equal(vgicv3_init(dom, &layout), 0);
+    assert_int_equal(fake_read(dom->vcpus[0], 0x80a0000 + 8, 4), 0);
+    assert_int_equal(fake_read(dom->vcpus[0], 0x80c0000 + 8, 4), 0x110);   /* number 1, the region's last */
+    assert_int_equal(fake_read(dom->vcpus[0], 0x9000000 + 8, 4), 0x210);
+    assert_int_equal(fake_read(dom->vcpus[0], 0x9020000 + 0xffe8, 4), 0);  /* nobody's */
+    dom->mmio_count = 0;
+    gic.redistributors[1].size = 0x10000;
+    assert_int_equal(vgicv3_init(dom, &layout), -EINVAL);
+    fake_guest_free(dom);
+}
+
 static void redistributor_wakes_up(void **state)
 {
     (void)state;
@@ -48,7 +72,7 @@ static void wrong_sizes_and_places_are_refused(void **state)
     assert_int_equal(fake_read(v0, GICD + IPRIORITYR + 1, 4), FAKE_REFUSED);
     assert_int_equal(fake_read(v0, GICD + IROUTER + 8 * 32, 2), FAKE_REFUSED);
     assert_int_equal(fake_read(v0, GICD + IROUTER + 8 * 32, 4), 0);
-    assert_int_equal(fake_read(v0, GICR(2), 4), FAKE_REFUSED);
+    assert_int_equal(fake_read(v0, GICR(2), 4), FAKE_REFUSED);   /* beyond the region */
     assert_int_equal(fake_write(v0, GICR(0) + 8, 2, 1), FAKE_REFUSED);
 }
 
@@ -385,6 +409,7 @@ int main(void)
         V3(v3_identifies_itself),
         V2(v2_identifies_itself),
         V3(redistributor_wakes_up),
+        V3(dom0s_redistributors_fill_the_machines_regions),
         V3(wrong_sizes_and_places_are_refused),
         EITHER(interrupts_that_do_not_exist_read_as_zero),
         V3(private_interrupts_are_not_in_v3s_distributor),
