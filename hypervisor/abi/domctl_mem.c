@@ -16,6 +16,9 @@ int domctl_max_mem(struct domain *d, struct xen_domctl *op)
     return 0;
 }
 
+/* The most frames that one call flushes, as on stock Xen: a caller is not to be kept for ever by a range of nothing. */
+#define FLUSH_MAX_FRAMES BIT(18)
+
 /* A call that stops half-way has its range moved past what is done. */
 int domctl_cache_flush(struct domain *d, struct xen_domctl *op)
 {
@@ -24,7 +27,7 @@ int domctl_cache_flush(struct domain *d, struct xen_domctl *op)
     gfn_t start = GFN(range->start_pfn);
     int error;
 
-    if (__builtin_add_overflow(range->start_pfn, range->nr_pfns, &end))
+    if (range->nr_pfns > FLUSH_MAX_FRAMES || __builtin_add_overflow(range->start_pfn, range->nr_pfns, &end))
         return -EINVAL;
     error = p2m_cache_flush(&d->p2m, &start, GFN(end), preempt_pending);
     range->start_pfn = start.gfn;

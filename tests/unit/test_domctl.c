@@ -650,7 +650,10 @@ static void a_cache_flush_goes_on_where_it_was(void **state)
     assert_int_equal(calls, 5);
     assert_int_equal(op.u.cacheflush.start_pfn, 15);
     assert_int_equal(op.u.cacheflush.nr_pfns, 0);
-    op.u.cacheflush.nr_pfns = UINT64_MAX;
+    op.u.cacheflush.nr_pfns = BIT(18) + 1;
+    assert_int_equal(call(), -EINVAL);
+    op.u.cacheflush.nr_pfns = 16;
+    op.u.cacheflush.start_pfn = UINT64_MAX;
     assert_int_equal(call(), -EINVAL);
 }
 
