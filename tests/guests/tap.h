@@ -26,6 +26,7 @@ void skip(const char *name, const char *why);
 /* Spins up to `ms` milliseconds of the virtual counter until the condition holds; tells whether it did. */
 #define wait_until(cond, ms) ({ \
     uint64_t end_ = timer_now() + (uint64_t)(ms) * timer_frequency() / 1000; \
-    while (!(cond) && timer_now() < end_) \
+    bool met_; \
+    while (!(met_ = (cond)) && timer_now() < end_) \
         ; \
-    (bool)(cond); })
+    met_; })

@@ -166,9 +166,11 @@ static void wait_for_interrupt(void)
 
     fired = 0;
     at = current->now() + ms(20);
+    irq_disable();
     current->set(at);
     while (!fired)
-        wfi();
+        irq_wait();
+    irq_enable();
     expect_true(label("wfi_ends_with_the_interrupt"), fired_at >= at);
 
     /* masked at the CPU, a pending interrupt still ends WFI */
