@@ -12,6 +12,7 @@ include hypervisor/build.mk
 include dormouse/build.mk
 include tests/unit/build.mk
 include tests/guests/build.mk
+include bench/build.mk
 
 .PHONY: run test soak clean help
 

@@ -1,10 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # Torpor beside Debian's stock Xen: the guests that measure, and the run that prints the table.
 
-ifndef DORMOUSE_CC
-include dormouse/build.mk
-endif
-
 BENCH_GUESTS := build/bench/costs.img build/bench/first.img
 
 build/bench/obj/%.o: bench/guest/%
