@@ -282,6 +282,13 @@ static int destroy_vcpus(struct domain *d)
     return 0;
 }
 
+/* Physical interrupts go back, for another domain to have. */
+static int destroy_interrupts(struct domain *d)
+{
+    vgic_domain_destroy(d);
+    return 0;
+}
+
 static int destroy_shown_pages(struct domain *d)
 {
     frame_free_shared(d->shared_info);
@@ -291,7 +298,8 @@ static int destroy_shown_pages(struct domain *d)
 
 /* In order; each may be interrupted and is then called again. */
 static int (*const destroy_steps[])(struct domain *) = {
-    destroy_stop, destroy_devices, destroy_events, destroy_grants, destroy_mappings, destroy_vcpus, destroy_shown_pages, destroy_pages,
+    destroy_stop, destroy_devices, destroy_events, destroy_grants, destroy_mappings, destroy_vcpus,
+    destroy_interrupts, destroy_shown_pages, destroy_pages,
 };
 
 int domain_destroy(struct domain *d)

@@ -52,15 +52,6 @@ static void singleshot_fired(void *data)
     evtchn_send_virq(data, VIRQ_TIMER);
 }
 
-static void periodic_fired(void *data)
-{
-    struct vcpu *v = data;
-
-    if (v->periodic_ns)
-        timer_set(&v->periodic_timer, v->periodic_timer.expires + ns_to_ticks(v->periodic_ns));
-    evtchn_send_virq(v, VIRQ_TIMER);
-}
-
 struct vcpu *vcpu_create(struct domain *d, unsigned id)
 {
     struct vcpu *v = heap_new(struct vcpu);
@@ -78,7 +69,6 @@ struct vcpu *vcpu_create(struct domain *d, unsigned id)
     spin_unlock(&v->runstate_lock);
     timer_init(&v->poll_timer, poll_timed_out, v);
     timer_init(&v->singleshot_timer, singleshot_fired, v);
-    timer_init(&v->periodic_timer, periodic_fired, v);
     sched_vcpu_init(v);
     vtimer_vcpu_init(v);
     evtchn_vcpu_init(v);
@@ -97,7 +87,6 @@ void vcpu_destroy(struct vcpu *v)
     sched_vcpu_destroy(v);
     timer_stop(&v->poll_timer);
     timer_stop(&v->singleshot_timer);
-    timer_stop(&v->periodic_timer);
     vtimer_vcpu_destroy(v);
     vcpu_set_runstate_area(v, (mfn_t[2]){ INVALID_MFN, INVALID_MFN }, 0);
     vgic_vcpu_destroy(v);
