@@ -155,6 +155,7 @@ void vgic_inject_physical(struct domain *d, struct vcpu *v, unsigned intid, unsi
         virq->latch = true;
         virq->hw_active = true;
         vgic_settle(g, virq);
+        vgic_follow_target(virq);
     }
     vgic_end(g);
 }

@@ -52,6 +52,8 @@ void vgic_send_sgi(struct domain_vgic *g, struct vcpu *v, unsigned sgi, unsigned
 void vgic_retarget(struct domain_vgic *g, struct virq *irq, struct vcpu *target) REQUIRES(g->lock);
 /* The physical interrupt follows the guest's enable and type. */
 void vgic_follow_physical(struct virq *irq);
+/* It came here: the next one goes to the CPU of its vCPU. */
+void vgic_follow_target(const struct virq *irq);
 /* GICD_CTLR's group enables. */
 void vgic_set_groups(struct domain_vgic *g, bool group0, bool group1) REQUIRES(g->lock);
 

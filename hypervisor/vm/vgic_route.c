@@ -17,7 +17,7 @@ static unsigned cpu_of(const struct vcpu *v)
 
 void vgic_follow_physical(struct virq *irq)
 {
-    if (!irq->hw_irq || irq->intid < VGIC_NR_PRIVATE)
+    if (!irq->hw_irq || virq_is_private(irq))
         return;
     if (!irq->enabled) {
         gic_disable_irq(irq->hw_irq);
@@ -26,6 +26,13 @@ void vgic_follow_physical(struct virq *irq)
     gic_set_type(irq->hw_irq, irq->level ? GIC_LEVEL_HIGH : GIC_EDGE_RISING);
     gic_set_target(irq->hw_irq, cpu_of(irq->target));
     gic_enable_irq(irq->hw_irq);
+}
+
+/* It came on another CPU than that of its vCPU, which has moved: next time it goes there straight. */
+void vgic_follow_target(const struct virq *irq)
+{
+    if (!virq_is_private(irq) && irq->target && irq->target->sched.cpu && irq->target->sched.cpu != this_cpu())
+        gic_set_target(irq->hw_irq, cpu_of(irq->target));
 }
 
 void vgic_retarget(struct domain_vgic *g, struct virq *irq, struct vcpu *target)

@@ -122,6 +122,19 @@ static void its_end_elsewhere_ends_it_too(void **state)
     }
 }
 
+static void it_goes_where_its_vcpu_is(void **state)
+{
+    (void)state;
+    assert_int_equal(vgic_route_irq(d, SPI, PHYSICAL), 0);
+    fake_run(0, NULL);
+    fake_run(1, v0);
+    assert_int_equal(fake_irq_target(PHYSICAL), 0);
+    fake_irq_arrives(0, PHYSICAL);
+    fake_settle();
+    assert_taken_and_ended(1, SPI);
+    assert_int_equal(fake_irq_target(PHYSICAL), 1);
+}
+
 static void pended_by_hand_while_active_comes_again(void **state)
 {
     (void)state;
@@ -219,6 +232,7 @@ int main(void)
         SOFTWARE(a_routed_interrupt_follows_its_guest),
         EITHER(its_end_elsewhere_ends_it_too),
         SOFTWARE(its_end_elsewhere_ends_it_too),
+        EITHER(it_goes_where_its_vcpu_is),
         EITHER(pended_by_hand_while_active_comes_again),
         SOFTWARE(pended_by_hand_while_active_comes_again),
         EITHER(clearing_pending_or_active_ends_the_physical_one),
