@@ -12,6 +12,7 @@ include hypervisor/build.mk
 include dormouse/build.mk
 include tests/unit/build.mk
 include tests/guests/build.mk
+include tests/fuzz/build.mk
 include bench/build.mk
 
 .PHONY: run test soak clean help
@@ -20,7 +21,7 @@ include bench/build.mk
 run: $(HYPERVISOR) images
 	@HYPERVISOR=$(HYPERVISOR) tests/qemu/run
 
-TESTED := $(HYPERVISOR) images $(unit-tests) $(GUEST_IMAGES)
+TESTED := $(HYPERVISOR) images $(unit-tests) $(GUEST_IMAGES) $(FUZZERS)
 
 ## test: every test there is; the last line is "N passed, N failed"
 test: $(TESTED)
