@@ -233,9 +233,10 @@ void vcpu_get_runstate(struct vcpu *v, struct vcpu_runstate *out)
 
 void vcpu_set_runstate_area(struct vcpu *v, const mfn_t frame[2], unsigned offset)
 {
-    mfn_t old[2] = { v->runstate_frame[0], v->runstate_frame[1] };
+    mfn_t old[2];
 
     spin_lock(&v->runstate_lock);
+    memcpy(old, v->runstate_frame, sizeof(old));   /* two vCPUs may register v's area at once: each drops what it replaces */
     v->runstate_area = mfn_valid_number(frame[0]) ? (char *)mfn_to_virt(frame[0]) + offset : NULL;
     v->runstate_area_second = mfn_valid_number(frame[1]) ? mfn_to_virt(frame[1]) : NULL;
     v->runstate_frame[0] = frame[0];
