@@ -16,6 +16,7 @@ import subprocess
 import tarfile
 import tempfile
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -281,6 +282,7 @@ print(xc().physinfo()["free_memory"] // 4)'""").output)
         prompt = b"(qemu) "
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as monitor:
             monitor.settimeout(limit)
+            self._wait_for_sockets(limit)
             monitor.connect(str(self._monitor_socket))
             data = b""
             for text in ("", command + "\n"):
@@ -297,6 +299,14 @@ print(xc().physinfo()["free_memory"] // 4)'""").output)
     def _lost(self, what):
         self.broken = what
         return self._failure(what)
+
+    def _wait_for_sockets(self, limit):
+        """QEMU makes its sockets while it starts."""
+        end = time.monotonic() + limit
+        while not self._agent_socket.exists() or not self._monitor_socket.exists():
+            if self.process.poll() is not None or time.monotonic() > end:
+                raise MachineError(f"{self.name}: QEMU did not start: {self.console}")
+            time.sleep(0.01)
 
     def _failure(self, what):
         tail = "\n".join(self.console.splitlines()[-40:])

