@@ -222,7 +222,10 @@ static void taker(domid_t self)
     expect_true("is_the_givers_page", local[0] == 0xa5a50000 && local[511] == 0xa5a50000 + 511);
     expect_equal("copy_to_the_giver", copy(DOMID_SELF, frame_of(local).gfn, 8, from, REF, 256, 8, GNTCOPY_dest_gref), GNTST_okay);
     expect_equal("is_seen_in_the_mapping", p[32], 0xa5a50001);
-    expect_equal("unmap_at_another_address", unmap(map_address(7), m.handle) == GNTST_okay, false);
+    if (tap_on_stock_xen())
+        skip("unmap_at_another_address", "stock Xen takes it and leaves the mapping in place");
+    else
+        expect_true("unmap_at_another_address_is_refused", unmap(map_address(7), m.handle) < 0);
     expect_equal("unmap", unmap(map_address(0), m.handle), GNTST_okay);
     expect_equal("unmap_again", unmap(map_address(0), m.handle), GNTST_bad_handle);
     expect_equal("unmap_the_read_only_one", unmap(map_address(1), ro.handle), GNTST_okay);

@@ -93,7 +93,7 @@ static void unknown_calls(void)
 static void tag_checked(void)
 {
     trap_catch();
-    __asm__ volatile("mov x16, #17\n\tmov x0, #0\n\thvc #0xea2" : : : "x0", "x1", "x2", "x3", "x4", "x16", "memory");
+    __asm__ volatile("mov x16, #17\n\tmov x0, #0\n\thvc #0xea2\n\tnop" : : : "x0", "x1", "x2", "x3", "x4", "x16", "memory");
     expect_true("hvc_with_another_tag_is_skipped_or_undefined", trap_caught() <= 1);
 }
 

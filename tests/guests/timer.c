@@ -148,7 +148,8 @@ static void interrupts(void)
     irq_enable();
     expect_true(label("moved_ahead_it_comes_once"), wait_until(fired, 5000) && fired_at >= at);
 
-    /* taken back while pending */
+    /* Taken back while pending. The virtual timer's registers are the vCPU's own, no hypervisor sees the change: one
+     * interrupt too many may come, and its handler finds no condition. */
     fired = 0;
     irq_disable();
     current->set(current->now());
@@ -156,8 +157,13 @@ static void interrupts(void)
     current->stop();
     (void)wait_until(false, 5);
     irq_enable();
-    expect_or_xen(label("taken_back_while_pending_it_does_not_come"), wait_until(fired, 20), false, true,
-                  "a timer interrupt once pending is not taken back");
+    bool came = wait_until(fired, 20);
+    if (current == &virtual_timer)
+        expect_true(label("taken_back_while_pending_it_comes_once_at_most"), !wait_until(fired > 1, 20) &&
+                    !(came && ctl_at & TIMER_ENABLE));
+    else
+        expect_or_xen(label("taken_back_while_pending_it_does_not_come"), came, false, true,
+                      "a timer interrupt once pending is not taken back");
 }
 
 static void wait_for_interrupt(void)

@@ -1,0 +1,410 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * A guest that does everything wrong: random hypercalls, loads and stores, system registers and firmware calls. What it
+ * shows is that the hypervisor answers each and that the domain, the host and the neighbours go on.
+ *
+ *   seed=S   the sequence; printed, random when not given        n=N   how many operations (default 20000)
+ *   from=I   begin at operation I: each is drawn from (seed, I) alone, so one can be looked at by itself
+ *   trace    every operation is printed before it is made
+ *   only=M   bits: 1 hypercalls, 2 loads and stores, 4 system registers, 8 firmware calls, 16 waits
+ *
+ * Invariant: no operation may rightfully end or corrupt this domain. So calls that shut down are never made, whatever
+ * the hypervisor may write to or unmap lies in `arena`, and registers that hold up this kernel itself are left alone.
+ * Interrupts stay masked, because a random GIC configuration may rightfully make one stay for ever.
+ */
+#include "dormouse/arm64/gic.h"
+#include "dormouse/arm64/psci.h"
+#include "dormouse/arm64/timer.h"
+#include "dormouse/arm64/trap.h"
+#include "dormouse/dormouse.h"
+#include "dormouse/evtchn.h"
+#include "dormouse/platform.h"
+#include "tests/guests/tap.h"
+
+enum { ARENA_PAGES = 64, HYPERCALLS = 64 };
+enum { DO_HYPERCALL = 1, DO_MMIO = 2, DO_SYSREG = 4, DO_FIRMWARE = 8, DO_WAIT = 16 };
+
+static uint64_t arena[ARENA_PAGES][512] __attribute__((aligned(4096)));
+static uint32_t code[16] __attribute__((aligned(64)));
+static uint64_t state;
+static unsigned console_port, store_port;
+static unsigned refused, accepted, faulted;
+static bool trace;
+
+/* splitmix64: a full period, and any seed is a good one */
+static uint64_t draw(void)
+{
+    uint64_t z = (state += 0x9e3779b97f4a7c15);
+
+    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
+    z = (z ^ z >> 27) * 0x94d049bb133111eb;
+    return z ^ z >> 31;
+}
+
+static uint64_t below(uint64_t n) { return draw() % n; }
+static bool one_in(unsigned n) { return below(n) == 0; }
+
+static uint64_t draw_arena(void)
+{
+    uint64_t p = (uintptr_t)arena[below(ARENA_PAGES)];
+
+    switch (below(4)) {
+    case 0: return p;
+    case 1: return p + below(4096);
+    case 2: return p + 4096 - below(64);
+    default: return p + below(512) * 8;
+    }
+}
+
+static uint64_t draw_pointer(void)
+{
+    switch (below(12)) {
+    case 0: return 0;
+    case 1: return below(4096);
+    case 2: return platform.gicd + below(0x1000);
+    case 3: return platform.ram_base + platform.ram_size - below(64);
+    case 4: return ~below(64);
+    case 5: return 1ul << 38 | below(4096);
+    case 6: return 1ul << below(64);
+    default: return draw_arena();
+    }
+}
+
+static uint64_t draw_frame(void)
+{
+    switch (below(6)) {
+    case 0: return draw();
+    case 1: return 1ul << below(52);
+    case 2: return platform.grant_base / PAGE_SIZE + 256 + below(1024);
+    default: return (uintptr_t)arena[below(ARENA_PAGES)] >> PAGE_SHIFT;
+    }
+}
+
+static uint64_t draw_number(void)
+{
+    switch (below(10)) {
+    case 0: return 0;
+    case 1: return below(8);
+    case 2: return below(256);
+    case 3: return DOMID_SELF;
+    case 4: return DOMID_FIRST_RESERVED + below(16);
+    case 5: return 1ul << below(64);
+    case 6: return ~0ul >> below(64);
+    case 7: return draw();
+    case 8: return draw_frame();
+    default: return below(128);
+    }
+}
+
+static uint64_t draw_any(void) { return one_in(3) ? draw_pointer() : draw_number(); }
+
+/* Fills a buffer of the arena with words as structures have them: numbers, frames, pointers, halves of different kinds. */
+static uint64_t *draw_buffer(void)
+{
+    uint64_t *b = arena[below(ARENA_PAGES)] + below(448);
+
+    for (unsigned i = 0; i < 24; i++)
+        b[i] = one_in(2) ? draw_any() : (draw_number() & 0xffffffff) | draw_number() << 32;
+    return b;
+}
+
+struct call { uint64_t number, args[5]; };
+
+/* Whether the call, made by this domain, would rightfully end it or take its console away. */
+static bool harmful(const struct call *c)
+{
+    uint32_t cmd = (uint32_t)c->args[0];
+
+    switch (c->number) {
+    case __HYPERVISOR_sched_op_compat:
+    case __HYPERVISOR_sched_op:
+        /* shutdown, remote shutdown of oneself and the watchdog end it; block and poll wait for what may never come */
+        return cmd != SCHEDOP_yield && cmd != SCHEDOP_shutdown_code && cmd != SCHEDOP_pin_override && cmd < 16;
+    case __HYPERVISOR_event_channel_op_compat:
+    case __HYPERVISOR_event_channel_op:
+        return cmd == EVTCHNOP_reset;
+    case __HYPERVISOR_multicall:
+        return true;    /* made by multicall() below, of calls that were looked at */
+    default:
+        return false;
+    }
+}
+
+static struct call draw_call(void)
+{
+    struct call c = { .number = one_in(20) ? draw_number() : below(HYPERCALLS) };
+    uint64_t *b = draw_buffer();
+
+    for (unsigned i = 0; i < ARRAY_SIZE(c.args); i++)
+        c.args[i] = draw_any();
+    switch (c.number) {
+    case __HYPERVISOR_domctl:
+        ((uint32_t *)b)[0] = (uint32_t)below(90);
+        ((uint32_t *)b)[1] = 0x15;      /* XEN_DOMCTL_INTERFACE_VERSION */
+        ((uint16_t *)b)[4] = (uint16_t)(one_in(2) ? below(4) : DOMID_SELF);
+        c.args[0] = one_in(8) ? draw_pointer() : (uintptr_t)b;
+        break;
+    case __HYPERVISOR_sysctl:
+        ((uint32_t *)b)[0] = (uint32_t)below(40);
+        ((uint32_t *)b)[1] = 0x15;      /* XEN_SYSCTL_INTERFACE_VERSION */
+        c.args[0] = one_in(8) ? draw_pointer() : (uintptr_t)b;
+        break;
+    case __HYPERVISOR_platform_op:
+        ((uint32_t *)b)[0] = (uint32_t)below(70);
+        ((uint32_t *)b)[1] = 0x03000000;
+        c.args[0] = one_in(8) ? draw_pointer() : (uintptr_t)b;
+        break;
+    case __HYPERVISOR_vcpu_op:
+        c.args[0] = below(16);
+        c.args[1] = below(3);
+        c.args[2] = one_in(4) ? draw_pointer() : (uintptr_t)b;
+        break;
+    case __HYPERVISOR_grant_table_op:
+        c.args[0] = below(16);
+        c.args[1] = one_in(4) ? draw_pointer() : (uintptr_t)b;
+        c.args[2] = one_in(4) ? draw_number() : below(4);
+        break;
+    case __HYPERVISOR_memory_op:
+    case __HYPERVISOR_event_channel_op:
+    case __HYPERVISOR_sched_op:
+    case __HYPERVISOR_hvm_op:
+    case __HYPERVISOR_physdev_op:
+    case __HYPERVISOR_xen_version:
+        c.args[0] = one_in(8) ? draw_number() : below(32);
+        c.args[1] = one_in(4) ? draw_pointer() : (uintptr_t)b;
+        break;
+    default:
+        break;
+    }
+    /* the domain's own commands take DOMID_SELF more often than not, and never the ports that it speaks through */
+    if (one_in(2))
+        ((uint16_t *)b)[0] = DOMID_SELF;
+    if (((uint32_t *)b)[0] == console_port || ((uint32_t *)b)[0] == store_port)
+        ((uint32_t *)b)[0] = 0;
+    return c;
+}
+
+static void count(long result)
+{
+    if (result < 0)
+        refused++;
+    else
+        accepted++;
+}
+
+static void multicall(void)
+{
+    multicall_entry_t *e = (multicall_entry_t *)arena[below(ARENA_PAGES)];
+    unsigned n = 1 + (unsigned)below(6);
+    struct call c;
+
+    for (unsigned i = 0; i < n; i++) {
+        do
+            c = draw_call();
+        while (harmful(&c));
+        e[i] = (multicall_entry_t){ .op = c.number, .args = { c.args[0], c.args[1], c.args[2], c.args[3], c.args[4] } };
+    }
+    count(hypercall2(__HYPERVISOR_multicall, (uintptr_t)e, n));
+}
+
+static void do_hypercall(void)
+{
+    struct call c = draw_call();
+
+    if (c.number == __HYPERVISOR_multicall)
+        multicall();
+    else if (harmful(&c))
+        return;
+    if (trace)
+        print("#   hypercall %lu %lx %lx %lx %lx %lx\n", c.number, c.args[0], c.args[1], c.args[2], c.args[3], c.args[4]);
+    if (c.number != __HYPERVISOR_multicall)
+        count(hypercall5(c.number, c.args[0], c.args[1], c.args[2], c.args[3], c.args[4]));
+}
+
+/* Writes the instruction into `code`, and runs it with x0 and x1 as given. */
+static void run_instruction(uint32_t instruction, uint64_t x0, uint64_t x1)
+{
+    register uint64_t r0 __asm__("x0") = x0;
+    register uint64_t r1 __asm__("x1") = x1;
+
+    if (trace)
+        print("#   instruction %08x x0 %lx x1 %lx\n", instruction, x0, x1);
+    code[0] = instruction;
+    code[1] = 0xd503201f;       /* nop: stock Xen reports an undefined hvc at the instruction after it */
+    code[2] = 0xd65f03c0;       /* ret */
+    __asm__ volatile("dc cvau, %0\n\tdsb ish\n\tic ivau, %0\n\tdsb ish\n\tisb" : : "r"(code) : "memory");
+    trap_catch();
+    __asm__ volatile("blr %2" : "+r"(r0), "+r"(r1) : "r"(code)
+                     : "x2", "x3", "x4", "x5", "x6", "x7", "x8", "x9", "x10", "x11", "x12", "x13", "x14", "x15", "x16",
+                       "x17", "x18", "x30", "memory", "cc");
+    unsigned n = trap_caught();
+    if (n)
+        faulted++;
+    else
+        accepted++;
+}
+
+static uint64_t draw_mmio_address(void)
+{
+    switch (below(10)) {
+    case 0: return platform.gicd + below(0x10000);
+    case 1: return platform.gicd + below(0x400) * 4;
+    case 2: return platform.gicd + 0x10000 + below(0x10000);
+    case 3: return (platform.gic_version == 3 ? platform.gicr : platform.gicc) + below(0x40000);
+    case 4: return (platform.gic_version == 3 ? platform.gicr : platform.gicc) + below(0x1000);
+    case 5: return platform.gic_version == 3 ? platform.gicr + GICR_SGI_FRAME + below(0x400) * 4 : platform.gicc + below(0x40) * 4;
+    case 6: return 0x22000000 + below(0x2000);          /* where a configured UART would be */
+    case 7: return below(0x38000000);
+    case 8: return platform.ram_base + platform.ram_size + below(1 << 20);
+    default: return 1ul << 32 | below(1ul << 33);
+    }
+}
+
+/* Loads and stores of x1 at x0: with a syndrome that says all, and without (pairs, write-back, exclusive, vector). */
+static void do_mmio(void)
+{
+    static const uint32_t forms[] = {
+        0x39400001, 0x79400001, 0xb9400001, 0xf9400001,     /* ldrb ldrh ldr ldr */
+        0x39000001, 0x79000001, 0xb9000001, 0xf9000001,     /* strb strh str str */
+        0x39800001, 0x79c00001, 0xb9800001, 0xb9000001,     /* ldrsb ldrsh ldrsw str */
+        0xb9400001, 0xb9000001, 0xb9400001, 0xb9000001,
+        0xa9400401, 0xa9000401, 0x29400401, 0x29000401,     /* ldp stp, both widths */
+        0xb8404401, 0xf8408401, 0xb8004401, 0xf8008401,     /* with write-back */
+        0xc85f7c01, 0xc8017c02, 0xc8dffc01, 0xc89ffc01,     /* ldxr stxr ldar stlr */
+        0xd50b7420, 0xd50b7a20, 0xd50b7e20, 0xf9800000,     /* dc zva, cvac, civac; prfm */
+        0xb900001f, 0xf900001f, 0xb940001f,                 /* the zero register */
+    };
+    uint64_t a = draw_mmio_address();
+
+    if (!one_in(8))
+        a &= ~7ul;
+    run_instruction(forms[below(ARRAY_SIZE(forms))], a, draw());
+}
+
+/* System registers that hold up this kernel: translation, vectors, stack selection, its own pointer, interrupt masks. */
+static bool own_register(unsigned op0, unsigned op1, unsigned crn, unsigned crm, unsigned op2)
+{
+    if (op0 != 3)
+        return false;
+    if (op1 == 0)
+        return crn == 1 || crn == 2 || crn == 10 || (crn == 12 && crm == 0) || (crn == 13 && crm == 0 && op2 == 4) ||
+               (crn == 4 && crm >= 2 && crm < 6);
+    if (op1 == 3)
+        return crn == 4 && crm == 2;
+    return false;
+}
+
+static void do_sysreg(void)
+{
+    unsigned op0 = 1 + (unsigned)below(3), op1 = (unsigned)below(8), crn = (unsigned)below(16), crm = (unsigned)below(16);
+    unsigned op2 = (unsigned)below(8);
+    bool read = one_in(2);
+    uint64_t value = one_in(2) ? draw_arena() : draw_number();
+
+    if (one_in(4))
+        op0 = 3, op1 = one_in(3) ? 3 : 0, crn = one_in(2) ? 12 : one_in(2) ? 14 : 9;    /* GIC, timers, PMU: the emulated ones */
+    if (!read && own_register(op0, op1, crn, crm, op2))
+        read = true;
+    /* QEMU 7.2 adds the virtual offset to CNTV_CVAL in 64 bits, and its main loop spins once that overflows */
+    if (op0 == 3 && op1 == 3 && crn == 14)
+        value &= ~0ul >> 2;
+    /* SYS (op0 1) takes an address: cache and translation maintenance of the arena, or of what is not there */
+    if (op0 == 1)
+        value = one_in(4) ? draw_mmio_address() : draw_arena(), read = false;
+    run_instruction(0xd5000000 | (uint32_t)read << 21 | op0 << 19 | op1 << 16 | crn << 12 | crm << 8 | op2 << 5, value, 0);
+}
+
+extern char park[];
+__asm__(".text\n.balign 16\npark: wfi\n\tb park\n");
+
+/* PSCI numbers that stop the domain or this vCPU, or resume it at an address of the caller's. */
+static bool stops(uint32_t fn)
+{
+    switch (fn & 0xbfffffff) {
+    case PSCI_CPU_SUSPEND32: case PSCI_CPU_OFF: case PSCI_SYSTEM_OFF: case PSCI_SYSTEM_RESET: case PSCI_SYSTEM_SUSPEND32:
+    case 0x8400000b: case 0x8400000c: case 0x84000012:      /* CPU_FREEZE, CPU_DEFAULT_SUSPEND, SYSTEM_RESET2 */
+        return true;
+    default:
+        /* before version 0.2 the numbers were a hypervisor's own: 0 suspend, 1 off, 2 on, 3 migrate */
+        return fn < 16;
+    }
+}
+
+static void do_firmware(void)
+{
+    static const uint32_t bases[] = { 0x84000000, 0xc4000000, 0x80000000, 0xc0000000, 0x86000000, 0x85000000, 0x81000000, 0x8600ff00 };
+    uint32_t fn = one_in(6) ? (uint32_t)draw() : bases[below(ARRAY_SIZE(bases))] + (uint32_t)below(one_in(4) ? 0x10000 : 32);
+    uint32_t immediate = one_in(4) ? (uint32_t)below(0x10000) : 0;
+    uint64_t a1 = draw_any(), a2 = draw_any();
+
+    if (stops(fn))
+        return;
+    if ((fn & 0xbfffffff) == PSCI_CPU_ON32)
+        a1 = below(4), a2 = one_in(8) ? draw_mmio_address() : (uintptr_t)park;
+    if (one_in(2)) {
+        /* hvc with Xen's tag is a hypercall, and those have their own generator */
+        if (immediate == 0xea1)
+            immediate = 0;
+        run_instruction(0xd4000002 | immediate << 5, fn, a1);
+    } else if (one_in(2)) {
+        run_instruction(0xd4000003 | immediate << 5, fn, a1);
+    } else {
+        if (trace)
+            print("#   firmware %x %lx %lx\n", fn, a1, a2);
+        count((int32_t)(one_in(2) ? psci_call(fn, a1, a2, draw_any()) : smc_call(fn, a1, a2, draw_any())));
+    }
+}
+
+/* Sets the controller right again, and waits for a timer in one of the ways there are. */
+static void do_wait(void)
+{
+    mmio_write32(gic_frame(0) + GICD_ICENABLER, ~0u);
+    trap_catch();
+    mmio_write32(gic_frame(0) + GICD_ICACTIVER, ~0u);
+    trap_caught();
+    timer_physical_stop();
+    timer_virtual_stop();
+    gic_init();
+    gic_enable(platform.timer_virtual);
+    timer_virtual_set(timer_now() + timer_frequency() / 2000);
+    switch (below(3)) {
+    case 0: wfi(); break;
+    case 1: count(psci_call(PSCI_CPU_SUSPEND64, 0, 0, 0)); break;
+    default: sched_op(SCHEDOP_yield, NULL); break;
+    }
+    timer_virtual_stop();
+}
+
+void guest_main(void)
+{
+    uint64_t seed = platform_option("seed", sysreg_read(cntpct_el0) & 0xffffff), n = platform_option("n", 20000);
+    uint64_t from = platform_option("from", 0), only = platform_option("only", 31);
+
+    trace = platform_flag("trace");
+    tap_begin("fuzz");
+    print("# seed=%lu n=%lu from=%lu only=%lu\n", seed, n, from, only);
+    console_flush();
+    console_port = (unsigned)hvm_param(HVM_PARAM_CONSOLE_EVTCHN);
+    store_port = (unsigned)hvm_param(HVM_PARAM_STORE_EVTCHN);
+    __asm__ volatile("msr daifset, #15");
+    for (uint64_t i = from; i < from + n; i++) {
+        state = seed * 0x100000001b3 ^ i << 20;
+        draw();
+        unsigned kind = one_in(64) ? DO_WAIT : 1u << below(4);
+        if (trace)
+            print("# operation %lu kind %u\n", i, kind);
+        else if (i % (n / 8 + 1) == 0)
+            print("# operation %lu: %u accepted, %u refused, %u faulted\n", i, accepted, refused, faulted);
+        switch (kind & only) {
+        case DO_HYPERCALL: do_hypercall(); break;
+        case DO_MMIO: do_mmio(); break;
+        case DO_SYSREG: do_sysreg(); break;
+        case DO_FIRMWARE: do_firmware(); break;
+        case DO_WAIT: do_wait(); break;
+        default: break;
+        }
+    }
+    expect_true("the_domain_survives", xen_version(XENVER_version, NULL) == (4 << 16 | 17));
+    print("# %u accepted, %u refused, %u faulted\n", accepted, refused, faulted);
+    tap_end();
+}
