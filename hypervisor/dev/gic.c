@@ -217,7 +217,7 @@ uint64_t gic_lr_encode(const struct gic_lr *lr) { return ops->lr_encode(lr); }
 void gic_lr_decode(uint64_t raw, struct gic_lr *lr) { ops->lr_decode(raw, lr); }
 void gic_lr_write(unsigned n, uint64_t raw) { ops->lr_write(n, raw); }
 uint64_t gic_lr_read(unsigned n) { return ops->lr_read(n); }
-bool gic_lr_pend_again(unsigned n, unsigned source) { return ops->lr_pend_again(n, source); }
+bool gic_lr_pend_again(unsigned n, unsigned source, bool hw) { return ops->lr_pend_again(n, source, hw); }
 uint32_t gic_read_vmcr(void) { return ops->read_vmcr(); }
 uint32_t gic_vmcr_reset(void) { return ops->vmcr_reset(); }
 void gic_set_maintenance(uint32_t reasons) { ops->set_maintenance(reasons); }

@@ -78,10 +78,11 @@ void gic_lr_decode(uint64_t raw, struct gic_lr *lr);
 void gic_lr_write(unsigned n, uint64_t raw);
 uint64_t gic_lr_read(unsigned n);
 /*
- * Makes what list register n holds pending once more, with the same priority and all. False if that is not all there is to do: it is active,
- * has a physical interrupt, asks for a maintenance interrupt, or (GICv2's SGIs) is another sender's.
+ * Makes what list register n holds pending once more, with the same priority and all; hw: its physical interrupt came again. False if that
+ * is not all there is to do: it is active, does not or does end a physical interrupt, asks for a maintenance interrupt, or (GICv2's
+ * SGIs) is another sender's.
  */
-bool gic_lr_pend_again(unsigned n, unsigned source);
+bool gic_lr_pend_again(unsigned n, unsigned source, bool hw);
 
 /* The virtual CPU interface of this CPU. */
 uint32_t gic_read_vmcr(void);

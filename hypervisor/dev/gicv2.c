@@ -165,11 +165,13 @@ static void v2_lr_decode(uint64_t raw, struct gic_lr *lr)
 
 static void v2_lr_write(unsigned n, uint64_t raw) { mmio_write32((uint32_t)raw, hypervisor_interface + GICH_LR + n * 4); }
 static uint64_t v2_lr_read(unsigned n) { return mmio_read32(hypervisor_interface + GICH_LR + n * 4); }
-static bool v2_lr_pend_again(unsigned n, unsigned source)
+static bool v2_lr_pend_again(unsigned n, unsigned source, bool hw)
 {
     uint64_t raw = v2_lr_read(n);
 
-    if (raw & (GICH_LR_ACTIVE | GICH_LR_HW | GICH_LR_EOI) || ((raw >> GICH_LR_SOURCE_SHIFT) & 7) != source)
+    /* With HW set, the maintenance bit and the sender are bits of the physical number. */
+    if (hw ? (raw & (GICH_LR_ACTIVE | GICH_LR_HW)) != GICH_LR_HW
+           : raw & (GICH_LR_ACTIVE | GICH_LR_HW | GICH_LR_EOI) || ((raw >> GICH_LR_SOURCE_SHIFT) & 7) != source)
         return false;
     if (!(raw & GICH_LR_PENDING))
         v2_lr_write(n, raw | GICH_LR_PENDING);

@@ -237,12 +237,13 @@ static uint64_t v3_lr_read(unsigned n)
     return 0;
 }
 
-static bool v3_lr_pend_again(unsigned n, unsigned source)
+static bool v3_lr_pend_again(unsigned n, unsigned source, bool hw)
 {
     uint64_t raw = v3_lr_read(n);
 
     (void)source;
-    if (raw & (ICH_LR_ACTIVE | ICH_LR_HW | ICH_LR_EOI))
+    /* With HW set, the maintenance bit is one of the physical number. */
+    if ((raw & (hw ? ICH_LR_ACTIVE | ICH_LR_HW : ICH_LR_ACTIVE | ICH_LR_HW | ICH_LR_EOI)) != (hw ? ICH_LR_HW : 0))
         return false;
     if (!(raw & ICH_LR_PENDING))
         v3_lr_write(n, raw | ICH_LR_PENDING);

@@ -62,12 +62,12 @@ struct virq *vgic_virq(struct domain_vgic *g, struct vcpu *v, unsigned intid)
  * The usual case, and the short way: a list register of this CPU still has the interrupt from last time. What a list register of this
  * CPU holds is up to date in all but its state, for whoever changes the interrupt gathers it, or asks for a refold.
  */
-static bool pend_again(struct domain_vgic *g, struct virq *irq, unsigned source) REQUIRES(g->lock)
+static bool pend_again(struct domain_vgic *g, struct virq *irq, unsigned source, bool hw) REQUIRES(g->lock)
 {
     struct vcpu *v = irq->holder;
 
-    if (irq->lr == VGIC_NO_LR || !vcpu_is_here(v) || v != irq->target || v->vgic.refold || irq->given.hw_active ||
-        !gic_lr_pend_again(irq->lr, source))
+    if (irq->lr == VGIC_NO_LR || !vcpu_is_here(v) || v != irq->target || v->vgic.refold || irq->given.hw_active != hw ||
+        !gic_lr_pend_again(irq->lr, source, hw))
         return false;
     irq->given.pending = true;
     if (v->blocked)
@@ -77,7 +77,7 @@ static bool pend_again(struct domain_vgic *g, struct virq *irq, unsigned source)
 
 static void inject(struct domain_vgic *g, struct virq *irq) REQUIRES(g->lock)
 {
-    if (likely(pend_again(g, irq, 0))) {
+    if (likely(pend_again(g, irq, 0, false))) {
         irq->given.latch = true;
         return;
     }
@@ -104,7 +104,7 @@ void vgic_send_sgi(struct domain_vgic *g, struct vcpu *v, unsigned sgi, unsigned
 
     if (g->version == 3) {
         inject(g, irq);
-    } else if (pend_again(g, irq, source)) {
+    } else if (pend_again(g, irq, source, false)) {
         irq->given.source_bit = (uint8_t)(1u << source);
     } else {
         vgic_gather(g, irq);
@@ -141,6 +141,19 @@ static bool takes_physical(struct vcpu *v, struct virq *virq, unsigned irq)
     return vcpu_is_here(v);
 }
 
+static void inject_active(struct domain_vgic *g, struct virq *irq) REQUIRES(g->lock)
+{
+    if (likely(pend_again(g, irq, 0, true))) {
+        irq->given.latch = true;
+        return;
+    }
+    vgic_gather(g, irq);
+    irq->latch = true;
+    irq->hw_active = true;
+    vgic_settle(g, irq);
+    vgic_follow_target(irq);
+}
+
 void vgic_inject_physical(struct domain *d, struct vcpu *v, unsigned intid, unsigned irq)
 {
     struct domain_vgic *g = &d->vgic;
@@ -151,11 +164,7 @@ void vgic_inject_physical(struct domain *d, struct vcpu *v, unsigned intid, unsi
     if (!takes_physical(v, virq, irq)) {
         gic_set_active(irq, false);
     } else {
-        vgic_gather(g, virq);
-        virq->latch = true;
-        virq->hw_active = true;
-        vgic_settle(g, virq);
-        vgic_follow_target(virq);
+        inject_active(g, virq);
     }
     vgic_end(g);
 }

@@ -86,10 +86,13 @@ static void phys_fired(void *data)
         vgic_set_line(v->domain, v, physical_intid(v->domain), true);
 }
 
+/* The vCPU finds the interrupt waiting; the hardware timer, once loaded, has nothing to add until the guest has ended it. */
 static void virt_fired(void *data)
 {
-    /* Once loaded, the hardware timer itself interrupts. */
-    vcpu_kick(data);
+    struct vcpu *v = data;
+
+    vgic_inject(v->domain, v, virtual_intid(v->domain));
+    vcpu_kick(v);
 }
 
 void vtimer_vcpu_init(struct vcpu *v)

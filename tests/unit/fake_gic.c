@@ -167,12 +167,12 @@ uint64_t gic_lr_read(unsigned n)
     return interface[host_cpu].lr[n];
 }
 
-bool gic_lr_pend_again(unsigned n, unsigned source)
+bool gic_lr_pend_again(unsigned n, unsigned source, bool hw)
 {
     struct gic_lr lr;
 
     gic_lr_decode(gic_lr_read(n), &lr);
-    if (lr.active || lr.hw || lr.eoi_interrupt || (lr.intid < 16 && lr.source != source))
+    if (lr.active || lr.hw != hw || lr.eoi_interrupt || (lr.intid < 16 && lr.source != source))
         return false;
     lr.pending = true;
     gic_lr_write(n, gic_lr_encode(&lr));
