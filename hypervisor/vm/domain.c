@@ -27,6 +27,7 @@
 #define ID_CHUNKS   (DOMID_FIRST_RESERVED_ / ID_CHUNK + 1)
 #define ANY_ID      0xffffu
 #define PAUSE_MAX   255u
+#define FIRST_POOL  16     /* pages for stage-2 tables until the toolstack says how many (XEN_DOMCTL_set_paging_mempool_size) */
 
 struct domain *dom0;
 
@@ -208,6 +209,8 @@ static int domain_init_parts(struct domain *d, const struct domain_config *c)
 {
     int err = p2m_init(&d->p2m, d);
 
+    if (!err && !d->privileged)
+        err = p2m_set_pool(&d->p2m, FIRST_POOL);
     if (err)
         return err;
     d->shared_info = frame_alloc_shared(d);

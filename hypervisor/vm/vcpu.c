@@ -47,11 +47,6 @@ static void poll_timed_out(void *data)
     vcpu_kick(data);
 }
 
-static void singleshot_fired(void *data)
-{
-    evtchn_send_virq(data, VIRQ_TIMER);
-}
-
 struct vcpu *vcpu_create(struct domain *d, unsigned id)
 {
     struct vcpu *v = heap_new(struct vcpu);
@@ -68,7 +63,6 @@ struct vcpu *vcpu_create(struct domain *d, unsigned id)
     v->runstate_since = system_time_ns();
     spin_unlock(&v->runstate_lock);
     timer_init(&v->poll_timer, poll_timed_out, v);
-    timer_init(&v->singleshot_timer, singleshot_fired, v);
     sched_vcpu_init(v);
     vtimer_vcpu_init(v);
     evtchn_vcpu_init(v);
@@ -86,7 +80,6 @@ void vcpu_destroy(struct vcpu *v)
 {
     sched_vcpu_destroy(v);
     timer_stop(&v->poll_timer);
-    timer_stop(&v->singleshot_timer);
     vtimer_vcpu_destroy(v);
     vcpu_set_runstate_area(v, (mfn_t[2]){ INVALID_MFN, INVALID_MFN }, 0);
     vgic_vcpu_destroy(v);

@@ -71,7 +71,6 @@ struct vcpu {
     } vtimer;
 
     struct timer poll_timer;     /* SCHEDOP_poll's time-out */
-    struct timer singleshot_timer;   /* VCPUOP_set_singleshot_timer */
 
     /* Run states, for XEN_DOMCTL and VCPUOP_get_runstate_info */
     struct spinlock runstate_lock;
