@@ -335,7 +335,7 @@ static int check_modules(const struct bootinfo *b)
     return 0;
 }
 
-static int check_machine(const struct bootinfo *b)
+static int check_machine(const struct bootinfo *b, const struct dt *dt)
 {
     if (!b->ram.count) {
         printk("torpor: the device tree has no usable memory node: the boot loader has to describe the RAM");
@@ -343,6 +343,10 @@ static int check_machine(const struct bootinfo *b)
     }
     if (!b->cpu_count) {
         printk("torpor: the device tree has no usable CPU: nodes below /cpus need device_type, reg and enable-method \"psci\"");
+        return -ENODEV;
+    }
+    if (!dt->gic_phandle) {
+        printk("torpor: the device tree has no interrupt controller that can be used: a GICv2 or GICv3 node with a phandle is wanted");
         return -ENODEV;
     }
     if (!b->timer.virt || !b->timer.phys || !b->timer.hyp) {
@@ -432,7 +436,7 @@ static int read_everything(struct reader *r)
     for (unsigned i = 0; i < r->no_map.count; i++)
         if (boot_ranges_remove(&b->ram, r->no_map.ranges[i].start, r->no_map.ranges[i].size))
             return range_list_full("RAM");
-    err = check_machine(b);
+    err = check_machine(b, &r->dt);
     return err ? err : check_modules(b);
 }
 
