@@ -35,10 +35,11 @@
 static struct spinlock vmid_lock = SPINLOCK_INIT;
 static uint64_t vmids[BITMAP_WORDS(MAX_VMIDS)] GUARDED_BY(vmid_lock);
 
-/* Frames whose references go once the TLBs have forgotten them. */
+/* What goes once the TLBs have forgotten it: references to frames, and tables with nothing in them. */
 struct release {
     mfn_t mfn[RELEASE_BATCH];
-    unsigned count;
+    uint64_t *tables[RELEASE_BATCH];
+    unsigned count, table_count;
     bool flush;
 };
 
@@ -160,7 +161,9 @@ static void release_flush(struct p2m *p2m, struct release *r) REQUIRES(p2m->lock
         stage2_flush(p2m->vttbr);
     for (unsigned i = 0; i < r->count; i++)
         frame_put(r->mfn[i]);
-    r->count = 0;
+    for (unsigned i = 0; i < r->table_count; i++)
+        page_free(r->tables[i]);
+    r->count = r->table_count = 0;
     r->flush = false;
 }
 
@@ -177,6 +180,43 @@ static void entry_clear(struct p2m *p2m, uint64_t *pte, struct release *r) REQUI
         release_flush(p2m, r);
 }
 
+static bool table_is_empty(const uint64_t *table)
+{
+    for (unsigned i = 0; i < ENTRIES; i++)
+        if (table[i])
+            return false;
+    return true;
+}
+
+/* Takes the table off `pte` if nothing is in it. False if something is. */
+static bool table_release(struct p2m *p2m, uint64_t *pte, struct release *r) REQUIRES(p2m->lock)
+{
+    uint64_t *table = pte_table(*pte);
+
+    if (!table_is_empty(table))
+        return false;
+    entry_set(pte, 0);
+    p2m->table_pages--;
+    r->flush = true;
+    r->tables[r->table_count++] = table;
+    if (r->table_count == RELEASE_BATCH)
+        release_flush(p2m, r);
+    return true;
+}
+
+/* Something of gfn's was cleared: tables that this left empty go, so that who maps here and there does not collect them. */
+static void tables_reclaim(struct p2m *p2m, gfn_t gfn, struct release *r) REQUIRES(p2m->lock)
+{
+    uint64_t *first = root_entry(p2m, gfn), *second;
+
+    if (!(*first & S2_VALID) || !pte_is_table(*first, 1))
+        return;
+    second = &pte_table(*first)[(gfn.gfn >> level_order(2)) & (ENTRIES - 1)];
+    if ((*second & S2_VALID) && (!pte_is_table(*second, 2) || !table_release(p2m, second, r)))
+        return;
+    (void)table_release(p2m, first, r);
+}
+
 /*
  * Clears [gfn, end). Stops early after `budget` entries and holes.
  * Returns where it stopped, or ~0 if a block could not be split.
@@ -184,6 +224,10 @@ static void entry_clear(struct p2m *p2m, uint64_t *pte, struct release *r) REQUI
 static uint64_t range_clear(struct p2m *p2m, uint64_t gfn, uint64_t end, uint64_t budget, struct release *r)
     REQUIRES(p2m->lock)
 {
+    uint64_t last = 0;         /* where the table begins in which an entry was cleared last */
+    unsigned last_level = 3;
+    bool cleared = false;
+
     while (gfn < end && budget--) {
         unsigned level;
         uint64_t *pte = entry_find(p2m, GFN(gfn), &level);
@@ -198,9 +242,17 @@ static uint64_t range_clear(struct p2m *p2m, uint64_t gfn, uint64_t end, uint64_
                 return UINT64_MAX;
             continue;
         }
+        /* Tables are looked at once, when the walk has left them behind. */
+        if (cleared && gfn - last >= UINT64_C(1) << level_order(last_level - (last_level > 1)))
+            tables_reclaim(p2m, GFN(last), r);
         entry_clear(p2m, pte, r);
+        cleared = true;
+        last_level = level;
+        last = align_down(gfn, UINT64_C(1) << level_order(level - (level > 1)));
         gfn += span;
     }
+    if (cleared)
+        tables_reclaim(p2m, GFN(last), r);
     return gfn;
 }
 
