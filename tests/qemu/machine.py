@@ -25,7 +25,7 @@ ROOT = Path(__file__).resolve().parents[2]
 BUILD = ROOT / "build"
 IMAGES = BUILD / "images"
 
-BOOT_LIMIT = RUN_LIMIT = int(os.environ.get("LIMIT", "300"))  # seconds
+BOOT_LIMIT = RUN_LIMIT = int(os.environ.get("LIMIT", "900"))  # seconds
 
 # What no console may show unless the test asked for it: a hypervisor or a kernel that has lost its footing. Linux's words on
 # stalls are no such thing: it judges by the clock, and a busy build machine makes it say them.
