@@ -12,6 +12,7 @@ import os
 import re
 import shlex
 import socket
+import struct
 import subprocess
 import tarfile
 import tempfile
@@ -40,6 +41,20 @@ def hypervisor_path():
 def is_stock_xen():
     """Whether the tests run on the peer, which some expectations of Torpor do not hold for."""
     return hypervisor_path().name.startswith("xen")
+
+
+def start_with_tree(scratch, hypervisor, tree):
+    """QEMU's arguments that start a hypervisor with any bytes at all as its device tree.
+
+    Its own loader would check and change the tree. So what it starts is a flat binary of three instructions, which load the
+    tree's address and go to the hypervisor, both of which a plain loader has put in place.
+    """
+    entry, address = 0x40400000, 0x4A000000
+    stub = Path(scratch) / "stub"
+    # ldr x0, 1f; ldr x1, 2f; br x1; nop; 1: address; 2: entry
+    stub.write_bytes(struct.pack("<4I2Q", 0x58000080, 0x580000A1, 0xD61F0020, 0xD503201F, address, entry))
+    return ["-kernel", str(stub), "-device", f"loader,file={hypervisor},addr={entry:#x},force-raw=on",
+            "-device", f"loader,file={tree},addr={address:#x},force-raw=on"]
 
 
 class MachineError(AssertionError):
@@ -122,7 +137,7 @@ class Machine:
         if board.files:
             command += self._files_disk()
         if board.edit_tree:
-            command += self._edited_tree(command)
+            command = self._edited_tree(command)
         command += [
             "-display", "none", "-serial", "stdio",
             "-monitor", f"unix:{self._monitor_socket},server=on,wait=off",
@@ -145,7 +160,10 @@ class Machine:
                 "-device", "virtio-blk-device,drive=files,serial=files"]
 
     def _edited_tree(self, command):
-        """Have QEMU write the device tree that it would use, modules included, and give it a changed one instead."""
+        """Have QEMU write the device tree that it would use, modules included, and start the hypervisor with a changed one.
+
+        QEMU sets the memory right in a tree that it passes on itself, so it gets no say in this one.
+        """
         blob = Path(self.scratch.name) / "tree.dtb"
         dump = list(command)
         dump[dump.index("-M") + 1] += f",dumpdtb={blob}"
@@ -154,7 +172,8 @@ class Machine:
                                 text=True).stdout
         subprocess.run(["dtc", "-q", "-I", "dts", "-O", "dtb", "-p", "4096", "-o", blob], check=True,
                        input=self.board.edit_tree(source), text=True)
-        return ["-dtb", str(blob)]
+        at = command.index("-kernel")
+        return command[:at] + start_with_tree(self.scratch.name, self.hypervisor, blob) + command[at + 4:]
 
     def __enter__(self):
         return self
