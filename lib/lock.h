@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Ticket spinlocks, annotated for clang's -Wthread-safety: a field marked
- * GUARDED_BY(lock) is touched only with that lock held, and the compiler
- * checks it. EL2 runs with interrupts masked from entry to return, so a lock
- * needs no interrupt-safe variant.
+ * Spinlocks, annotated for clang's -Wthread-safety: a field marked GUARDED_BY(lock) is touched only with that lock held, and
+ * the compiler checks it. EL2 runs with interrupts masked from entry to return, so a lock needs no interrupt-safe variant.
+ *
+ * Whoever comes when the lock is free gets it; there is no queue. Where a CPU is somebody's thread (an emulator, a nested
+ * hypervisor), the next of a queue is often not running, and everybody waits a time slice for each hand-over: four CPUs on two
+ * host cores stood still for half a minute in ticket locks. What a queue would be for, fairness among many, our few
+ * CPUs and short sections do not need.
  */
 #pragma once
 
@@ -43,30 +46,26 @@
 #endif
 
 struct CAPABILITY("spinlock") spinlock {
-    uint16_t next;   /* the next ticket to hand out */
-    uint16_t owner;  /* the ticket that holds the lock */
+    uint32_t held;
 };
 
-#define SPINLOCK_INIT { 0, 0 }
+#define SPINLOCK_INIT { 0 }
+
+static inline UNCHECKED_LOCKING bool spin_trylock(struct spinlock *l) TRY_ACQUIRES(true, l)
+{
+    uint32_t free = 0;
+
+    return __atomic_compare_exchange_n(&l->held, &free, 1, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
+}
 
 static inline UNCHECKED_LOCKING void spin_lock(struct spinlock *l) ACQUIRES(l)
 {
-    uint16_t ticket = __atomic_fetch_add(&l->next, 1, __ATOMIC_RELAXED);
-
-    while (__atomic_load_n(&l->owner, __ATOMIC_ACQUIRE) != ticket)
-        cpu_relax();
+    while (unlikely(!spin_trylock(l)))
+        while (__atomic_load_n(&l->held, __ATOMIC_RELAXED))
+            cpu_relax();
 }
 
 static inline UNCHECKED_LOCKING void spin_unlock(struct spinlock *l) RELEASES(l)
 {
-    __atomic_store_n(&l->owner, (uint16_t)(l->owner + 1), __ATOMIC_RELEASE);
-}
-
-static inline UNCHECKED_LOCKING bool spin_trylock(struct spinlock *l) TRY_ACQUIRES(true, l)
-{
-    uint16_t owner = __atomic_load_n(&l->owner, __ATOMIC_RELAXED);
-    uint16_t expect = owner;
-
-    return __atomic_compare_exchange_n(&l->next, &expect, (uint16_t)(owner + 1), false,
-                                       __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
+    __atomic_store_n(&l->held, 0, __ATOMIC_RELEASE);
 }
