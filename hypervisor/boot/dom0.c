@@ -371,6 +371,19 @@ static void release_modules(const struct builder *x)
     frames_add(PADDR(align_up(x->b->kernel.start, PAGE_SIZE)), align_down(x->b->kernel.size, PAGE_SIZE));
 }
 
+/*
+ * What dom0 maps of others' pages breaks its blocks, wherever Linux takes the frame numbers from. The tables for that are put aside,
+ * so that running guests does not fail for want of a page, nor change what is free.
+ */
+static int reserve_tables(struct builder *x)
+{
+    int err = p2m_reserve(&x->d->p2m, boot_ranges_total(&x->banks) / BLOCK + 1);
+
+    if (err)
+        printk("torpor: no memory for dom0's stage-2 tables; lower dom0_mem\n");
+    return err;
+}
+
 static int build(struct builder *x)
 {
     const struct bootinfo *b = x->b;
@@ -404,6 +417,8 @@ static int build(struct builder *x)
         err = build_tree(x);
     if (!err)
         release_modules(x);
+    if (!err)
+        err = reserve_tables(x);
     return err;
 }
 

@@ -90,16 +90,52 @@ static void entry_set(uint64_t *pte, uint64_t value)
     __atomic_store_n(pte, value, __ATOMIC_RELEASE);
 }
 
+struct spare_table {
+    struct spare_table *next;
+};
+
+static void spare_put(struct p2m *p2m, void *page) REQUIRES(p2m->lock)
+{
+    struct spare_table *spare = page;
+
+    spare->next = p2m->spares;
+    p2m->spares = spare;
+    p2m->spare_pages++;
+}
+
+static void *spare_take(struct p2m *p2m) REQUIRES(p2m->lock)
+{
+    struct spare_table *spare = p2m->spares;
+
+    if (!spare)
+        return NULL;
+    p2m->spares = spare->next;
+    p2m->spare_pages--;
+    return spare;
+}
+
 static uint64_t *table_new(struct p2m *p2m) REQUIRES(p2m->lock)
 {
     uint64_t *table;
 
     if (p2m->pool_pages && p2m->table_pages >= p2m->pool_pages)
         return NULL;
-    table = page_alloc();
+    table = spare_take(p2m);
+    if (table)
+        memset(table, 0, PAGE_SIZE);
+    else
+        table = page_alloc();
     if (table)
         p2m->table_pages++;
     return table;
+}
+
+static void table_free(struct p2m *p2m, void *table) REQUIRES(p2m->lock)
+{
+    if (p2m->spare_pages < p2m->reserve)
+        spare_put(p2m, table);
+    else
+        page_free(table);
 }
 
 static uint64_t *root_entry(struct p2m *p2m, gfn_t gfn) REQUIRES(p2m->lock)
@@ -162,7 +198,7 @@ static void release_flush(struct p2m *p2m, struct release *r) REQUIRES(p2m->lock
     for (unsigned i = 0; i < r->count; i++)
         frame_put(r->mfn[i]);
     for (unsigned i = 0; i < r->table_count; i++)
-        page_free(r->tables[i]);
+        table_free(p2m, r->tables[i]);
     r->count = r->table_count = 0;
     r->flush = false;
 }
@@ -283,7 +319,7 @@ static void tables_free(struct p2m *p2m, uint64_t *table, unsigned level) REQUIR
     for (unsigned i = 0; level < 3 && i < ENTRIES; i++)
         if ((table[i] & S2_VALID) && pte_is_table(table[i], level))
             tables_free(p2m, pte_table(table[i]), level + 1);
-    page_free(table);
+    table_free(p2m, table);
     p2m->table_pages--;
 }
 
@@ -505,6 +541,24 @@ uint64_t p2m_get_pool(struct p2m *p2m)
     return pages;
 }
 
+int p2m_reserve(struct p2m *p2m, uint64_t pages)
+{
+    int err = 0;
+
+    spin_lock(&p2m->lock);
+    p2m->reserve = pages;
+    while (!err && p2m->spare_pages < pages) {
+        void *page = page_alloc();
+
+        if (page)
+            spare_put(p2m, page);
+        else
+            err = -ENOMEM;
+    }
+    spin_unlock(&p2m->lock);
+    return err;
+}
+
 static int vmid_alloc(uint16_t *vmid)
 {
     unsigned n;
@@ -571,11 +625,14 @@ void p2m_destroy(struct p2m *p2m)
     spin_lock(&p2m->lock);
     if (p2m->root) {
         stage2_flush(p2m->vttbr);
+        p2m->reserve = 0;
         for (unsigned i = 0; i < (unsigned)ENTRIES << p2m->root_order; i++)
             if ((p2m->root[i] & S2_VALID) && pte_is_table(p2m->root[i], 1))
                 tables_free(p2m, pte_table(p2m->root[i]), 2);
         pages_free(p2m->root, p2m->root_order);
         p2m->root = NULL;
+        for (void *page; (page = spare_take(p2m));)
+            page_free(page);
         vmid_free(p2m->vmid);
     }
     spin_unlock(&p2m->lock);

@@ -41,6 +41,9 @@ struct p2m {
     uint64_t vttbr;                      /* VTTBR_EL2 while one of its vCPUs runs */
     uint64_t table_pages GUARDED_BY(lock);  /* taken for tables */
     uint64_t pool_pages GUARDED_BY(lock);   /* the limit set by XEN_DOMCTL_set_paging_mempool_size; 0: none was set */
+    struct spare_table *spares GUARDED_BY(lock);   /* pages kept for tables, see p2m_reserve() */
+    uint64_t spare_pages GUARDED_BY(lock);
+    uint64_t reserve GUARDED_BY(lock);      /* as many spares are kept of what tables give back */
     uint64_t max_mapped_gfn GUARDED_BY(lock);
     uint64_t next_to_release GUARDED_BY(lock);   /* where p2m_release_all goes on */
     bool dying GUARDED_BY(lock);         /* it has begun: nothing is mapped any more */
@@ -86,3 +89,8 @@ int p2m_cache_flush(struct p2m *p2m, gfn_t *start, gfn_t end, bool (*preempt)(vo
 /* The paging pool, in pages. set: -EBUSY below what is in use. */
 int p2m_set_pool(struct p2m *p2m, uint64_t pages) EXCLUDES(p2m->lock);
 uint64_t p2m_get_pool(struct p2m *p2m) EXCLUDES(p2m->lock);
+/*
+ * Keeps `pages` of its own for tables to come, so that mapping up to there does not depend on what is free. -ENOMEM: as many as there
+ * were. Once per p2m.
+ */
+int p2m_reserve(struct p2m *p2m, uint64_t pages) EXCLUDES(p2m->lock);

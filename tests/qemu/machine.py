@@ -365,6 +365,7 @@ class Guest:
     def __init__(self, machine, name, *, memory=96, vcpus=1, disk=None, address=None, config="", arguments=""):
         self.machine = machine
         self.name = name
+        self.address = address
         lines = [f'name = "{name}"', 'kernel = "/guest/vmlinuz"', 'ramdisk = "/guest/initrd"',
                  f"memory = {memory}", f"vcpus = {vcpus}"]
         if disk:

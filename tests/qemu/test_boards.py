@@ -48,24 +48,13 @@ def check_machine(machine):
         guest.shutdown()
         machine.destroy_all()
 
-    # The first guest makes dom0 set up mappings that it keeps, and the tables of later ones still grow by a page or so, on stock
-    # Xen too; test_many counts to the page, when they have grown.
     round_trip("first")
     before = machine.free_pages()
     round_trip("second")
-    assert before - 16 <= machine.free_pages() <= before
+    assert machine.free_pages() == before
 
 
-# README says so too: on QEMU's GICv2 a timer interrupt of a domain with more than two vCPUs is lost now and then
-GICV2_LOSES_TIMERS = pytest.mark.xfail(reason="GICv2, more than two vCPUs: a virtual timer interrupt gets lost", strict=False)
-
-
-def marked(board):
-    vcpus = int(re.findall(r"=(\d+)", board.arguments)[1])
-    return pytest.param(board, id=name_of(board), marks=[GICV2_LOSES_TIMERS] if board.gic == 2 and vcpus > 2 else [])
-
-
-@pytest.mark.parametrize("board", map(marked, BOARDS))
+@pytest.mark.parametrize("board", BOARDS, ids=name_of)
 def test_machine_runs_dom0_and_a_guest(board):
     if is_stock_xen() and board.gic == 2 and board.smp > 1:
         pytest.skip("stock Xen 4.17 stalls with GICv2 and several CPUs in this QEMU")

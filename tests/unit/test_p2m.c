@@ -288,6 +288,39 @@ static void the_pool_is_a_limit(void **state)
     assert_int_equal(p2m_set_pool(P, 4), 0);
 }
 
+static void a_reserve_is_used_first_and_kept(void **state)
+{
+    uint64_t before;
+
+    (void)state;
+    assert_int_equal(p2m_reserve(P, 3), 0);
+    before = frames_free();
+    assert_int_equal(map(0, 0x50000, 1), 0);   /* two tables */
+    assert_int_equal(map(BLOCK, 0x50000, 1), 0);
+    assert_int_equal(frames_free(), before);
+    assert_int_equal(map(2 * BLOCK, 0x50000, 1), 0);   /* one that is not of the reserve */
+    assert_int_equal(frames_free(), before - 1);
+    assert_int_equal(look(1).type, P2M_INVALID);       /* a spare page's link is no entry */
+    assert_int_equal(p2m_unmap(P, GFN(0), 3 * BLOCK), 0);
+    assert_int_equal(frames_free(), before);
+    assert_int_equal(map(LARGE, 0x50000, 1), 0);       /* used again, and empty */
+    for (unsigned i = 1; i < BLOCK; i++)
+        assert_int_equal(look(LARGE + i).type, P2M_INVALID);
+    assert_int_equal(frames_free(), before);
+}
+
+static void a_reserve_that_does_not_fit_is_refused(void **state)
+{
+    uint64_t before = frames_free();
+
+    (void)state;
+    assert_int_equal(p2m_reserve(P, before + 1), -ENOMEM);
+    assert_int_equal(frames_free(), 0);
+    p2m_destroy(P);
+    assert_int_equal(frames_free(), before + (UINT64_C(1) << P->root_order));   /* the root's, too */
+    assert_int_equal(p2m_init(P, D(0)), 0);
+}
+
 static void nothing_is_mapped_once_release_has_begun(void **state)
 {
     mfn_t mfn = foreign_page(D(1));
@@ -496,6 +529,8 @@ int main(void)
         TEST(foreign_runs_are_never_blocks),
         TEST(get_frame_goes_by_type),
         TEST(the_pool_is_a_limit),
+        TEST(a_reserve_is_used_first_and_kept),
+        TEST(a_reserve_that_does_not_fit_is_refused),
         TEST(nothing_is_mapped_once_release_has_begun),
         TEST(caches_are_cleaned_page_by_page_and_holes_skipped),
         TEST(vmids_run_out_and_come_back),
