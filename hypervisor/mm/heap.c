@@ -28,6 +28,7 @@ struct slab {
 static struct spinlock lock = SPINLOCK_INIT;
 static struct list partial[CLASSES] GUARDED_BY(lock);
 static bool ready GUARDED_BY(lock);
+static uint64_t slabs;   /* written under lock */
 
 static unsigned class_of(size_t size)
 {
@@ -55,6 +56,7 @@ static struct slab *slab_new(unsigned class) REQUIRES(lock)
     if (!s)
         return NULL;
     s->class = class;
+    slabs++;
     for (size_t at = align_up(sizeof(*s), size < 64 ? size : 64); at + size <= PAGE_SIZE; at += size) {
         struct slot *slot = (struct slot *)((char *)s + at);
 
@@ -102,12 +104,16 @@ static void small_free(void *p)
     slot->next = s->free;
     s->free = slot;
     empty = --s->used == 0;
-    if (empty)
+    if (empty) {
         list_remove(&s->node);
+        slabs--;
+    }
     spin_unlock(&lock);
     if (empty)
         page_free(s);
 }
+
+uint64_t heap_slabs(void) { return slabs; }
 
 void *heap_alloc(size_t size)
 {

@@ -9,6 +9,9 @@ void *heap_alloc(size_t size);
 /* size is that of the allocation. NULL is ignored. */
 void heap_free(void *p, size_t size);
 
+/* Pages that small objects take, for dumps. */
+uint64_t heap_slabs(void);
+
 #define heap_new(type) ((type *)heap_alloc(sizeof(type)))
 /* An array of n; NULL also on overflow. */
 void *heap_alloc_array(size_t n, size_t size);

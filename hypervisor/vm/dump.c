@@ -9,6 +9,7 @@
 #include "cpu/timer.h"
 #include "dev/console.h"
 #include "mm/frames.h"
+#include "mm/heap.h"
 #include "vm/domain.h"
 #include "vm/evtchn.h"
 #include "vm/grant.h"
@@ -96,13 +97,16 @@ static void key_schedule(char key)
 
 static void show_domain_memory(struct domain *d)
 {
-    printk("domain %u: %lu pages, at most %lu", d->id, (unsigned long)d->total_pages, (unsigned long)d->max_pages);
+    printk("domain %u: %lu pages, at most %lu; the hypervisor's for it: %lu stage-2 tables and %lu put aside, %u of event ports, "
+           "%u of grant mappings", d->id, (unsigned long)d->total_pages, (unsigned long)d->max_pages,
+           (unsigned long)d->p2m.table_pages, (unsigned long)d->p2m.spare_pages, evtchn_pages(d), d->grants.maptrack_pages);
 }
 
 static void key_memory(char key)
 {
     (void)key;
-    printk("memory: %lu frames, %lu free", (unsigned long)frames_total(), (unsigned long)frames_free());
+    printk("memory: %lu frames, %lu free, %lu of small objects", (unsigned long)frames_total(), (unsigned long)frames_free(),
+           (unsigned long)heap_slabs());
     for_each_domain(show_domain_memory);
 }
 

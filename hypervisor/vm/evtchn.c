@@ -500,6 +500,15 @@ static void port_dump(struct domain *d, struct port *p)
            pending > 0 ? ", pending" : "");
 }
 
+unsigned evtchn_pages(const struct domain *d)
+{
+    unsigned pages = 0;
+
+    for (unsigned i = 0; i < d->evtchn.nr_buckets; i++)
+        pages += d->evtchn.buckets[i].ports != NULL;
+    return pages;
+}
+
 void evtchn_dump(struct domain *d)
 {
     for (uint32_t number = 1; number <= d->evtchn.max_port; number++) {

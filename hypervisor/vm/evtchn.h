@@ -125,4 +125,6 @@ int evtchn_port_pending(struct domain *d, uint32_t port);
 bool evtchn_upcall_pending(const struct vcpu *v);
 
 /* One console line per used port (debug key 'e'). */
+/* Pages that its ports take, for dumps. */
+unsigned evtchn_pages(const struct domain *d);
 void evtchn_dump(struct domain *d);

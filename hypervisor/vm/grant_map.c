@@ -34,16 +34,36 @@ static struct grant_mapping *mapping_at(struct domain_grants *g, uint32_t handle
     return &g->maptrack[handle / MAPPINGS_PER_PAGE][handle % MAPPINGS_PER_PAGE];
 }
 
+/* Puts a page of free handles before the other free ones. */
+static void handles_add(struct domain_grants *g, unsigned page) REQUIRES(g->maptrack_lock)
+{
+    uint32_t first = (uint32_t)(page * MAPPINGS_PER_PAGE);
+
+    for (unsigned i = 0; i < MAPPINGS_PER_PAGE; i++)
+        g->maptrack[page][i].gfn = first + i + 1;
+    g->maptrack[page][MAPPINGS_PER_PAGE - 1].gfn = g->maptrack_free;
+    g->maptrack_free = first;
+}
+
+/* No handle is in use: one page is kept, so that what a back end had in flight at most is not for ever missing from what is free. */
+static void maptrack_shrink(struct domain_grants *g) REQUIRES(g->maptrack_lock)
+{
+    while (g->maptrack_pages > 1)
+        page_free(g->maptrack[--g->maptrack_pages]);
+    g->maptrack_free = NO_HANDLE;
+    handles_add(g, 0);
+}
+
 static void handle_free(struct domain_grants *g, uint32_t handle) REQUIRES(g->maptrack_lock)
 {
     mapping_at(g, handle)->gfn = g->maptrack_free;
     g->maptrack_free = handle;
-    g->maptrack_used--;
+    if (--g->maptrack_used == 0 && g->maptrack_pages > 1)
+        maptrack_shrink(g);
 }
 
 static bool maptrack_grow(struct domain_grants *g) REQUIRES(g->maptrack_lock)
 {
-    uint32_t first = (uint32_t)(g->maptrack_pages * MAPPINGS_PER_PAGE);
     struct grant_mapping *page;
 
     if (g->maptrack_pages == g->max_maptrack_pages)
@@ -53,11 +73,8 @@ static bool maptrack_grow(struct domain_grants *g) REQUIRES(g->maptrack_lock)
     page = g->maptrack ? page_alloc() : NULL;
     if (!page)
         return false;
-    g->maptrack[g->maptrack_pages++] = page;
-    for (unsigned i = 0; i < MAPPINGS_PER_PAGE; i++)
-        page[i].gfn = first + i + 1;
-    page[MAPPINGS_PER_PAGE - 1].gfn = g->maptrack_free;
-    g->maptrack_free = first;
+    g->maptrack[g->maptrack_pages] = page;
+    handles_add(g, g->maptrack_pages++);
     return true;
 }
 
