@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * A sleep is a list of stages: entered in order, left in reverse. What falls asleep (a host, a guest, a kernel before a jump) and
+ * in which order is said by one array; each subsystem exports its stage beside its own state.
+ *
+ * The runner gives every list the same: when a stage cannot be entered, those before it are left; a timeline of what was entered
+ * and left, when, and with which result; faults at any stage; a test level that turns back after any stage. It is pure C: no
+ * hardware, no locks, no memory of its own. One sleep at a time uses a struct sleep; who starts one sees to that.
+ */
+#pragma once
+
+#include "lib/base.h"
+
+struct sleep;
+
+struct sleep_stage {
+    const char *name;
+    int (*enter)(struct sleep *s);    /* 0, or -errno with nothing of this stage left entered */
+    void (*leave)(struct sleep *s);   /* the exact reverse of enter; NULL: there is nothing to reverse */
+};
+
+/* The table of contents of one kind of sleep. The last stage's enter is where the sleep happens: it returns when that is over. */
+struct sleep_list {
+    const char *name;                 /* "host", "guest", "jump" */
+    const struct sleep_stage *const *stages;
+    unsigned count;
+};
+
+enum sleep_event_kind {
+    SLEEP_ENTER, SLEEP_LEAVE,         /* of a stage */
+    SLEEP_CPU, SLEEP_DOMAIN,          /* what a stage did with one of them; `id` says which, see sleep_note() */
+    SLEEP_ASLEEP,                     /* the sleep itself, within the last stage's enter */
+};
+
+struct sleep_event {
+    const char *name;                 /* the stage's, or the note's */
+    enum sleep_event_kind kind;
+    unsigned id;                      /* CPU or domain */
+    int result;                       /* SLEEP_ENTER, notes: 0 or -errno */
+    uint64_t start, end;              /* nanoseconds of the sleep's clock */
+};
+
+#define SLEEP_MAX_EVENTS 256
+
+struct sleep {
+    /* Set by who starts it. */
+    const struct sleep_list *list;
+    uint64_t (*now_ns)(void);
+    void *context;                    /* the list's */
+
+    /* The runner's; to be read when it is over. */
+    unsigned entered;                 /* stages that are entered now */
+    int error;                        /* why it ended: 0, a stage's error, or a fault's */
+    const struct sleep_stage *failed; /* NULL: none */
+    bool turned_back;                 /* by the test level */
+    unsigned event_count;
+    unsigned events_lost;             /* beyond SLEEP_MAX_EVENTS */
+    struct sleep_event events[SLEEP_MAX_EVENTS];
+};
+
+/*
+ * Enters all stages in order; then, or from where one failed or the test level turned back, leaves in reverse those that were entered.
+ * Returns 0 (slept, or turned back as asked), or the -errno of the stage that could not be entered.
+ */
+int sleep_run(struct sleep *s);
+
+/* For stages: a line of the timeline about one CPU, one domain, or the sleep itself. */
+void sleep_note(struct sleep *s, enum sleep_event_kind kind, const char *name, unsigned id, int result, uint64_t start_ns, uint64_t end_ns);
+
+/*
+ * What is to go wrong, for tests: the next entering of `stage` fails with `error` instead of being called (always: every one
+ * until sleep_fault_clear). NULL list or stage: any. -EINVAL: error is not negative. -ENOSPC: SLEEP_MAX_FAULTS are set.
+ */
+#define SLEEP_MAX_FAULTS 8
+int sleep_fault_set(const char *list, const char *stage, int error, bool always);
+void sleep_fault_clear(void);
+
+/* As Linux's pm_test: sleeps of `list` turn back after `stage` was entered. NULL stage: they go all the way again. -ENOSPC as above. */
+int sleep_test_level_set(const char *list, const char *stage);
+
+/* For who reads names from outside: the stage of that name, or NULL. */
+const struct sleep_stage *sleep_stage_find(const struct sleep_list *list, const char *name);
