@@ -19,7 +19,7 @@ static uint32_t life_flags(const struct domain *d)
         flags |= XEN_DOMINF_dying;
     if (d->shutting_down)
         flags |= XEN_DOMINF_shutdown | (d->shutdown_code & XEN_DOMINF_shutdownmask) << XEN_DOMINF_shutdownshift;
-    if (d->controller_pause_count)
+    if (d->controller_pause_count || domain_is_suspended(d))
         flags |= XEN_DOMINF_paused;
     return flags;
 }

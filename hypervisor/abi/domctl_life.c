@@ -123,7 +123,8 @@ int domctl_unpause(struct domain *d, struct xen_domctl *op)
 int domctl_resume(struct domain *d, struct xen_domctl *op)
 {
     (void)op;
-    domain_resume(d);
+    if (!domain_wake(d))
+        domain_resume(d);
     return 0;
 }
 

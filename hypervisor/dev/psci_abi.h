@@ -22,6 +22,8 @@
 #define PSCI_SYSTEM_OFF             0x84000008u
 #define PSCI_SYSTEM_RESET           0x84000009u
 #define PSCI_FEATURES               0x8400000au
+#define PSCI_SYSTEM_SUSPEND_32      0x8400000eu
+#define PSCI_SYSTEM_SUSPEND_64      0xc400000eu
 
 #define PSCI_SUCCESS                0
 #define PSCI_NOT_SUPPORTED          (-1)

@@ -248,6 +248,15 @@ int domain_create(domid_t id, const struct domain_config *config, struct domain 
     return 0;
 }
 
+static void watchdog_arm(struct domain *d, unsigned i, unsigned timeout_seconds)
+{
+    d->watchdogs[i].in_use = timeout_seconds != 0;
+    if (timeout_seconds)
+        timer_set(&d->watchdogs[i].timer, counter_now() + (uint64_t)timeout_seconds * counter_frequency());
+    else
+        timer_stop(&d->watchdogs[i].timer);
+}
+
 /* From now on nothing of the domain's runs or begins. */
 static int destroy_stop(struct domain *d)
 {
@@ -255,8 +264,10 @@ static int destroy_stop(struct domain *d)
     d->life = DOMAIN_DYING;
     spin_unlock(&d->page_lock);
     domain_pause(d);
+    spin_lock(&d->watchdog_lock);
     for (unsigned i = 0; i < DOMAIN_WATCHDOGS; i++)
-        timer_stop(&d->watchdogs[i].timer);
+        watchdog_arm(d, i, 0);
+    spin_unlock(&d->watchdog_lock);
     frames_claim(d, 0);
     return 0;
 }
@@ -479,15 +490,6 @@ static void watchdog_fired(void *data)
     domain_shutdown(d, SHUTDOWN_watchdog);
 }
 
-static void watchdog_arm(struct domain *d, unsigned i, unsigned timeout_seconds)
-{
-    d->watchdogs[i].in_use = timeout_seconds != 0;
-    if (timeout_seconds)
-        timer_set(&d->watchdogs[i].timer, counter_now() + (uint64_t)timeout_seconds * counter_frequency());
-    else
-        timer_stop(&d->watchdogs[i].timer);
-}
-
 /* sched.h: id 0 and a time: a free one, whose id comes back; id and time: set; id and 0: disarmed. */
 static int watchdog_set(struct domain *d, unsigned id, unsigned timeout_seconds) REQUIRES(d->watchdog_lock)
 {
@@ -515,4 +517,46 @@ int domain_watchdog(struct domain *d, unsigned id, unsigned timeout_seconds)
     result = watchdog_set(d, id, timeout_seconds);
     spin_unlock(&d->watchdog_lock);
     return result;
+}
+
+void domain_watchdogs_halt(struct domain *d)
+{
+    uint64_t now = counter_now();
+
+    spin_lock(&d->watchdog_lock);
+    for (unsigned i = 0; d->watchdogs_halted == 0 && i < DOMAIN_WATCHDOGS; i++) {
+        if (!d->watchdogs[i].in_use)
+            continue;
+        timer_stop(&d->watchdogs[i].timer);
+        d->watchdogs[i].left = d->watchdogs[i].timer.expires - min_u64(now, d->watchdogs[i].timer.expires);
+    }
+    d->watchdogs_halted++;
+    spin_unlock(&d->watchdog_lock);
+}
+
+void domain_watchdogs_continue(struct domain *d)
+{
+    spin_lock(&d->watchdog_lock);
+    d->watchdogs_halted--;
+    for (unsigned i = 0; d->watchdogs_halted == 0 && i < DOMAIN_WATCHDOGS; i++)
+        if (d->watchdogs[i].in_use)
+            timer_set(&d->watchdogs[i].timer, counter_now() + d->watchdogs[i].left);
+    spin_unlock(&d->watchdog_lock);
+}
+
+bool domain_is_suspended(const struct domain *d)
+{
+    for (unsigned i = 0; i < d->max_vcpus; i++)
+        if (d->vcpus[i] && d->vcpus[i]->suspended)
+            return true;
+    return false;
+}
+
+bool domain_wake(struct domain *d)
+{
+    bool woken = false;
+
+    for (unsigned i = 0; i < d->max_vcpus; i++)
+        woken |= d->vcpus[i] && vcpu_wake(d->vcpus[i]);
+    return woken;
 }

@@ -96,7 +96,9 @@ struct domain {
     struct {
         struct timer timer;
         bool in_use;
+        uint64_t left;               /* ticks, while they stand still */
     } watchdogs[DOMAIN_WATCHDOGS];
+    unsigned watchdogs_halted GUARDED_BY(watchdog_lock);   /* nested */
     struct spinlock watchdog_lock;
 
     bool runstate_update_flag;       /* VMASST_TYPE_runstate_update_flag: vcpu.c marks an area that it is writing */
@@ -171,3 +173,11 @@ void wallclock_update(struct domain *d);
 
 /* SCHEDOP_watchdog: id 0 takes a free one. Returns the id (1..2), 0, or -errno. */
 int domain_watchdog(struct domain *d, unsigned id, unsigned timeout_seconds);
+/* While their domain sleeps they stand still (nested), and then go on with the time that they had left. */
+void domain_watchdogs_halt(struct domain *d);
+void domain_watchdogs_continue(struct domain *d);
+
+/* It has suspended itself by PSCI SYSTEM_SUSPEND. */
+bool domain_is_suspended(const struct domain *d);
+/* Wakes it, whatever it waits for. False: it is not suspended. */
+bool domain_wake(struct domain *d);

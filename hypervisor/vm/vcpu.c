@@ -99,7 +99,8 @@ bool vcpu_runnable(const struct vcpu *v)
            !__atomic_load_n(&v->domain->pause_count, __ATOMIC_RELAXED);
 }
 
-void vcpu_reset(struct vcpu *v, uint64_t entry, uint64_t context_id)
+/* What the core itself loses by a reset (PSCI DEN0022 6.4). */
+static void core_reset(struct vcpu *v, uint64_t entry, uint64_t context_id)
 {
     memset(&v->regs, 0, sizeof(v->regs));
     memset(&v->el1, 0, sizeof(v->el1));
@@ -109,18 +110,59 @@ void vcpu_reset(struct vcpu *v, uint64_t entry, uint64_t context_id)
     v->regs.pc = entry;
     v->regs.pstate = PSTATE_RESET;
     v->el1.sctlr = SCTLR_RESET;
-    v->blocked = false;
+}
+
+void vcpu_reset(struct vcpu *v, uint64_t entry, uint64_t context_id)
+{
+    core_reset(v, entry, context_id);
+    v->blocked = v->suspended = false;
     v->initialised = true;
     vtimer_vcpu_reset(v);
     vgic_vcpu_reset(v);
+}
+
+void vcpu_restart(struct vcpu *v, uint64_t entry, uint64_t context_id)
+{
+    core_reset(v, entry, context_id);
+    vcpu_load_core(v);
+}
+
+static void unblock(struct vcpu *v)
+{
+    __atomic_store_n(&v->blocked, false, __ATOMIC_SEQ_CST);
+    sched_wake(v);
+}
+
+bool vcpu_wake(struct vcpu *v)
+{
+    if (!__atomic_exchange_n(&v->suspended, false, __ATOMIC_SEQ_CST))
+        return false;
+    domain_watchdogs_continue(v->domain);
+    unblock(v);
+    return true;
+}
+
+void vcpu_suspend(struct vcpu *v)
+{
+    domain_watchdogs_halt(v->domain);
+    __atomic_store_n(&v->suspended, true, __ATOMIC_SEQ_CST);
+    __atomic_store_n(&v->blocked, true, __ATOMIC_SEQ_CST);
+    smp_mb();
+    vtimer_retract(v);
+    if (vgic_wakes(v))
+        vcpu_wake(v);
+    else
+        this_cpu()->need_schedule = 1;
 }
 
 void vcpu_kick(struct vcpu *v)
 {
     smp_mb();
     if (__atomic_load_n(&v->blocked, __ATOMIC_RELAXED)) {
-        __atomic_store_n(&v->blocked, false, __ATOMIC_SEQ_CST);
-        sched_wake(v);
+        if (!__atomic_load_n(&v->suspended, __ATOMIC_SEQ_CST))
+            unblock(v);
+        else if (vgic_wakes(v))
+            vcpu_wake(v);
     } else if (__atomic_load_n(&v->sched.running, __ATOMIC_ACQUIRE)) {
         cpu_kick(v->sched.cpu);
     }

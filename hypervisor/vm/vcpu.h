@@ -56,6 +56,7 @@ struct vcpu {
     bool initialised;            /* has a context: vCPU 0 by the builder, others by PSCI or setvcpucontext */
     bool online;                 /* not VPF_down */
     bool blocked;                /* waits for an interrupt or event */
+    bool suspended;              /* ... by PSCI SYSTEM_SUSPEND: only an interrupt that it left enabled wakes it, or vcpu_wake() */
     uint32_t pause_count;        /* by anybody; atomic */
 
     struct sched_vcpu sched;
@@ -94,6 +95,8 @@ bool vcpu_runnable(const struct vcpu *v);
 /* The scheduler's: v's whole state out of this CPU's registers into memory, and back. */
 void vcpu_switch_out(struct vcpu *v);
 void vcpu_switch_in(struct vcpu *v);
+/* The part of switch_in that a reset replaces: EL1's registers, and the FPU's when it is used. */
+void vcpu_load_core(struct vcpu *v);
 /* The guest used the FPU, which was another's: gives v its own. */
 void vcpu_fpu_trap(struct vcpu *v);
 /* The scheduler's, under its lock: v's run state from now on. */
@@ -106,6 +109,13 @@ void vcpu_reset(struct vcpu *v, uint64_t entry, uint64_t context_id);
 void vcpu_kick(struct vcpu *v);
 /* Blocks the current vCPU until vcpu_kick(); returns at once if an interrupt is pending for it. */
 void vcpu_block(struct vcpu *v);
+
+/* The current vCPU, on this CPU: architectural reset state, to go on at `entry`. Its interrupt controller and timers stay (PSCI DEN0022D 5.20). */
+void vcpu_restart(struct vcpu *v, uint64_t entry, uint64_t context_id);
+/* Suspends the current vCPU, which is the last of its domain that is on; its domain's watchdogs stand still until it wakes. */
+void vcpu_suspend(struct vcpu *v);
+/* Wakes a suspended vCPU, whatever it waits for. False: it is not suspended. */
+bool vcpu_wake(struct vcpu *v);
 
 /*
  * SCHEDOP_poll, after evtchn_poll_begin(): blocks the current vCPU until vcpu_kick() or, if it is not 0, system time timeout_ns.

@@ -102,6 +102,13 @@ void vcpu_switch_out(struct vcpu *v)
         fpu_save(&v->fpu);
 }
 
+void vcpu_load_core(struct vcpu *v)
+{
+    el1_load(&v->el1);
+    this_cpu()->fpu_owner = NULL;
+    fpu_set_trap(true);
+}
+
 /* vCPUs of a domain use the same VMID with address space numbers of their own: what another of them left here goes. */
 static void tlb_claim(struct vcpu *v)
 {

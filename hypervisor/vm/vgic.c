@@ -98,6 +98,20 @@ void vgic_inject(struct domain *d, struct vcpu *v, unsigned intid)
     vgic_end(g);
 }
 
+void vgic_retract(struct domain *d, struct vcpu *v, unsigned intid)
+{
+    struct domain_vgic *g = &d->vgic;
+    struct virq *irq;
+
+    vgic_begin(g);
+    irq = vgic_virq(g, v, intid);
+    if (irq && vgic_gather(g, irq)) {
+        irq->latch = false;
+        vgic_settle(g, irq);
+    }
+    vgic_end(g);
+}
+
 void vgic_send_sgi(struct domain_vgic *g, struct vcpu *v, unsigned sgi, unsigned source)
 {
     struct virq *irq = &v->vgic.private[sgi];
@@ -285,6 +299,18 @@ bool vgic_pending(struct vcpu *v)
     }
     vgic_end(g);
     return pending;
+}
+
+bool vgic_wakes(struct vcpu *v)
+{
+    static const bool both_groups[2] = { true, true };
+    struct domain_vgic *g = &v->domain->vgic;
+    bool wakes;
+
+    vgic_begin(g);
+    wakes = any_above_mask(g, v, 0xff, both_groups);
+    vgic_end(g);
+    return wakes;
 }
 
 /* --- Beginning and end --- */

@@ -34,6 +34,8 @@ void vgic_domain_destroy(struct domain *d);   /* gives routed interrupts back: d
 
 /* An edge: intid becomes pending. For private interrupts (0..31) v says whose; for SPIs v is ignored. */
 void vgic_inject(struct domain *d, struct vcpu *v, unsigned intid);
+/* What vgic_inject() or the physical interrupt made pending, and the guest has not taken, is so no more: its source has withdrawn it. */
+void vgic_retract(struct domain *d, struct vcpu *v, unsigned intid);
 /* A level: what the emulated device drives. */
 void vgic_set_line(struct domain *d, struct vcpu *v, unsigned intid, bool high);
 
@@ -52,6 +54,9 @@ int vgic_reserve_spi(struct domain *d, unsigned intid);
 
 /* An enabled interrupt that v would take, its own PSTATE.I aside: wakes a WFI. Exact for a vCPU that does not run. */
 bool vgic_pending(struct vcpu *v);
+
+/* An enabled interrupt for v, whatever its interface's mask and group enables are: wakes a suspended one (PSCI DEN0022D 5.20). */
+bool vgic_wakes(struct vcpu *v);
 
 /*
  * On a context switch: v's list registers and interface state in from memory, out to it. This CPU, no lock held. What drives a private

@@ -19,6 +19,10 @@
 #define SUSPEND_STATE_MASK 0x03ffffffu  /* original format of power_state: StateID, StateType, PowerLevel */
 #define SUSPEND_POWER_DOWN (1u << 16)
 
+static int (*host_suspend)(struct vcpu *v);
+
+void vpsci_set_host_suspend(int (*suspend)(struct vcpu *v)) { host_suspend = suspend; }
+
 static struct vcpu *vcpu_of_mpidr(const struct domain *d, uint64_t mpidr)
 {
     for (unsigned i = 0; i < d->max_vcpus; i++)
@@ -95,6 +99,31 @@ static int64_t cpu_suspend(struct vcpu *v, uint64_t state, uint64_t entry, uint6
     return PSCI_SUCCESS;
 }
 
+static bool others_are_on(const struct vcpu *caller)
+{
+    const struct domain *d = caller->domain;
+
+    for (unsigned i = 0; i < d->max_vcpus; i++)
+        if (d->vcpus[i] && d->vcpus[i] != caller && d->vcpus[i]->online)
+            return true;
+    return false;
+}
+
+/* 5.20. dom0's is the whole host's. The caller comes back at `entry`, so its registers are not to be touched after success. */
+static int64_t system_suspend(struct vcpu *v, uint64_t entry, uint64_t context)
+{
+    if (others_are_on(v))
+        return PSCI_DENIED;
+    if (!entry_is_valid(v->domain, entry))
+        return PSCI_INVALID_ADDRESS;
+    if (v->domain->privileged && host_suspend && host_suspend(v))
+        return PSCI_DENIED;
+    vcpu_restart(v, entry, context);
+    if (!v->domain->privileged)
+        vcpu_suspend(v);
+    return PSCI_SUCCESS;
+}
+
 static bool is_implemented(uint32_t function)
 {
     switch (function) {
@@ -110,6 +139,8 @@ static bool is_implemented(uint32_t function)
     case PSCI_SYSTEM_OFF:
     case PSCI_SYSTEM_RESET:
     case PSCI_FEATURES:
+    case PSCI_SYSTEM_SUSPEND_32:
+    case PSCI_SYSTEM_SUSPEND_64:
     case SMCCC_VERSION:
         return true;
     default:
@@ -125,11 +156,6 @@ static int64_t arch_features(uint32_t function)
 
 static int64_t call(struct vcpu *v, uint32_t function, uint64_t a, uint64_t b, uint64_t c)
 {
-    if (!(function & SMCCC_64BIT)) {
-        a = (uint32_t)a;
-        b = (uint32_t)b;
-        c = (uint32_t)c;
-    }
     switch (function) {
     case PSCI_VERSION:
         return VERSION_1_1;
@@ -167,6 +193,15 @@ static int64_t call(struct vcpu *v, uint32_t function, uint64_t a, uint64_t b, u
 void vpsci_call(struct vcpu *v)
 {
     uint32_t function = (uint32_t)v->regs.x[0];
+    uint64_t mask = function & SMCCC_64BIT ? UINT64_MAX : UINT32_MAX;
+    uint64_t a = v->regs.x[1] & mask, b = v->regs.x[2] & mask, c = v->regs.x[3] & mask;
+    int64_t result;
 
-    v->regs.x[0] = (uint64_t)call(v, function, v->regs.x[1], v->regs.x[2], v->regs.x[3]);
+    if (function == PSCI_SYSTEM_SUSPEND_32 || function == PSCI_SYSTEM_SUSPEND_64) {
+        result = system_suspend(v, a, b);
+        if (result != PSCI_SUCCESS)
+            v->regs.x[0] = (uint64_t)result;
+        return;
+    }
+    v->regs.x[0] = (uint64_t)call(v, function, a, b, c);
 }

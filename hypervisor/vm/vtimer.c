@@ -119,6 +119,14 @@ static bool virt_would_interrupt(const struct vcpu *v)
     return (v->vtimer.ctl & (CNT_CTL_ENABLE | CNT_CTL_IMASK)) == CNT_CTL_ENABLE;
 }
 
+void vtimer_retract(struct vcpu *v)
+{
+    uint64_t ctl = read_sysreg(cntv_ctl_el0);
+
+    if ((ctl & (CNT_CTL_ENABLE | CNT_CTL_IMASK | CNT_CTL_ISTATUS)) != (CNT_CTL_ENABLE | CNT_CTL_ISTATUS))
+        vgic_retract(v->domain, v, virtual_intid(v->domain));
+}
+
 void vtimer_save(struct vcpu *v)
 {
     v->vtimer.ctl = read_sysreg(cntv_ctl_el0);

@@ -25,6 +25,9 @@ void vtimer_vcpu_destroy(struct vcpu *v);
 void vtimer_save(struct vcpu *v);
 void vtimer_load(struct vcpu *v);
 
+/* v runs here: a virtual timer interrupt that it has not taken, and whose cause the guest has removed, is pending no more. */
+void vtimer_retract(struct vcpu *v);
+
 /* CNTP_*_EL0 that trapped. `reg` is TVAL, CTL or CVAL. */
 enum cntp_register { CNTP_TVAL, CNTP_CTL, CNTP_CVAL };
 uint64_t vtimer_phys_read(struct vcpu *v, enum cntp_register reg);

@@ -27,7 +27,8 @@ static struct xen_domctl op;
 static struct {
     struct domain_config config;
     domid_t wanted;
-    unsigned creations, destructions, vcpus_made, pauses, unpauses, resumes;
+    unsigned creations, destructions, vcpus_made, pauses, unpauses, resumes, wakes;
+    bool suspended;
     uint64_t hard, soft;
     unsigned weight, cap;
     uint64_t mapped_first, mapped_nr;
@@ -64,6 +65,15 @@ struct domain *domain_get_from(domid_t id) { return id <= 1 ? domain_get(1) : NU
 int domain_pause_by_controller(struct domain *d) { (void)d; seen.pauses++; return 0; }
 int domain_unpause_by_controller(struct domain *d) { (void)d; seen.unpauses++; return 0; }
 void domain_resume(struct domain *d) { (void)d; seen.resumes++; }
+bool domain_is_suspended(const struct domain *d) { (void)d; return seen.suspended; }
+
+bool domain_wake(struct domain *d)
+{
+    (void)d;
+    seen.wakes += seen.suspended;
+    return seen.suspended;
+}
+
 void wallclock_update(struct domain *d) { (void)d; }
 int evtchn_set_virq_handler(struct domain *d, unsigned virq) { (void)d; return virq == VIRQ_CONSOLE ? 0 : -EINVAL; }
 uint64_t counter_frequency_override(void) { return 62500000; }
@@ -399,6 +409,26 @@ static void info_says_what_a_domain_does(void **state)
     assert_int_equal(info->flags, XEN_DOMINF_hvm_guest | XEN_DOMINF_hap | XEN_DOMINF_dying);
 }
 
+static void a_suspended_domain_shows_as_paused_and_resume_wakes_it(void **state)
+{
+    struct xen_domctl_getdomaininfo *info = &op.u.getdomaininfo;
+
+    (void)state;
+    guest->vcpus[0]->online = true;
+    guest->vcpus[0]->blocked = true;
+    seen.suspended = true;
+    begin(XEN_DOMCTL_getdomaininfo);
+    assert_int_equal(call(), 0);
+    assert_int_equal(info->flags, XEN_DOMINF_hvm_guest | XEN_DOMINF_hap | XEN_DOMINF_blocked | XEN_DOMINF_paused);
+    begin(XEN_DOMCTL_resumedomain);
+    assert_int_equal(call(), 0);
+    assert_int_equal(seen.wakes, 1);
+    assert_int_equal(seen.resumes, 0);
+    seen.suspended = false;
+    assert_int_equal(call(), 0);
+    assert_int_equal(seen.resumes, 1);
+}
+
 static void registers_go_in_and_come_out_the_same(void **state)
 {
     struct vcpu_guest_context in, out;
@@ -689,6 +719,7 @@ int main(void)
         TEST(a_gicv2_serves_eight),
         TEST(vcpus_are_made_in_slices),
         TEST(info_says_what_a_domain_does),
+        TEST(a_suspended_domain_shows_as_paused_and_resume_wakes_it),
         TEST(registers_go_in_and_come_out_the_same),
         TEST(only_64_bit_guest_states_are_taken),
         TEST(affinities_come_back_as_they_act),
