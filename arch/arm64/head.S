@@ -88,7 +88,7 @@ no_el2_at_link:
     b       .
 
 /*
- * A CPU that PSCI starts: EL2, MMU off, x0 = its struct cpu (link address). The same way back from a suspend.
+ * A CPU that PSCI starts: EL2, MMU off, x0 = its struct cpu (link address).
  */
     .globl secondary_entry
 secondary_entry:
@@ -107,6 +107,50 @@ secondary_at_link:
     mov     x0, x20
     bl      cpu_secondary_start
     b       .
+
+/*
+ * int64_t cpu_sleep(struct cpu_context *c, int64_t (*down)(struct cpu_context *c))
+ * Keeps in *c what a C function may count on and calls down(c). Comes back with down's result, or with 0 when the
+ * firmware entered resume_entry instead, everything else in the CPU being lost.
+ */
+    .globl cpu_sleep
+cpu_sleep:
+    stp     x19, x20, [x0]
+    stp     x21, x22, [x0, #16]
+    stp     x23, x24, [x0, #32]
+    stp     x25, x26, [x0, #48]
+    stp     x27, x28, [x0, #64]
+    stp     x29, x30, [x0, #80]
+    mov     x2, sp
+    mrs     x3, tpidr_el2
+    stp     x2, x3, [x0, #96]
+    stp     x29, x30, [sp, #-16]!
+    blr     x1
+    ldp     x29, x30, [sp], #16
+    ret
+
+/* EL2, MMU off, x0 = the struct cpu_context (link address). */
+    .globl resume_entry
+resume_entry:
+    msr     daifset, #0xf
+    mov     x20, x0
+    adrp    x0, boot_root
+    add     x0, x0, :lo12:boot_root
+    bl      enable_mmu
+    ldr     x0, =resume_at_link
+    br      x0
+resume_at_link:
+    ldp     x2, x3, [x20, #96]
+    mov     sp, x2
+    msr     tpidr_el2, x3
+    ldp     x21, x22, [x20, #16]
+    ldp     x23, x24, [x20, #32]
+    ldp     x25, x26, [x20, #48]
+    ldp     x27, x28, [x20, #64]
+    ldp     x29, x30, [x20, #80]
+    ldp     x19, x20, [x20]
+    mov     x0, xzr
+    ret
 
 /* x0: table. Clobbers x1-x3. */
 enable_mmu:

@@ -22,6 +22,7 @@
 #include "lib/errno.h"
 #include "mm/el2.h"
 #include "mm/frames.h"
+#include "power/host.h"
 #include "vm/domain.h"
 #include "vm/dump.h"
 #include "vm/irq.h"
@@ -205,6 +206,7 @@ NORETURN void hypervisor_start(uint64_t fdt_pa, uint64_t image_pa)
     start_cpus();
     dump_register_keys();
     hypfs_init();
+    host_sleep_init();
     console_input_init();
     printk("torpor: %u CPUs, %lu MiB of memory, GICv%u\n", cpus_present(), frames_total() * PAGE_SIZE / MIB, gic.version);
     if (dom0_build(&boot, fdt_at(fdt)))

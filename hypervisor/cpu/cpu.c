@@ -5,6 +5,7 @@
 #include "cpu/cpu.h"
 
 #include "arch/barrier.h"
+#include "arch/cache.h"
 #include "arch/layout.h"
 #include "arch/sysreg.h"
 #include "cpu/sched.h"
@@ -23,7 +24,7 @@ _Static_assert(offsetof(struct cpu, stack_top) == CPU_STACK_TOP, "vectors.S know
 struct cpu cpus[MAX_CPUS];
 static uint8_t stacks[MAX_CPUS][CPU_STACK_SIZE] __attribute__((aligned(4096)));
 static unsigned present = 1;
-static uint32_t online = 1;
+static uint32_t online = 1;   /* atomic */
 
 extern char vectors[], secondary_entry[];
 NORETURN void run_guests_on_stack(uint8_t *stack_top, struct vcpu *(*first)(void));
@@ -62,10 +63,17 @@ void cpu_boot_init(void)
     cpu_init_registers();
 }
 
-NORETURN void cpu_secondary_start(struct cpu *cpu)
+void cpu_restore(void)
 {
     el2_cpu_init();
+    tlb_flush_all_guests_local();
     cpu_init_registers();
+    this_cpu()->fpu_owner = NULL;
+}
+
+NORETURN void cpu_secondary_start(struct cpu *cpu)
+{
+    cpu_restore();
     timer_cpu_init();
     if (gic_cpu_init()) {
         /* The driver has said why; the boot CPU sees that this one does not come online. */
@@ -73,8 +81,7 @@ NORETURN void cpu_secondary_start(struct cpu *cpu)
         cpu_halt();
     }
     vtimer_cpu_init();
-    __atomic_store_n(&cpu->online, true, __ATOMIC_RELEASE);
-    __atomic_fetch_add(&online, 1, __ATOMIC_ACQ_REL);
+    cpu_set_online(cpu, true);
     cpu_run_guests();
 }
 
@@ -93,26 +100,35 @@ static bool cpu_await(struct cpu *cpu)
     return false;
 }
 
+bool cpu_start(struct cpu *cpu)
+{
+    int64_t status;
+
+    cpu->need_schedule = 0;
+    dsb_sy();
+    status = psci_cpu_on(cpu->mpidr, image_to_paddr(secondary_entry).pa, (uint64_t)cpu);
+    if (status)
+        printk("torpor: CPU with MPIDR 0x%lx does not start (PSCI CPU_ON: %ld); going on without it\n", cpu->mpidr, (long)status);
+    else if (!cpu_await(cpu))
+        printk("torpor: CPU with MPIDR 0x%lx does not come up; going on without it\n", cpu->mpidr);
+    else
+        return true;
+    return false;
+}
+
 void cpus_start(const uint64_t *mpidr, unsigned count)
 {
     for (unsigned i = 1; i < count; i++) {
-        struct cpu *cpu = &cpus[present];
-        int64_t status;
-
         cpu_init_struct(present, mpidr[i]);
-        cpu->need_schedule = 0;
-        dsb_sy();
-        status = psci_cpu_on(mpidr[i], image_to_paddr(secondary_entry).pa, (uint64_t)cpu);
-        if (status) {
-            printk("torpor: CPU with MPIDR 0x%lx does not start (PSCI CPU_ON: %ld); going on without it\n", mpidr[i], (long)status);
-            continue;
-        }
-        if (!cpu_await(cpu)) {
-            printk("torpor: CPU with MPIDR 0x%lx does not come up; going on without it\n", mpidr[i]);
-            continue;
-        }
-        present++;
+        if (cpu_start(&cpus[present]))
+            present++;
     }
+}
+
+void cpu_set_online(struct cpu *cpu, bool is_online)
+{
+    __atomic_store_n(&cpu->online, is_online, __ATOMIC_RELEASE);
+    __atomic_fetch_add(&online, is_online ? 1 : -1, __ATOMIC_ACQ_REL);
 }
 
 void cpu_kick(struct cpu *cpu)

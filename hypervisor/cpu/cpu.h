@@ -23,6 +23,8 @@ struct cpu {
     uint64_t mpidr;            /* affinity fields only */
     struct vcpu *fpu_owner;    /* whose FPU state is in the registers */
     bool online;
+    bool called_off;           /* it is to go off from its idle loop (hotplug.c) */
+    bool lost;                 /* it did not come back from that, and is not used any more */
     uint64_t idle_ticks;       /* time spent idle, counter ticks */
     uint64_t idle_since;
 };
@@ -40,11 +42,22 @@ void cpu_boot_init(void);
 void cpus_start(const uint64_t *mpidr, unsigned count);
 /* A secondary's C entry. */
 NORETURN void cpu_secondary_start(struct cpu *cpu);
+void cpu_set_online(struct cpu *cpu, bool is_online);
 NORETURN void cpu_halt(void);
 /* The machine's end: makes sure that what was printed reached somebody, by semihosting if there is no UART. */
 NORETURN void cpu_stop_for_good(void);
 /* Leaves the boot stack for this CPU's own and runs what the scheduler picks, for ever. */
 NORETURN void cpu_run_guests(void);
+
+/* A host sleep: every CPU but this one off, and on again. Their guests are frozen. */
+struct sleep_stage;
+extern const struct sleep_stage cpus_stage;
+/* The idle loop's: goes off if it is to. Returns if it is not, or if the firmware refuses. */
+void cpu_off_if_called(struct cpu *cpu);
+/* EL2's registers of this CPU, after the firmware brought it back. */
+void cpu_restore(void);
+/* Starts a CPU that is off; true when it is there. */
+bool cpu_start(struct cpu *cpu);
 
 /* Makes `cpu` pass through its exit path soon (it takes need_schedule and its vCPU's work there). */
 void cpu_kick(struct cpu *cpu);

@@ -33,6 +33,7 @@ static struct spinlock lock = SPINLOCK_INIT;
 static struct list queue GUARDED_BY(lock);
 static struct vcpu *chosen[MAX_CPUS] GUARDED_BY(lock);   /* who runs on each CPU, or is about to; NULL: nobody */
 static uint64_t idle_cpus GUARDED_BY(lock);
+static uint64_t lost_cpus;                       /* written under lock, while only one CPU is on */
 static uint32_t queued_count;                    /* written under lock, read by sched_yield without */
 static struct timer slice_timer[MAX_CPUS];
 static uint64_t slice_ticks, granularity_ticks, sleeper_ticks, cap_period_ticks;
@@ -61,6 +62,14 @@ void sched_init(void)
 static uint64_t all_cpus(void)
 {
     return BIT(cpus_present()) - 1;
+}
+
+void sched_cpu_lost(const struct cpu *cpu)
+{
+    spin_lock(&lock);
+    lost_cpus |= BIT(cpu->id);
+    idle_cpus &= ~lost_cpus;
+    spin_unlock(&lock);
 }
 
 unsigned sched_ratelimit(void)
@@ -97,9 +106,17 @@ static bool within_cap(const struct domain *d)
     return d->sched.cap_percent == 0 || d->sched.budget_used < domain_budget(d);
 }
 
+/* Where v may run: where it is allowed to, or if none of those CPUs is left, anywhere. */
+static uint64_t cpus_for(const struct vcpu *v)
+{
+    uint64_t allowed = v->sched.hard_affinity & ~lost_cpus;
+
+    return allowed & all_cpus() ? allowed : ~lost_cpus;
+}
+
 static bool may_run_on(const struct vcpu *v, const struct cpu *cpu)
 {
-    return (v->sched.hard_affinity >> cpu->id) & 1;
+    return (cpus_for(v) >> cpu->id) & 1;
 }
 
 static void enqueue(struct vcpu *v) REQUIRES(lock)
@@ -185,7 +202,7 @@ static void place(struct vcpu *v, const struct cpu *busy) REQUIRES(lock)
 /* v is queued: some CPU should look. An idle one, its last if that is, or one it likes; or the busiest, which decides. */
 static void tickle(struct vcpu *v, struct cpu *busy) REQUIRES(lock)
 {
-    uint64_t idle = idle_cpus & v->sched.hard_affinity;
+    uint64_t idle = idle_cpus & cpus_for(v);
 
     if (idle & v->sched.soft_affinity)
         idle &= v->sched.soft_affinity;
@@ -323,7 +340,7 @@ static void pass_on(void) REQUIRES(lock)
     if (!idle_cpus)
         return;
     list_for_each(v, &queue, struct vcpu, sched.node) {
-        if (!(idle_cpus & v->sched.hard_affinity) || !within_cap(v->domain))
+        if (!(idle_cpus & cpus_for(v)) || !within_cap(v->domain))
             continue;
         tickle(v, NULL);
         return;   /* whoever is called does the same */
@@ -401,6 +418,7 @@ static void idle_until_called(struct cpu *cpu)
 {
     uint64_t since = counter_now();
 
+    cpu_off_if_called(cpu);
     while (!__atomic_load_n(&cpu->need_schedule, __ATOMIC_ACQUIRE)) {
         cpu_wait_for_interrupt();
         irq_handle_all();

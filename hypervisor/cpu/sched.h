@@ -67,6 +67,9 @@ void sched_yield(struct vcpu *v);
  */
 struct vcpu *sched_next(void);
 
+/* `cpu` is off and will not come back: what may only run there runs anywhere. While no other CPU is on. */
+void sched_cpu_lost(const struct cpu *cpu);
+
 /* -EINVAL out of range. Weight 1..65535, cap in percent of one CPU, 0: none. */
 int sched_domain_set(struct domain *d, unsigned weight, unsigned cap_percent);
 void sched_domain_get(const struct domain *d, unsigned *weight, unsigned *cap_percent);

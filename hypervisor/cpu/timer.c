@@ -8,6 +8,7 @@
 #include "arch/barrier.h"
 #include "arch/sysreg.h"
 #include "cpu/cpu.h"
+#include "sleep/sleep.h"
 
 #define NS_PER_S UINT64_C(1000000000)
 
@@ -231,3 +232,40 @@ void timer_cpu_init(void)
     write_sysreg(0, cnthp_ctl_el2);
     isb();
 }
+
+static struct timer *queue_take_first(struct timer_queue *q)
+{
+    struct timer *t;
+
+    spin_lock(&q->lock);
+    t = q->root;
+    if (t)
+        queue_remove(q, t);
+    spin_unlock(&q->lock);
+    return t;
+}
+
+void timers_adopt(struct cpu *from)
+{
+    for (struct timer *t; (t = queue_take_first(&queues[from->id]));)
+        timer_set(t, t->expires);
+}
+
+static int timers_enter(struct sleep *s)
+{
+    (void)s;
+    timer_cpu_init();
+    return 0;
+}
+
+static void timers_leave(struct sleep *s)
+{
+    struct timer_queue *q = &queues[this_cpu()->id];
+
+    (void)s;
+    spin_lock(&q->lock);
+    queue_program(q);
+    spin_unlock(&q->lock);
+}
+
+const struct sleep_stage timers_stage = { .name = "timers", .enter = timers_enter, .leave = timers_leave };

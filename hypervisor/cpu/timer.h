@@ -8,6 +8,8 @@
 
 #include "lib/base.h"
 
+struct cpu;
+
 struct timer {
     uint64_t expires;               /* ticks; meaningful while queued */
     void (*fire)(void *data);
@@ -36,4 +38,10 @@ uint64_t system_time_to_ticks(uint64_t ns);  /* the counter's value at that syst
 /* The timer interrupt of this CPU came. */
 void timer_interrupt(void);
 void timer_cpu_init(void);
+
+/* `from` is off: its timers are this CPU's. */
+void timers_adopt(struct cpu *from);
+/* A host sleep: no timer of ours wakes it, and those that are due by then fire after it. */
+struct sleep_stage;
+extern const struct sleep_stage timers_stage;
 void time_init(uint64_t frequency_hz_or_0);

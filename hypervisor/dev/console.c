@@ -14,6 +14,7 @@
 #include "lib/lock.h"
 #include "lib/print.h"
 #include "lib/string.h"
+#include "sleep/sleep.h"
 
 #define RING_SIZE   (32 * 1024)   /* a power of two */
 #define INPUT_SIZE  256           /* a power of two */
@@ -31,7 +32,7 @@ static struct {
 } ring GUARDED_BY(lock);
 
 static struct uart uart GUARDED_BY(lock);
-static bool uart_started;   /* set once, under lock */
+static bool uart_started;   /* under lock; off while the UART sleeps */
 static bool line_begun GUARDED_BY(lock);   /* dom0's output on the UART stands in the middle of a line */
 static char last_raw GUARDED_BY(lock);     /* dom0's last character */
 static bool panicking;
@@ -285,3 +286,32 @@ void console_panic_mode(void)
 {
     __atomic_store_n(&panicking, true, __ATOMIC_RELAXED);
 }
+
+static bool uart_sleeps GUARDED_BY(lock);
+
+static int console_enter(struct sleep *s)
+{
+    (void)s;
+    spin_lock(&lock);
+    if (uart_started) {
+        uart.suspend(&uart);
+        uart_sleeps = true;
+        uart_started = false;
+    }
+    spin_unlock(&lock);
+    return 0;
+}
+
+static void console_leave(struct sleep *s)
+{
+    (void)s;
+    spin_lock(&lock);
+    if (uart_sleeps) {
+        uart.resume(&uart);
+        uart_started = true;
+        uart_sleeps = false;
+    }
+    spin_unlock(&lock);
+}
+
+const struct sleep_stage console_stage = { .name = "console", .enter = console_enter, .leave = console_leave };

@@ -38,6 +38,9 @@ struct uart {
     int (*get)(const struct uart *u);                 /* -1: nothing there */
     void (*enable_input)(const struct uart *u);       /* interrupt on received characters */
     void (*acknowledge)(const struct uart *u);        /* that interrupt */
+    void (*suspend)(struct uart *u);                  /* waits until all is sent, and keeps the registers */
+    void (*resume)(const struct uart *u);
+    uint32_t kept[6];                                 /* suspend's */
 };
 
 /* Before the device tree is read output only goes to the ring; console_start_uart() then prints it. Keeps a copy of *u. */
@@ -55,6 +58,10 @@ void console_connect_dom0(char switch_letter, bool to_dom0, void (*notify)(void)
 
 /* False until a UART prints: all that was said is only in the ring. */
 bool console_has_uart(void);
+
+/* A host sleep: what was printed is out before, and the UART is as it was after. Output in between only goes to the ring. */
+struct sleep_stage;
+extern const struct sleep_stage console_stage;
 
 /* Polled, unlocked output for panic. */
 void console_panic_mode(void);

@@ -156,6 +156,10 @@ static void reset_bitmaps(gic_frame frame, unsigned first, bool group1)
         mmio_write32(GIC_PRIORITY * 0x01010101u, frame + GICD_IPRIORITYR + first + i);
 }
 
+const struct gic_ops *gic_operations(void) { return ops; }
+
+void gic_cpu_exit(void) { ops->cpu_exit(); }
+
 void gic_reset_spis(gic_frame distributor, bool group1)
 {
     for (unsigned irq = 32; irq < gic.nr_irqs; irq += 32) {
@@ -192,6 +196,7 @@ void gic_disable_irq(unsigned irq)
 void gic_set_active(unsigned irq, bool active) { write_bit(irq, active ? GICD_ISACTIVER : GICD_ICACTIVER); }
 void gic_set_pending(unsigned irq, bool pending) { write_bit(irq, pending ? GICD_ISPENDR : GICD_ICPENDR); }
 bool gic_is_pending(unsigned irq) { return read_bit(irq, GICD_ISPENDR); }
+bool gic_is_enabled(unsigned irq) { return read_bit(irq, GICD_ISENABLER); }
 bool gic_is_active(unsigned irq) { return read_bit(irq, GICD_ISACTIVER); }
 
 void gic_set_type(unsigned irq, enum gic_type type)
@@ -211,7 +216,7 @@ void gic_set_type(unsigned irq, enum gic_type type)
 uint32_t gic_ack(void) { return ops->ack(); }
 void gic_drop_priority(uint32_t ack) { ops->drop_priority(ack); }
 void gic_deactivate(uint32_t ack) { ops->deactivate(ack); }
-void gic_set_target(unsigned irq, unsigned cpu) { ops->set_target(irq, cpu); }
+void gic_set_target(unsigned irq, unsigned cpu) { ops->write_target(irq, ops->target_of(cpu)); }
 void gic_send_sgi(unsigned cpu, unsigned sgi) { ops->send_sgi(cpu, sgi); }
 uint64_t gic_lr_encode(const struct gic_lr *lr) { return ops->lr_encode(lr); }
 void gic_lr_decode(uint64_t raw, struct gic_lr *lr) { ops->lr_decode(raw, lr); }

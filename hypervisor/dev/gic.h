@@ -58,6 +58,17 @@ extern struct gic_info gic;
 int gic_init(const void *fdt);
 int gic_cpu_init(void);                   /* this CPU's interface (and redistributor): -ENODEV if there is none */
 
+void gic_cpu_exit(void);                  /* this CPU, which goes off, takes no interrupt any more */
+
+/*
+ * A host sleep: enter keeps the distributor's and this CPU's registers; leave sets them up anew from there, for they may be lost. What
+ * devices assert is pending again by itself; edges that came meanwhile are where the hardware kept them.
+ */
+struct sleep_stage;
+extern const struct sleep_stage gic_stage;
+/* SPIs that went to CPU `from`, which will not come back, go to `to`. */
+void gic_evict(unsigned from, unsigned to);
+
 /* Operations; all of this CPU or the distributor. irq numbers are INTIDs. */
 uint32_t gic_ack(void);                   /* GICv2: the SGI's source CPU is in bits 12:10 and wanted back by drop */
 void gic_drop_priority(uint32_t ack);
@@ -68,6 +79,7 @@ void gic_set_type(unsigned irq, enum gic_type type);
 void gic_set_target(unsigned irq, unsigned cpu);        /* SPIs */
 void gic_set_active(unsigned irq, bool active);         /* private ones: of this CPU */
 void gic_set_pending(unsigned irq, bool pending);
+bool gic_is_enabled(unsigned irq);
 bool gic_is_pending(unsigned irq);
 bool gic_is_active(unsigned irq);
 void gic_send_sgi(unsigned cpu, unsigned sgi);

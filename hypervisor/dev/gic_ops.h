@@ -29,13 +29,18 @@
 typedef volatile char *gic_frame;
 
 struct gic_ops {
+    void (*distributor_init)(void);         /* everything off, and the distributor on */
     int (*cpu_init)(void);
+    void (*cpu_exit)(void);                 /* this CPU takes no interrupt any more */
     uint32_t (*ack)(void);
     void (*drop_priority)(uint32_t ack);
     void (*deactivate)(uint32_t ack);
     gic_frame (*frame)(unsigned irq);
     void (*frame_wait)(unsigned irq);       /* until a write to a bitmap register has taken effect */
     void (*set_target)(unsigned irq, unsigned cpu);
+    uint64_t (*read_target)(unsigned irq);  /* SPIs; as the register says */
+    void (*write_target)(unsigned irq, uint64_t raw);
+    uint64_t (*target_of)(unsigned cpu);    /* what read_target says for it */
     void (*send_sgi)(unsigned cpu, unsigned sgi);
     uint64_t (*lr_encode)(const struct gic_lr *lr);
     void (*lr_decode)(uint64_t raw, struct gic_lr *lr);
@@ -54,6 +59,9 @@ struct gic_ops {
 /* From gic's addresses: maps the registers, sets up the distributor, fills the rest of gic. NULL after a line on the console. */
 const struct gic_ops *gicv2_probe(void);
 const struct gic_ops *gicv3_probe(void);
+
+/* The version's, for gic_sleep.c. */
+const struct gic_ops *gic_operations(void);
 
 /* Every SPI disabled, inactive, not pending, level, at GIC_PRIORITY; group1: also in group 1. */
 void gic_reset_spis(gic_frame distributor, bool group1);

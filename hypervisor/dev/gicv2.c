@@ -115,10 +115,9 @@ static uint32_t v2_ack(void)
 static void v2_drop_priority(uint32_t ack) { mmio_write32(ack, cpu_interface + GICC_EOIR); }
 static void v2_deactivate(uint32_t ack) { mmio_write32(ack, cpu_interface + GICC_DIR); }
 
-static void v2_set_target(unsigned irq, unsigned cpu)
-{
-    mmio_write8(interface_mask[cpu], distributor + GICD_ITARGETSR + irq);
-}
+static uint64_t v2_read_target(unsigned irq) { return mmio_read8(distributor + GICD_ITARGETSR + irq); }
+static void v2_write_target(unsigned irq, uint64_t raw) { mmio_write8((uint8_t)raw, distributor + GICD_ITARGETSR + irq); }
+static uint64_t v2_target_of(unsigned cpu) { return interface_mask[cpu]; }
 
 static void v2_send_sgi(unsigned cpu, unsigned sgi)
 {
@@ -227,14 +226,34 @@ static void v2_vcpu_load(const struct gic_vcpu_state *s)
     mmio_write32(GICH_HCR_EN, hypervisor_interface + GICH_HCR);
 }
 
+static void v2_cpu_exit(void)
+{
+    mmio_write32(0, hypervisor_interface + GICH_HCR);
+    mmio_write32(0, cpu_interface + GICC_CTLR);
+}
+
+static void v2_distributor_init(void)
+{
+    mmio_write32(0, distributor + GICD_CTLR);
+    gic_reset_spis(distributor, false);
+    interface_mask[this_cpu()->id] = read_own_mask();
+    for (unsigned irq = 32; irq < gic.nr_irqs; irq++)
+        v2_write_target(irq, interface_mask[this_cpu()->id]);
+    mmio_write32(GICD_CTLR_ENABLE, distributor + GICD_CTLR);
+}
+
 static const struct gic_ops v2_ops = {
+    .distributor_init = v2_distributor_init,
     .cpu_init = v2_cpu_init,
+    .cpu_exit = v2_cpu_exit,
     .ack = v2_ack,
     .drop_priority = v2_drop_priority,
     .deactivate = v2_deactivate,
     .frame = v2_frame,
     .frame_wait = v2_frame_wait,
-    .set_target = v2_set_target,
+    .read_target = v2_read_target,
+    .write_target = v2_write_target,
+    .target_of = v2_target_of,
     .send_sgi = v2_send_sgi,
     .lr_encode = v2_lr_encode,
     .lr_decode = v2_lr_decode,
@@ -288,11 +307,6 @@ const struct gic_ops *gicv2_probe(void)
     gic.priority_bits = 5;   /* what a list register holds */
     gic.lr_deactivates = deactivates_from_list_registers();
 
-    mmio_write32(0, distributor + GICD_CTLR);
-    gic_reset_spis(distributor, false);
-    interface_mask[this_cpu()->id] = read_own_mask();
-    for (unsigned irq = 32; irq < gic.nr_irqs; irq++)
-        v2_set_target(irq, this_cpu()->id);
-    mmio_write32(GICD_CTLR_ENABLE, distributor + GICD_CTLR);
+    v2_distributor_init();
     return &v2_ops;
 }

@@ -163,10 +163,9 @@ static void v3_deactivate(uint32_t ack)
     isb();
 }
 
-static void v3_set_target(unsigned irq, unsigned cpu)
-{
-    mmio_write64(cpus[cpu].mpidr, distributor + GICD_IROUTER + irq * 8);
-}
+static uint64_t v3_read_target(unsigned irq) { return mmio_read64(distributor + GICD_IROUTER + irq * 8); }
+static void v3_write_target(unsigned irq, uint64_t raw) { mmio_write64(raw, distributor + GICD_IROUTER + irq * 8); }
+static uint64_t v3_target_of(unsigned cpu) { return cpus[cpu].mpidr; }
 
 static void v3_send_sgi(unsigned cpu, unsigned sgi)
 {
@@ -324,14 +323,44 @@ static void v3_vcpu_load(const struct gic_vcpu_state *s)
     isb();
 }
 
+/* IHI 0069 11.1: the CPU interface first, then the redistributor, which from then on keeps what comes. */
+static void v3_cpu_exit(void)
+{
+    gic_frame rd = redistributors[this_cpu()->id];
+
+    write_sysreg(0, ICH_HCR_EL2);
+    write_sysreg(0, ICC_IGRPEN1_EL1);
+    isb();
+    mmio_write32(mmio_read32(rd + GICR_WAKER) | GICR_WAKER_SLEEP, rd + GICR_WAKER);
+    while (!(mmio_read32(rd + GICR_WAKER) & GICR_WAKER_ASLEEP))
+        cpu_relax();
+}
+
+static void v3_distributor_init(void)
+{
+    mmio_write32(0, distributor + GICD_CTLR);
+    wait_clear(distributor + GICD_CTLR, GICD_CTLR_RWP);
+    mmio_write32(GICD_CTLR_ARE, distributor + GICD_CTLR);
+    wait_clear(distributor + GICD_CTLR, GICD_CTLR_RWP);
+    gic_reset_spis(distributor, true);
+    for (unsigned irq = 32; irq < gic.nr_irqs; irq++)
+        v3_write_target(irq, v3_target_of(this_cpu()->id));
+    mmio_write32(GICD_CTLR_ARE | GICD_CTLR_GRP1, distributor + GICD_CTLR);
+    wait_clear(distributor + GICD_CTLR, GICD_CTLR_RWP);
+}
+
 static const struct gic_ops v3_ops = {
+    .distributor_init = v3_distributor_init,
     .cpu_init = v3_cpu_init,
+    .cpu_exit = v3_cpu_exit,
     .ack = v3_ack,
     .drop_priority = v3_drop_priority,
     .deactivate = v3_deactivate,
     .frame = v3_frame,
     .frame_wait = v3_frame_wait,
-    .set_target = v3_set_target,
+    .read_target = v3_read_target,
+    .write_target = v3_write_target,
+    .target_of = v3_target_of,
     .send_sgi = v3_send_sgi,
     .lr_encode = v3_lr_encode,
     .lr_decode = v3_lr_decode,
@@ -379,14 +408,6 @@ const struct gic_ops *gicv3_probe(void)
     gic.lr_deactivates = true;
     apr_registers = 1u << ((vtr >> 26 & 7) + 1 - 5);
 
-    mmio_write32(0, distributor + GICD_CTLR);
-    wait_clear(distributor + GICD_CTLR, GICD_CTLR_RWP);
-    mmio_write32(GICD_CTLR_ARE, distributor + GICD_CTLR);
-    wait_clear(distributor + GICD_CTLR, GICD_CTLR_RWP);
-    gic_reset_spis(distributor, true);
-    for (unsigned irq = 32; irq < gic.nr_irqs; irq++)
-        v3_set_target(irq, this_cpu()->id);
-    mmio_write32(GICD_CTLR_ARE | GICD_CTLR_GRP1, distributor + GICD_CTLR);
-    wait_clear(distributor + GICD_CTLR, GICD_CTLR_RWP);
+    v3_distributor_init();
     return &v3_ops;
 }

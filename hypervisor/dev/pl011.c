@@ -11,6 +11,8 @@
 
 #define UARTDR    0x000
 #define UARTFR    0x018
+#define UARTIBRD  0x024
+#define UARTFBRD  0x028
 #define UARTLCR_H 0x02c
 #define UARTCR    0x030
 #define UARTIFLS  0x034
@@ -18,6 +20,7 @@
 #define UARTICR   0x044
 #define UART_SIZE 0x048
 
+#define FR_BUSY   BIT(3)
 #define FR_RXFE   BIT(4)
 #define FR_TXFF   BIT(5)
 #define LCR_H_FEN (1u << 4)
@@ -61,6 +64,42 @@ static void pl011_acknowledge(const struct uart *u)
     mmio_write32(INT_RX | INT_RT, registers(u) + UARTICR);
 }
 
+static void wait_until_sent(const struct uart *u)
+{
+    for (unsigned i = 0; i < TX_POLLS && mmio_read32(registers(u) + UARTFR) & FR_BUSY; i++)
+        ;
+}
+
+static void sbsa_suspend(struct uart *u)
+{
+    wait_until_sent(u);
+    u->kept[0] = mmio_read32(registers(u) + UARTIMSC);
+}
+
+static void sbsa_resume(const struct uart *u)
+{
+    mmio_write32(u->kept[0], registers(u) + UARTIMSC);
+}
+
+static const unsigned kept_registers[] = { UARTIBRD, UARTFBRD, UARTLCR_H, UARTIFLS, UARTIMSC };
+
+static void pl011_suspend(struct uart *u)
+{
+    wait_until_sent(u);
+    for (unsigned i = 0; i < ARRAY_SIZE(kept_registers); i++)
+        u->kept[i] = mmio_read32(registers(u) + kept_registers[i]);
+    u->kept[ARRAY_SIZE(kept_registers)] = mmio_read32(registers(u) + UARTCR);
+}
+
+/* The line control register latches the divisors; all of it while the UART is off (3.3.7, 3.3.8). */
+static void pl011_resume(const struct uart *u)
+{
+    mmio_write32(0, registers(u) + UARTCR);
+    for (unsigned i = 0; i < ARRAY_SIZE(kept_registers); i++)
+        mmio_write32(u->kept[i], registers(u) + kept_registers[i]);
+    mmio_write32(u->kept[ARRAY_SIZE(kept_registers)], registers(u) + UARTCR);
+}
+
 static void pl011_switch_on(const struct uart *u)
 {
     uint32_t cr = mmio_read32(registers(u) + UARTCR);
@@ -81,6 +120,8 @@ int pl011_open(struct uart *u, paddr_t base, uint64_t size, bool sbsa)
         .get = pl011_get,
         .enable_input = pl011_enable_input,
         .acknowledge = pl011_acknowledge,
+        .suspend = sbsa ? sbsa_suspend : pl011_suspend,
+        .resume = sbsa ? sbsa_resume : pl011_resume,
     };
     if (!u->registers)
         return -ENOMEM;

@@ -40,6 +40,29 @@ int64_t psci_cpu_on(uint64_t mpidr, uint64_t entry, uint64_t context)
     return (int32_t)call(cpu_on_function, mpidr, entry, context);
 }
 
+int64_t psci_cpu_off(void)
+{
+    return (int32_t)call(PSCI_CPU_OFF, 0, 0, 0);
+}
+
+bool psci_cpu_is_off(uint64_t mpidr)
+{
+    int32_t state = (int32_t)call(PSCI_AFFINITY_INFO_64, mpidr, 0, 0);
+
+    return state == PSCI_AFFINITY_OFF || state == PSCI_NOT_SUPPORTED;
+}
+
+bool psci_can_suspend(void)
+{
+    return (int32_t)call(PSCI_VERSION, 0, 0, 0) >= 0x10000 &&
+           (int32_t)call(PSCI_FEATURES, PSCI_SYSTEM_SUSPEND_64, 0, 0) == PSCI_SUCCESS;
+}
+
+int64_t psci_system_suspend(paddr_t entry, uint64_t context)
+{
+    return (int32_t)call(PSCI_SYSTEM_SUSPEND_64, entry.pa, context, 0);
+}
+
 NORETURN void psci_system_off(void)
 {
     call(PSCI_SYSTEM_OFF, 0, 0, 0);

@@ -9,5 +9,15 @@ enum psci_conduit { PSCI_NONE, PSCI_SMC, PSCI_HVC };
 /* cpu_on: that function's number, for firmware older than PSCI 0.2 has numbers of its own. */
 void psci_init(enum psci_conduit conduit, uint32_t cpu_on);
 int64_t psci_cpu_on(uint64_t mpidr, uint64_t entry, uint64_t context);
+/* This CPU goes off, to come back by psci_cpu_on(). Returns only what the firmware has against it. */
+int64_t psci_cpu_off(void);
+/* Whether that CPU is off by now; true too where the firmware cannot tell (PSCI 0.1). */
+bool psci_cpu_is_off(uint64_t mpidr);
+
+/* The firmware has SYSTEM_SUSPEND. */
+bool psci_can_suspend(void);
+/* From the last CPU that is on, which comes back at `entry` with x0 = context. Returns only what the firmware has against it. */
+int64_t psci_system_suspend(paddr_t entry, uint64_t context);
+
 NORETURN void psci_system_off(void);
 NORETURN void psci_system_reset(void);

@@ -25,6 +25,7 @@
 #define PSCI_SYSTEM_SUSPEND_32      0x8400000eu
 #define PSCI_SYSTEM_SUSPEND_64      0xc400000eu
 
+#define PSCI_AFFINITY_OFF           1
 #define PSCI_SUCCESS                0
 #define PSCI_NOT_SUPPORTED          (-1)
 #define PSCI_INVALID_PARAMETERS     (-2)

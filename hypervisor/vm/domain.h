@@ -101,6 +101,10 @@ struct domain {
     unsigned watchdogs_halted GUARDED_BY(watchdog_lock);   /* nested */
     struct spinlock watchdog_lock;
 
+    bool frozen;                     /* by a host sleep (domain_sleep.c) */
+    uint64_t frozen_at;              /* ticks */
+    uint64_t away_ns;                /* in all, that its virtual counter has not seen */
+
     bool runstate_update_flag;       /* VMASST_TYPE_runstate_update_flag: vcpu.c marks an area that it is writing */
 
     uint64_t created_ns;
@@ -176,6 +180,10 @@ int domain_watchdog(struct domain *d, unsigned id, unsigned timeout_seconds);
 /* While their domain sleeps they stand still (nested), and then go on with the time that they had left. */
 void domain_watchdogs_halt(struct domain *d);
 void domain_watchdogs_continue(struct domain *d);
+
+/* A host sleep: every domain but dom0 stands still, and its virtual counter with it. One that has suspended itself stays so. */
+struct sleep_stage;
+extern const struct sleep_stage domains_stage;
 
 /* It has suspended itself by PSCI SYSTEM_SUSPEND. */
 bool domain_is_suspended(const struct domain *d);

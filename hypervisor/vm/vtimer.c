@@ -119,6 +119,12 @@ static bool virt_would_interrupt(const struct vcpu *v)
     return (v->vtimer.ctl & (CNT_CTL_ENABLE | CNT_CTL_IMASK)) == CNT_CTL_ENABLE;
 }
 
+void vtimer_shift(struct vcpu *v, uint64_t ticks)
+{
+    if (v->vtimer.virt.queued)
+        timer_set(&v->vtimer.virt, v->vtimer.virt.expires + ticks);
+}
+
 void vtimer_retract(struct vcpu *v)
 {
     uint64_t ctl = read_sysreg(cntv_ctl_el0);

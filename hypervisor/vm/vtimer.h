@@ -25,6 +25,8 @@ void vtimer_vcpu_destroy(struct vcpu *v);
 void vtimer_save(struct vcpu *v);
 void vtimer_load(struct vcpu *v);
 
+/* v's domain, which does not run, has not seen that many ticks: its virtual counter is behind by them, and what it waits for. */
+void vtimer_shift(struct vcpu *v, uint64_t ticks);
 /* v runs here: a virtual timer interrupt that it has not taken, and whose cause the guest has removed, is pending no more. */
 void vtimer_retract(struct vcpu *v);
 

@@ -19,7 +19,8 @@ static uint64_t epoch_ns GUARDED_BY(lock);
 static void publish(struct domain *d) REQUIRES(lock)
 {
     struct shared_info *s = d->shared_info;
-    uint64_t seconds = epoch_ns / NS_PER_SECOND + (uint64_t)d->time_offset_seconds;
+    uint64_t at_boot = epoch_ns + d->away_ns;   /* its own clock has not counted that */
+    uint64_t seconds = at_boot / NS_PER_SECOND + (uint64_t)d->time_offset_seconds;
 
     if (!s)
         return;
@@ -27,7 +28,7 @@ static void publish(struct domain *d) REQUIRES(lock)
     smp_wmb();
     s->wc_sec = (uint32_t)seconds;
     s->wc_sec_hi = (uint32_t)(seconds >> 32);
-    s->wc_nsec = (uint32_t)(epoch_ns % NS_PER_SECOND);
+    s->wc_nsec = (uint32_t)(at_boot % NS_PER_SECOND);
     smp_wmb();
     __atomic_store_n(&s->wc_version, s->wc_version + 1, __ATOMIC_RELAXED);
 }

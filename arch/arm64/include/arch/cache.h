@@ -27,6 +27,12 @@ static inline void tlb_flush_guest(void)
 }
 
 /* Of this CPU only: a vCPU must not see what another vCPU of its domain left here. */
+/* This CPU's entries of every guest. */
+static inline void tlb_flush_all_guests_local(void)
+{
+    __asm__ volatile("tlbi alle1\n\tdsb nsh\n\tisb" ::: "memory");
+}
+
 static inline void tlb_flush_guest_local(void)
 {
     __asm__ volatile("tlbi vmalle1\n\tdsb nsh\n\tisb" ::: "memory");

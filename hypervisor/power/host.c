@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The host's sleep. One CPU goes through the list below, from dom0's SYSTEM_SUSPEND on, and comes back through it to dom0.
+ * It runs to completion as any trap does: dom0 has no other vCPU on, so nobody else can begin anything.
+ */
+#include "power/host.h"
+
+#include "arch/idle.h"
+#include "arch/sysreg.h"
+#include "cpu/cpu.h"
+#include "cpu/timer.h"
+#include "dev/console.h"
+#include "dev/gic.h"
+#include "dev/psci.h"
+#include "lib/errno.h"
+#include "mm/el2.h"
+#include "power/record.h"
+#include "vm/domain.h"
+#include "vm/irq.h"
+#include "vm/vcpu.h"
+#include "vm/vpsci.h"
+#include "vm/vtimer.h"
+
+/* arch/arm64/head.S: x19 to x30, SP, TPIDR_EL2. */
+struct cpu_context {
+    uint64_t registers[14];
+};
+int64_t cpu_sleep(struct cpu_context *c, int64_t (*down)(struct cpu_context *c));
+extern char resume_entry[];
+
+static struct host_sleep records[HOST_SLEEP_RECORDS];
+static unsigned sleeps;
+
+static struct host_sleep *host_of(struct sleep *s) { return s->context; }
+
+const struct host_sleep *host_sleep_record(unsigned age)
+{
+    return age < sleeps && age < HOST_SLEEP_RECORDS ? &records[(sleeps - 1 - age) % HOST_SLEEP_RECORDS] : NULL;
+}
+
+/* --- dom0's vCPU: out of this CPU, for what is in registers is lost --- */
+
+static int dom0_enter(struct sleep *s)
+{
+    (void)s;
+    domain_watchdogs_halt(dom0);
+    vcpu_switch_out(current_vcpu());
+    return 0;
+}
+
+static void dom0_leave(struct sleep *s)
+{
+    (void)s;
+    vcpu_switch_in(current_vcpu());
+    domain_watchdogs_continue(dom0);
+}
+
+static const struct sleep_stage dom0_stage = { .name = "dom0", .enter = dom0_enter, .leave = dom0_leave };
+
+/* --- EL2's own registers: nothing to keep, for they are set up from constants and tables --- */
+
+static int core_enter(struct sleep *s)
+{
+    (void)s;
+    return 0;
+}
+
+static void core_leave(struct sleep *s)
+{
+    (void)s;
+    cpu_restore();
+    vtimer_cpu_init();
+}
+
+static const struct sleep_stage core_stage = { .name = "core", .enter = core_enter, .leave = core_leave };
+
+/* --- The sleep itself --- */
+
+static bool wake_is_pending(void)
+{
+    return read_sysreg(isr_el1) & ISR_I;
+}
+
+/* Firmware without SYSTEM_SUSPEND: this CPU waits, with nothing enabled but what wakes the host. */
+static void sleep_by_idling(void)
+{
+    while (!wake_is_pending())
+        cpu_wait_for_interrupt();
+}
+
+static int64_t call_firmware(struct cpu_context *c)
+{
+    return psci_system_suspend(image_to_paddr(resume_entry), (uint64_t)c);
+}
+
+static int sleep_by_firmware(void)
+{
+    struct cpu_context c;
+    int64_t status = cpu_sleep(&c, call_firmware);
+
+    if (status)
+        printk("torpor: the firmware refuses to sleep (PSCI SYSTEM_SUSPEND: %ld)", (long)status);
+    return status ? -EPERM : 0;
+}
+
+static int firmware_enter(struct sleep *s)
+{
+    struct host_sleep *h = host_of(s);
+    int error = 0;
+
+    h->down_ns = s->now_ns();
+    /* What came for dom0 while the rest went down, or is waiting at the interrupt controller. */
+    if (!vgic_wakes(current_vcpu()) && !wake_is_pending()) {
+        if (psci_can_suspend())
+            error = sleep_by_firmware();
+        else
+            sleep_by_idling();
+    }
+    h->up_ns = s->now_ns();
+    sleep_note(s, SLEEP_ASLEEP, "asleep", 0, error, h->down_ns, h->up_ns);
+    return error;
+}
+
+static const struct sleep_stage firmware_stage = { .name = "firmware", .enter = firmware_enter };
+
+/* --- The list --- */
+
+static const struct sleep_stage *const stages[] = {
+    &domains_stage,
+    &dom0_stage,
+    &cpus_stage,
+    &timers_stage,
+    &console_stage,
+    &gic_stage,
+    &wakeup_stage,
+    &core_stage,
+    &firmware_stage,
+};
+
+const struct sleep_list host_sleep_list = { .name = "host", .stages = stages, .count = ARRAY_SIZE(stages) };
+
+static void report(const struct host_sleep *h)
+{
+    const struct sleep *s = &h->sleep;
+    uint64_t end = s->now_ns(), ms = (h->up_ns - h->down_ns) / 1000000;
+
+    if (s->error) {
+        printk("torpor: the host does not sleep: stage %s failed (error %d)", s->failed ? s->failed->name : "?", -s->error);
+        return;
+    }
+    if (s->turned_back) {
+        printk("torpor: the host's sleep turned back as the test level says, after %lu us", (end - h->began_ns) / 1000);
+        return;
+    }
+    if (h->woken)
+        printk("torpor: slept %lu.%03lu s, woken by interrupt %u of domain %u; down in %lu us, up in %lu us", ms / 1000, ms % 1000,
+               h->wake_irq, h->wake_domain, (h->down_ns - h->began_ns) / 1000, (end - h->up_ns) / 1000);
+    else
+        printk("torpor: slept %lu.%03lu s, woken by no interrupt that is still there; down in %lu us, up in %lu us", ms / 1000, ms % 1000,
+               (h->down_ns - h->began_ns) / 1000, (end - h->up_ns) / 1000);
+}
+
+static int host_suspend(struct vcpu *v)
+{
+    struct host_sleep *h = &records[sleeps % HOST_SLEEP_RECORDS];
+    int error;
+
+    vtimer_retract(v);
+    if (vgic_wakes(v))
+        return 0;   /* awake again before it slept */
+    *h = (struct host_sleep){ .number = sleeps + 1, .began_ns = system_time_ns() };
+    h->sleep.list = &host_sleep_list;
+    h->sleep.now_ns = system_time_ns;
+    h->sleep.context = h;
+    error = sleep_run(&h->sleep);
+    if (h->down_ns && !error)
+        h->woken = irq_woken_by(&h->wake_irq, &h->wake_domain);
+    sleeps++;
+    report(h);
+    return error;
+}
+
+void host_sleep_init(void)
+{
+    vpsci_set_host_suspend(host_suspend);
+    host_sleep_record_init();
+}
