@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The host sleeps with guests running: dom0 suspends, the stages go down and come back, and nobody misses anything."""
+
+import re
+
+import pytest
+
+from machine import Board, Guest, Machine
+
+BOARD = Board()
+STAGES = ["domains", "dom0", "cpus", "timers", "console", "gic", "wakeup", "core", "firmware"]
+
+pytestmark = pytest.mark.torpor_only("stock Xen 4.17 cannot suspend an Arm host")
+
+
+def sleep_host(host, seconds=2, check=True):
+    """dom0 suspends to RAM with an alarm set; returns how that ended and what the hypervisor said of it."""
+    said = len(host.console)
+    result = host.run(f"""
+        echo 0 > /sys/class/rtc/rtc0/wakealarm
+        echo +{seconds} > /sys/class/rtc/rtc0/wakealarm
+        echo mem > /sys/power/state""", check=check)
+    return result, re.findall(r"torpor: (slept .*|the host.*)", host.console[said:])
+
+
+def assert_slept(outcome, device=34):
+    _, said = outcome
+    assert len(said) == 1 and re.match(rf"slept \d+\.\d+ s, woken by interrupt {device} of domain \d+;", said[0]), said
+
+
+def uptime(guest):
+    return float(guest.run("cut -d' ' -f1 /proc/uptime").output)
+
+
+def test_suspend_to_ram_is_what_dom0_and_guests_offer_by_default(host, guest):
+    assert "[deep]" in host.run("cat /sys/power/mem_sleep").output
+    assert "[deep]" in guest("offer").create().run("cat /sys/power/mem_sleep").output
+
+
+def test_a_running_guest_is_frozen_and_misses_nothing(host, guest):
+    one = guest("frozen", vcpus=2, address="192.168.77.2").create()
+    before_there, before_here = uptime(one), float(host.run("cut -d' ' -f1 /proc/uptime").output)
+    assert_slept(sleep_host(host, 4))
+    slept = float(re.search(r"slept (\d+\.\d+) s", host.run("xl dmesg").output).group(1))
+    there, here = uptime(one) - before_there, float(host.run("cut -d' ' -f1 /proc/uptime").output) - before_here
+    # dom0's uptime counts the sleep (it suspended itself), the guest's counter stood still meanwhile
+    assert slept > 2
+    assert there < here - slept + 0.5
+    host.run("ping -c 1 192.168.77.2")
+    log = one.run("dmesg").output
+    assert not re.search(r"soft lockup|rcu.*stall|clocksource.*unstable", log), log
+
+
+def test_a_suspended_guest_stays_suspended_until_it_is_woken(host, guest):
+    one = guest("asleep", vcpus=2).create()
+    host.run(f"""
+        tty=$(xenstore-read /local/domain/{one.domid()}/console/tty)
+        echo 'echo mem > /sys/power/state; echo came back: $?' > $tty""")
+    host.wait_for("xl list asleep | grep -q -- '-bp---'")
+    assert_slept(sleep_host(host))
+    host.run("xl list asleep | grep -q -- '-bp---'")
+    # a watchdog of dom0's that would have run out, had time gone on, is the next test's
+    host.run("torpor wake asleep")
+    one.wait("came back: 0")
+    host.wait_for("xl list asleep | grep -vq -- '-bp---'")
+
+
+def test_every_stage_may_fail_and_the_next_sleep_works(host, guest):
+    guests = [guest(f"load{i}", address=f"192.168.77.{i + 2}").create() for i in range(3)]
+    for one in guests:
+        one.run("(while :; do dd if=/dev/zero of=/dev/null bs=64k count=1000 2>/dev/null; done) &")
+    pages = host.free_pages()
+    for stage in STAGES:
+        host.run(f"xenhypfs write /torpor/sleep/fail {stage}")
+        result, said = sleep_host(host, check=False)
+        assert result.status, stage
+        assert said == [f"the host does not sleep: stage {stage} failed (error 5)"]
+        record = host.run("xenhypfs cat /torpor/sleep/last").output
+        entered = re.findall(r"^event enter (\S+) 0 0 ", record, re.M)
+        assert entered == STAGES[:STAGES.index(stage)]
+        left = re.findall(r"^event leave (\S+) ", record, re.M)
+        assert left == list(reversed(entered))
+        for i, one in enumerate(guests):
+            assert one.run(f"echo alive {i}").output.strip() == f"alive {i}"
+    assert_slept(sleep_host(host))
+    assert host.free_pages() == pages
+
+
+def test_a_test_level_turns_back_after_its_stage(host):
+    for stage in STAGES[:-1]:
+        host.run(f"xenhypfs write /torpor/sleep/test-level {stage}")
+        _, said = sleep_host(host)
+        assert len(said) == 1 and said[0].startswith("the host's sleep turned back"), stage
+        entered = re.findall(r"^event enter (\S+) ", host.run("xenhypfs cat /torpor/sleep/last").output, re.M)
+        assert entered == STAGES[:STAGES.index(stage) + 1]
+    host.run("xenhypfs write /torpor/sleep/test-level ''")
+    assert_slept(sleep_host(host))
+
+
+def test_names_that_are_no_stages_are_refused(host):
+    for path in ("fail", "test-level"):
+        for value in ("nonsense", "x" * 40, "gic sometimes"):
+            assert host.run(f"xenhypfs write /torpor/sleep/{path} '{value}'", check=False).status, value
+
+
+def test_many_sleeps_under_traffic_lose_nothing(host, guest, counts):
+    guests = [guest(f"busy{i}", vcpus=2, disk=f"/tmp/busy{i}.img", address=f"192.168.77.{i + 2}") for i in range(2)]
+    for i, one in enumerate(guests):
+        host.run(f"cp /guest/disk.img /tmp/busy{i}.img")
+        one.create()
+        one.run("mount /dev/xvda /mnt; (cd /mnt; while sha256sum -c SUMS >/dev/null; do echo 3 > /proc/sys/vm/drop_caches; "
+                "echo x >> /tmp/rounds; done; touch /tmp/bad) >/dev/null 2>&1 &")
+        host.run(f"ping -q -i 0.2 192.168.77.{i + 2} > /dev/null 2>&1 & echo $! > /tmp/ping{i}")
+    for _ in range(counts["sleeps"]):
+        assert_slept(sleep_host(host, 2))
+    for i, one in enumerate(guests):
+        rounds = int(one.run("wc -l < /tmp/rounds").output)
+        one.run(f"until [ $(wc -l < /tmp/rounds) -gt {rounds} ]; do sleep 0.2; done; ! test -e /tmp/bad")
+        log = one.run("dmesg").output
+        assert not re.search(r"soft lockup|rcu.*stall|hung task|I/O error", log), log
+        host.run(f"kill $(cat /tmp/ping{i}); ping -c 1 192.168.77.{i + 2}")
+    assert not re.search(r"soft lockup|rcu.*stall|hung task|I/O error", host.run("dmesg").output)
+
+
+def test_a_guests_watchdog_outlives_a_sleep_longer_than_its_period(host, guest):
+    one = guest("watched", config='on_watchdog = "preserve"').create()
+    one.run("watchdog -t 1 -T 3 /dev/watchdog")
+    assert_slept(sleep_host(host, 8))
+    one.run("sleep 2")
+    assert "s" not in host.run("xl list watched").lines()[1].split()[4]
+
+
+BOARDS = [(2, 1), (3, 1), (2, 2), (3, 4), (2, 4), (3, 8)]
+
+
+@pytest.mark.parametrize("gic,cpus", BOARDS, ids=[f"gic{gic}-{cpus}cpu" for gic, cpus in BOARDS])
+def test_every_kind_of_machine_sleeps(gic, cpus):
+    board = Board(gic=gic, smp=cpus, cpu="cortex-a72", arguments=f"dom0_mem=768M dom0_max_vcpus={min(cpus, 4)}")
+    with Machine(f"sleep-gic{gic}-{cpus}cpu", board) as machine:
+        machine.boot()
+        one = Guest(machine, "one", vcpus=2).create()
+        for _ in range(2):
+            assert_slept(sleep_host(machine))
+            assert one.run("echo still here").output.strip() == "still here"
+        machine.destroy_all()
+        machine.poweroff()
+        machine.check_console()
