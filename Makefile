@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Torpor: what can be made, and from what. The rules of each room stand in its own build.mk.
 
-.DEFAULT_GOAL := build/torpor
+.DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 
 # The hypervisor that is run and tested; build/xen is Debian's stock Xen.
@@ -9,13 +9,16 @@ HYPERVISOR ?= build/torpor
 
 include images/build.mk
 include hypervisor/build.mk
+include firmware/build.mk
 include dormouse/build.mk
 include tests/unit/build.mk
 include tests/guests/build.mk
 include tests/fuzz/build.mk
 include bench/build.mk
 
-.PHONY: run test soak clean help
+.PHONY: all run test soak clean help
+
+all: build/torpor build/firmware.bin
 
 ## run: boot Debian's dom0: at a terminal a shell in it, without one a demonstration
 run: $(HYPERVISOR) images

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+/* PSCI's two ways to sleep (DEN0022D 5.4, 5.19). Both return a PSCI error or success, or come back through the entry point. */
+#pragma once
+
+#include "lib/base.h"
+
+/*
+ * What a build does otherwise than it should, for those who test what runs on it: FIRMWARE_SLEEP, see build.mk. This is the one
+ * file and the one option in which the variants differ.
+ */
+enum sleep_variant {
+    SLEEP_PROPER,
+    SLEEP_REFUSED,    /* SYSTEM_SUSPEND is there, and is denied each time */
+    SLEEP_RACES,      /* an interrupt comes after the call was accepted and before the power went: back through the entry point at once */
+    SLEEP_KEEPS_GIC,  /* the distributor and the redistributors keep their state, as firmware that saves them makes it look */
+};
+
+/* The caller is the only CPU that is on, or PSCI_DENIED. Ends at an interrupt that is enabled and meant for this CPU. */
+int64_t sleep_system(uint64_t entry, uint64_t context);
+
+/* power_state in its original format: 0 is standby, POWERDOWN loses this CPU's state; its timers and the GIC go on. */
+int64_t sleep_cpu(uint64_t power_state, uint64_t entry, uint64_t context);

@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "firmware/tree.h"
+
+#include <libfdt.h>
+
+#include "firmware/machine.h"
+#include "lib/string.h"
+
+#define MAX_RAM_RANGES 16
+
+static void *const tree = (void *)(uintptr_t)MACHINE_RAM;
+static struct tree_range ram[MAX_RAM_RANGES];   /* the non-secure world writes the tree later: what is asked for then is kept here */
+static unsigned ram_ranges;
+
+static void check(int result, const char *what)
+{
+    if (result < 0)
+        machine_fail("the device tree at %#x cannot be used: %s: %s", MACHINE_RAM, what, fdt_strerror(result));
+}
+
+/* The n-th (address, size) of a node whose parent has two cells for each, as QEMU's root and /chosen have. */
+static bool read_range(int node, int n, struct tree_range *range)
+{
+    int length;
+    const fdt64_t *reg = fdt_getprop(tree, node, "reg", &length);
+
+    if (!reg || (n + 1) * 2 * (int)sizeof(*reg) > length)
+        return false;
+    range->base = fdt64_ld(&reg[n * 2]);
+    range->size = fdt64_ld(&reg[n * 2 + 1]);
+    return true;
+}
+
+static bool property_is(int node, const char *name, const char *value)
+{
+    return fdt_stringlist_search(tree, node, name, value) == 0;
+}
+
+static void read_ram(void)
+{
+    struct tree_range range;
+    int node = -1;
+
+    while ((node = fdt_node_offset_by_prop_value(tree, node, "device_type", "memory", sizeof("memory"))) >= 0) {
+        if (property_is(node, "status", "disabled"))   /* the secure world's */
+            continue;
+        for (int n = 0; read_range(node, n, &range); n++)
+            if (ram_ranges < MAX_RAM_RANGES)
+                ram[ram_ranges++] = range;
+    }
+    if (!ram_ranges)
+        machine_fail("the device tree has no memory");
+}
+
+void tree_open(void)
+{
+    check(fdt_check_header(tree), "header");
+    check(fdt_open_into(tree, tree, (int)(fdt_totalsize(tree) + TREE_ROOM)), "making room");
+    read_ram();
+}
+
+struct tree_range tree_extent(void) { return (struct tree_range){ MACHINE_RAM, fdt_totalsize(tree) }; }
+
+struct tree_range tree_ram(void)
+{
+    for (unsigned i = 0; i < ram_ranges; i++)
+        if (ram[i].base == MACHINE_RAM)
+            return ram[i];
+    machine_fail("the device tree has no memory at %#x", MACHINE_RAM);
+}
+
+bool tree_is_ram(uint64_t address)
+{
+    for (unsigned i = 0; i < ram_ranges; i++)
+        if (address >= ram[i].base && address - ram[i].base < ram[i].size)
+            return true;
+    return false;
+}
+
+void tree_each_cpu(void (*add)(uint64_t affinity))
+{
+    int cpus = fdt_path_offset(tree, "/cpus"), node, length;
+    int cells = fdt_address_cells(tree, cpus);
+
+    check(cpus, "/cpus");
+    fdt_for_each_subnode(node, tree, cpus) {
+        const fdt32_t *reg = fdt_getprop(tree, node, "reg", &length);
+
+        if (!property_is(node, "device_type", "cpu"))
+            continue;
+        if (!reg || length < cells * (int)sizeof(*reg))
+            machine_fail("a CPU of the device tree has no reg");
+        add(cells == 2 ? (uint64_t)fdt32_ld(&reg[0]) << 32 | fdt32_ld(&reg[1]) : fdt32_ld(&reg[0]));
+    }
+}
+
+void tree_each_module(void (*found)(struct tree_range module))
+{
+    struct tree_range range;
+    int node = -1;
+
+    while ((node = fdt_node_offset_by_compatible(tree, node, "multiboot,module")) >= 0)
+        if (read_range(node, 0, &range))
+            found(range);
+}
+
+uint64_t tree_device(const char *compatible)
+{
+    struct tree_range range;
+    int node = fdt_node_offset_by_compatible(tree, -1, compatible);
+
+    return node >= 0 && read_range(node, 0, &range) ? range.base : 0;
+}
+
+void tree_set_initrd(struct tree_range initrd)
+{
+    int chosen = fdt_path_offset(tree, "/chosen");
+
+    check(chosen, "/chosen");
+    check(fdt_setprop_u64(tree, chosen, "linux,initrd-start", initrd.base), "linux,initrd-start");
+    check(fdt_setprop_u64(tree, chosen, "linux,initrd-end", initrd.base + initrd.size), "linux,initrd-end");
+}
+
+/* The first node that is disabled here and in order for the secure world (Linux Documentation/devicetree/bindings/arm/secure.txt), or < 0. */
+static int find_secure_node(void)
+{
+    int node = -1;
+
+    do
+        node = fdt_node_offset_by_prop_value(tree, node, "secure-status", "okay", sizeof("okay"));
+    while (node >= 0 && !property_is(node, "status", "disabled"));
+    return node;
+}
+
+static void remove_secure_nodes(void)
+{
+    int node;
+
+    while ((node = find_secure_node()) >= 0)
+        check(fdt_del_node(tree, node), "removing a secure device");
+    node = fdt_path_offset(tree, "/secure-chosen");
+    if (node >= 0)
+        check(fdt_del_node(tree, node), "removing /secure-chosen");
+}
+
+static void add_psci(void)
+{
+    static const char compatible[] = "arm,psci-1.0\0arm,psci-0.2";
+    int node = fdt_add_subnode(tree, 0, "psci"), cpus;
+
+    check(node, "adding /psci");
+    check(fdt_setprop(tree, node, "compatible", compatible, sizeof(compatible)), "/psci");
+    check(fdt_setprop_string(tree, node, "method", "smc"), "/psci");
+    cpus = fdt_path_offset(tree, "/cpus");
+    fdt_for_each_subnode(node, tree, cpus)
+        if (property_is(node, "device_type", "cpu"))
+            check(fdt_setprop_string(tree, node, "enable-method", "psci"), "enable-method");
+}
+
+paddr_t tree_close(void)
+{
+    remove_secure_nodes();
+    add_psci();
+    check(fdt_pack(tree), "packing");
+    return PADDR(MACHINE_RAM);
+}
