@@ -9,7 +9,8 @@ static bool words_possible(const void *a, const void *b)
     return (((uintptr_t)a | (uintptr_t)b) & 7) == 0;
 }
 
-void *memcpy(void *restrict dst, const void *restrict src, size_t n)
+/* An architecture may have a faster one, which like this one copies upwards. */
+__attribute__((weak)) void *memcpy(void *restrict dst, const void *restrict src, size_t n)
 {
     unsigned char *d = dst;
     const unsigned char *s = src;
@@ -39,8 +40,7 @@ void *memmove(void *dst, const void *src, size_t n)
     const unsigned char *s = src;
 
     if (d <= s || d >= s + n) {
-        while (n--)
-            *d++ = *s++;
+        memcpy(dst, src, n);
     } else {
         while (n--)
             d[n] = s[n];
