@@ -109,8 +109,8 @@ static int firmware_enter(struct sleep *s)
     int error = 0;
 
     h->down_ns = s->now_ns();
-    /* What came for dom0 while the rest went down, or is waiting at the interrupt controller. */
-    if (!vgic_wakes(current_vcpu()) && !wake_is_pending()) {
+    /* What came for dom0 or a suspended domain while the rest went down is not seen at the interrupt controller any more. */
+    if (!vgic_wakes(current_vcpu()) && !domains_woken() && !wake_is_pending()) {
         if (psci_can_suspend())
             error = sleep_by_firmware();
         else

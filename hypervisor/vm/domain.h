@@ -102,6 +102,7 @@ struct domain {
     struct spinlock watchdog_lock;
 
     bool frozen;                     /* by a host sleep (domain_sleep.c) */
+    bool was_suspended;              /* ... when it had suspended itself already */
     uint64_t frozen_at;              /* ticks */
     uint64_t away_ns;                /* in all, that its virtual counter has not seen */
 
@@ -184,6 +185,8 @@ void domain_watchdogs_continue(struct domain *d);
 /* A host sleep: every domain but dom0 stands still, and its virtual counter with it. One that has suspended itself stays so. */
 struct sleep_stage;
 extern const struct sleep_stage domains_stage;
+/* While that is entered: the interrupt of a domain that had suspended itself came meanwhile. */
+bool domains_woken(void);
 
 /* It has suspended itself by PSCI SYSTEM_SUSPEND. */
 bool domain_is_suspended(const struct domain *d);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Domains through a host sleep. A frozen one does not run, its virtual counter does not advance and its watchdogs stand still, so
- * that it has nothing to notice; only its PV wall clock says that time went by. A domain that suspended itself keeps its own account of time.
+ * that it has nothing to notice; only its PV wall clock says that time went by. A domain that suspended itself keeps its own account of
+ * time; it is held as well, for its interrupt may come while the host goes down: then the host must not sleep (domains_woken).
  */
 #include "cpu/timer.h"
 #include "sleep/sleep.h"
@@ -14,19 +15,24 @@ static void freeze(struct domain *d)
     domain_pause(d);
     domain_watchdogs_halt(d);
     d->frozen_at = counter_now();
+    d->was_suspended = domain_is_suspended(d);
     d->frozen = true;
+}
+
+static void shift_time(struct domain *d, uint64_t ticks)
+{
+    d->counter_offset += ticks;
+    d->away_ns += ticks_to_ns(ticks);
+    for (unsigned i = 0; i < d->max_vcpus; i++)
+        if (d->vcpus[i])
+            vtimer_shift(d->vcpus[i], ticks);
+    wallclock_update(d);
 }
 
 static void thaw(struct domain *d)
 {
-    uint64_t away = counter_now() - d->frozen_at;
-
-    d->counter_offset += away;
-    d->away_ns += ticks_to_ns(away);
-    for (unsigned i = 0; i < d->max_vcpus; i++)
-        if (d->vcpus[i])
-            vtimer_shift(d->vcpus[i], away);
-    wallclock_update(d);
+    if (!d->was_suspended)
+        shift_time(d, counter_now() - d->frozen_at);
     d->frozen = false;
     domain_watchdogs_continue(d);
     domain_unpause(d);
@@ -47,7 +53,7 @@ static void for_each_domain(struct sleep *s, const char *what, void (*change)(st
     }
 }
 
-static bool is_to_freeze(const struct domain *d) { return !d->privileged && !domain_is_suspended(d); }
+static bool is_to_freeze(const struct domain *d) { return !d->privileged; }
 static bool is_frozen(const struct domain *d) { return d->frozen; }
 
 static int domains_enter(struct sleep *s)
@@ -62,3 +68,15 @@ static void domains_leave(struct sleep *s)
 }
 
 const struct sleep_stage domains_stage = { .name = "domains", .enter = domains_enter, .leave = domains_leave };
+
+bool domains_woken(void)
+{
+    bool woken = false;
+    struct domain *d;
+
+    for (unsigned id = 0; !woken && id < DOMID_FIRST_RESERVED_ && (d = domain_get_from((domid_t)id)); domain_put(d)) {
+        id = d->id + 1u;
+        woken = d->frozen && d->was_suspended && !domain_is_suspended(d);
+    }
+    return woken;
+}

@@ -196,7 +196,7 @@ void irq_wakes_host(unsigned irq) { entries[irq].wakes_host = true; }
 
 static bool is_wake_source(const struct irq_entry *e)
 {
-    return e->domain ? e->domain->privileged || domain_is_suspended(e->domain) : e->wakes_host;
+    return e->domain ? e->domain->privileged || e->domain->was_suspended : e->wakes_host;
 }
 
 static int wakeup_enter(struct sleep *s)

@@ -85,7 +85,8 @@ class Board:
     kernel: Path | None = IMAGES / "vmlinuz"              # None: no kernel module at all
     ramdisk: Path | None = IMAGES / "dom0.gz"
     disk: bool = True
-    firmware: list = field(default_factory=list)          # replaces -kernel and -append
+    bios: Path | None = None                              # EL3 firmware; None: QEMU's own PSCI, which cannot suspend
+    start: list = field(default_factory=list)             # replaces -kernel and -append
     extra: list = field(default_factory=list)             # more of QEMU's arguments
     files: list = field(default_factory=list)             # dom0 finds them in /tmp/job
     edit_tree: Callable[[str], str] | None = None         # changes the device tree's source
@@ -98,9 +99,14 @@ class Board:
         # cortex-a57's and cortex-a72's models are fixed; max is lighter without pointer
         # authentication's own algorithm, which costs more than all else under emulation
         cpu = "max,pauth-impdef=on" if self.cpu == "max" else self.cpu
-        command = ["qemu-system-aarch64", "-M", ",".join(["virt", f"gic-version={self.gic}"] + [self.machine][:bool(self.machine)]),
+        properties = ["virt", f"gic-version={self.gic}"] + [self.machine][:bool(self.machine)]
+        if self.bios:
+            properties.append("secure=on")
+        command = ["qemu-system-aarch64", "-M", ",".join(properties),
                    "-cpu", cpu, "-smp", str(self.smp), "-m", str(self.mem), "-seed", "1", "-no-reboot", "-nodefaults"]
-        command += self.firmware or ["-kernel", str(hypervisor),
+        if self.bios:
+            command += ["-bios", str(self.bios)]
+        command += self.start or ["-kernel", str(hypervisor),
                                      "-append", f"console=dtuart bootscrub=0 {self.arguments}"]
         if self.kernel:
             arguments = f"console=hvc0 {self.dom0_arguments}".strip()

@@ -130,13 +130,13 @@ def test_a_tree_without_psci_runs_on_one_cpu_or_is_named(start):
 def with_tree(path, tree):
     """A machine that finds these bytes where its device tree should be."""
     (path / "tree").write_bytes(tree)
-    return Board(firmware=start_with_tree(path, hypervisor_path(), path / "tree"), kernel=None, ramdisk=None, disk=False)
+    return Board(start=start_with_tree(path, hypervisor_path(), path / "tree"), kernel=None, ramdisk=None, disk=False)
 
 
 @pytest.fixture(scope="module")
 def good_tree(tmp_path_factory):
     blob = tmp_path_factory.mktemp("tree") / "tree.dtb"
-    command = replace(Board(), firmware=["-kernel", str(hypervisor_path())]).command(None)
+    command = replace(Board(), start=["-kernel", str(hypervisor_path())]).command(None)
     command[command.index("-M") + 1] += f",dumpdtb={blob}"
     subprocess.run(command + ["-display", "none"], check=True, stderr=subprocess.DEVNULL)
     return blob.read_bytes()

@@ -5,9 +5,10 @@ import re
 
 import pytest
 
-from machine import Board, Guest, Machine
+from machine import BUILD, Board, Guest, Machine
 
-BOARD = Board()
+FIRMWARE = BUILD / "firmware.bin"   # it has SYSTEM_SUSPEND, and loses what real hardware loses
+BOARD = Board(bios=FIRMWARE)
 STAGES = ["domains", "dom0", "cpus", "timers", "console", "gic", "wakeup", "core", "firmware"]
 
 pytestmark = pytest.mark.torpor_only("stock Xen 4.17 cannot suspend an Arm host")
@@ -130,13 +131,20 @@ def test_a_guests_watchdog_outlives_a_sleep_longer_than_its_period(host, guest):
     assert "s" not in host.run("xl list watched").lines()[1].split()[4]
 
 
-BOARDS = [(2, 1), (3, 1), (2, 2), (3, 4), (2, 4), (3, 8)]
+# GICv2 and GICv3, one to eight CPUs; with our firmware, and with QEMU's own PSCI, where the host sleeps by idling.
+BOARDS = [(2, 1, FIRMWARE), (3, 1, None), (2, 2, None), (3, 4, FIRMWARE), (2, 4, FIRMWARE), (3, 8, FIRMWARE), (2, 8, None)]
 
 
-@pytest.mark.parametrize("gic,cpus", BOARDS, ids=[f"gic{gic}-{cpus}cpu" for gic, cpus in BOARDS])
-def test_every_kind_of_machine_sleeps(gic, cpus):
-    board = Board(gic=gic, smp=cpus, cpu="cortex-a72", arguments=f"dom0_mem=768M dom0_max_vcpus={min(cpus, 4)}")
-    with Machine(f"sleep-gic{gic}-{cpus}cpu", board) as machine:
+def name_of(board):
+    gic, cpus, bios = board
+    return f"gic{gic}-{cpus}cpu-{'firmware' if bios else 'idling'}"
+
+
+@pytest.mark.parametrize("board", BOARDS, ids=name_of)
+def test_every_kind_of_machine_sleeps(board):
+    gic, cpus, bios = board
+    with Machine(f"sleep-{name_of(board)}", Board(gic=gic, smp=cpus, cpu="cortex-a72", bios=bios,
+                                                  arguments=f"dom0_mem=768M dom0_max_vcpus={min(cpus, 4)}")) as machine:
         machine.boot()
         one = Guest(machine, "one", vcpus=2).create()
         for _ in range(2):
@@ -145,3 +153,28 @@ def test_every_kind_of_machine_sleeps(gic, cpus):
         machine.destroy_all()
         machine.poweroff()
         machine.check_console()
+
+
+def test_firmware_that_refuses_leaves_everything_running():
+    with Machine("sleep-refused", Board(bios=BUILD / "firmware-refuse.bin")) as machine:
+        machine.boot()
+        one = Guest(machine, "one").create()
+        result, said = sleep_host(machine, check=False)
+        assert result.status
+        assert said[-1].startswith("the host does not sleep: stage firmware failed")
+        assert one.run("echo still here").output.strip() == "still here"
+        machine.destroy_all()
+        machine.poweroff()
+
+
+def test_a_wake_up_at_the_worst_moment_is_not_lost():
+    with Machine("sleep-raced", Board(bios=BUILD / "firmware-race.bin")) as machine:
+        machine.boot()
+        one = Guest(machine, "one").create()
+        for _ in range(3):
+            result, said = sleep_host(machine, 60)   # nobody waits for that alarm
+            assert not result.status
+            assert said[-1].startswith("slept ")
+        assert one.run("echo still here").output.strip() == "still here"
+        machine.destroy_all()
+        machine.poweroff()
