@@ -10,6 +10,7 @@ HYPERVISOR ?= build/torpor
 include images/build.mk
 include hypervisor/build.mk
 include firmware/build.mk
+include tools/build.mk
 include dormouse/build.mk
 include tests/unit/build.mk
 include tests/guests/build.mk
@@ -18,13 +19,13 @@ include bench/build.mk
 
 .PHONY: all run test soak clean help
 
-all: build/torpor build/firmware.bin
+all: build/torpor build/firmware.bin build/tools/torpor
 
 ## run: boot Debian's dom0: at a terminal a shell in it, without one a demonstration
-run: $(HYPERVISOR) images
+run: $(HYPERVISOR) build/firmware.bin images
 	@HYPERVISOR=$(HYPERVISOR) tests/qemu/run
 
-TESTED := $(HYPERVISOR) images $(unit-tests) $(GUEST_IMAGES) $(FUZZERS)
+TESTED := $(HYPERVISOR) firmware-variants images $(unit-tests) $(GUEST_IMAGES) $(FUZZERS)
 
 ## test: every test there is; the last line is "N passed, N failed"
 test: $(TESTED)

@@ -43,5 +43,12 @@ $(fw-out)/%.S.o: %.S firmware/build.mk | build/hypervisor/include/.done
 	@mkdir -p $(@D)
 	@clang $(fw-flags) -g -D__ASSEMBLY__ -MMD -MP -c $< -o $@
 
+# An Image at EL2 that asks the firmware for everything, for firmware/test/test_firmware.py.
+fw-probe-objects := $(patsubst %,$(fw-out)/%.o,firmware/test/probe.c firmware/test/probe.S lib/print.c lib/string.c)
+
+build/firmware/probe.img: $(fw-probe-objects) firmware/test/probe.lds
+	@ld.lld -T firmware/test/probe.lds -z noexecstack --no-undefined -o $(@:.img=.elf) $(fw-probe-objects) $(fw-libfdt)
+	@llvm-objcopy -O binary $(@:.img=.elf) $@
+
 .PRECIOUS: $(fw-out)/%.elf $(fw-out)/%.sleep.o
--include $(wildcard $(fw-out)/*.d $(fw-out)/*/*.d)
+-include $(wildcard $(fw-out)/*.d $(fw-out)/*/*.d $(fw-out)/*/*/*.d)

@@ -15,7 +15,6 @@
 #define GICD_ICACTIVER  0x0380
 #define GICD_IPRIORITYR 0x0400
 #define GICD_ICFGR      0x0c00
-#define GICD_NSACR      0x0e00
 
 #define KNOCK           15u         /* an SGI; 8 to 15 are the secure world's by convention */
 #define ALL_LOWEST      0xffffffffu /* four priorities that no priority mask lets through */

@@ -35,6 +35,9 @@
 #define ICC_SRE_SRE      0x7u    /* and neither IRQ nor FIQ bypass */
 #define ICC_SRE_ENABLE   0x8u    /* lower levels reach their own ICC_SRE */
 #define ICC_IGRPEN1_NS   0x1u    /* ICC_IGRPEN1_EL3 */
+#define ICC_CTLR3_EOIMODE_EL3 (1u << 2)
+#define ICC_RPR_IDLE     0xffu
+#define PRIORITY_LEVELS  128     /* at most */
 #define ICH_VMCR_POISON  0xffffffffu
 #define ICH_AP_POISON    0xffffffffu
 #define ICH_LR_POISON    (LR_POISON_INTID | BIT(60) | BIT(62))   /* pending, group 1, the highest priority */
@@ -108,6 +111,23 @@ static void v3_reset_private(void) { reset_redistributor(redistributors[this_cpu
 /* How many registers of active priorities there are for so many bits of priority, or of preemption. */
 static unsigned active_registers(unsigned bits) { return bits > 5 ? 1u << (bits - 5) : 1; }
 
+/*
+ * QEMU (hw/intc/arm_gicv3_cpuif.c: icc_ap_write) ignores writes to the non-secure ICC_AP1R0 and ICC_AP1R1 as if there were always
+ * 7 bits of priority, so what is active is dropped by ends of interrupts that nobody took, here of SGI 0.
+ */
+static void drop_active_priorities(void)
+{
+    uint64_t control = read_sysreg(icc_ctlr_el3);
+
+    write_sysreg(control | ICC_CTLR3_EOIMODE_EL3, icc_ctlr_el3);
+    isb();
+    for (unsigned i = 0; i < PRIORITY_LEVELS && read_sysreg(icc_rpr_el1) != ICC_RPR_IDLE; i++) {
+        write_sysreg(0, icc_eoir1_el1);
+        isb();
+    }
+    write_sysreg(control, icc_ctlr_el3);
+}
+
 static void clear_active_priorities(void)
 {
     unsigned count = active_registers(((read_sysreg(icc_ctlr_el3) >> 8) & 7) + 1);
@@ -124,6 +144,8 @@ static void clear_active_priorities(void)
         write_sysreg(0, icc_ap1r2_el1);
         write_sysreg(0, icc_ap1r3_el1);
     }
+    isb();
+    drop_active_priorities();
     isb();
 }
 
