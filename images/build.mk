@@ -55,6 +55,6 @@ build/images/disk.img: images/assemble | build/.packages
 
 DOM0_FILES := $(shell find images/dom0 -type f)
 build/images/dom0.img: images/assemble $(DOM0_FILES) build/debian/kernel/.done build/debian/dom0/.done \
-		       build/images/vmlinuz build/images/guest.gz build/images/disk.img
+		       build/tools/.root build/images/vmlinuz build/images/guest.gz build/images/disk.img
 	@echo "assembling $@"
-	@$(FAKEROOT) images/assemble dom0 build/debian/kernel build/debian/dom0 images/dom0 $@
+	@$(FAKEROOT) images/assemble dom0 build/debian/kernel build/debian/dom0 images/dom0 build/tools/root $@

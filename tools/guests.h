@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Guests as torpor(1) deals with them: found by name or number, asked to suspend themselves, looked at, woken. This is the one
+ * place that talks to xenstored and to the hypervisor about a domain.
+ *
+ * A guest suspends itself in one of two ways, and a tool has to know both. Linux answers control/shutdown = "suspend" with
+ * SCHEDOP_shutdown(SHUTDOWN_suspend) (xen/include/public/sched.h) and is shown as shut down for that reason. A guest that calls
+ * PSCI SYSTEM_SUSPEND is shown as paused.
+ *
+ * Functions return 0 or -errno, and those that talk to people about it say so.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct guest {
+    uint32_t id;
+    char *name;       /* as xl list shows it; or the number, when it has none */
+};
+
+enum guest_state {
+    GUEST_RUNNING,
+    GUEST_SUSPENDED,  /* or paused by a tool: the two look the same */
+    GUEST_ENDED,      /* it has shut down, crashed, or is gone */
+};
+
+/* Opens what the other functions use. Has said what failed when it returns -errno. */
+int guests_open(void);
+void guests_close(void);
+
+/* All running guests, dom0 not among them. Has said what failed when it returns -errno. */
+int guests_running(struct guest **guests, size_t *count);
+
+/* The guest of that name or number. Has said what failed when it returns -errno. */
+int guest_find(const char *name, struct guest *guest);
+
+void guests_free(struct guest *guests, size_t count);
+
+enum guest_state guest_state(const struct guest *guest);
+
+/* Whether its kernel says that it suspends itself when asked: control/feature-suspend. */
+bool guest_offers_suspend(const struct guest *guest);
+
+/*
+ * Asks the guest to suspend itself. Until guest_release() only this program is told that it has: xl, which would take that for the
+ * domain's end and stop looking after it, is not.
+ */
+int guest_ask(const struct guest *guest);
+
+/*
+ * The request is over. One that the guest has not taken is taken back; *taken says whether it was taken.
+ * To be called once after each guest_ask(), whatever became of it.
+ */
+int guest_release(const struct guest *guest, bool *taken);
+
+/* Lets a suspended guest go on. -EINVAL: it is not suspended. -EBUSY: it is paused, and still is. */
+int guest_wake(const struct guest *guest);

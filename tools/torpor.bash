@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: Apache-2.0
+# bash's completion for torpor(1): commands, options, and the names of guests as xl knows them.
+
+_torpor_guests()
+{
+    xl list 2>/dev/null | awk 'NR > 2 { print $1 }'
+}
+
+_torpor()
+{
+    local word=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} command='' words='' i
+
+    COMPREPLY=()
+    for ((i = 1; i < COMP_CWORD; i++)); do
+        if [[ ${COMP_WORDS[i]} != -* ]]; then
+            command=${COMP_WORDS[i]}
+            break
+        fi
+    done
+    case $command in
+    '') words='suspend wake timeline help -v -h' ;;
+    suspend)
+        [[ $previous == -t || $previous == --timeout ]] && return
+        if [[ $word == -* ]]; then
+            words='--all --force --host --timeout --help'
+        else
+            words=$(_torpor_guests)
+        fi
+        ;;
+    wake) words=$(_torpor_guests) ;;
+    timeline)
+        if [[ $previous == --svg ]]; then
+            compopt -o filenames 2>/dev/null
+            mapfile -t COMPREPLY < <(compgen -f -- "$word")
+            return
+        fi
+        words='--json --svg --help 0 1 2 3 4 5 6 7 -'
+        ;;
+    help) words='suspend wake timeline' ;;
+    esac
+    mapfile -t COMPREPLY < <(compgen -W "$words" -- "$word")
+}
+
+complete -F _torpor torpor

@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * torpor(1): what xl cannot do on Arm. It has xl's habits, so that who knows one knows the other: commands, options before
+ * domains, domains by name or number, -v, and the exit statuses.
+ */
+#include "tools/torpor.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <xentoollog.h>
+
+static const struct command commands[] = {
+    { "suspend", command_suspend, "--all [-f] [-t S] | --host | [-t S] DOMAIN...", "Suspend the host, or guests alone",
+      "-a, --all        ask every running guest to suspend itself, then suspend the host\n"
+      "-t, --timeout S  wait S seconds for the guests (default: 60)\n"
+      "-f, --force      suspend the host even if a guest does not suspend itself; it is frozen\n"
+      "    --host       suspend the host without asking any guest: all are frozen\n" },
+    { "wake", command_wake, "DOMAIN...", "Let suspended guests go on", "" },
+    { "timeline", command_timeline, "[--json | --svg FILE] [N | -]", "Show what the last sleeps consisted of",
+      "--json           as JSON\n"
+      "--svg FILE       as a picture, written to FILE\n"
+      "N                the sleep before the last (1) to the one seven before it (7); 0 is the last\n"
+      "-                a record on standard input\n" },
+};
+
+#define COMMANDS (sizeof(commands) / sizeof(commands[0]))
+
+static bool verbose;
+
+/* One write, so that lines stay whole where others write to the same place. */
+static void speak(const char *format, va_list arguments)
+{
+    char text[512];
+
+    vsnprintf(text, sizeof(text), format, arguments);
+    fprintf(stderr, "torpor: %s\n", text);
+}
+
+int failure(const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    speak(format, arguments);
+    va_end(arguments);
+    return EXIT_FAILURE;
+}
+
+void detail(const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    if (verbose)
+        speak(format, arguments);
+    va_end(arguments);
+}
+
+int usage_error(const struct command *c, const char *format, ...)
+{
+    char why[160];
+    va_list arguments;
+
+    va_start(arguments, format);
+    vsnprintf(why, sizeof(why), format, arguments);
+    va_end(arguments);
+    fprintf(stderr, "torpor %s: %s (torpor %s -h)\n", c->name, why, c->name);
+    return EXIT_USAGE;
+}
+
+struct xentoollog_logger *library_logger(void)
+{
+    static xentoollog_logger_stdiostream *logger;
+
+    if (!logger)
+        logger = xtl_createlogger_stdiostream(stderr, verbose ? XTL_VERBOSE : XTL_CRITICAL, 0);
+    if (!logger)
+        exit(failure("out of memory"));
+    return (struct xentoollog_logger *)logger;
+}
+
+static void help(FILE *out)
+{
+    fputs("usage: torpor [-v] COMMAND [ARGUMENT...]\n\n", out);
+    for (unsigned i = 0; i < COMMANDS; i++)
+        fprintf(out, "  %-10s %s\n", commands[i].name, commands[i].summary);
+    fputs("\ntorpor COMMAND -h tells more on a command, torpor(1) everything.\n", out);
+}
+
+static void command_help(const struct command *c)
+{
+    printf("usage: torpor [-v] %s %s\n\n%s.\n", c->name, c->arguments, c->summary);
+    if (*c->help)
+        printf("\n%s", c->help);
+}
+
+int next_option(const struct command *c, int argc, char **argv, const char *letters, const struct option *options)
+{
+    int option = getopt_long(argc, argv, letters, options, NULL);
+
+    if (option == 'h') {
+        command_help(c);
+        exit(EXIT_SUCCESS);
+    }
+    if (option == '?' || option == ':') {
+        const char *what = option == ':' ? "needs a value" : "is not known, or not used like that";
+
+        /* getopt leaves a long option in argv, and names a letter only in optopt */
+        if (strncmp(argv[optind - 1], "--", 2) == 0)
+            exit(usage_error(c, "option %s %s", argv[optind - 1], what));
+        exit(usage_error(c, "option -%c %s", optopt, what));
+    }
+    return option;
+}
+
+static const struct command *find_command(const char *name)
+{
+    for (unsigned i = 0; i < COMMANDS; i++)
+        if (strcmp(commands[i].name, name) == 0)
+            return &commands[i];
+    return NULL;
+}
+
+static int command_run(int argc, char **argv)
+{
+    const struct command *c = find_command(argv[0]);
+
+    if (strcmp(argv[0], "help") == 0 && argc == 1) {
+        help(stdout);
+        return EXIT_SUCCESS;
+    }
+    if (strcmp(argv[0], "help") == 0 && (c = find_command(argv[1]))) {
+        command_help(c);
+        return EXIT_SUCCESS;
+    }
+    if (!c)
+        return failure("command %s is not known; torpor -h lists them all", argv[argc > 1 && strcmp(argv[0], "help") == 0]);
+    optind = 1;
+    return c->run(c, argc, argv);
+}
+
+int main(int argc, char **argv)
+{
+    int option;
+
+    opterr = 0;
+    while ((option = getopt(argc, argv, "+:vh")) >= 0) {
+        switch (option) {
+        case 'v':
+            verbose = true;
+            break;
+        case 'h':
+            help(stdout);
+            return EXIT_SUCCESS;
+        default:
+            return failure("option -%c is not known; torpor -h tells which there are", optopt);
+        }
+    }
+    if (optind == argc) {
+        help(stderr);
+        return EXIT_FAILURE;
+    }
+    return command_run(argc - optind, argv + optind);
+}

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * What the files of torpor(1) share: the commands, and how the program speaks. Results go to standard output; everything else is
+ * one line on standard error that begins with the program's name.
+ */
+#pragma once
+
+#include <getopt.h>
+#include <stdbool.h>
+
+#define EXIT_USAGE 2   /* as xl: a command's options or arguments are wrong; all other failures are EXIT_FAILURE */
+
+struct command {
+    const char *name;
+    int (*run)(const struct command *c, int argc, char **argv);   /* argv[0] is the command's name; returns the exit status */
+    const char *arguments, *summary;
+    const char *help;                /* lines on its options */
+};
+
+int command_suspend(const struct command *c, int argc, char **argv);
+int command_wake(const struct command *c, int argc, char **argv);
+int command_timeline(const struct command *c, int argc, char **argv);
+
+/*
+ * The next option, as getopt_long(3), or -1. -h and --help are answered here, and a wrong option ends the program.
+ * `options` ends with COMMON_OPTIONS.
+ */
+#define COMMON_OPTIONS { "help", no_argument, NULL, 'h' }, { NULL, 0, NULL, 0 }
+int next_option(const struct command *c, int argc, char **argv, const char *letters, const struct option *options);
+
+/* Says why, with a hint at the command's help. Returns EXIT_USAGE. */
+int usage_error(const struct command *c, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Says what failed. Returns EXIT_FAILURE. */
+int failure(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* Says what is being done, if -v was given. */
+void detail(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* Where Xen's libraries log to: standard error, with -v all that they have to say, otherwise nothing. Never NULL. */
+struct xentoollog_logger *library_logger(void);
