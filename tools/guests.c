@@ -221,8 +221,8 @@ int guest_wake(const struct guest *guest)
         if (error)
             return error;
     }
-    /* fast: without a reset of the other vCPUs, which wait where they were */
-    if (xc_domain_resume(xc, guest->id, 1))
+    /* fast: without a reset of the other vCPUs, which wait where they were. A suspend by PSCI is none that libxenctrl knows. */
+    if (by_shutdown ? xc_domain_resume(xc, guest->id, 1) : xc_domain_unpause(xc, guest->id))
         return -errno;
     if (by_shutdown && !xs_resume_domain(xenstore, guest->id))
         return -errno;

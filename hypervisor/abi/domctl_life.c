@@ -115,9 +115,13 @@ int domctl_pause(struct domain *d, struct xen_domctl *op)
 
 int domctl_unpause(struct domain *d, struct xen_domctl *op)
 {
+    int error;
+
     (void)op;
     d->started = true;
-    return domain_unpause_by_controller(d);
+    error = domain_unpause_by_controller(d);
+    /* A domain that has suspended itself is shown as paused, so this wakes it: libxenctrl's way to resumedomain is for other suspends. */
+    return error && domain_wake(d) ? 0 : error;
 }
 
 int domctl_resume(struct domain *d, struct xen_domctl *op)

@@ -63,7 +63,7 @@ int domain_destroy(struct domain *d)
 
 struct domain *domain_get_from(domid_t id) { return id <= 1 ? domain_get(1) : NULL; }
 int domain_pause_by_controller(struct domain *d) { (void)d; seen.pauses++; return 0; }
-int domain_unpause_by_controller(struct domain *d) { (void)d; seen.unpauses++; return 0; }
+int domain_unpause_by_controller(struct domain *d) { (void)d; seen.unpauses++; return result_of_next(); }
 void domain_resume(struct domain *d) { (void)d; seen.resumes++; }
 bool domain_is_suspended(const struct domain *d) { (void)d; return seen.suspended; }
 
@@ -424,7 +424,16 @@ static void a_suspended_domain_shows_as_paused_and_resume_wakes_it(void **state)
     assert_int_equal(call(), 0);
     assert_int_equal(seen.wakes, 1);
     assert_int_equal(seen.resumes, 0);
+    begin(XEN_DOMCTL_unpausedomain);
+    assert_int_equal(call(), 0);   /* it was paused too: that first */
+    assert_int_equal(seen.wakes, 1);
+    next_error = -EINVAL;
+    assert_int_equal(call(), 0);
+    assert_int_equal(seen.wakes, 2);
     seen.suspended = false;
+    next_error = -EINVAL;
+    assert_int_equal(call(), -EINVAL);
+    begin(XEN_DOMCTL_resumedomain);
     assert_int_equal(call(), 0);
     assert_int_equal(seen.resumes, 1);
 }
