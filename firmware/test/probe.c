@@ -235,7 +235,7 @@ static void tree_describes_psci_and_hides_the_secure_world(void)
     expect(fdt_path_offset(tree, "/pl011@9000000") >= 0, "the non-secure UART is not in the tree");
 }
 
-/* QEMU's -initrd is a file of known contents: the name of the set, see test_firmware.py. */
+/* test_firmware.py writes it. */
 static void initial_ramdisk_is_where_the_tree_says(void)
 {
     int chosen = fdt_path_offset(tree, "/chosen"), length;
@@ -249,10 +249,10 @@ static void initial_ramdisk_is_where_the_tree_says(void)
     }
 }
 
-/* guest-loader, addr=0x50000000: "a module\n" as kernel. */
+/* "a module\n" by a guest-loader, to where a ramdisk is put by QEMU and, if nothing is in its way, by the firmware. */
 static void modules_are_left_alone(void)
 {
-    expect(memcmp((const void *)0x50000000, "a module\n", 9) == 0, "the module's contents");
+    expect(memcmp((const void *)0x48000000, "a module\n", 9) == 0, "the module's contents");
 }
 
 static void features_are_what_the_calls_are(void)
@@ -264,6 +264,11 @@ static void features_are_what_the_calls_are(void)
     expect_equal(psci(PSCI_FEATURES, PSCI_CPU_SUSPEND, 0, 0), 0, "CPU_SUSPEND");
     expect_equal(psci(PSCI_FEATURES, PSCI_MIGRATE, 0, 0), NOT_SUPPORTED, "MIGRATE");
     expect_equal(psci(PSCI_MIGRATE, 0, 0, 0), NOT_SUPPORTED, "calling MIGRATE");
+}
+
+static void hypervisor_calls_are_allowed(void)
+{
+    expect(probe_hvc(), "HVC is undefined");
 }
 
 static void entry_points_outside_ram_are_refused(void)
@@ -289,6 +294,7 @@ static struct probe_cpu others[MAX_CPUS];
 static char stacks[MAX_CPUS][4096] __attribute__((aligned(16)));
 static unsigned rounds[MAX_CPUS];   /* atomic; how often each CPU has run */
 static unsigned may_leave;          /* atomic */
+static unsigned timers_on;          /* atomic; how many came up with the timer that they had left on */
 
 /* Not probe_call: what that saves is for one CPU. */
 NORETURN static void cpu_off(void)
@@ -299,6 +305,8 @@ NORETURN static void cpu_off(void)
 
 static void run_and_leave(struct probe_cpu *cpu)
 {
+    __atomic_add_fetch(&timers_on, read_sysreg(cntv_ctl_el0) & 1, __ATOMIC_SEQ_CST);
+    write_sysreg(1, cntv_ctl_el0);
     __atomic_add_fetch(&rounds[cpu - others], 1, __ATOMIC_SEQ_CST);
     while (!__atomic_load_n(&may_leave, __ATOMIC_SEQ_CST))
         cpu_relax();
@@ -359,6 +367,7 @@ static void cpus_come_up_with_nothing_but_the_context(void)
 {
     for (unsigned n = 1; n < cpu_count; n++)
         expect_fresh(&others[n].arrival);
+    expect_equal(__atomic_load_n(&timers_on, __ATOMIC_SEQ_CST), 0, "timers that are still on");
 }
 
 /* --- Tests: the system asleep --- */
@@ -653,6 +662,7 @@ static const struct test tests[] = {
     TEST("firmware", initial_ramdisk_is_where_the_tree_says),
     TEST("firmware", modules_are_left_alone),
     TEST("firmware", features_are_what_the_calls_are),
+    TEST("firmware", hypervisor_calls_are_allowed),
     TEST("firmware", entry_points_outside_ram_are_refused),
     TEST("firmware", cpus_go_on_and_off_again_and_again),
     TEST("firmware", cpus_come_up_with_nothing_but_the_context),

@@ -32,6 +32,9 @@ struct arrival {
 int64_t probe_call(uint64_t function, uint64_t a, uint64_t b, uint64_t c, uint64_t marker);
 void probe_entry_back(void);
 
+/* Whether HVC is one; where it is undefined, that is an exception like any other. */
+bool probe_hvc(void);
+
 /* For CPU_ON: context is a struct probe_cpu; calls its run on its stack. */
 struct probe_cpu {
     uint64_t stack_top;

@@ -36,7 +36,7 @@ def probe(scratch, probe_set, **board):
     ramdisk, module = scratch / "ramdisk", scratch / "module"
     ramdisk.write_bytes(b"a ramdisk\n\0\0")
     module.write_bytes(b"a module\n")
-    more = ["-initrd", str(ramdisk), "-device", f"guest-loader,addr=0x50000000,kernel={module},bootargs=none"]
+    more = ["-initrd", str(ramdisk), "-device", f"guest-loader,addr=0x48000000,kernel={module},bootargs=none"]
     with machine(arguments=f"probe={probe_set}", more=more, **board) as lines:
         text = "\n".join(lines)
     assert "FAIL" not in text, text
@@ -55,7 +55,7 @@ BOARDS = [(2, "cortex-a57", 1), (2, "cortex-a72", 2), (2, "max", 8), (3, "cortex
 
 @pytest.mark.parametrize("gic,cpu,smp", BOARDS)
 def test_firmware_keeps_its_promises(tmp_path, gic, cpu, smp):
-    assert len(probe(tmp_path, "firmware", gic=gic, cpu=cpu, smp=smp)) == 21
+    assert len(probe(tmp_path, "firmware", gic=gic, cpu=cpu, smp=smp)) == 22
 
 
 @pytest.mark.parametrize("gic", [2, 3])
@@ -94,3 +94,9 @@ def test_too_little_memory_is_said(tmp_path):
 
 def test_too_many_cpus_are_said():
     assert "one too many: start QEMU with at most 8" in complaint(smp=9)
+
+
+def test_module_in_the_trees_way_is_said(tmp_path):
+    file = tmp_path / "module"
+    file.write_bytes(b"a module")
+    assert "load it at 0x" in complaint(more=["-device", f"guest-loader,addr=0x40010000,kernel={file},bootargs=none"])
