@@ -201,9 +201,9 @@ static const struct field fields[] = {
     { "turned-back", 1, false, false, field_turned_back },
     { "wake", 3, false, false, field_wake },
     { "wallclock", 1, true, false, field_wallclock },
-    { "down", 1, true, false, field_down },
-    { "asleep", 1, true, false, field_asleep },
-    { "up", 1, true, false, field_up },
+    { "down", 1, false, false, field_down },
+    { "asleep", 1, false, false, field_asleep },
+    { "up", 1, false, false, field_up },
     { "lost", 1, true, false, field_lost },
     { "event", 6, false, true, field_event },
 };
@@ -250,6 +250,14 @@ static int line_read(struct timeline *t, const struct line *l, uint32_t *seen)
     return fail(t, l, "\"%s\" is not known", quote(l->words[0]).text);
 }
 
+static bool has(uint32_t seen, const char *name)
+{
+    for (unsigned i = 0; i < COUNT(fields); i++)
+        if (strcmp(fields[i].name, name) == 0)
+            return seen & (1u << i);
+    return false;
+}
+
 /* What no single line can say. */
 static int check_whole(struct timeline *t, uint32_t seen)
 {
@@ -260,6 +268,10 @@ static int check_whole(struct timeline *t, uint32_t seen)
             snprintf(t->error, sizeof(t->error), "the record has no line \"%s\"", fields[i].name);
             return -EINVAL;
         }
+    }
+    if (has(seen, "down") != has(seen, "asleep") || has(seen, "down") != has(seen, "up")) {
+        snprintf(t->error, sizeof(t->error), "down, asleep and up belong together: the record has not all of them");
+        return -EINVAL;
     }
     if (__builtin_add_overflow(t->down, t->asleep, &sum) || __builtin_add_overflow(sum, t->up, &sum)) {
         snprintf(t->error, sizeof(t->error), "down, asleep and up are together too long");

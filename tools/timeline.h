@@ -38,7 +38,7 @@ struct timeline {
     uint32_t wake_interrupt, wake_domain;
     char wake_device[TIMELINE_NAME_SIZE]; /* "-": no name */
     uint64_t wallclock;                   /* seconds since 1970 when it began; 0: unknown */
-    uint64_t down, asleep, up;            /* nanoseconds: to asleep, asleep, and from then on; asleep is 0 if it did not sleep */
+    uint64_t down, asleep, up;            /* nanoseconds: to asleep, asleep, and from then on; all 0 if it did not sleep */
     uint64_t lost;                        /* events that did not fit into the record */
     unsigned event_count;
     struct timeline_event events[TIMELINE_MAX_EVENTS];

@@ -284,25 +284,38 @@ static const char *event_fill(const struct timeline_event *e, bool after)
     return after ? NOTE_LEAVE : NOTE_ENTER;
 }
 
+/* Where captions may stand: bars on one side of the turn keep theirs on that side. */
+struct side {
+    double left, right;
+};
+
+static struct side caption_side(const struct picture *p, bool after)
+{
+    struct side side = { MARGIN + LABELS, WIDTH - MARGIN - 4 };
+    double turn = p->down_left + (double)p->turn * p->scale;
+
+    if (p->slept && after)
+        side.left = p->up_left;
+    else if (p->slept)
+        side.right = p->night_left - 8;
+    else if (p->turn <= p->end && after)
+        side.left = turn;
+    else if (p->turn <= p->end)
+        side.right = turn - 4;
+    return side;
+}
+
 /* The caption is after the bar; before it where there is no room; and in it where there is none either. */
-static void put_caption(const struct picture *p, double x, double width, double y, double limit, bool stage, const char *text)
+static void put_caption(const struct picture *p, double x, double width, double y, struct side side, bool stage, const char *text)
 {
     double need = TEXT_WIDTH * (double)strlen(text) + 5;
-    bool after = x + width + need <= limit, before = !after && x - need >= MARGIN + LABELS;
+    bool after = x + width + need <= side.right, before = !after && x - need >= side.left;
 
     fprintf(p->out, "<text x=\"%.1f\" y=\"%.1f\" font-size=\"%d\" fill=\"%s\"%s>",
             after ? x + width + 5 : before ? x - 5 : x + width - 5, y, stage ? 11 : 10,
             !after && !before && stage ? "#ffffff" : stage ? INK : PALE_INK, after ? "" : " text-anchor=\"end\"");
     put_escaped(p->out, text);
     fputs("</text>\n", p->out);
-}
-
-/* What bars on this side of the turn have for their captions. */
-static double caption_limit(const struct picture *p, bool after)
-{
-    if (!after && p->slept)
-        return p->night_left - 8;
-    return !after && p->turn <= p->end ? p->down_left + (double)p->turn * p->scale - 4 : WIDTH - MARGIN - 4;
 }
 
 /* One bar, from x, for so many nanoseconds; `after`: on the right of the night, or of where the sleep turned back. */
@@ -317,7 +330,7 @@ static void put_bar(const struct picture *p, const struct timeline_event *e, dou
         width = SMALLEST;
     event_caption(e, ns, caption, sizeof(caption));
     put_box(p, x, top, width, height, event_fill(e, after));
-    put_caption(p, x, width, top + height - (stage ? 3.5 : 0), caption_limit(p, after), stage, caption);
+    put_caption(p, x, width, top + height - (stage ? 3.5 : 0), caption_side(p, after), stage, caption);
 }
 
 /* A stage that contains the sleep has a bar on either side of the night. */

@@ -22,7 +22,7 @@
     "asleep 3000120000\n" \
     "up 9000\n" \
     "lost 0\n"
-#define AWAKE "wallclock 0\ndown 0\nasleep 0\nup 0\nlost 0\n"
+#define AWAKE "wallclock 0\nlost 0\n"
 #define EVENTS \
     "event domain freeze 1 0 100 1000\n" \
     "event enter domains 0 0 0 1200\n" \
@@ -123,15 +123,26 @@ static void what_is_no_record_is_refused(void **state)
 static void every_required_line_is_missed(void **state)
 {
     static const char *const lines[] = {
-        "number 3\n", "list host\n", "result 0\n", "wallclock 1763712000\n", "down 10000\n", "asleep 3000120000\n", "up 9000\n", "lost 0\n" };
+        "number 3\n", "list host\n", "result 0\n", "wallclock 1763712000\n", "lost 0\n" };
 
     (void)state;
-    for (unsigned i = 0; i < 8; i++) {
+    for (unsigned i = 0; i < 5; i++) {
         char error[64];
 
         snprintf(error, sizeof(error), "the record has no line \"%.*s\"", (int)strcspn(lines[i], " "), lines[i]);
         refused(changed(lines[i], ""), error);
     }
+}
+
+static void the_times_of_a_sleep_come_together_or_not_at_all(void **state)
+{
+    static const char *const lines[] = { "down 10000\n", "asleep 3000120000\n", "up 9000\n" };
+
+    (void)state;
+    for (unsigned i = 0; i < 3; i++)
+        refused(changed(lines[i], ""), "down, asleep and up belong together: the record has not all of them");
+    assert_int_equal(parse(changed("down 10000\nasleep 3000120000\nup 9000\n", "")), 0);
+    assert_true(timeline.down == 0 && timeline.asleep == 0 && timeline.up == 0);
 }
 
 static void a_malformed_line_is_named_with_its_reason(void **state)
@@ -472,6 +483,7 @@ int main(void)
         cmocka_unit_test(a_last_line_without_a_newline_is_read),
         cmocka_unit_test(what_is_no_record_is_refused),
         cmocka_unit_test(every_required_line_is_missed),
+        cmocka_unit_test(the_times_of_a_sleep_come_together_or_not_at_all),
         cmocka_unit_test(a_malformed_line_is_named_with_its_reason),
         cmocka_unit_test(times_that_add_up_to_more_than_64_bits_are_refused),
         cmocka_unit_test(a_byte_of_zero_ends_nothing),
