@@ -165,6 +165,16 @@ int guest_ask(const struct guest *guest)
     return -errno;
 }
 
+bool guest_took_request(const struct guest *guest)
+{
+    char path[PATH_SIZE], *value = xs_read(xenstore, XBT_NULL, control_path(path, guest, "shutdown"), NULL);
+    /* Some guests take it by removing it. Where nothing is left at all, the domain is being destroyed. */
+    bool took = value ? strcmp(value, "suspend") != 0 : guest_offers_suspend(guest);
+
+    free(value);
+    return took;
+}
+
 /* One attempt; -EAGAIN: somebody wrote to xenstore at the same time. */
 static int take_back(const struct guest *guest, bool *taken)
 {
@@ -221,8 +231,11 @@ int guest_wake(const struct guest *guest)
         if (error)
             return error;
     }
-    /* fast: without a reset of the other vCPUs, which wait where they were. A suspend by PSCI is none that libxenctrl knows. */
-    if (by_shutdown ? xc_domain_resume(xc, guest->id, 1) : xc_domain_unpause(xc, guest->id))
+    /*
+     * "fast" is on Arm XEN_DOMCTL_resumedomain and nothing else, whichever way the guest suspended itself; without it the other
+     * vCPUs, which wait where they were, would be reset. Not xc_domain_unpause(): what a tool has paused is not for this to undo.
+     */
+    if (xc_domain_resume(xc, guest->id, 1))
         return -errno;
     if (by_shutdown && !xs_resume_domain(xenstore, guest->id))
         return -errno;

@@ -49,6 +49,9 @@ bool guest_offers_suspend(const struct guest *guest);
  */
 int guest_ask(const struct guest *guest);
 
+/* Whether the guest has taken the request: it is to do that before it acts on it. */
+bool guest_took_request(const struct guest *guest);
+
 /*
  * The request is over. One that the guest has not taken is taken back; *taken says whether it was taken.
  * To be called once after each guest_ask(), whatever became of it.

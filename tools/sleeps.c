@@ -18,7 +18,7 @@ struct record {
     size_t length;
 };
 
-/* The record of the sleep `before` ones before the last. Returns 0 or -errno; -ENOENT: there was no such sleep. */
+/* The record of the sleep `before` ones before the last. Returns 0 or -errno; -ENODATA: there was no such sleep. */
 static int read_hypfs(unsigned before, struct record *record)
 {
     xenhypfs_handle *hypfs = xenhypfs_open(library_logger(), 0);
@@ -35,7 +35,7 @@ static int read_hypfs(unsigned before, struct record *record)
     else
         record->length = strlen(record->text);
     xenhypfs_close(hypfs);
-    return error ? error : record->length ? 0 : -ENOENT;
+    return error ? error : record->length ? 0 : -ENODATA;
 }
 
 static int read_input(struct record *record)
@@ -80,9 +80,11 @@ static int read_failed(bool from_input, unsigned before, int error)
     if (from_input)
         return failure("cannot read the record from standard input: %s",
                        error == -EFBIG ? "it is too long for one" : strerror(-error));
-    if (error == -ENOENT)
+    if (error == -ENOENT || error == -ENOSYS || error == -EOPNOTSUPP)
+        return failure("this hypervisor keeps no records of sleeps: it is not Torpor");
+    if (error == -ENODATA)
         return failure(before ? "the host has not slept that often since boot" : "the host has not slept since boot");
-    return failure("cannot read /torpor/sleep from the hypervisor: %s (is this dom0 on Torpor, and are you root?)", strerror(-error));
+    return failure("cannot read /torpor/sleep from the hypervisor: %s (is this dom0, and are you root?)", strerror(-error));
 }
 
 /* 0 to 7, or "-" for standard input. */
@@ -111,7 +113,7 @@ int command_timeline(const struct command *c, int argc, char **argv)
     unsigned before = 0;
     int option, error, status;
 
-    while ((option = next_option(c, argc, argv, "+:h", long_options)) >= 0) {
+    while ((option = next_option(c, argc, argv, ":h", long_options)) >= 0) {
         if (print != timeline_print_text)
             return usage_error(c, "one of --json and --svg is enough");
         print = option == 'j' ? timeline_print_json : timeline_print_svg;

@@ -118,6 +118,8 @@ static void look_at(struct request *r, uint64_t since_ms)
     case GUEST_RUNNING:
         return;
     case GUEST_SUSPENDED:
+        if (!guest_took_request(&r->guest))
+            return;   /* somebody else has paused it, maybe to destroy it */
         r->state = SUSPENDED;
         detail("%s (%u) has suspended itself after %.1f s", r->guest.name, r->guest.id, (double)(now_ms() - since_ms) / 1000);
         break;
@@ -160,7 +162,7 @@ static void give_up(struct request *requests, size_t count)
 
         if (r->state != ASKED)
             continue;
-        if (guest_release(&r->guest, &taken) == 0 && guest_state(&r->guest) == GUEST_SUSPENDED)
+        if (guest_release(&r->guest, &taken) == 0 && taken && guest_state(&r->guest) == GUEST_SUSPENDED)
             r->state = SUSPENDED;
         else if (!taken)
             refuse(r, interrupted ? "was not waited for" : "did not answer the request to suspend itself");
@@ -194,7 +196,7 @@ static int wake(const struct guest *guest)
     int error = guest_wake(guest);
 
     if (error == -EBUSY)
-        return failure("%s (%u) is paused and not suspended: xl unpause %s", guest->name, guest->id, guest->name);
+        return failure("%s (%u) is paused: xl unpause %s lets it go on", guest->name, guest->id, guest->name);
     if (error)
         return failure("%s (%u) was not woken: %s", guest->name, guest->id, error == -EINVAL ? "it is not suspended" : strerror(-error));
     detail("%s (%u) goes on", guest->name, guest->id);
@@ -205,9 +207,12 @@ static int wake_all(const struct request *requests, size_t count)
 {
     int status = EXIT_SUCCESS;
 
-    for (size_t i = 0; i < count; i++)
-        if (requests[i].state == SUSPENDED && wake(&requests[i].guest))
+    for (size_t i = 0; i < count; i++) {
+        const struct request *r = &requests[i];
+
+        if (r->state == SUSPENDED && guest_state(&r->guest) != GUEST_ENDED && wake(&r->guest))
             status = EXIT_FAILURE;
+    }
     return status;
 }
 
@@ -327,7 +332,7 @@ int command_suspend(const struct command *c, int argc, char **argv)
     struct suspend_options options = { .timeout = DEFAULT_TIMEOUT };
     int option, named;
 
-    while ((option = next_option(c, argc, argv, "+:aft:h", long_options)) >= 0) {
+    while ((option = next_option(c, argc, argv, ":aft:h", long_options)) >= 0) {
         options.all |= option == 'a';
         options.force |= option == 'f';
         options.host |= option == HOST;
@@ -347,7 +352,7 @@ int command_wake(const struct command *c, int argc, char **argv)
     static const struct option long_options[] = { COMMON_OPTIONS };
     int status = EXIT_SUCCESS;
 
-    while (next_option(c, argc, argv, "+:h", long_options) >= 0)
+    while (next_option(c, argc, argv, ":h", long_options) >= 0)
         ;
     if (optind == argc)
         return usage_error(c, "a guest's name or number is needed");

@@ -23,7 +23,7 @@ static const struct command commands[] = {
     { "timeline", command_timeline, "[--json | --svg FILE] [N | -]", "Show what the last sleeps consisted of",
       "--json           as JSON\n"
       "--svg FILE       as a picture, written to FILE\n"
-      "N                the sleep before the last (1) to the one seven before it (7); 0 is the last\n"
+      "N                which one: 0 is the last (the default), 1 the one before it, and so on to 7\n"
       "-                a record on standard input\n" },
 };
 
@@ -139,7 +139,7 @@ static int command_run(int argc, char **argv)
     }
     if (!c)
         return failure("command %s is not known; torpor -h lists them all", argv[argc > 1 && strcmp(argv[0], "help") == 0]);
-    optind = 1;
+    optind = 0;   /* getopt(3): begins anew, and no longer stops at the first that is no option */
     return c->run(c, argc, argv);
 }
 
