@@ -21,7 +21,7 @@ fw-sleep-firmware-keep-gic := SLEEP_KEEPS_GIC
 
 .PHONY: firmware-variants
 ## firmware-variants: build/firmware.bin, and the ones that refuse to sleep, are woken at the worst moment, keep the GIC's state
-firmware-variants: $(fw-variants:%=build/%.bin)
+firmware-variants: $(fw-variants:%=build/%.bin) build/firmware/probe.img
 
 build/%.bin: $(fw-out)/%.elf
 	@llvm-objcopy -O binary $< $@
