@@ -198,7 +198,8 @@ static int wake(const struct guest *guest)
     if (error == -EBUSY)
         return failure("%s (%u) is paused: xl unpause %s lets it go on", guest->name, guest->id, guest->name);
     if (error)
-        return failure("%s (%u) was not woken: %s", guest->name, guest->id, error == -EINVAL ? "it is not suspended" : strerror(-error));
+        return failure("%s (%u) was not woken: %s", guest->name, guest->id,
+                       error == -EINVAL ? "it is not suspended" : strerror(-error));
     detail("%s (%u) goes on", guest->name, guest->id);
     return EXIT_SUCCESS;
 }

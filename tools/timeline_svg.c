@@ -259,7 +259,8 @@ static void put_axis(const struct picture *p)
     put_ticks(p, p->down_left, 0, p->turn, "", p->night_left - 24);
     put_ticks(p, p->up_left, tick_step(p, 80), p->end - p->turn, "+", WIDTH - MARGIN - 16);
     snprintf(text, sizeof(text), "going down: %s", short_duration(duration, p->t->down));
-    put_text(p, p->night_left - 14, HEADER - 30, "font-size=\"13\" font-weight=\"bold\" text-anchor=\"end\" fill=\"" ENTER "\"", text);
+    put_text(p, p->night_left - 14, HEADER - 30, "font-size=\"13\" font-weight=\"bold\" fill=\"" ENTER "\" text-anchor=\"end\"",
+             text);
     snprintf(text, sizeof(text), "coming up: %s", short_duration(duration, p->t->up));
     put_text(p, p->up_left + 14, HEADER - 30, "font-size=\"13\" font-weight=\"bold\" fill=\"" LEAVE_INK "\"", text);
 }

@@ -198,8 +198,8 @@ static void json_events(const struct timeline *t, FILE *out)
 
         fprintf(out, "%s\n    {\"kind\": \"%s\", \"name\": ", i ? "," : "", kinds[e->kind]);
         json_string(e->name, out);
-        fprintf(out, ", \"id\": %u, \"result\": %d, \"start_ns\": %" PRIu64 ", \"end_ns\": %" PRIu64 "}", e->id, e->result, e->start,
-                e->end);
+        fprintf(out, ", \"id\": %u, \"result\": %d, \"start_ns\": %" PRIu64 ", \"end_ns\": %" PRIu64 "}", e->id, e->result,
+                e->start, e->end);
     }
     fprintf(out, "%s]\n", t->event_count ? "\n  " : "");
 }

@@ -203,7 +203,8 @@ static void names_are_as_long_as_their_place_and_no_longer(void **state)
     char line[128];
 
     (void)state;
-    sprintf(line, "list %.*s", TIMELINE_NAME_SIZE - 1, "abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyz");
+    sprintf(line, "list %.*s", TIMELINE_NAME_SIZE - 1,
+            "abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyz");
     assert_int_equal(parse(changed("list host", line)), 0);
     assert_int_equal(strlen(timeline.list), TIMELINE_NAME_SIZE - 1);
     strcat(line, "x");
@@ -259,7 +260,8 @@ static void an_event_that_ends_with_falling_asleep_is_of_the_way_down_alone(void
 static void json_has_every_value_exactly(void **state)
 {
     (void)state;
-    assert_int_equal(parse(HEAD "wake 34 0 pl031@9010000\n" TIMES "event cpu off 1 -16 1500 5600\nevent enter cpus 0 0 1300 6000\n"), 0);
+    assert_int_equal(parse(HEAD "wake 34 0 pl031@9010000\n" TIMES "event cpu off 1 -16 1500 5600\n"
+                           "event enter cpus 0 0 1300 6000\n"), 0);
     assert_string_equal(printed(timeline_print_json),
         "{\n"
         "  \"number\": 3,\n"
@@ -396,8 +398,8 @@ static void assert_markup(const char *svg)
         for (at = text; *at && *at != '<'; at++) {
             assert_int_not_equal(*at, '>');
             if (*at == '&')
-                assert_true(!strncmp(at, "&amp;", 5) || !strncmp(at, "&lt;", 4) || !strncmp(at, "&gt;", 4) || !strncmp(at, "&quot;", 6) ||
-                            !strncmp(at, "&#39;", 5));
+                assert_true(!strncmp(at, "&amp;", 5) || !strncmp(at, "&lt;", 4) || !strncmp(at, "&gt;", 4) ||
+                            !strncmp(at, "&quot;", 6) || !strncmp(at, "&#39;", 5));
         }
     }
     assert_int_equal(depth, 0);
@@ -462,8 +464,9 @@ static void the_largest_numbers_are_printed(void **state)
 
         for (unsigned k = 0, rest = i; k < 5; k++, rest /= 5)
             n[k] = numbers[rest % 5];
-        sprintf(text, HEAD "wallclock 9223372036854775807\nlost 18446744073709551615\ndown %s\nasleep %s\nup %s\nevent enter a 0 0 %s %s\n"
-                "event leave a 0 0 %s %s\nevent cpu off 4294967295 -4095 %s %s\n", n[0], n[1], n[2], n[3], n[4], n[3], n[4], n[3], n[4]);
+        sprintf(text, HEAD "wallclock 9223372036854775807\nlost 18446744073709551615\ndown %s\nasleep %s\nup %s\n"
+                "event enter a 0 0 %s %s\nevent leave a 0 0 %s %s\nevent cpu off 4294967295 -4095 %s %s\n",
+                n[0], n[1], n[2], n[3], n[4], n[3], n[4], n[3], n[4]);
         if (parse(text))
             continue;
         accepted++;
