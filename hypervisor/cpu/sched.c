@@ -55,7 +55,7 @@ void sched_init(void)
         timer_init(&slice_timer[i], slice_ended, &cpus[i]);
     spin_lock(&lock);
     list_init(&queue);
-    idle_cpus = 0;
+    idle_cpus = lost_cpus = 0;
     spin_unlock(&lock);
 }
 

@@ -15,8 +15,8 @@
 #include "lib/errno.h"
 #include "mm/el2.h"
 #include "power/record.h"
+#include "power/wakeup.h"
 #include "vm/domain.h"
-#include "vm/irq.h"
 #include "vm/vcpu.h"
 #include "vm/vpsci.h"
 #include "vm/vtimer.h"
@@ -174,7 +174,7 @@ static int host_suspend(struct vcpu *v)
     h->sleep.context = h;
     error = sleep_run(&h->sleep);
     if (h->down_ns && !error)
-        h->woken = irq_woken_by(&h->wake_irq, &h->wake_domain);
+        h->woken = wakeup_source(&h->wake_irq, &h->wake_domain);
     sleeps++;
     report(h);
     return error;

@@ -11,14 +11,12 @@
 #include "dev/gic.h"
 #include "lib/errno.h"
 #include "lib/lock.h"
-#include "cpu/cpu.h"
-#include "sleep/sleep.h"
 #include "vm/domain.h"
 #include "vm/vgic.h"
 
 #define INTID_MASK    0x3ffu   /* GICv2 puts an SGI's source above it */
-#define SGI_COUNT     16u
 #define INTID_SPECIAL 1020u    /* from here on: nothing to handle (IHI 0069 2.2.1) */
+#define DOMID_HYPERVISOR 0x7ff2u   /* DOMID_XEN of xen/include/public/xen.h */
 
 struct irq_entry {
     struct spinlock lock;
@@ -184,54 +182,12 @@ void irq_dump(void)
     }
 }
 
-#define DOMID_HYPERVISOR 0x7ff2u   /* DOMID_XEN of xen/include/public/xen.h */
-
-static struct {
-    uint32_t sources[(INTID_SPECIAL + 31) / 32];   /* bitmap: what may wake the host */
-    unsigned irq;                                  /* what did; 0: nothing has */
-    domid_t domain;
-} wakeup;   /* the sleeping CPU's alone */
-
 void irq_wakes_host(unsigned irq) { entries[irq].wakes_host = true; }
 
-static bool is_wake_source(const struct irq_entry *e)
+bool irq_is_wake_source(unsigned irq, domid_t *d)
 {
+    const struct irq_entry *e = &entries[irq];
+
+    *d = e->domain ? e->domain->id : DOMID_HYPERVISOR;
     return e->domain ? e->domain->privileged || e->domain->was_suspended : e->wakes_host;
-}
-
-static int wakeup_enter(struct sleep *s)
-{
-    (void)s;
-    wakeup = (typeof(wakeup)){ 0 };
-    for (unsigned irq = SGI_COUNT; irq < gic.nr_irqs; irq++) {
-        if (!gic_is_enabled(irq))
-            continue;
-        if (irq >= VGIC_NR_PRIVATE && is_wake_source(&entries[irq])) {
-            wakeup.sources[irq / 32] |= 1u << irq % 32;
-            gic_set_target(irq, this_cpu()->id);
-        } else {
-            gic_disable_irq(irq);
-        }
-    }
-    return 0;
-}
-
-static void wakeup_leave(struct sleep *s)
-{
-    (void)s;
-    for (unsigned irq = VGIC_NR_PRIVATE; irq < gic.nr_irqs && !wakeup.irq; irq++) {
-        if (!(wakeup.sources[irq / 32] >> irq % 32 & 1) || !gic_is_pending(irq))
-            continue;
-        wakeup.irq = irq;
-        wakeup.domain = entries[irq].domain ? entries[irq].domain->id : DOMID_HYPERVISOR;
-    }
-}
-
-const struct sleep_stage wakeup_stage = { .name = "wakeup", .enter = wakeup_enter, .leave = wakeup_leave };
-
-bool irq_woken_by(unsigned *irq, domid_t *d)
-{
-    *irq = wakeup.irq;
-    *d = wakeup.domain;
-    return wakeup.irq != 0;
 }

@@ -24,16 +24,13 @@ bool irq_is_free(unsigned irq);
 /* Acknowledges and handles until none is left; on every IRQ trap, and in the idle loop. */
 void irq_handle_all(void);
 
-/*
- * A host sleep: only the interrupts that dom0 and suspended domains left enabled, and those of irq_wakes_host(), can come, to
- * this CPU. Those of frozen domains wait.
- */
-struct sleep_stage;
-extern const struct sleep_stage wakeup_stage;
 /* One of the hypervisor's own wakes the host from now on. */
 void irq_wakes_host(unsigned irq);
-/* After wakeup_stage was left: what woke the host, or false. *d: its domain's number; the hypervisor's own say DOMID_XEN's 0x7ff2. */
-bool irq_woken_by(unsigned *irq, domid_t *d);
+/*
+ * During a host sleep: whether irq, if it is enabled, wakes the host: those of dom0, of domains that suspended themselves, and of
+ * irq_wakes_host(). *d: whose it is; the hypervisor's own are DOMID_XEN's.
+ */
+bool irq_is_wake_source(unsigned irq, domid_t *d);
 
 /* One console line per interrupt that somebody has (debug key 'i'). */
 void irq_dump(void);

@@ -40,6 +40,7 @@ void panic(const char *fmt, ...)
 unsigned cpus_present(void) { return present; }
 unsigned cpus_online(void) { return present; }
 void irq_handle_all(void) { }
+void cpu_off_if_called(struct cpu *cpu) { (void)cpu; }
 void cpu_wait_for_interrupt(void) { longjmp(idling, 1); }
 
 void cpu_request_schedule(struct cpu *cpu)

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "dev/console.h"
+#include "sleep/sleep.h"
 #include "dev/psci.h"
 #include "lib/errno.h"
 
@@ -20,6 +21,7 @@ static uint64_t now = 1;
 static unsigned notified, shown;
 static jmp_buf reset;
 static bool input_enabled;
+static uint32_t resumed_with;
 
 uint64_t counter_now(void) { return now; }
 uint64_t ticks_to_ns(uint64_t ticks) { return ticks; }
@@ -45,6 +47,8 @@ static void enable(const struct uart *u)
 }
 
 static void acknowledge(const struct uart *u) { (void)u; }
+static void uart_suspend(struct uart *u) { u->kept[0] = 42; }
+static void uart_resume(const struct uart *u) { resumed_with = u->kept[0]; }
 static void notify(void) { notified++; }
 
 static void show(char key)
@@ -53,7 +57,9 @@ static void show(char key)
     printk("shown %c", key);
 }
 
-static const struct uart uart = { NULL, put, get, enable, acknowledge };
+static const struct uart uart = {
+    .put = put, .get = get, .enable_input = enable, .acknowledge = acknowledge, .suspend = uart_suspend, .resume = uart_resume,
+};
 
 static int setup(void **state)
 {
@@ -90,6 +96,20 @@ static void early_lines_come_out_when_the_uart_starts(void **state)
     assert_string_equal(sent, "(XEN) one 1\r\n(XEN) two\r\n");
     console_enable_input();
     assert_true(input_enabled);
+}
+
+static void a_sleeping_uart_gets_nothing_and_comes_back_as_it_was(void **state)
+{
+    struct sleep s = { 0 };
+
+    (void)state;
+    assert_int_equal(console_stage.enter(&s), 0);
+    printk("in between");
+    assert_int_equal(sent_n, 0);
+    console_stage.leave(&s);
+    assert_int_equal(resumed_with, 42);
+    printk("after");
+    assert_string_equal(sent, "(XEN) after\r\n");
 }
 
 static void a_newline_within_begins_another_line(void **state)
@@ -244,6 +264,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(early_lines_come_out_when_the_uart_starts, setup),
+        cmocka_unit_test_setup(a_sleeping_uart_gets_nothing_and_comes_back_as_it_was, setup),
         cmocka_unit_test_setup(a_newline_within_begins_another_line, setup),
         cmocka_unit_test_setup(lines_that_are_too_long_are_cut, setup),
         cmocka_unit_test_setup(ring_is_read_once_if_incremental, setup),

@@ -350,6 +350,24 @@ static void pinned_vcpus_run_there_only(void **state)
     machine_end();
 }
 
+static void who_may_only_run_on_a_lost_cpu_runs_elsewhere(void **state)
+{
+    struct domain *d;
+
+    (void)state;
+    machine(2);
+    d = domain_new(2);
+    assert_int_equal(sched_set_affinity(d->vcpus[0], 2, 2), 0);
+    assert_int_equal(sched_set_affinity(d->vcpus[1], 1, 1), 0);
+    settle();
+    sched_cpu_lost(&cpus[1]);   /* as after a sleep: it was idle, and is off */
+    host_cpu = 0;
+    wake(d->vcpus[0]);
+    settle();
+    assert_ptr_equal(cpus[0].current, d->vcpus[0]);
+    machine_end();
+}
+
 static void an_override_pins_until_undone(void **state)
 {
     struct domain *d;
@@ -605,6 +623,7 @@ int main(void)
         cmocka_unit_test(an_idle_cpu_takes_who_wakes),
         cmocka_unit_test(soft_affinity_chooses_among_idle_cpus),
         cmocka_unit_test(pinned_vcpus_run_there_only),
+        cmocka_unit_test(who_may_only_run_on_a_lost_cpu_runs_elsewhere),
         cmocka_unit_test(an_override_pins_until_undone),
         cmocka_unit_test(yield_lets_the_other_run),
         cmocka_unit_test(yield_costs_little),

@@ -3,6 +3,8 @@
 /* The timers' queues, and the arithmetic of time. */
 #include "fake_cpus.h"
 
+#include "sleep/sleep.h"
+
 #include <string.h>
 
 /* A counting timer for the tests of the queue itself. */
@@ -94,6 +96,37 @@ static void a_timer_may_set_itself_again(void **state)
     assert_false(comparator[0].enabled);
 }
 
+static void a_cpu_that_is_off_leaves_its_timers_to_another(void **state)
+{
+    static struct counted timers[10];
+    struct sleep s = { 0 };
+
+    (void)state;
+    machine(2);
+    last_due = 0;
+    memset(timers, 0, sizeof(timers));
+    host_cpu = 1;
+    for (unsigned i = 0; i < 10; i++) {
+        timer_init(&timers[i].timer, count_fire, &timers[i]);
+        timers[i].due = now + 100 * (1 + i * 7 % 10);
+        timer_set(&timers[i].timer, timers[i].due);
+    }
+    host_cpu = 0;
+    timers_adopt(&cpus[1]);
+    assert_true(comparator[0].enabled);
+    assert_int_equal(comparator[0].cval, now + 100);
+
+    /* Asleep none of them interrupts; afterwards all fire that are due. */
+    assert_int_equal(timers_stage.enter(&s), 0);
+    assert_false(comparator[0].enabled);
+    now += 500;
+    timers_stage.leave(&s);
+    assert_true(comparator[0].enabled && comparator[0].cval <= now);
+    timer_interrupt();
+    for (unsigned i = 0; i < 10; i++)
+        assert_int_equal(timers[i].fired, 1 + i * 7 % 10 <= 5);
+}
+
 static void time_is_exact_at_any_frequency(void **state)
 {
     static const uint64_t frequencies[] = { 62500000, 54000000, 19200000, 24000000, 1000000000, 999999937, 1, 4294967295 };
@@ -123,6 +156,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(timers_fire_once_in_order_and_not_early),
         cmocka_unit_test(a_timer_may_set_itself_again),
+        cmocka_unit_test(a_cpu_that_is_off_leaves_its_timers_to_another),
         cmocka_unit_test(time_is_exact_at_any_frequency),
     };
 
