@@ -50,5 +50,5 @@ build/firmware/probe.img: $(fw-probe-objects) firmware/test/probe.lds
 	@ld.lld -T firmware/test/probe.lds -z noexecstack --no-undefined -o $(@:.img=.elf) $(fw-probe-objects) $(fw-libfdt)
 	@llvm-objcopy -O binary $(@:.img=.elf) $@
 
-.PRECIOUS: $(fw-out)/%.elf $(fw-out)/%.sleep.o
+.PRECIOUS: $(fw-out)/%.elf $(fw-out)/%.sleep.o $(fw-out)/%.c.o $(fw-out)/%.S.o
 -include $(wildcard $(fw-out)/*.d $(fw-out)/*/*.d $(fw-out)/*/*/*.d)
