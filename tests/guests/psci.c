@@ -13,6 +13,8 @@
 #include "tests/guests/tap.h"
 
 enum { ON = 0, OFF = 1, TOS_NOT_PRESENT = 2 };
+#define NO_SUSPEND "has no SYSTEM_SUSPEND"
+
 enum { NO_SUCH_VCPU = 0x77, NO_SUCH_AFFINITY = 0x10000 };
 
 static volatile unsigned started, released;
@@ -104,6 +106,8 @@ static void life(void)
     expect_equal("it_starts_at_el1", started_el >> 2, 1);
     expect_or_xen("it_starts_with_all_masked", started_daif >> 6 & 0xf, 0xf, 7, "PSTATE.D is clear");
     expect_equal("running_it_reads_on", affinity(1), ON);
+    expect_or_xen("system_suspend_beside_another_vcpu", psci_call(PSCI_SYSTEM_SUSPEND64, platform.ram_base, 0, 0), PSCI_DENIED,
+                  PSCI_NOT_SUPPORTED, NO_SUSPEND);
     expect_equal("on_again_is_refused", psci_call(PSCI_CPU_ON64, 1, platform.ram_base, 0), PSCI_ALREADY_ON);
     released = 1;
     expect_true("it_goes_off", wait_until(affinity(1) == OFF, 5000));
@@ -126,6 +130,22 @@ static void tick(unsigned intid)
     (void)intid;
     timer_virtual_stop();
     ticks++;
+}
+
+/* What it refuses; that it works is for kernels to show. An entry has to be RAM, and an instruction's address. */
+static void system_suspend_errors(void)
+{
+    static const struct { uint32_t fn; const char *features, *odd, *nowhere; } calls[] = {
+        { PSCI_SYSTEM_SUSPEND64, "features_system_suspend64", "system_suspend64_to_an_odd_address", "system_suspend64_to_no_memory" },
+        { PSCI_SYSTEM_SUSPEND32, "features_system_suspend32", "system_suspend32_to_an_odd_address", "system_suspend32_to_no_memory" },
+    };
+
+    for (unsigned i = 0; i < ARRAY_SIZE(calls); i++) {
+        expect_or_xen(calls[i].features, psci_call(PSCI_FEATURES, calls[i].fn, 0, 0), PSCI_SUCCESS, PSCI_NOT_SUPPORTED, NO_SUSPEND);
+        expect_or_xen(calls[i].odd, psci_call(calls[i].fn, platform.ram_base + 2, 0, 0), PSCI_INVALID_ADDRESS, PSCI_NOT_SUPPORTED,
+                      NO_SUSPEND);
+        expect_or_xen(calls[i].nowhere, psci_call(calls[i].fn, 0x1000, 0, 0), PSCI_INVALID_ADDRESS, PSCI_NOT_SUPPORTED, NO_SUSPEND);
+    }
 }
 
 /* A standby state needs no entry point: the call returns when an interrupt is pending. */
@@ -153,5 +173,6 @@ void guest_main(void)
     cpu_errors();
     life();
     suspend();
+    system_suspend_errors();
     tap_end();
 }

@@ -115,6 +115,21 @@ def test_a_platform_device_is_passed_through(host, guest):
     one.run(f"until [ $({count}) -gt {before} ]; do sleep 0.1; done")
 
 
+@pytest.mark.torpor_only("stock Xen 4.17 cannot suspend an Arm host")
+def test_a_guests_own_device_wakes_it_and_the_sleeping_host(host, guest):
+    bystander = guest("bystander").create()
+    one = guest("sleeper", config='iomem = ["0x9010,1"]\nirqs = [34]\ndevice_tree = "/tmp/job/passthrough.dtb"\ndtdev = []').create()
+    host.run(f"""
+        tty=$(xenstore-read /local/domain/{one.domid()}/console/tty)
+        echo 'echo +12 > /sys/class/rtc/rtc0/wakealarm; echo mem > /sys/power/state; echo came back: $?' > $tty""")
+    host.wait_for("xl list sleeper | grep -q -- '-bp---'")
+    host.run("echo mem > /sys/power/state")   # no alarm of dom0's own
+    said = re.findall(r"torpor: (slept .*)", host.run("xl dmesg").output)
+    assert len(said) == 1 and f"woken by interrupt 34 of domain {one.domid()};" in said[0]
+    one.wait("came back: 0")
+    assert bystander.run("echo still here").output.strip() == "still here"
+
+
 def test_a_guests_watchdog_ends_it_when_it_is_not_fed(host, guest):
     one = guest("watched", config='on_watchdog = "preserve"').create()
     one.run("watchdog -t 1 -T 4 /dev/watchdog; sleep 8")

@@ -66,6 +66,19 @@ def test_a_suspended_guest_stays_suspended_until_it_is_woken(host, guest):
     host.wait_for("xl list asleep | grep -vq -- '-bp---'")
 
 
+def test_guests_are_asked_to_suspend_first_and_go_on_after(host, guest):
+    guests = [guest(f"asked{i}", vcpus=2, address=f"192.168.77.{i + 2}").create() for i in range(2)]
+    said = len(host.console)
+    host.run("""
+        echo 0 > /sys/class/rtc/rtc0/wakealarm
+        echo +12 > /sys/class/rtc/rtc0/wakealarm
+        torpor suspend --all""")
+    assert len(re.findall(r"torpor: slept ", host.console[said:])) == 1
+    for i, one in enumerate(guests):
+        assert one.run("echo awake").output.strip() == "awake"
+        host.run(f"ping -c 1 192.168.77.{i + 2}")
+
+
 def test_every_stage_may_fail_and_the_next_sleep_works(host, guest):
     guests = [guest(f"load{i}", address=f"192.168.77.{i + 2}").create() for i in range(3)]
     for one in guests:
