@@ -10,6 +10,7 @@
 #include "abi/hypfs.h"
 #include "arch/sysreg.h"
 #include "boot/bootinfo.h"
+#include "boot/devicetree.h"
 #include "boot/dom0.h"
 #include "boot/options.h"
 #include "cpu/cpu.h"
@@ -160,6 +161,23 @@ static void memory_init(paddr_t fdt)
     bootinfo_for_each_free(&boot, give_free, NULL);
 }
 
+/* Whose interrupt each one is, so that what woke the host can be named. */
+static void name_interrupts(const void *fdt)
+{
+    static struct dt_walk walk;   /* boot only, and large for a stack */
+    const struct dt_node *n;
+    struct dt_irq irq;
+    struct dt dt;
+
+    if (dt_open(&dt, fdt))
+        return;
+    dt_walk_start(&walk, &dt);
+    while ((n = dt_walk_next(&walk)))
+        for (unsigned i = 0; !dt_irq(&dt, n, i, &irq); i++)
+            if (irq.intid >= 32)
+                irq_set_device(irq.intid, n->name);
+}
+
 /* The interrupt controller and what hangs on it, on the boot CPU. */
 static void interrupts_init(const void *fdt)
 {
@@ -208,6 +226,7 @@ NORETURN void hypervisor_start(uint64_t fdt_pa, uint64_t image_pa)
     hypfs_init();
     host_sleep_init();
     console_input_init();
+    name_interrupts(fdt_at(fdt));
     printk("torpor: %u CPUs, %lu MiB of memory, GICv%u\n", cpus_present(), frames_total() * PAGE_SIZE / MIB, gic.version);
     if (dom0_build(&boot, fdt_at(fdt)))
         stop();

@@ -17,6 +17,7 @@
 #include "power/record.h"
 #include "power/wakeup.h"
 #include "vm/domain.h"
+#include "vm/irq.h"
 #include "vm/vcpu.h"
 #include "vm/vpsci.h"
 #include "vm/vtimer.h"
@@ -153,8 +154,8 @@ static void report(const struct host_sleep *h)
         return;
     }
     if (h->woken)
-        printk("torpor: slept %lu.%03lu s, woken by interrupt %u of domain %u; down in %lu us, up in %lu us", ms / 1000, ms % 1000,
-               h->wake_irq, h->wake_domain, (h->down_ns - h->began_ns) / 1000, (end - h->up_ns) / 1000);
+        printk("torpor: slept %lu.%03lu s, woken by %s (interrupt %u of domain %u); down in %lu us, up in %lu us", ms / 1000, ms % 1000,
+               irq_device(h->wake_irq), h->wake_irq, h->wake_domain, (h->down_ns - h->began_ns) / 1000, (end - h->up_ns) / 1000);
     else
         printk("torpor: slept %lu.%03lu s, woken by no interrupt that is still there; down in %lu us, up in %lu us", ms / 1000, ms % 1000,
                (h->down_ns - h->began_ns) / 1000, (end - h->up_ns) / 1000);

@@ -11,6 +11,7 @@
 #include "lib/print.h"
 #include "lib/string.h"
 #include "power/host.h"
+#include "vm/irq.h"
 
 #define NAME_SIZE 32
 
@@ -72,7 +73,7 @@ static void add_record(struct text *t, const struct host_sleep *h)
     if (s->turned_back)
         add(t, "turned-back %s\n", last_entered(s));
     if (h->woken)
-        add(t, "wake %u %u -\n", h->wake_irq, h->wake_domain);
+        add(t, "wake %u %u %s\n", h->wake_irq, h->wake_domain, irq_device(h->wake_irq));
     add(t, "wallclock 0\n");
     if (h->down_ns)
         add(t, "down %lu\nasleep %lu\nup %lu\n", h->down_ns - h->began_ns, h->up_ns - h->down_ns, end - h->up_ns);

@@ -27,6 +27,7 @@ struct irq_entry {
     void *data;
     const char *name;
     struct domain *domain;
+    char device[IRQ_DEVICE_NAME];               /* printable, without spaces; empty: not known */
 };
 
 static struct irq_entry entries[INTID_SPECIAL];
@@ -180,6 +181,21 @@ void irq_dump(void)
         else if (d)
             printk("interrupt %u: a domain's, as its %u", irq, intid);
     }
+}
+
+void irq_set_device(unsigned irq, const char *name)
+{
+    char *device = irq < INTID_SPECIAL ? entries[irq].device : NULL;
+
+    if (!device || device[0])
+        return;
+    for (unsigned i = 0; name[i] && i < IRQ_DEVICE_NAME - 1; i++)
+        device[i] = name[i] > ' ' && name[i] < 0x7f ? name[i] : '?';
+}
+
+const char *irq_device(unsigned irq)
+{
+    return irq < INTID_SPECIAL && entries[irq].device[0] ? entries[irq].device : "-";
 }
 
 void irq_wakes_host(unsigned irq) { entries[irq].wakes_host = true; }

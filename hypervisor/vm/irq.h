@@ -24,6 +24,11 @@ bool irq_is_free(unsigned irq);
 /* Acknowledges and handles until none is left; on every IRQ trap, and in the idle loop. */
 void irq_handle_all(void);
 
+/* Which device it is of, for people: the device tree's node name, cut at IRQ_DEVICE_NAME. Boot; the first one stays. "-": not known. */
+#define IRQ_DEVICE_NAME 32
+void irq_set_device(unsigned irq, const char *name);
+const char *irq_device(unsigned irq);
+
 /* One of the hypervisor's own wakes the host from now on. */
 void irq_wakes_host(unsigned irq);
 /*
