@@ -1,17 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
 # Torpor beside Debian's stock Xen: the guests that measure, and the run that prints the table.
 
-BENCH_GUESTS := build/bench/costs.img build/bench/first.img
+BENCH_GUESTS := $(addprefix build/bench/,costs.img sleeper.img first.img first-sleep.img)
 
 build/bench/obj/%.o: bench/guest/%
 	@mkdir -p $(@D)
 	@$(DORMOUSE_CC) $(DORMOUSE_CFLAGS) -MMD -MP -c $< -o $@
 
-build/bench/costs.elf: build/bench/obj/costs.c.o build/dormouse/dormouse.a dormouse/arm64/image.ld
+build/bench/costs.elf build/bench/sleeper.elf: build/bench/%.elf: build/bench/obj/%.c.o build/dormouse/dormouse.a dormouse/arm64/image.ld
 	@ld.lld --no-undefined -z max-page-size=4096 -T dormouse/arm64/image.ld -o $@ $(filter %.o,$^) \
 	    --whole-archive build/dormouse/dormouse.a --no-whole-archive $(DORMOUSE_LIBFDT)
 
-build/bench/first.elf: build/bench/obj/first.S.o dormouse/arm64/image.ld
+build/bench/obj/first-sleep.S.o: bench/guest/first.S
+	@mkdir -p $(@D)
+	@$(DORMOUSE_CC) $(DORMOUSE_CFLAGS) -DSLEEPS -MMD -MP -c $< -o $@
+
+build/bench/first.elf build/bench/first-sleep.elf: build/bench/%.elf: build/bench/obj/%.S.o dormouse/arm64/image.ld
 	@ld.lld --no-undefined -T dormouse/arm64/image.ld -o $@ $<
 
 build/bench/%.img: build/bench/%.elf
@@ -22,5 +26,5 @@ build/bench/%.img: build/bench/%.elf
 
 .PHONY: bench
 ## bench: Torpor beside Debian's Xen 4.17, instruction counts and times; kept in build/bench.json
-bench: build/torpor build/xen images $(BENCH_GUESTS)
+bench: build/torpor build/xen build/firmware-race.bin images $(BENCH_GUESTS)
 	@bench/bench

@@ -13,14 +13,15 @@ fw-flags := --target=aarch64-none-elf -march=armv8-a -mgeneral-regs-only -mno-ou
 fw-cflags := -std=gnu11 -O2 -g -Wall -Wextra -Werror -Wthread-safety -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wshadow
 
 # The name of a variant's file, and what its sleep is (enum sleep_variant).
-fw-variants := firmware firmware-refuse firmware-race firmware-keep-gic
-fw-sleep-firmware          := SLEEP_PROPER
-fw-sleep-firmware-refuse   := SLEEP_REFUSED
-fw-sleep-firmware-race     := SLEEP_RACES
-fw-sleep-firmware-keep-gic := SLEEP_KEEPS_GIC
+fw-variants := firmware firmware-refuse firmware-race firmware-break-cpu firmware-keep-gic
+fw-sleep-firmware           := SLEEP_PROPER
+fw-sleep-firmware-refuse    := SLEEP_REFUSED
+fw-sleep-firmware-race      := SLEEP_RACES
+fw-sleep-firmware-break-cpu := SLEEP_BREAKS_CPU
+fw-sleep-firmware-keep-gic  := SLEEP_KEEPS_GIC
 
 .PHONY: firmware-variants
-## firmware-variants: build/firmware.bin, and the ones that refuse to sleep, are woken at the worst moment, keep the GIC's state
+## firmware-variants: build/firmware.bin, and the ones that refuse to sleep, are woken at the worst moment, lose a CPU, keep the GIC's state
 firmware-variants: $(fw-variants:%=build/%.bin) build/firmware/probe.img
 
 build/%.bin: $(fw-out)/%.elf

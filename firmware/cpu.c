@@ -148,7 +148,8 @@ void cpu_start(struct cpu *cpu, uint64_t entry, uint64_t context)
     cpu->entry = entry;
     cpu->context = context;
     dsb_ish();
-    gic_knock(cpu->id);
+    if (!cpu->broken)
+        gic_knock(cpu->id);
 }
 
 void cpu_park(void)

@@ -25,6 +25,7 @@ struct cpu {
     enum cpu_state state;  /* atomic */
     unsigned id;
     uint64_t entry, context;
+    bool broken;           /* it will not come */
 };
 
 static inline struct cpu *this_cpu(void)
@@ -51,7 +52,7 @@ void cpu_init(void);
 enum cpu_state cpu_state_get(const struct cpu *cpu);
 /* OFF to ON_PENDING: true; the caller goes on with cpu_start. False: another state, which is left. */
 bool cpu_claim(struct cpu *cpu);
-/* Of a claimed CPU: it comes up at entry with x0 = context. */
+/* Of a claimed CPU: it comes up at entry with x0 = context, unless it is broken. */
 void cpu_start(struct cpu *cpu, uint64_t entry, uint64_t context);
 
 /* This CPU goes off: it loses its state, and waits for cpu_start. */

@@ -18,6 +18,18 @@
 
 static const enum sleep_variant variant = FIRMWARE_SLEEP;
 
+static void break_highest_cpu(void)
+{
+    for (unsigned i = MAX_CPUS; i-- > 0;) {
+        struct cpu *cpu = cpu_find(i);
+
+        if (cpu && cpu != this_cpu()) {
+            cpu->broken = true;
+            return;
+        }
+    }
+}
+
 int64_t sleep_system(uint64_t entry, uint64_t context)
 {
     bool lose_gic = variant != SLEEP_KEEPS_GIC;
@@ -32,6 +44,8 @@ int64_t sleep_system(uint64_t entry, uint64_t context)
     gic_listen(lose_gic);
     if (variant != SLEEP_RACES)
         cpu_sleep();
+    if (variant == SLEEP_BREAKS_CPU)
+        break_highest_cpu();
 
     if (lose_gic) {
         gic_reset_shared();

@@ -12,6 +12,7 @@ enum sleep_variant {
     SLEEP_PROPER,
     SLEEP_REFUSED,    /* SYSTEM_SUSPEND is there, and is denied each time */
     SLEEP_RACES,      /* an interrupt comes after the call was accepted and before the power went: back through the entry point at once */
+    SLEEP_BREAKS_CPU, /* the highest CPU does not come back from a sleep: CPU_ON is accepted, and nothing happens */
     SLEEP_KEEPS_GIC,  /* the distributor and the redistributors keep their state, as firmware that saves them makes it look */
 };
 

@@ -54,6 +54,7 @@ secondary_entry:
     b       4b
 
 /* x0: this vCPU's struct cpu */
+    .global cpu_registers
 cpu_registers:
     msr     tpidr_el1, x0
     adr_l   x1, vectors
@@ -63,6 +64,7 @@ cpu_registers:
     isb
     ret
 
+    .global mmu_on
 mmu_on:
     ldr     x1, =MAIR_VALUE
     msr     mair_el1, x1

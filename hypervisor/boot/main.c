@@ -82,6 +82,8 @@ static void console_input_init(void)
     gic_set_target(irq, 0);
     gic_enable_irq(irq);
     console_enable_input();
+    if (options.console_wakeup)
+        irq_wakes_host(irq);
 }
 
 static void notify_dom0(void)

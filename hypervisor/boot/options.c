@@ -207,6 +207,11 @@ static int read_conswitch(struct word value)
     return 0;
 }
 
+static int read_console_wakeup(struct word value)
+{
+    return read_bool(value, &options.console_wakeup);
+}
+
 static int read_noreboot(struct word value)
 {
     return read_bool(value, &options.noreboot);
@@ -239,6 +244,7 @@ static const struct {
     { "console", read_console },
     { "dtuart", read_dtuart },
     { "conswitch", read_conswitch },
+    { "console_wakeup", read_console_wakeup },
     { "noreboot", read_noreboot },
     { "sched", read_sched },
     { "xsm", read_xsm },

@@ -19,6 +19,7 @@ struct options {
     char dtuart[OPTION_TEXT];     /* "" : stdout-path */
     char console_switch;          /* a..z: Ctrl- with it, three times, switches the input; 0: never */
     bool console_switch_to_dom0;  /* input goes to dom0 once it starts */
+    bool console_wakeup;          /* input on the UART wakes a sleeping host */
     bool noreboot;                /* halt instead */
 };
 

@@ -76,13 +76,27 @@ NORETURN void cpu_secondary_start(struct cpu *cpu)
     cpu_restore();
     timer_cpu_init();
     if (gic_cpu_init()) {
-        /* The driver has said why; the boot CPU sees that this one does not come online. */
-        __atomic_store_n(&cpu->need_schedule, 1, __ATOMIC_RELEASE);
+        (void)cpu_step(cpu, CPU_AWAITED, CPU_UNFIT);   /* the driver has said why */
         cpu_halt();
     }
     vtimer_cpu_init();
+    if (!cpu_step(cpu, CPU_AWAITED, CPU_HERE)) {
+        gic_cpu_exit();
+        (void)psci_cpu_off();
+        cpu_halt();
+    }
     cpu_set_online(cpu, true);
     cpu_run_guests();
+}
+
+bool cpu_step(struct cpu *cpu, enum cpu_way from, enum cpu_way to)
+{
+    return __atomic_compare_exchange_n(&cpu->way, &from, to, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
+}
+
+enum cpu_way cpu_way_of(const struct cpu *cpu)
+{
+    return __atomic_load_n(&cpu->way, __ATOMIC_ACQUIRE);
 }
 
 /* The firmware has taken the call: true when the CPU is there, false when it said it cannot be, or says nothing for two seconds. */
@@ -90,21 +104,24 @@ static bool cpu_await(struct cpu *cpu)
 {
     uint64_t end = counter_now() + 2 * counter_frequency();
 
-    while (counter_now() < end) {
+    for (;;) {
         if (__atomic_load_n(&cpu->online, __ATOMIC_ACQUIRE))
             return true;
-        if (__atomic_load_n(&cpu->need_schedule, __ATOMIC_ACQUIRE))
+        if (cpu_way_of(cpu) == CPU_UNFIT)
             return false;
+        if (counter_now() > end && cpu_step(cpu, CPU_AWAITED, CPU_GIVEN_UP)) {
+            cpu->lost = true;
+            return false;
+        }
         cpu_relax();
     }
-    return false;
 }
 
 bool cpu_start(struct cpu *cpu)
 {
     int64_t status;
 
-    cpu->need_schedule = 0;
+    cpu->way = CPU_AWAITED;
     dsb_sy();
     status = psci_cpu_on(cpu->mpidr, image_to_paddr(secondary_entry).pa, (uint64_t)cpu);
     if (status)
@@ -120,8 +137,8 @@ void cpus_start(const uint64_t *mpidr, unsigned count)
 {
     for (unsigned i = 1; i < count; i++) {
         cpu_init_struct(present, mpidr[i]);
-        if (cpu_start(&cpus[present]))
-            present++;
+        if (cpu_start(&cpus[present]) || cpus[present].lost)
+            present++;   /* one that may still come keeps its stack */
     }
 }
 

@@ -15,6 +15,19 @@
 
 struct vcpu;
 
+/*
+ * Where a CPU is on its way off or on. It is taken from one to the next by compare and exchange: who waits for a CPU may lose patience
+ * while the CPU makes its step, and then one of the two finds that it came second.
+ */
+enum cpu_way {
+    CPU_HERE,
+    CPU_CALLED_OFF,   /* it is to go off from its idle loop */
+    CPU_LEAVING,      /* it goes, or is off */
+    CPU_AWAITED,      /* the firmware was asked to start it */
+    CPU_UNFIT,        /* it came, cannot be used, and halted */
+    CPU_GIVEN_UP,     /* nobody waits for it any more; if it comes, it goes off at once */
+};
+
 struct cpu {
     struct vcpu *current;      /* who runs, or ran last before idling; NULL before the first */
     uint8_t *stack_top;
@@ -23,8 +36,8 @@ struct cpu {
     uint64_t mpidr;            /* affinity fields only */
     struct vcpu *fpu_owner;    /* whose FPU state is in the registers */
     bool online;
-    bool called_off;           /* it is to go off from its idle loop (hotplug.c) */
-    bool lost;                 /* it did not come back from that, and is not used any more */
+    enum cpu_way way;          /* atomic */
+    bool lost;                 /* it did not go off, or did not come, and is not used any more */
     uint64_t idle_ticks;       /* time spent idle, counter ticks */
     uint64_t idle_since;
 };
@@ -54,9 +67,14 @@ struct sleep_stage;
 extern const struct sleep_stage cpus_stage;
 /* The idle loop's: goes off if it is to. Returns if it is not, or if the firmware refuses. */
 void cpu_off_if_called(struct cpu *cpu);
+/* Whether a CPU was lost that is not off: firmware then does not put the system to sleep (PSCI 5.20.1). */
+bool cpus_lost_are_on(void);
+/* From one step to the next; false: another had come first, and nothing changed. */
+bool cpu_step(struct cpu *cpu, enum cpu_way from, enum cpu_way to);
+enum cpu_way cpu_way_of(const struct cpu *cpu);
 /* EL2's registers of this CPU, after the firmware brought it back. */
 void cpu_restore(void);
-/* Starts a CPU that is off; true when it is there. */
+/* Starts a CPU that is off; true when it is there. False, and one line: it is lost if it may still come. */
 bool cpu_start(struct cpu *cpu);
 
 /* Makes `cpu` pass through its exit path soon (it takes need_schedule and its vCPU's work there). */

@@ -20,7 +20,7 @@ void cpu_off_if_called(struct cpu *cpu)
 {
     int64_t status;
 
-    if (likely(!__atomic_load_n(&cpu->called_off, __ATOMIC_ACQUIRE)))
+    if (likely(cpu_way_of(cpu) == CPU_HERE) || !cpu_step(cpu, CPU_CALLED_OFF, CPU_LEAVING))
         return;
     write_sysreg(0, cnthp_ctl_el2);
     write_sysreg(0, cntv_ctl_el0);
@@ -28,37 +28,18 @@ void cpu_off_if_called(struct cpu *cpu)
     cpu_set_online(cpu, false);
     status = psci_cpu_off();
     printk("torpor: CPU %u stays on (PSCI CPU_OFF: %ld)", cpu->id, (long)status);
+    if (cpu->lost)
+        cpu_halt();
     timer_cpu_init();
     BUG_ON(gic_cpu_init());   /* it could before */
     vtimer_cpu_init();
     cpu_set_online(cpu, true);
-    __atomic_store_n(&cpu->called_off, false, __ATOMIC_RELEASE);
+    (void)cpu_step(cpu, CPU_LEAVING, CPU_HERE);
 }
 
 static bool is_off(const struct cpu *cpu)
 {
     return !__atomic_load_n(&cpu->online, __ATOMIC_ACQUIRE) && psci_cpu_is_off(cpu->mpidr);
-}
-
-static int send_off(struct cpu *cpu)
-{
-    uint64_t end = counter_now() + OFF_LIMIT_S * counter_frequency();
-
-    __atomic_store_n(&cpu->called_off, true, __ATOMIC_RELEASE);
-    cpu_request_schedule(cpu);
-    while (!is_off(cpu)) {
-        if (!__atomic_load_n(&cpu->called_off, __ATOMIC_ACQUIRE))
-            return -EIO;
-        if (counter_now() > end) {
-            __atomic_store_n(&cpu->called_off, false, __ATOMIC_RELEASE);
-            printk("torpor: CPU %u does not go off", cpu->id);
-            return -ETIMEDOUT;
-        }
-        cpu_relax();
-    }
-    cpu->called_off = false;
-    timers_adopt(cpu);
-    return 0;
 }
 
 /* Its vCPUs run elsewhere from now on, whatever their affinity says. */
@@ -67,6 +48,38 @@ static void lose(struct cpu *cpu)
     cpu->lost = true;
     sched_cpu_lost(cpu);
     gic_evict(cpu->id, this_cpu()->id);
+}
+
+static int send_off(struct cpu *cpu)
+{
+    uint64_t limit = OFF_LIMIT_S * counter_frequency(), since = counter_now();
+
+    (void)cpu_step(cpu, CPU_HERE, CPU_CALLED_OFF);
+    cpu_request_schedule(cpu);
+    while (!is_off(cpu)) {
+        if (cpu_way_of(cpu) == CPU_HERE)
+            return -EIO;   /* it has said why */
+        if (counter_now() - since > limit && cpu_step(cpu, CPU_CALLED_OFF, CPU_HERE)) {
+            printk("torpor: CPU %u does not go off", cpu->id);
+            return -ETIMEDOUT;
+        }
+        if (counter_now() - since > 2 * limit) {
+            printk("torpor: CPU %u was called off and is neither on nor off; going on without it", cpu->id);
+            lose(cpu);
+            return -ETIMEDOUT;
+        }
+        cpu_relax();
+    }
+    timers_adopt(cpu);
+    return 0;
+}
+
+bool cpus_lost_are_on(void)
+{
+    for (unsigned i = 0; i < cpus_present(); i++)
+        if (cpus[i].lost && !psci_cpu_is_off(cpus[i].mpidr))
+            return true;
+    return false;
 }
 
 static void cpus_leave(struct sleep *s)

@@ -56,6 +56,9 @@ void sched_init(void)
     spin_lock(&lock);
     list_init(&queue);
     idle_cpus = lost_cpus = 0;
+    for (unsigned i = 0; i < cpus_present(); i++)
+        if (cpus[i].lost)
+            lost_cpus |= BIT(i);
     spin_unlock(&lock);
 }
 

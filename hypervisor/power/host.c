@@ -82,7 +82,7 @@ static bool wake_is_pending(void)
     return read_sysreg(isr_el1) & ISR_I;
 }
 
-/* Firmware without SYSTEM_SUSPEND: this CPU waits, with nothing enabled but what wakes the host. */
+/* Firmware without SYSTEM_SUSPEND, or that would refuse it: this CPU waits, with nothing enabled but what wakes the host. */
 static void sleep_by_idling(void)
 {
     while (!wake_is_pending())
@@ -112,7 +112,7 @@ static int firmware_enter(struct sleep *s)
     h->down_ns = s->now_ns();
     /* What came for dom0 or a suspended domain while the rest went down is not seen at the interrupt controller any more. */
     if (!vgic_wakes(current_vcpu()) && !domains_woken() && !wake_is_pending()) {
-        if (psci_can_suspend())
+        if (psci_can_suspend() && !cpus_lost_are_on())
             error = sleep_by_firmware();
         else
             sleep_by_idling();
