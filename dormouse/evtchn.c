@@ -142,3 +142,16 @@ void evtchn_clear(evtchn_port_t port)
 {
     __atomic_fetch_and(&shared_info->evtchn_pending[port / WORD_BITS], ~BIT(port % WORD_BITS), __ATOMIC_SEQ_CST);
 }
+
+domid_t evtchn_own_domid(void)
+{
+    evtchn_port_t a, b;
+
+    evtchn_alloc_unbound(DOMID_SELF, &a);
+    evtchn_bind_interdomain(DOMID_SELF, a, &b);
+    struct evtchn_status s = { .dom = DOMID_SELF, .port = a };
+    event_channel_op(EVTCHNOP_status, &s);
+    evtchn_close(a);
+    evtchn_close(b);
+    return s.u.interdomain.dom;
+}

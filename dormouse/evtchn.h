@@ -25,6 +25,9 @@ long evtchn_bind_virq(unsigned virq, unsigned vcpu, evtchn_port_t *port);
 long evtchn_close(evtchn_port_t port);
 long evtchn_send(evtchn_port_t port);
 
+/* Which domain this is: what the other end of a channel to oneself says. */
+domid_t evtchn_own_domid(void);
+
 void evtchn_mask(evtchn_port_t port);
 /* By the guest's own bit only: an event that came while masked stays unseen (EVTCHNOP_unmask would deliver it). */
 void evtchn_unmask(evtchn_port_t port);

@@ -11,7 +11,7 @@
 #include "firmware/machine.h"
 
 #define MAX_CPUS        8           // cpu.h
-#define STRUCT_CPU_SIZE 32
+#define STRUCT_CPU_SIZE 40   // cpu.c holds it to the truth
 #define STACK_SHIFT     14
 
 // MAIR_EL3: 0 is Device-nGnRnE, 1 is normal, write-back

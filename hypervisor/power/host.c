@@ -13,6 +13,7 @@
 #include "dev/gic.h"
 #include "dev/psci.h"
 #include "lib/errno.h"
+#include "lib/print.h"
 #include "mm/el2.h"
 #include "power/record.h"
 #include "power/wakeup.h"
@@ -144,6 +145,7 @@ static void report(const struct host_sleep *h)
 {
     const struct sleep *s = &h->sleep;
     uint64_t end = s->now_ns(), ms = (h->up_ns - h->down_ns) / 1000000;
+    char by[IRQ_DEVICE_NAME + 48];
 
     if (s->error) {
         printk("torpor: the host does not sleep: stage %s failed (error %d)", s->failed ? s->failed->name : "?", -s->error);
@@ -153,12 +155,14 @@ static void report(const struct host_sleep *h)
         printk("torpor: the host's sleep turned back as the test level says, after %lu us", (end - h->began_ns) / 1000);
         return;
     }
-    if (h->woken)
-        printk("torpor: slept %lu.%03lu s, woken by %s (interrupt %u of domain %u); down in %lu us, up in %lu us", ms / 1000, ms % 1000,
-               irq_device(h->wake_irq), h->wake_irq, h->wake_domain, (h->down_ns - h->began_ns) / 1000, (end - h->up_ns) / 1000);
+    if (!h->woken)
+        snprintf(by, sizeof(by), "no interrupt that is still there");
+    else if (h->wake_domain == DOMID_HYPERVISOR)
+        snprintf(by, sizeof(by), "%s (interrupt %u of the hypervisor)", irq_device(h->wake_irq), h->wake_irq);
     else
-        printk("torpor: slept %lu.%03lu s, woken by no interrupt that is still there; down in %lu us, up in %lu us", ms / 1000, ms % 1000,
-               (h->down_ns - h->began_ns) / 1000, (end - h->up_ns) / 1000);
+        snprintf(by, sizeof(by), "%s (interrupt %u of domain %u)", irq_device(h->wake_irq), h->wake_irq, h->wake_domain);
+    printk("torpor: slept %lu.%03lu s, woken by %s; down in %lu us, up in %lu us", ms / 1000, ms % 1000, by,
+           (h->down_ns - h->began_ns) / 1000, (end - h->up_ns) / 1000);
 }
 
 static int host_suspend(struct vcpu *v)

@@ -16,7 +16,6 @@
 
 #define INTID_MASK    0x3ffu   /* GICv2 puts an SGI's source above it */
 #define INTID_SPECIAL 1020u    /* from here on: nothing to handle (IHI 0069 2.2.1) */
-#define DOMID_HYPERVISOR 0x7ff2u   /* DOMID_XEN of xen/include/public/xen.h */
 
 struct irq_entry {
     struct spinlock lock;

@@ -29,11 +29,13 @@ void irq_handle_all(void);
 void irq_set_device(unsigned irq, const char *name);
 const char *irq_device(unsigned irq);
 
+#define DOMID_HYPERVISOR 0x7ff2u   /* DOMID_XEN of xen/include/public/xen.h */
+
 /* One of the hypervisor's own wakes the host from now on. */
 void irq_wakes_host(unsigned irq);
 /*
  * During a host sleep: whether irq, if it is enabled, wakes the host: those of dom0, of domains that suspended themselves, and of
- * irq_wakes_host(). *d: whose it is; the hypervisor's own are DOMID_XEN's.
+ * irq_wakes_host(). *d: whose it is; the hypervisor's own are DOMID_HYPERVISOR's.
  */
 bool irq_is_wake_source(unsigned irq, domid_t *d);
 

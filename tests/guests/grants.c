@@ -26,19 +26,6 @@ static gfn_t frame_of(const void *p) { return GFN((uintptr_t)p >> PAGE_SHIFT); }
 /* Where the other's frames are put: in the grant range, past the table. */
 static uint64_t map_address(unsigned n) { return platform.grant_base + (0x400 + n) * PAGE_SIZE; }
 
-static domid_t own_domid(void)
-{
-    evtchn_port_t a, b;
-
-    evtchn_alloc_unbound(DOMID_SELF, &a);
-    evtchn_bind_interdomain(DOMID_SELF, a, &b);
-    struct evtchn_status s = { .dom = DOMID_SELF, .port = a };
-    event_channel_op(EVTCHNOP_status, &s);
-    evtchn_close(a);
-    evtchn_close(b);
-    return s.u.interdomain.dom;
-}
-
 static struct gnttab_map_grant_ref map(domid_t dom, grant_ref_t ref, uint64_t at, uint32_t flags)
 {
     struct gnttab_map_grant_ref m = { .host_addr = at, .flags = flags, .ref = ref, .dom = dom };
@@ -241,7 +228,7 @@ static void taker(domid_t self)
 
 void guest_main(void)
 {
-    domid_t self = own_domid();
+    domid_t self = evtchn_own_domid();
 
     tap_begin("grants");
     expect_equal("grant_table_is_mapped", grant_init(), 0);

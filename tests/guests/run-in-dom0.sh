@@ -66,6 +66,12 @@ run_one() {  # NAME IMAGE: some guests need a second domain beside them
             start "$1-giver" "$2" "$extra peer" && start "$1-taker" "$2" "$extra peer second" || return 1
             finish "$1-giver" || bad=1
             finish "$1-taker" || bad=1 ;;
+        suspend)
+            start "$1" "$2" "$extra" && finish "$1" || bad=1
+            # neighbours in number, as above
+            start "$1-sleeper" "$2" "$extra peer" && start "$1-waker" "$2" "$extra peer second" || return 1
+            finish "$1-sleeper" || bad=1
+            finish "$1-waker" || bad=1 ;;
         *)
             start "$1" "$2" "$extra" && finish "$1" || bad=1 ;;
     esac

@@ -10,6 +10,7 @@
 #include "dormouse/arm64/timer.h"
 #include "dormouse/arm64/trap.h"
 #include "dormouse/dormouse.h"
+#include "dormouse/evtchn.h"
 #include "dormouse/hypercall.h"
 #include "dormouse/platform.h"
 #include "tests/guests/tap.h"
@@ -149,6 +150,33 @@ static void many_times(void)
     expect_equal("two_hundred_times_whenever_the_timer_comes", n, 200);
 }
 
+/* --- Two domains: one sleeps, and the other's event wakes it --- */
+
+#define MEET_PORT 3   /* the first after the toolstack's two */
+
+static evtchn_port_t meeting;
+static volatile unsigned calls;
+static void called(evtchn_port_t port) { (void)port; calls++; }
+
+static void sleeper(void)
+{
+    expect_true("the_waker_is_there", wait_until(!evtchn_alloc_unbound((domid_t)(evtchn_own_domid() + 1), &meeting), 60000));
+    expect_equal("meeting_port", meeting, MEET_PORT);
+    evtchn_register(meeting, called);
+    expect_equal("an_event_wakes_it", system_suspend(&slept, PSCI_SYSTEM_SUSPEND64), 0);
+    let_interrupts_in();
+    expect_equal("and_is_delivered", calls, 1);
+}
+
+static void waker(void)
+{
+    domid_t from = (domid_t)(evtchn_own_domid() - 1);
+
+    expect_true("the_sleeper_is_there", wait_until(!evtchn_bind_interdomain(from, MEET_PORT, &meeting), 60000));
+    timer_delay_us(500000);   /* it has surely gone to sleep; if not, its event is pending and wakes it then */
+    expect_equal("an_event_is_sent", evtchn_send(meeting), 0);
+}
+
 void guest_main(void)
 {
     tap_begin("suspend");
@@ -157,6 +185,13 @@ void guest_main(void)
         tap_end();
     }
     irq_disable();
+    if (platform_flag("peer")) {
+        if (platform_flag("second"))
+            waker();
+        else
+            sleeper();
+        tap_end();
+    }
     irq_register(platform.timer_virtual, on_virtual);
     irq_register(platform.timer_physical, on_physical);
     irq_register(PPI_ENABLED, on_ppi);

@@ -168,7 +168,8 @@ class Machine:
     def _edited_tree(self, command):
         """Have QEMU write the device tree that it would use, modules included, and start the hypervisor with a changed one.
 
-        QEMU sets the memory right in a tree that it passes on itself, so it gets no say in this one.
+        QEMU sets the memory right in a tree that it passes on itself, so it gets no say in this one. A firmware takes the
+        tree from QEMU, though.
         """
         blob = Path(self.scratch.name) / "tree.dtb"
         dump = list(command)
@@ -178,6 +179,8 @@ class Machine:
                                 text=True).stdout
         subprocess.run(["dtc", "-q", "-I", "dts", "-O", "dtb", "-p", "4096", "-o", blob], check=True,
                        input=self.board.edit_tree(source), text=True)
+        if self.board.bios:
+            return command + ["-dtb", str(blob)]
         at = command.index("-kernel")
         return command[:at] + start_with_tree(self.scratch.name, self.hypervisor, blob) + command[at + 4:]
 

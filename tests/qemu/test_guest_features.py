@@ -130,6 +130,16 @@ def test_a_guests_own_device_wakes_it_and_the_sleeping_host(host, guest):
     assert bystander.run("echo still here").output.strip() == "still here"
 
 
+@pytest.mark.torpor_only("stock Xen 4.17 has no SYSTEM_SUSPEND")
+def test_input_at_the_emulated_uart_wakes_a_suspended_guest(host, guest):
+    one = guest("listener", config='vuart = "sbsa_uart"').create()
+    one.run("echo enabled > /sys/class/tty/ttyAMA0/power/wakeup; (exec 3< /dev/ttyAMA0; sleep 100000) > /dev/null 2>&1 &")
+    host.run(f"tty=$(xenstore-read /local/domain/{one.domid()}/console/tty); echo 'echo mem > /sys/power/state; echo came back: $?' > $tty")
+    host.wait_for("xl list listener | grep -q -- '-bp---'")
+    host.run(f"tty=$(xenstore-read /local/domain/{one.domid()}/vuart/0/tty); echo > $tty")
+    one.wait("came back: 0")
+
+
 def test_a_guests_watchdog_ends_it_when_it_is_not_fed(host, guest):
     one = guest("watched", config='on_watchdog = "preserve"').create()
     one.run("watchdog -t 1 -T 4 /dev/watchdog; sleep 8")

@@ -2,10 +2,12 @@
 """The host sleeps with guests running: dom0 suspends, the stages go down and come back, and nobody misses anything."""
 
 import re
+import subprocess
+import time
 
 import pytest
 
-from machine import BUILD, Board, Guest, Machine
+from machine import BUILD, Board, Guest, Machine, MachineError
 
 FIRMWARE = BUILD / "firmware.bin"   # it has SYSTEM_SUSPEND, and loses what real hardware loses
 BOARD = Board(bios=FIRMWARE)
@@ -27,6 +29,20 @@ def sleep_host(host, seconds=2, check=True):
 def assert_slept(outcome):
     _, said = outcome
     assert len(said) == 1 and re.match(r"slept \d+\.\d+ s, woken by pl031@9010000 \(interrupt 34 of domain 0\);", said[0]), said
+
+
+def begin_sleep(machine, seconds=None):
+    """dom0 suspends, and nobody waits for its answer here; returns when the host is asleep, in the firmware or idling."""
+    alarm = f"echo +{seconds} > /sys/class/rtc/rtc0/wakealarm; " if seconds else ""
+    machine.run(f"({alarm}sleep 0.5; echo mem > /sys/power/state) > /dev/null 2>&1 &")
+    symbols = subprocess.run(["llvm-nm", "-S", BUILD / "hypervisor/torpor.elf"], capture_output=True, text=True, check=True).stdout
+    idle, size = (int(n, 16) for n in re.search(r"^(\w+) (\w+) \w firmware_enter$", symbols, re.M).groups())
+    for _ in range(1000):
+        registers = machine.monitor("info registers")
+        if "EL3h" in registers or 0 <= int(re.search(r"PC=(\w+)", registers).group(1), 16) - idle < size:
+            return
+        time.sleep(0.1)
+    raise MachineError("the host did not fall asleep")
 
 
 def uptime(guest):
@@ -191,3 +207,86 @@ def test_a_wake_up_at_the_worst_moment_is_not_lost():
         assert one.run("echo still here").output.strip() == "still here"
         machine.destroy_all()
         machine.poweroff()
+
+
+def test_a_cpu_that_does_not_come_back_is_done_without():
+    with Machine("sleep-broken-cpu", Board(smp=3, bios=BUILD / "firmware-break-cpu.bin",
+                                           arguments="dom0_mem=768M dom0_max_vcpus=1")) as machine:
+        machine.boot()
+        one = Guest(machine, "one", vcpus=3, config='cpus = "2"').create()   # all of it on the CPU that breaks
+        said = len(machine.console)
+        sleep_host(machine)
+        assert "torpor: CPU with MPIDR 0x2 does not come up; going on without it" in machine.console[said:]
+        assert one.run("nproc; echo still here").output.split() == ["3", "still", "here"]
+        # the firmware does not sleep while a CPU is on its way: the host idles instead
+        assert_slept(sleep_host(machine))
+        assert one.run("echo still here").output.strip() == "still here"
+        machine.destroy_all()
+        machine.poweroff()
+
+
+def let_power_key_wake(tree):
+    """Linux lets a key of gpio-keys wake it that has this property, and QEMU's does not."""
+    at = tree.index('label = "GPIO Key Poweroff"')
+    return tree[:at] + "wakeup-source;\n" + tree[at:]
+
+
+WAKERS = {"console": (lambda machine: machine.send("x"), "pl011@9000000", "interrupt 33 of the hypervisor"),
+          "power key": (lambda machine: machine.monitor("system_powerdown"), "pl061@9030000", "interrupt 39 of domain 0")}
+
+
+@pytest.mark.parametrize("bios", [FIRMWARE, None], ids=["firmware", "idling"])
+@pytest.mark.parametrize("waker", WAKERS)
+def test_input_wakes_the_host(waker, bios):
+    wake, device, interrupt = WAKERS[waker]
+    # with firmware, QEMU leaves the power key away unless it is told that there is no ACPI
+    with Machine(f"sleep-{waker.replace(' ', '-')}-{'firmware' if bios else 'idling'}",
+                 Board(bios=bios, smp=1, machine="virtualization=on,acpi=off", edit_tree=let_power_key_wake,
+                       arguments="dom0_mem=768M dom0_max_vcpus=1 console_wakeup")) as machine:
+        machine.boot()
+        one = Guest(machine, "one").create()
+        begin_sleep(machine)
+        wake(machine)
+        said = machine.expect(r"torpor: (slept .*)\n").group(1)
+        # the firmware resets the UART, so that nothing tells any more who woke the host
+        by = "no interrupt that is still there" if (waker, bios) == ("console", FIRMWARE) else rf"{device} \({interrupt}\)"
+        assert re.match(rf"slept \d+\.\d+ s, woken by {by};", said), said
+        assert one.run("echo still here").output.strip() == "still here"
+
+
+def test_the_host_sleeps_while_domains_come_and_go(host, guest):
+    guest("comes").create().destroy()
+    host.destroy_all()
+    pages = host.free_pages()
+    host.run("""
+        rm -f /tmp/enough
+        (until test -e /tmp/enough; do xl create -q /tmp/comes.cfg; xl destroy comes; echo x >> /tmp/came; done; rm /tmp/enough) > /tmp/comes.log 2>&1 &""")
+    for _ in range(8):
+        assert_slept(sleep_host(host, 2))
+    host.wait_for("[ $(wc -l < /tmp/came) -gt 3 ]")
+    host.run("touch /tmp/enough")
+    host.wait_for("! test -e /tmp/enough")
+    host.destroy_all()
+    assert host.run("cat /tmp/comes.log").output == ""
+    assert host.free_pages() == pages
+
+
+def test_guests_fall_asleep_while_the_host_does(host, guest):
+    guests = [guest(f"drowsy{i}").create() for i in range(3)]
+    for one in guests:
+        host.run(f"""
+            tty=$(xenstore-read /local/domain/{one.domid()}/console/tty)
+            echo '(while ! test -e /tmp/enough; do echo mem > /sys/power/state; echo woke; done; echo and stays awake) &' > $tty""")
+    host.run("""
+        rm -f /tmp/enough
+        (until test -e /tmp/enough; do for i in 0 1 2; do torpor wake drowsy$i; done; sleep 0.1; done; rm /tmp/enough) > /dev/null 2>&1 &""")
+    for _ in range(8):
+        assert_slept(sleep_host(host))
+    for one in guests:
+        woke = int(host.run(f"grep -c '^woke' {one.log} || true").output)
+        host.wait_for(f"[ $(grep -c '^woke' {one.log}) -gt {woke} ]")
+    for one in guests:
+        one.run("touch /tmp/enough")
+        one.wait("and stays awake")
+    host.run("touch /tmp/enough")
+    host.wait_for("! test -e /tmp/enough")
