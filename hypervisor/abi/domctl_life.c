@@ -118,6 +118,8 @@ int domctl_unpause(struct domain *d, struct xen_domctl *op)
     int error;
 
     (void)op;
+    if (!d->started)
+        domain_start_clock(d);
     d->started = true;
     error = domain_unpause_by_controller(d);
     /* A domain that has suspended itself is shown as paused, so this wakes it: libxenctrl's way to resumedomain is for other suspends. */

@@ -108,11 +108,12 @@ static int sleep_by_firmware(void)
 static int firmware_enter(struct sleep *s)
 {
     struct host_sleep *h = host_of(s);
+    /* What came for dom0 or a suspended domain while the rest went down is not seen at the interrupt controller any more. */
+    bool awake = vgic_wakes(current_vcpu()) || domains_woken();
     int error = 0;
 
     h->down_ns = s->now_ns();
-    /* What came for dom0 or a suspended domain while the rest went down is not seen at the interrupt controller any more. */
-    if (!vgic_wakes(current_vcpu()) && !domains_woken() && !wake_is_pending()) {
+    if (!awake && !wake_is_pending()) {
         if (psci_can_suspend() && !cpus_lost_are_on())
             error = sleep_by_firmware();
         else

@@ -11,6 +11,7 @@
 #include "lib/print.h"
 #include "lib/string.h"
 #include "power/host.h"
+#include "vm/domain.h"
 #include "vm/irq.h"
 
 #define NAME_SIZE 32
@@ -74,7 +75,7 @@ static void add_record(struct text *t, const struct host_sleep *h)
         add(t, "turned-back %s\n", last_entered(s));
     if (h->woken)
         add(t, "wake %u %u %s\n", h->wake_irq, h->wake_domain, irq_device(h->wake_irq));
-    add(t, "wallclock 0\n");
+    add(t, "wallclock %lu\n", wallclock_at(h->began_ns));
     if (h->down_ns)
         add(t, "down %lu\nasleep %lu\nup %lu\n", h->down_ns - h->began_ns, h->up_ns - h->down_ns, end - h->up_ns);
     add(t, "lost %u\n", s->events_lost);

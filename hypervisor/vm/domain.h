@@ -72,7 +72,7 @@ struct domain {
     uint32_t suspend_port;       /* XEN_DOMCTL_subscribe: gets an event instead of VIRQ_DOM_EXC on SHUTDOWN_suspend; 0: none */
     bool started;                /* was unpaused once: built by then, what only a builder may do is over */
     uint64_t hvm_params[DOMAIN_HVM_PARAMS];
-    uint64_t counter_offset;     /* CNTVOFF_EL2, ticks */
+    uint64_t counter_offset;     /* CNTVOFF_EL2, ticks: its counter, and with it its system time, began then, and stood still while frozen */
     int64_t time_offset_seconds; /* XEN_DOMCTL_settimeoffset */
 
     struct domain_evtchn evtchn;
@@ -104,7 +104,6 @@ struct domain {
     bool frozen;                     /* by a host sleep (domain_sleep.c) */
     bool was_suspended;              /* ... when it had suspended itself already */
     uint64_t frozen_at;              /* ticks */
-    uint64_t away_ns;                /* in all, that its virtual counter has not seen */
 
     bool runstate_update_flag;       /* VMASST_TYPE_runstate_update_flag: vcpu.c marks an area that it is writing */
 
@@ -172,9 +171,13 @@ extern struct domain *dom0;   /* the hardware domain, once built */
 /* Sends a global VIRQ (VIRQ_CONSOLE, VIRQ_DOM_EXC, ...) to the domain that handles it: dom0, on vCPU 0. */
 void domain_send_global_virq(unsigned virq);
 
-/* Wall clock: nanoseconds since the epoch at system time 0, set by dom0 (XENPF_settime) and told to every domain. */
+/* Wall clock: nanoseconds since the epoch at system time 0, set by dom0 (XENPF_settime) and told to every domain in its own time. */
 void wallclock_set(uint64_t epoch_ns_at_boot);
 void wallclock_update(struct domain *d);
+/* A domain's counter begins at 0 now. Before it runs. */
+void domain_start_clock(struct domain *d);
+/* Seconds since the epoch at this system time; 0: dom0 has not set the clock yet. */
+uint64_t wallclock_at(uint64_t system_time_ns);
 
 /* SCHEDOP_watchdog: id 0 takes a free one. Returns the id (1..2), 0, or -errno. */
 int domain_watchdog(struct domain *d, unsigned id, unsigned timeout_seconds);

@@ -22,7 +22,6 @@ static void freeze(struct domain *d)
 static void shift_time(struct domain *d, uint64_t ticks)
 {
     d->counter_offset += ticks;
-    d->away_ns += ticks_to_ns(ticks);
     for (unsigned i = 0; i < d->max_vcpus; i++)
         if (d->vcpus[i])
             vtimer_shift(d->vcpus[i], ticks);

@@ -82,6 +82,28 @@ def test_a_suspended_guest_stays_suspended_until_it_is_woken(host, guest):
     host.wait_for("xl list asleep | grep -vq -- '-bp---'")
 
 
+def test_the_time_of_day_is_right_after_a_sleep(host, guest):
+    def assert_right(one):
+        before = int(host.run("date +%s").output)
+        there = int(one.run("date +%s").output)
+        # a guest's clock begins with its kernel, whose first steps it misses
+        assert before - 6 <= there <= int(host.run("date +%s").output) + 1
+
+    suspended = guest("suspended").create()
+    assert_right(suspended)
+    host.run(f"""
+        tty=$(xenstore-read /local/domain/{suspended.domid()}/console/tty)
+        echo 'echo mem > /sys/power/state; echo came back: $?' > $tty""")
+    host.wait_for("xl list suspended | grep -q -- '-bp---'")
+    before = int(host.run("date +%s").output)
+    assert_slept(sleep_host(host, 30))
+    assert int(host.run("date +%s").output) >= before + 29
+    host.run("torpor wake suspended")
+    suspended.wait("came back: 0")
+    assert_right(suspended)
+    assert_right(guest("later").create())
+
+
 def test_guests_are_asked_to_suspend_first_and_go_on_after(host, guest):
     guests = [guest(f"asked{i}", vcpus=2, address=f"192.168.77.{i + 2}").create() for i in range(2)]
     said = len(host.console)

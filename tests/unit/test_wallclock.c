@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+/* sources: tests/unit/fake_cpus.c hypervisor/cpu/sched.c hypervisor/cpu/timer.c hypervisor/vm/wallclock.c */
+/* The wall clock that domains read: what dom0 said, in each domain's own time. A tick is a microsecond here. */
+#include "fake_cpus.h"
+
+#include <string.h>
+
+#include <xen/xen.h>
+
+#define SECOND  UINT64_C(1000000)
+#define EPOCH_S UINT64_C(1795000000)
+
+static struct shared_info page[2];
+static struct domain first, second;
+static struct domain *const all[] = { &first, &second };
+
+struct domain *domain_get_from(domid_t id)
+{
+    for (unsigned i = 0; i < ARRAY_SIZE(all); i++)
+        if (all[i]->id >= id)
+            return all[i];
+    return NULL;
+}
+
+void domain_put(struct domain *d) { (void)d; }
+
+static int two_domains(void **state)
+{
+    (void)state;
+    machine(1);
+    first = (struct domain){ .id = 1, .shared_info = &page[0] };
+    second = (struct domain){ .id = 2, .shared_info = &page[1] };
+    memset(page, 0, sizeof(page));
+    wallclock_set(0);
+    return 0;
+}
+
+static uint64_t published_ns(const struct domain *d)
+{
+    const struct shared_info *s = d->shared_info;
+
+    assert_int_equal(s->wc_version % 2, 0);
+    return (((uint64_t)s->wc_sec_hi << 32) + s->wc_sec) * 1000000000 + s->wc_nsec;
+}
+
+/* As Linux on Arm does it: the published time, and what the virtual counter counted since. */
+static uint64_t date_s(const struct domain *d)
+{
+    return (published_ns(d) / 1000 + now - d->counter_offset) / SECOND;
+}
+
+static void a_domain_reads_the_time_of_day_whenever_it_began(void **state)
+{
+    uint64_t boot = system_time_boot_counter();
+
+    (void)state;
+    wallclock_set(EPOCH_S * 1000000000);
+    now = boot + 10 * SECOND;
+    domain_start_clock(&first);
+    now = boot + 500 * SECOND;
+    domain_start_clock(&second);
+    now = boot + 1000 * SECOND;
+    assert_int_equal(date_s(&first), EPOCH_S + 1000);
+    assert_int_equal(date_s(&second), EPOCH_S + 1000);
+    assert_int_equal(wallclock_at(system_time_ns()), EPOCH_S + 1000);
+}
+
+static void a_clock_that_dom0_sets_reaches_all(void **state)
+{
+    uint64_t boot = system_time_boot_counter();
+    uint32_t version;
+
+    (void)state;
+    now = boot + 10 * SECOND;
+    domain_start_clock(&first);
+    domain_start_clock(&second);
+    version = page[0].wc_version;
+    wallclock_set((EPOCH_S + 5) * 1000000000 + 250000000);
+    assert_true(page[0].wc_version != version);
+    assert_int_equal(published_ns(&first) % 1000000000, 250000000);
+    assert_int_equal(date_s(&first), EPOCH_S + 15);
+    assert_int_equal(date_s(&second), EPOCH_S + 15);
+}
+
+static void a_domain_that_stood_still_reads_the_right_time(void **state)
+{
+    uint64_t boot = system_time_boot_counter();
+
+    (void)state;
+    wallclock_set(EPOCH_S * 1000000000);
+    now = boot + 10 * SECOND;
+    domain_start_clock(&first);
+    now = boot + 3600 * SECOND;
+    first.counter_offset += 3000 * SECOND;   /* its counter did not count that */
+    wallclock_update(&first);
+    assert_int_equal(date_s(&first), EPOCH_S + 3600);
+}
+
+static void before_dom0_sets_it_nobody_knows_the_time(void **state)
+{
+    (void)state;
+    now = system_time_boot_counter() + 10 * SECOND;
+    assert_int_equal(wallclock_at(system_time_ns()), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(a_domain_reads_the_time_of_day_whenever_it_began, two_domains),
+        cmocka_unit_test_setup(a_clock_that_dom0_sets_reaches_all, two_domains),
+        cmocka_unit_test_setup(a_domain_that_stood_still_reads_the_right_time, two_domains),
+        cmocka_unit_test_setup(before_dom0_sets_it_nobody_knows_the_time, two_domains),
+    };
+
+    return cmocka_run_group_tests_name("wallclock", tests, NULL, NULL);
+}
