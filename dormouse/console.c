@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The PV console's output half. Invariant: out_prod - out_cons never exceeds the ring's size; only the holder of
+ * The PV console's output half; dom0, which has none, prints by console_io. Invariant: out_prod - out_cons never exceeds the ring's size; only the holder of
  * `lock` moves out_prod, only xenconsoled moves out_cons.
  */
 #include "dormouse/console.h"
@@ -14,6 +14,11 @@
 static struct spinlock lock = SPINLOCK_INIT;
 static struct xencons_interface *ring;
 static evtchn_port_t port;
+
+static void put_by_hypercall(const char *s, size_t n)
+{
+    hypercall3(__HYPERVISOR_console_io, CONSOLEIO_write, n, (uintptr_t)s);
+}
 
 void console_init(void)
 {
@@ -58,11 +63,14 @@ void print(const char *fmt, ...)
     va_start(ap, fmt);
     int n = vsnprintf(line, sizeof(line), fmt, ap);
     va_end(ap);
-    if (!ring)
-        return;
+    n = (int)min_u64((uint64_t)n, sizeof(line) - 1);
     spin_lock(&lock);
-    put(line, min_u64((uint64_t)n, sizeof(line) - 1));
-    notify();
+    if (ring) {
+        put(line, (size_t)n);
+        notify();
+    } else {
+        put_by_hypercall(line, (size_t)n);
+    }
     spin_unlock(&lock);
 }
 

@@ -52,4 +52,5 @@ def guest(host):
 @pytest.fixture(scope="session")
 def counts():
     """How often to repeat what wears things out."""
-    return {"cycles": 500 if SOAK else 50, "sleeps": 500 if SOAK else 50, "rounds": 20 if SOAK else 1}
+    return {"cycles": 500 if SOAK else 50, "sleeps": 500 if SOAK else 50, "rounds": 20 if SOAK else 1,
+            "alarms": 600 if SOAK else 15}

@@ -312,3 +312,16 @@ def test_guests_fall_asleep_while_the_host_does(host, guest):
         one.wait("and stays awake")
     host.run("touch /tmp/enough")
     host.wait_for("! test -e /tmp/enough")
+
+
+@pytest.mark.parametrize("board", [(3, 1, FIRMWARE), (2, 4, FIRMWARE), (3, 2, None)], ids=name_of)
+def test_an_alarm_ends_the_sleep_whenever_it_comes(board, counts):
+    gic, cpus, bios = board
+    rounds = counts["alarms"]
+    with Machine(f"wake-{name_of(board)}", Board(gic=gic, smp=cpus, bios=bios, kernel=BUILD / "guests/dom0-wake.img", ramdisk=None,
+                                                 disk=False, arguments="dom0_mem=128M dom0_max_vcpus=1",
+                                                 dom0_arguments=f"rounds={rounds}")) as machine:
+        machine.expect(rf"^wake: {rounds} of {rounds}$")
+        assert machine.wait_exit() == 0
+        assert len(re.findall(r"torpor: slept ", machine.console)) > rounds // 2   # the others were over before they began
+        machine.check_console()

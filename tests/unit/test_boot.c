@@ -103,14 +103,14 @@ static void defaults_are_xens(void **state)
     assert_string_equal(options.dtuart, "");
     assert_int_equal(options.console_switch, 'a');
     assert_true(options.console_switch_to_dom0);
-    assert_false(options.noreboot);
+    assert_false(options.noreboot || options.console_wakeup);
     assert_non_null(strstr(printed, "no dom0_mem= given"));
 }
 
 static void what_the_lab_passes_is_understood(void **state)
 {
     (void)state;
-    options_parse("console=dtuart bootscrub=0 dom0_mem=768M dom0_max_vcpus=2  maxcpus=0x4 dtuart=serial0:115200n8 conswitch=bx noreboot");
+    options_parse("console=dtuart bootscrub=0 dom0_mem=768M dom0_max_vcpus=2  maxcpus=0x4 dtuart=serial0:115200n8 conswitch=bx console_wakeup noreboot");
     assert_string_equal(printed, "");
     assert_int_equal(options.dom0_mem, 768 * MIB);
     assert_int_equal(options.dom0_max_vcpus, 2);
@@ -118,7 +118,7 @@ static void what_the_lab_passes_is_understood(void **state)
     assert_string_equal(options.dtuart, "serial0:115200n8");
     assert_int_equal(options.console_switch, 'b');
     assert_false(options.console_switch_to_dom0);
-    assert_true(options.noreboot);
+    assert_true(options.noreboot && options.console_wakeup);
     assert_string_equal(cmdline_text() + strlen(cmdline_text()) - 8, "noreboot");
 }
 
@@ -145,7 +145,7 @@ static void bad_values_leave_the_default_and_are_told(void **state)
     static const char *const cases[] = {
         "dom0_mem=", "dom0_mem=0", "dom0_mem=12Q", "dom0_mem=1GG", "dom0_mem=99999999999999999999", "dom0_mem=999999999T",
         "dom0_mem=2G,max:1G", "dom0_mem", "dom0_max_vcpus=many", "dom0_max_vcpus=-1", "dom0_max_vcpus=1000", "console=com1",
-        "conswitch=abc", "conswitch=", "dtuart=", "noreboot=maybe", "sched=rtds", "xsm=flask", "maxcpus=0x",
+        "conswitch=abc", "conswitch=", "dtuart=", "noreboot=maybe", "console_wakeup=2", "sched=rtds", "xsm=flask", "maxcpus=0x",
     };
 
     (void)state;
