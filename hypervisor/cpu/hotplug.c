@@ -66,6 +66,7 @@ static int send_off(struct cpu *cpu)
         if (counter_now() - since > 2 * limit) {
             printk("torpor: CPU %u was called off and is neither on nor off; going on without it", cpu->id);
             lose(cpu);
+            timers_adopt(cpu);
             return -ETIMEDOUT;
         }
         cpu_relax();

@@ -10,7 +10,7 @@ import pytest
 from machine import BUILD, Board, Guest, Machine, MachineError
 
 FIRMWARE = BUILD / "firmware.bin"   # it has SYSTEM_SUSPEND, and loses what real hardware loses
-BOARD = Board(bios=FIRMWARE)
+BOARD = Board(bios=FIRMWARE, files=[BUILD / "guests/suspend.img"])
 STAGES = ["domains", "dom0", "cpus", "timers", "console", "gic", "wakeup", "core", "firmware"]
 
 pytestmark = pytest.mark.torpor_only("stock Xen 4.17 cannot suspend an Arm host")
@@ -115,6 +115,20 @@ def test_guests_are_asked_to_suspend_first_and_go_on_after(host, guest):
     for i, one in enumerate(guests):
         assert one.run("echo awake").output.strip() == "awake"
         host.run(f"ping -c 1 192.168.77.{i + 2}")
+
+
+def test_a_guest_that_does_not_answer_keeps_the_host_awake(host, guest):
+    willing = guest("willing").create()
+    guest("deaf")
+    host.run("printf '%s\\n' 'name=\"deaf\"' 'kernel=\"/tmp/job/suspend.img\"' 'memory=16' 'extra=\"deaf\"' > /tmp/deaf.cfg; xl create -q /tmp/deaf.cfg")
+    said = len(host.console)
+    unable = host.run("torpor suspend --all --timeout 3", check=False)
+    assert unable.status and "deaf" in unable.output and "no guest was asked" in unable.output
+    host.run("xenstore-write /local/domain/$(xl domid deaf)/control/feature-suspend 1")
+    silent = host.run("torpor suspend --all --timeout 3", check=False)
+    assert silent.status and re.search(r"deaf .*did not answer the request to suspend itself", silent.output)
+    assert "torpor: slept" not in host.console[said:]
+    assert willing.run("echo awake").output.strip() == "awake"
 
 
 def test_every_stage_may_fail_and_the_next_sleep_works(host, guest):
