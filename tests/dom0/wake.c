@@ -66,16 +66,21 @@ static uint64_t second_begins(void)
 
 static void set_alarm_for_next_second(void) { mmio_write32(rtc + RTCMR, mmio_read32(rtc + RTCDR) + 1); }
 
-/* From a second's beginning to the next one's alarm, in ticks: a second, and how late the emulated clock is. */
+/* From a second's beginning to the next one's alarm, in ticks: a second, and how late the emulated clock is at least. */
 static uint64_t measure_alarm(void)
 {
-    uint64_t begins = second_begins();
+    uint64_t least = UINT64_MAX;
 
-    set_alarm_for_next_second();
-    while (!(mmio_read32(rtc + RTCRIS) & 1))
-        ;
-    mmio_write32(rtc + RTCICR, 1);
-    return timer_now() - begins;
+    for (unsigned i = 0; i < 3; i++) {
+        uint64_t begins = second_begins();
+
+        set_alarm_for_next_second();
+        while (!(mmio_read32(rtc + RTCRIS) & 1))
+            ;
+        mmio_write32(rtc + RTCICR, 1);
+        least = min_u64(least, timer_now() - begins);
+    }
+    return least;
 }
 
 static bool sleep_once(uint64_t call_after)

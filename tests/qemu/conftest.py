@@ -53,4 +53,4 @@ def guest(host):
 def counts():
     """How often to repeat what wears things out."""
     return {"cycles": 500 if SOAK else 50, "sleeps": 500 if SOAK else 50, "rounds": 20 if SOAK else 1,
-            "alarms": 600 if SOAK else 15}
+            "alarms": 600 if SOAK else 8}

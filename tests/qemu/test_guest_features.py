@@ -121,7 +121,7 @@ def test_a_guests_own_device_wakes_it_and_the_sleeping_host(host, guest):
     one = guest("sleeper", config='iomem = ["0x9010,1"]\nirqs = [34]\ndevice_tree = "/tmp/job/passthrough.dtb"\ndtdev = []').create()
     host.run(f"""
         tty=$(xenstore-read /local/domain/{one.domid()}/console/tty)
-        echo 'echo +12 > /sys/class/rtc/rtc0/wakealarm; echo mem > /sys/power/state; echo came back: $?' > $tty""")
+        echo 'echo +20 > /sys/class/rtc/rtc0/wakealarm; echo mem > /sys/power/state; echo came back: $?' > $tty""")
     host.wait_for("xl list sleeper | grep -q -- '-bp---'")
     host.run("echo mem > /sys/power/state")   # no alarm of dom0's own
     said = re.findall(r"torpor: (slept .*)", host.run("xl dmesg").output)

