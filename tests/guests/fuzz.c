@@ -309,6 +309,10 @@ static void do_sysreg(void)
     /* QEMU 7.2 adds the virtual offset to CNTV_CVAL in 64 bits, and its main loop spins once that overflows */
     if (op0 == 3 && op1 == 3 && crn == 14)
         value &= ~0ul >> 2;
+    /* QEMU 7.2 keeps three bits of what is written to ICC_BPR1_EL1 after it has checked the whole, and dies of an assertion
+       (icv_gprio_mask) at the next interrupt taken if those are zero */
+    if (op0 == 3 && op1 == 0 && crn == 12 && crm == 12 && op2 == 3)
+        value &= 7;
     /* SYS (op0 1) takes an address: cache and translation maintenance of the arena, or of what is not there */
     if (op0 == 1)
         value = one_in(4) ? draw_mmio_address() : draw_arena(), read = false;

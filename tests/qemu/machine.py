@@ -340,8 +340,11 @@ print(xc().physinfo()["free_memory"] // 4)'""").output)
 
     def _failure(self, what):
         tail = "\n".join(self.console.splitlines()[-40:])
-        if self.process.poll() is None:
+        try:
             registers = self.monitor("info registers -a")
+        except (OSError, MachineError):
+            tail += "\n--- QEMU does not answer"    # it is dead or dying: its last words are on the console
+        else:
             self._log.write(f"\n[monitor] {registers}\n")
             where = re.findall(r"^(?:CPU#\d+|\s*PC=\S+.*|PSTATE=.*)$", registers, re.M)
             tail += "\n--- CPUs\n" + "\n".join(where)
