@@ -22,7 +22,7 @@
 #include "dormouse/platform.h"
 #include "tests/guests/tap.h"
 
-enum { ARENA_PAGES = 64, ARENA_OFFSET = 8 << 20, HYPERCALLS = 64 };
+enum { ARENA_PAGES = 64, ARENA_OFFSET = 8 << 20, HYPERCALLS = 64, BUFFER = 24 };
 enum { DO_HYPERCALL = 1, DO_MMIO = 2, DO_SYSREG = 4, DO_FIRMWARE = 8, DO_WAIT = 16 };
 
 static uint64_t (*arena)[512];
@@ -99,14 +99,23 @@ static uint64_t draw_number(void)
 
 static uint64_t draw_any(void) { return one_in(3) ? draw_pointer() : draw_number(); }
 
-/* Fills a buffer of the arena with words as structures have them: numbers, frames, pointers, halves of different kinds. */
-static uint64_t *draw_buffer(void)
+/* Draws words as structures have them: numbers, frames, pointers, halves of different kinds. Returns where they shall stand. */
+static uint64_t *draw_buffer(uint64_t words[BUFFER])
 {
-    uint64_t *b = arena[below(ARENA_PAGES)] + below(448);
+    uint64_t *at = arena[below(ARENA_PAGES)] + below(448);
 
-    for (unsigned i = 0; i < 24; i++)
-        b[i] = one_in(2) ? draw_any() : (draw_number() & 0xffffffff) | draw_number() << 32;
-    return b;
+    for (unsigned i = 0; i < BUFFER; i++)
+        words[i] = one_in(2) ? draw_any() : (draw_number() & 0xffffffff) | draw_number() << 32;
+    return at;
+}
+
+/* Into the arena, where a page may be missing: an operation before may rightfully have given it away. */
+static void put(uint64_t *at, const uint64_t *words, unsigned n)
+{
+    trap_catch();
+    for (unsigned i = 0; i < n; i++)
+        ((volatile uint64_t *)at)[i] = words[i];
+    trap_caught();
 }
 
 struct call { uint64_t number, args[5]; };
@@ -134,7 +143,7 @@ static bool harmful(const struct call *c)
 static struct call draw_call(void)
 {
     struct call c = { .number = one_in(20) ? draw_number() : below(HYPERCALLS) };
-    uint64_t *b = draw_buffer();
+    uint64_t b[BUFFER], *at = draw_buffer(b);
 
     for (unsigned i = 0; i < ARRAY_SIZE(c.args); i++)
         c.args[i] = draw_any();
@@ -143,26 +152,26 @@ static struct call draw_call(void)
         ((uint32_t *)b)[0] = (uint32_t)below(90);
         ((uint32_t *)b)[1] = 0x15;      /* XEN_DOMCTL_INTERFACE_VERSION */
         ((uint16_t *)b)[4] = (uint16_t)(one_in(2) ? below(4) : DOMID_SELF);
-        c.args[0] = one_in(8) ? draw_pointer() : (uintptr_t)b;
+        c.args[0] = one_in(8) ? draw_pointer() : (uintptr_t)at;
         break;
     case __HYPERVISOR_sysctl:
         ((uint32_t *)b)[0] = (uint32_t)below(40);
         ((uint32_t *)b)[1] = 0x15;      /* XEN_SYSCTL_INTERFACE_VERSION */
-        c.args[0] = one_in(8) ? draw_pointer() : (uintptr_t)b;
+        c.args[0] = one_in(8) ? draw_pointer() : (uintptr_t)at;
         break;
     case __HYPERVISOR_platform_op:
         ((uint32_t *)b)[0] = (uint32_t)below(70);
         ((uint32_t *)b)[1] = 0x03000000;
-        c.args[0] = one_in(8) ? draw_pointer() : (uintptr_t)b;
+        c.args[0] = one_in(8) ? draw_pointer() : (uintptr_t)at;
         break;
     case __HYPERVISOR_vcpu_op:
         c.args[0] = below(16);
         c.args[1] = below(3);
-        c.args[2] = one_in(4) ? draw_pointer() : (uintptr_t)b;
+        c.args[2] = one_in(4) ? draw_pointer() : (uintptr_t)at;
         break;
     case __HYPERVISOR_grant_table_op:
         c.args[0] = below(16);
-        c.args[1] = one_in(4) ? draw_pointer() : (uintptr_t)b;
+        c.args[1] = one_in(4) ? draw_pointer() : (uintptr_t)at;
         c.args[2] = one_in(4) ? draw_number() : below(4);
         break;
     case __HYPERVISOR_memory_op:
@@ -172,7 +181,7 @@ static struct call draw_call(void)
     case __HYPERVISOR_physdev_op:
     case __HYPERVISOR_xen_version:
         c.args[0] = one_in(8) ? draw_number() : below(32);
-        c.args[1] = one_in(4) ? draw_pointer() : (uintptr_t)b;
+        c.args[1] = one_in(4) ? draw_pointer() : (uintptr_t)at;
         break;
     default:
         break;
@@ -182,6 +191,7 @@ static struct call draw_call(void)
         ((uint16_t *)b)[0] = DOMID_SELF;
     if (((uint32_t *)b)[0] == console_port || ((uint32_t *)b)[0] == store_port)
         ((uint32_t *)b)[0] = 0;
+    put(at, b, BUFFER);
     return c;
 }
 
@@ -195,8 +205,9 @@ static void count(long result)
 
 static void multicall(void)
 {
-    multicall_entry_t *e = (multicall_entry_t *)arena[below(ARENA_PAGES)];
-    unsigned n = 1 + (unsigned)below(6);
+    uint64_t *at = arena[below(ARENA_PAGES)];
+    multicall_entry_t e[6];
+    unsigned n = 1 + (unsigned)below(ARRAY_SIZE(e));
     struct call c;
 
     for (unsigned i = 0; i < n; i++) {
@@ -205,7 +216,8 @@ static void multicall(void)
         while (harmful(&c));
         e[i] = (multicall_entry_t){ .op = c.number, .args = { c.args[0], c.args[1], c.args[2], c.args[3], c.args[4] } };
     }
-    count(hypercall2(__HYPERVISOR_multicall, (uintptr_t)e, n));
+    put(at, (const uint64_t *)e, n * sizeof(e[0]) / sizeof(*at));
+    count(hypercall2(__HYPERVISOR_multicall, (uintptr_t)at, n));
 }
 
 static void do_hypercall(void)
