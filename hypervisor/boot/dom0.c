@@ -24,6 +24,7 @@
 #include "mm/frames.h"
 #include "mm/heap.h"
 #include "vm/domain.h"
+#include "vm/irq.h"
 #include "vm/vcpu.h"
 
 #define BLOCK           (2 * MIB)
@@ -236,18 +237,19 @@ static int map_memory(void *context, uint64_t start, uint64_t size)
                    P2M_DEVICE_CACHED);
 }
 
-static int allow_irq(void *context, unsigned irq, bool edge)
+static int allow_irq(void *context, unsigned irq, bool edge, const char *device)
 {
     struct builder *x = context;
 
+    irq_set_device(irq, device);
     gic_set_type(irq, edge ? GIC_EDGE_RISING : GIC_LEVEL_HIGH);
     return range_set_add(&x->d->irq_caps, irq, irq);
 }
 
-static int route_irq(void *context, unsigned irq, bool edge)
+static int route_irq(void *context, unsigned irq, bool edge, const char *device)
 {
     struct builder *x = context;
-    int err = allow_irq(context, irq, edge);
+    int err = allow_irq(context, irq, edge, device);
 
     return err ? err : vgic_route_irq(x->d, irq, irq);
 }

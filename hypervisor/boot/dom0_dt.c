@@ -207,12 +207,12 @@ static void visit_mmio(struct builder *b, uint64_t start, uint64_t size)
     b->pending = (struct boot_range){ first, last - first };
 }
 
-static void visit_irq(struct builder *b, const struct dt_irq *irq)
+static void visit_irq(struct builder *b, const struct dt_node *n, const struct dt_irq *irq)
 {
     if (irq->intid < 32 || bitmap_test(b->irqs_seen, irq->intid))
         return;
     bitmap_set(b->irqs_seen, irq->intid);
-    told(b, b->params->visitor->route_irq(b->params->context, irq->intid, irq->edge), "interrupt", irq->intid);
+    told(b, b->params->visitor->route_irq(b->params->context, irq->intid, irq->edge, n->name), "interrupt", irq->intid);
 }
 
 static void visit_irqs(struct builder *b, const struct dt_node *n)
@@ -223,10 +223,10 @@ static void visit_irqs(struct builder *b, const struct dt_node *n)
 
     for (i = 0; (err = dt_irq(&b->dt, n, i, &irq)) != -ENOENT; i++)
         if (!err)
-            visit_irq(b, &irq);
+            visit_irq(b, n, &irq);
     while ((err = dt_interrupt_map_next(&b->dt, n, &position, &irq)) != -ENOENT)
         if (!err)
-            visit_irq(b, &irq);
+            visit_irq(b, n, &irq);
 }
 
 static void visit_device(struct builder *b, const struct dt_node *n)
@@ -305,7 +305,7 @@ static void set_aside(struct builder *b, const struct dt_node *n)
                                   align_up(start + size, PAGE_SIZE) - align_down(start, PAGE_SIZE)), "registers at", start);
     for (unsigned i = 0; (err = dt_irq(&b->dt, n, i, &irq)) != -ENOENT; i++)
         if (!err && irq.intid >= 32)
-            told(b, v->allow_irq(b->params->context, irq.intid, irq.edge), "interrupt", irq.intid);
+            told(b, v->allow_irq(b->params->context, irq.intid, irq.edge, n->name), "interrupt", irq.intid);
     dt_walk_skip_children(&b->walk);
 }
 

@@ -17,11 +17,11 @@ struct dom0_device_visitor {
     int (*map_mmio)(void *context, uint64_t start, uint64_t size);
     /* Reserved memory, to be mapped cacheable: dom0's drivers choose. */
     int (*map_memory)(void *context, uint64_t start, uint64_t size);
-    /* A shared interrupt (INTID >= 32), each once. */
-    int (*route_irq)(void *context, unsigned irq, bool edge);
+    /* A shared interrupt (INTID >= 32), each once; device: the name of the node it was found at. */
+    int (*route_irq)(void *context, unsigned irq, bool edge, const char *device);
     /* Of a device set aside for another domain (`xen,passthrough`): dom0's toolstack may hand it out. */
     int (*allow_mmio)(void *context, uint64_t start, uint64_t size);
-    int (*allow_irq)(void *context, unsigned irq, bool edge);
+    int (*allow_irq)(void *context, unsigned irq, bool edge, const char *device);
 };
 
 struct dom0_dt_params {

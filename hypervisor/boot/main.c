@@ -78,6 +78,7 @@ static void console_input_init(void)
         printk("torpor: the console's interrupt %u is taken; no input\n", irq);
         return;
     }
+    irq_set_device(irq, strrchr(boot.uart.path, '/') + 1);
     gic_set_type(irq, GIC_LEVEL_HIGH);
     gic_set_target(irq, 0);
     gic_enable_irq(irq);
@@ -163,23 +164,6 @@ static void memory_init(paddr_t fdt)
     bootinfo_for_each_free(&boot, give_free, NULL);
 }
 
-/* Whose interrupt each one is, so that what woke the host can be named. */
-static void name_interrupts(const void *fdt)
-{
-    static struct dt_walk walk;   /* boot only, and large for a stack */
-    const struct dt_node *n;
-    struct dt_irq irq;
-    struct dt dt;
-
-    if (dt_open(&dt, fdt))
-        return;
-    dt_walk_start(&walk, &dt);
-    while ((n = dt_walk_next(&walk)))
-        for (unsigned i = 0; !dt_irq(&dt, n, i, &irq); i++)
-            if (irq.intid >= 32)
-                irq_set_device(irq.intid, n->name);
-}
-
 /* The interrupt controller and what hangs on it, on the boot CPU. */
 static void interrupts_init(const void *fdt)
 {
@@ -228,7 +212,6 @@ NORETURN void hypervisor_start(uint64_t fdt_pa, uint64_t image_pa)
     hypfs_init();
     host_sleep_init();
     console_input_init();
-    name_interrupts(fdt_at(fdt));
     printk("torpor: %u CPUs, %lu MiB of memory, GICv%u\n", cpus_present(), frames_total() * PAGE_SIZE / MIB, gic.version);
     if (dom0_build(&boot, fdt_at(fdt)))
         stop();

@@ -41,7 +41,7 @@ void printk(const char *fmt, ...)
 /* What the visitor was told. */
 static struct {
     struct boot_range mmio[256], memory[16];
-    struct { unsigned irq; bool edge; } irqs[256];
+    struct { unsigned irq; bool edge; char device[32]; } irqs[256];
     unsigned mmio_count, memory_count, irq_count;
     int answer;
 } seen;
@@ -62,13 +62,14 @@ static int see_memory(void *context, uint64_t start, uint64_t size)
     return seen.answer;
 }
 
-static int see_irq(void *context, unsigned irq, bool edge)
+static int see_irq(void *context, unsigned irq, bool edge, const char *device)
 {
     (void)context;
     assert_in_range(irq, 32, 1019);
     for (unsigned i = 0; i < seen.irq_count && i < 256; i++)
         assert_int_not_equal(seen.irqs[i].irq, irq);
     seen.irqs[seen.irq_count % 256].irq = irq;
+    snprintf(seen.irqs[seen.irq_count % 256].device, sizeof(seen.irqs[0].device), "%s", device);
     seen.irqs[seen.irq_count++ % 256].edge = edge;
     return seen.answer;
 }
@@ -76,6 +77,7 @@ static int see_irq(void *context, unsigned irq, bool edge)
 /* Of devices that are set aside. */
 static struct boot_range allowed_mmio;
 static unsigned allowed_irq;
+static char allowed_device[32];
 
 static int see_allowed_mmio(void *context, uint64_t start, uint64_t size)
 {
@@ -84,11 +86,12 @@ static int see_allowed_mmio(void *context, uint64_t start, uint64_t size)
     return 0;
 }
 
-static int see_allowed_irq(void *context, unsigned irq, bool edge)
+static int see_allowed_irq(void *context, unsigned irq, bool edge, const char *device)
 {
     (void)context;
     (void)edge;
     allowed_irq = irq;
+    snprintf(allowed_device, sizeof(allowed_device), "%s", device);
     return 0;
 }
 
@@ -102,11 +105,12 @@ static bool mmio_was_seen(uint64_t start, uint64_t size)
     return false;
 }
 
-static bool irq_was_seen(unsigned irq, bool edge)
+/* device: the name of its node */
+static bool irq_was_seen(unsigned irq, bool edge, const char *device)
 {
     for (unsigned i = 0; i < seen.irq_count; i++)
         if (seen.irqs[i].irq == irq && seen.irqs[i].edge == edge)
-            return true;
+            return !strcmp(seen.irqs[i].device, device);
     return false;
 }
 
@@ -565,7 +569,7 @@ static void dom0_keeps_the_uart_nobody_took(void **state)
     (void)state;
     build(&gicv3, NULL);
     assert_text("/chosen", "stdout-path", "/pl011@9000000");
-    assert_true(irq_was_seen(33, false));
+    assert_true(irq_was_seen(33, false, "pl011@9000000"));
     assert_true(mmio_was_seen(0x9000000, 0x1000));
 }
 
@@ -613,6 +617,8 @@ static void gicv2_stands_where_the_machines_does(void **state)
 
 static void devices_are_visited_with_what_they_need(void **state)
 {
+    char device[32];
+
     (void)state;
     build(&gicv3, "/pl011@9000000");
     assert_true(mmio_was_seen(0xa000000, 0x4000));          /* virtio-mmio */
@@ -625,11 +631,13 @@ static void devices_are_visited_with_what_they_need(void **state)
     assert_true(mmio_was_seen(0x8000000000, 0x8000000000));
     assert_false(mmio_was_seen(0x9000000, 0x1000));
     assert_false(mmio_was_seen(0x8000000, 0x1000));
-    for (unsigned i = 48; i < 80; i++)
-        assert_true(irq_was_seen(i, true));
+    for (unsigned i = 0; i < 32; i++) {
+        snprintf(device, sizeof(device), "virtio_mmio@%x", 0xa000000 + i * 0x200);
+        assert_true(irq_was_seen(48 + i, true, device));
+    }
     for (unsigned i = 35; i < 39; i++)
-        assert_true(irq_was_seen(i, false));                /* interrupt-map */
-    assert_true(irq_was_seen(34, false));
+        assert_true(irq_was_seen(i, false, "pcie@10000000"));                /* interrupt-map */
+    assert_true(irq_was_seen(34, false, "pl031@9010000"));
     assert_int_equal(seen.irq_count, 32 + 4 + 2);
 }
 
@@ -640,7 +648,7 @@ static void disabled_devices_are_copied_but_not_visited(void **state)
     build(&gicv3, "/pl011@9000000");
     assert_true(fdt_path_offset(out, "/pl031@9010000") >= 0);
     assert_false(mmio_was_seen(0x9010000, 0x1000));
-    assert_false(irq_was_seen(34, false));
+    assert_false(irq_was_seen(34, false, "pl031@9010000"));
 }
 
 static void addresses_below_a_bus_are_translated(void **state)
@@ -658,7 +666,7 @@ static void addresses_below_a_bus_are_translated(void **state)
     fdt_setprop(tree, node("/platform-bus@c000000/thing@3000"), "interrupts-extended", extended_irq, 28);
     build(&gicv3, "/pl011@9000000");
     assert_true(mmio_was_seen(0xc003000, 0x10));
-    assert_true(irq_was_seen(232, true));
+    assert_true(irq_was_seen(232, true, "thing@3000"));
 }
 
 static void a_device_set_aside_is_dom0s_to_give_not_to_use(void **state)
@@ -667,10 +675,11 @@ static void a_device_set_aside_is_dom0s_to_give_not_to_use(void **state)
     fdt_setprop(tree, node("/pl031@9010000"), "xen,passthrough", NULL, 0);
     build(&gicv3, "/pl011@9000000");
     assert_true(fdt_path_offset(out, "/pl031@9010000") < 0);
-    assert_false(irq_was_seen(34, false));
+    assert_false(irq_was_seen(34, false, "pl031@9010000"));
     assert_int_equal(allowed_mmio.start, 0x9010000);
     assert_int_equal(allowed_mmio.size, 0x1000);
     assert_int_equal(allowed_irq, 34);
+    assert_string_equal(allowed_device, "pl031@9010000");
 }
 
 static void reserved_memory_reaches_dom0(void **state)
