@@ -1,32 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "firmware/psci.h"
 
+#include "arch/psci.h"
 #include "firmware/cpu.h"
 #include "firmware/machine.h"
 #include "firmware/sleep.h"
 #include "firmware/sysreg.h"
 #include "firmware/tree.h"
 
-/* DEN0022D 5.1 */
-#define PSCI_VERSION           0x84000000u
-#define PSCI_CPU_SUSPEND_32    0x84000001u
-#define PSCI_CPU_SUSPEND_64    0xc4000001u
-#define PSCI_CPU_OFF           0x84000002u
-#define PSCI_CPU_ON_32         0x84000003u
-#define PSCI_CPU_ON_64         0xc4000003u
-#define PSCI_AFFINITY_INFO_32  0x84000004u
-#define PSCI_AFFINITY_INFO_64  0xc4000004u
-#define PSCI_SYSTEM_OFF        0x84000008u
-#define PSCI_SYSTEM_RESET      0x84000009u
-#define PSCI_FEATURES          0x8400000au
-#define PSCI_SYSTEM_SUSPEND_32 0x8400000eu
-#define PSCI_SYSTEM_SUSPEND_64 0xc400000eu
-#define SMC64                  0x40000000u
-
 #define PSCI_VERSION_1_0       0x10000
-#define AFFINITY_ON            0
-#define AFFINITY_OFF           1
-#define AFFINITY_ON_PENDING    2
 
 #define ESR_EC_SMC32           0x13
 
@@ -70,11 +52,11 @@ static int64_t affinity_info(uint64_t target, uint64_t lowest_level, uint64_t c)
         return PSCI_INVALID_PARAMETERS;
     switch (cpu_state_get(cpu)) {
     case CPU_ON:
-        return AFFINITY_ON;
+        return PSCI_AFFINITY_ON;
     case CPU_ON_PENDING:
-        return AFFINITY_ON_PENDING;
+        return PSCI_AFFINITY_ON_PENDING;
     default:
-        return AFFINITY_OFF;
+        return PSCI_AFFINITY_OFF;
     }
 }
 
@@ -142,7 +124,7 @@ void smc_handle(struct smc_frame *frame)
         exception_unexpected();
     if (!call)
         x[0] = (uint64_t)PSCI_NOT_SUPPORTED;
-    else if (function & SMC64)
+    else if (function & SMCCC_64BIT)
         x[0] = (uint64_t)call(x[1], x[2], x[3]);
     else
         x[0] = (uint64_t)call((uint32_t)x[1], (uint32_t)x[2], (uint32_t)x[3]);

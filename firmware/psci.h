@@ -1,17 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/* PSCI 1.0 (DEN0022D). What entry.S calls for an SMC, and the errors. */
+/* PSCI 1.0 (DEN0022D). What entry.S calls for an SMC. */
 #pragma once
 
 #include "lib/base.h"
-
-/* 5.2.2 */
-#define PSCI_SUCCESS            0
-#define PSCI_NOT_SUPPORTED      (-1)
-#define PSCI_INVALID_PARAMETERS (-2)
-#define PSCI_DENIED             (-3)
-#define PSCI_ALREADY_ON         (-4)
-#define PSCI_ON_PENDING         (-5)
-#define PSCI_INVALID_ADDRESS    (-9)
 
 /* The caller's x0 to x30, as entry.S stores and loads them. */
 struct smc_frame {

@@ -6,6 +6,7 @@
  */
 #include "firmware/sleep.h"
 
+#include "arch/psci.h"
 #include "firmware/cpu.h"
 #include "firmware/forget.h"
 #include "firmware/gic.h"

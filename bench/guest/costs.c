@@ -167,7 +167,7 @@ static void measure_rounds(void)
     measure("sgi_round_other_vcpu", round_by_sgi);
     finish = true;
     gic_send_sgi(SGI, 1);
-    while (psci_call(PSCI_AFFINITY_INFO64, 1, 0, 0) == 0)
+    while (psci_call(PSCI_AFFINITY_INFO_64, 1, 0, 0) == 0)
         sched_op(SCHEDOP_yield, NULL);
     finish = false;
 }
@@ -200,7 +200,7 @@ static void measure_switches(void)
         return;
     measure("two_vcpu_switches", two_switches);
     finish = true;
-    while (psci_call(PSCI_AFFINITY_INFO64, 1, 0, 0) == 0)
+    while (psci_call(PSCI_AFFINITY_INFO_64, 1, 0, 0) == 0)
         sched_op(SCHEDOP_yield, NULL);
     finish = false;
 }

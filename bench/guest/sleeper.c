@@ -22,7 +22,7 @@ void guest_main(void)
 {
     irq_disable();
     if (platform_flag("suspend"))
-        print("sleeper: SYSTEM_SUSPEND failed: %ld\n", psci_call(PSCI_SYSTEM_SUSPEND64, platform.ram_base, 0, 0));
+        print("sleeper: SYSTEM_SUSPEND failed: %ld\n", psci_call(PSCI_SYSTEM_SUSPEND_64, platform.ram_base, 0, 0));
     irq_register(platform.timer_virtual, on_timer);
     gic_enable(platform.timer_virtual);
     arm();

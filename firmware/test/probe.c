@@ -13,28 +13,13 @@
 #include "arch/barrier.h"
 #include "arch/idle.h"
 #include "arch/io.h"
+#include "arch/psci.h"
 #include "arch/relax.h"
 #include "arch/sysreg.h"
 #include "lib/print.h"
 #include "lib/string.h"
 
-/* DEN0022D 5.1, 5.2.2 */
-#define PSCI_VERSION           0x84000000u
-#define PSCI_CPU_SUSPEND       0xc4000001u
-#define PSCI_CPU_OFF           0x84000002u
-#define PSCI_CPU_ON            0xc4000003u
-#define PSCI_AFFINITY_INFO     0xc4000004u
-#define PSCI_MIGRATE           0xc4000005u
-#define PSCI_SYSTEM_OFF        0x84000008u
-#define PSCI_SYSTEM_RESET      0x84000009u
-#define PSCI_FEATURES          0x8400000au
-#define PSCI_SYSTEM_SUSPEND    0xc400000eu
-#define PSCI_SYSTEM_SUSPEND_32 0x8400000eu
-#define NOT_SUPPORTED          (-1)
-#define INVALID_PARAMETERS     (-2)
-#define DENIED                 (-3)
-#define ALREADY_ON             (-4)
-#define INVALID_ADDRESS        (-9)
+/* power_state, DEN0022D 5.4.2 */
 #define POWERDOWN              0x10000
 
 #define UART                   UINT64_C(0x09000000)
@@ -213,7 +198,7 @@ static struct arrival arrival;
 static int64_t sleep_system(void)
 {
     memset(&arrival, 0, sizeof(arrival));
-    return psci(PSCI_SYSTEM_SUSPEND, (uint64_t)probe_entry_back, (uint64_t)&arrival, 0);
+    return psci(PSCI_SYSTEM_SUSPEND_64, (uint64_t)probe_entry_back, (uint64_t)&arrival, 0);
 }
 
 /* --- Tests: the tree, and plain calls --- */
@@ -258,12 +243,12 @@ static void modules_are_left_alone(void)
 static void features_are_what_the_calls_are(void)
 {
     expect_equal(psci(PSCI_VERSION, 0, 0, 0), 0x10000, "version");
-    expect_equal(psci(PSCI_FEATURES, PSCI_SYSTEM_SUSPEND, 0, 0), 0, "SYSTEM_SUSPEND, 64 bits");
+    expect_equal(psci(PSCI_FEATURES, PSCI_SYSTEM_SUSPEND_64, 0, 0), 0, "SYSTEM_SUSPEND, 64 bits");
     expect_equal(psci(PSCI_FEATURES, PSCI_SYSTEM_SUSPEND_32, 0, 0), 0, "SYSTEM_SUSPEND, 32 bits");
-    expect_equal(psci(PSCI_FEATURES, PSCI_CPU_ON, 0, 0), 0, "CPU_ON");
-    expect_equal(psci(PSCI_FEATURES, PSCI_CPU_SUSPEND, 0, 0), 0, "CPU_SUSPEND");
-    expect_equal(psci(PSCI_FEATURES, PSCI_MIGRATE, 0, 0), NOT_SUPPORTED, "MIGRATE");
-    expect_equal(psci(PSCI_MIGRATE, 0, 0, 0), NOT_SUPPORTED, "calling MIGRATE");
+    expect_equal(psci(PSCI_FEATURES, PSCI_CPU_ON_64, 0, 0), 0, "CPU_ON");
+    expect_equal(psci(PSCI_FEATURES, PSCI_CPU_SUSPEND_64, 0, 0), 0, "CPU_SUSPEND");
+    expect_equal(psci(PSCI_FEATURES, PSCI_MIGRATE_64, 0, 0), PSCI_NOT_SUPPORTED, "MIGRATE");
+    expect_equal(psci(PSCI_MIGRATE_64, 0, 0, 0), PSCI_NOT_SUPPORTED, "calling MIGRATE");
 }
 
 static void hypervisor_calls_are_allowed(void)
@@ -276,16 +261,16 @@ static void entry_points_outside_ram_are_refused(void)
     static const uint64_t bad[] = { 0, 0x0e000000, UART, 0x40000002, UINT64_C(0x8000000000), ~UINT64_C(3) };
 
     for (unsigned i = 0; i < ARRAY_SIZE(bad); i++) {
-        expect_equal(psci(PSCI_SYSTEM_SUSPEND, bad[i], 0, 0), INVALID_ADDRESS, "SYSTEM_SUSPEND");
-        expect_equal(psci(PSCI_CPU_SUSPEND, POWERDOWN, bad[i], 0), INVALID_ADDRESS, "CPU_SUSPEND");
+        expect_equal(psci(PSCI_SYSTEM_SUSPEND_64, bad[i], 0, 0), PSCI_INVALID_ADDRESS, "SYSTEM_SUSPEND");
+        expect_equal(psci(PSCI_CPU_SUSPEND_64, POWERDOWN, bad[i], 0), PSCI_INVALID_ADDRESS, "CPU_SUSPEND");
         if (cpu_count > 1)
-            expect_equal(psci(PSCI_CPU_ON, 1, bad[i], 0), INVALID_ADDRESS, "CPU_ON");
+            expect_equal(psci(PSCI_CPU_ON_64, 1, bad[i], 0), PSCI_INVALID_ADDRESS, "CPU_ON");
     }
-    expect_equal(psci(PSCI_CPU_ON, cpu_count, 0x40200000, 0), INVALID_PARAMETERS, "CPU_ON of a CPU that is not there");
-    expect_equal(psci(PSCI_CPU_ON, 0x100, 0x40200000, 0), INVALID_PARAMETERS, "CPU_ON of another cluster");
-    expect_equal(psci(PSCI_CPU_ON, 0, 0x40200000, 0), ALREADY_ON, "CPU_ON of this CPU");
-    expect_equal(psci(PSCI_AFFINITY_INFO, 0, 1, 0), INVALID_PARAMETERS, "AFFINITY_INFO of a cluster");
-    expect_equal(psci(PSCI_CPU_SUSPEND, 0x2, 0, 0), INVALID_PARAMETERS, "CPU_SUSPEND to a state that is not there");
+    expect_equal(psci(PSCI_CPU_ON_64, cpu_count, 0x40200000, 0), PSCI_INVALID_PARAMETERS, "CPU_ON of a CPU that is not there");
+    expect_equal(psci(PSCI_CPU_ON_64, 0x100, 0x40200000, 0), PSCI_INVALID_PARAMETERS, "CPU_ON of another cluster");
+    expect_equal(psci(PSCI_CPU_ON_64, 0, 0x40200000, 0), PSCI_ALREADY_ON, "CPU_ON of this CPU");
+    expect_equal(psci(PSCI_AFFINITY_INFO_64, 0, 1, 0), PSCI_INVALID_PARAMETERS, "AFFINITY_INFO of a cluster");
+    expect_equal(psci(PSCI_CPU_SUSPEND_64, 0x2, 0, 0), PSCI_INVALID_PARAMETERS, "CPU_SUSPEND to a state that is not there");
 }
 
 /* --- Tests: other CPUs --- */
@@ -318,12 +303,12 @@ static int64_t start_cpu(unsigned n)
     others[n].stack_top = (uint64_t)stacks[n] + sizeof(stacks[n]);
     others[n].run = run_and_leave;
     dsb_sy();
-    return psci(PSCI_CPU_ON, n, (uint64_t)probe_entry_cpu, (uint64_t)&others[n]);
+    return psci(PSCI_CPU_ON_64, n, (uint64_t)probe_entry_cpu, (uint64_t)&others[n]);
 }
 
 static void wait_state(unsigned n, int64_t state)
 {
-    while (psci(PSCI_AFFINITY_INFO, n, 0, 0) != state)
+    while (psci(PSCI_AFFINITY_INFO_64, n, 0, 0) != state)
         cpu_relax();
 }
 
@@ -341,12 +326,12 @@ static void cpus_go_on_and_off_again_and_again(void)
             expect_equal(start_cpu(n), 0, "CPU_ON");
         for (unsigned n = 1; n < cpu_count; n++) {
             wait_round(n, round);
-            expect_equal(psci(PSCI_AFFINITY_INFO, n, 0, 0), 0, "AFFINITY_INFO of one that is on");
-            expect_equal(start_cpu(n), ALREADY_ON, "CPU_ON of one that is on");
+            expect_equal(psci(PSCI_AFFINITY_INFO_64, n, 0, 0), 0, "AFFINITY_INFO of one that is on");
+            expect_equal(start_cpu(n), PSCI_ALREADY_ON, "CPU_ON of one that is on");
             expect_equal((int64_t)others[n].context_seen, (int64_t)&others[n], "the context");
         }
         if (cpu_count > 1)
-            expect_equal(sleep_system(), DENIED, "SYSTEM_SUSPEND while others are on");
+            expect_equal(sleep_system(), PSCI_DENIED, "SYSTEM_SUSPEND while others are on");
         __atomic_store_n(&may_leave, 1, __ATOMIC_SEQ_CST);
         for (unsigned n = 1; n < cpu_count; n++)
             wait_state(n, 1);
@@ -606,7 +591,7 @@ static void standby_keeps_everything(void)
 
     irq_enable(INTID_EL2_TIMER);
     timer_start(300);
-    expect_equal(psci(PSCI_CPU_SUSPEND, 0, 0, 0), 0, "CPU_SUSPEND");
+    expect_equal(psci(PSCI_CPU_SUSPEND_64, 0, 0, 0), 0, "CPU_SUSPEND");
     expect(now() - from >= milliseconds(300), "woken too early");
     expect(physical_interrupt_waits(), "the timer is not signalled any more");
 }
@@ -618,7 +603,7 @@ static void powerdown_loses_the_cpu_and_not_the_gic(void)
     irq_enable(INTID_EL2_TIMER);
     irq_enable(INTID_RTC);
     timer_start(300);
-    expect_equal(psci(PSCI_CPU_SUSPEND, POWERDOWN, (uint64_t)probe_entry_back, (uint64_t)&arrival), CAME_BACK, "CPU_SUSPEND");
+    expect_equal(psci(PSCI_CPU_SUSPEND_64, POWERDOWN, (uint64_t)probe_entry_back, (uint64_t)&arrival), CAME_BACK, "CPU_SUSPEND");
     expect(now() - from >= milliseconds(300), "woken too early");
     expect_fresh(&arrival);
     expect(irq_read(GICD_ISENABLER, INTID_RTC) && irq_read(GICD_ISENABLER, INTID_EL2_TIMER), "an interrupt was disabled");
@@ -632,10 +617,10 @@ static void powerdown_loses_the_cpu_and_not_the_gic(void)
 
 static void refusing_build_denies_and_goes_on(void)
 {
-    expect_equal(psci(PSCI_FEATURES, PSCI_SYSTEM_SUSPEND, 0, 0), 0, "SYSTEM_SUSPEND is advertised");
+    expect_equal(psci(PSCI_FEATURES, PSCI_SYSTEM_SUSPEND_64, 0, 0), 0, "SYSTEM_SUSPEND is advertised");
     irq_enable(INTID_EL2_TIMER);
     timer_start(0);
-    expect_equal(sleep_system(), DENIED, "SYSTEM_SUSPEND");
+    expect_equal(sleep_system(), PSCI_DENIED, "SYSTEM_SUSPEND");
     expect(irq_read(GICD_ISENABLER, INTID_EL2_TIMER), "an interrupt was disabled");
     expect(physical_interrupt_waits(), "the timer is not signalled");
 }

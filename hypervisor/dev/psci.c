@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "dev/psci.h"
 
+#include "arch/psci.h"
 #include "cpu/cpu.h"
 #include "dev/console.h"
-#include "dev/psci_abi.h"
 
 static enum psci_conduit conduit;
 static uint32_t cpu_on_function = PSCI_CPU_ON_64;

@@ -5,17 +5,15 @@
 
 #include <xen/sched.h>
 
+#include "arch/psci.h"
 #include "arch/sysreg.h"
 #include "cpu/cpu.h"
-#include "dev/psci_abi.h"
 #include "vm/domain.h"
 #include "vm/vcpu.h"
 
 #define VERSION_1_1    0x00010001
 #define SMCCC_1_1      0x00010001
 #define NO_MIGRATION   2            /* MIGRATE_INFO_TYPE: trusted OS not present */
-#define AFFINITY_ON    0
-#define AFFINITY_OFF   1
 #define SUSPEND_STATE_MASK 0x03ffffffu  /* original format of power_state: StateID, StateType, PowerLevel */
 #define SUSPEND_POWER_DOWN (1u << 16)
 
@@ -77,9 +75,9 @@ static int64_t affinity_info(struct vcpu *caller, uint64_t affinity, uint64_t le
             continue;
         found = true;
         if (v->online)
-            return AFFINITY_ON;
+            return PSCI_AFFINITY_ON;
     }
-    return found ? AFFINITY_OFF : PSCI_INVALID_PARAMETERS;
+    return found ? PSCI_AFFINITY_OFF : PSCI_INVALID_PARAMETERS;
 }
 
 /* Every state is a standby here; a power-down state returns through the entry point, which a standby may not (5.4). */

@@ -92,7 +92,7 @@ static bool sleep_once(uint64_t call_after)
     set_alarm_for_next_second();
     while (timer_now() < call_at)
         ;
-    if (system_suspend(&slept, PSCI_SYSTEM_SUSPEND64))
+    if (system_suspend(&slept, PSCI_SYSTEM_SUSPEND_64))
         return false;
     rang = mmio_read32(rtc + RTCRIS) & 1;   /* else something else woke the host */
     irq_enable();

@@ -338,7 +338,7 @@ __asm__(".text\n.balign 16\npark: wfi\n\tb park\n");
 static bool stops(uint32_t fn)
 {
     switch (fn & 0xbfffffff) {
-    case PSCI_CPU_SUSPEND32: case PSCI_CPU_OFF: case PSCI_SYSTEM_OFF: case PSCI_SYSTEM_RESET: case PSCI_SYSTEM_SUSPEND32:
+    case PSCI_CPU_SUSPEND_32: case PSCI_CPU_OFF: case PSCI_SYSTEM_OFF: case PSCI_SYSTEM_RESET: case PSCI_SYSTEM_SUSPEND_32:
     case 0x8400000b: case 0x8400000c: case 0x84000012:      /* CPU_FREEZE, CPU_DEFAULT_SUSPEND, SYSTEM_RESET2 */
         return true;
     default:
@@ -356,7 +356,7 @@ static void do_firmware(void)
 
     if (stops(fn))
         return;
-    if ((fn & 0xbfffffff) == PSCI_CPU_ON32)
+    if ((fn & 0xbfffffff) == PSCI_CPU_ON_32)
         a1 = below(4), a2 = one_in(8) ? draw_mmio_address() : (uintptr_t)park;
     if (one_in(2)) {
         /* hvc with Xen's tag is a hypercall, and those have their own generator */
@@ -402,7 +402,7 @@ static void do_wait(void)
     timer_virtual_set(timer_now() + timer_frequency() / 2000);
     switch (below(3)) {
     case 0: wfi(); break;
-    case 1: count(psci_call(PSCI_CPU_SUSPEND64, 0, 0, 0)); break;
+    case 1: count(psci_call(PSCI_CPU_SUSPEND_64, 0, 0, 0)); break;
     default: sched_op(SCHEDOP_yield, NULL); break;
     }
     timer_virtual_stop();

@@ -31,16 +31,16 @@ static void worker(void *arg)
         ;
 }
 
-static long affinity(unsigned vcpu) { return psci_call(PSCI_AFFINITY_INFO64, vcpu, 0, 0); }
+static long affinity(unsigned vcpu) { return psci_call(PSCI_AFFINITY_INFO_64, vcpu, 0, 0); }
 
 static void discovery(void)
 {
     static const struct { uint32_t fn; const char *name; } mandatory[] = {
-        { PSCI_VERSION, "features_version" }, { PSCI_CPU_SUSPEND64, "features_cpu_suspend64" },
-        { PSCI_CPU_SUSPEND32, "features_cpu_suspend32" },
-        { PSCI_CPU_OFF, "features_cpu_off" }, { PSCI_CPU_ON64, "features_cpu_on64" },
-        { PSCI_CPU_ON32, "features_cpu_on32" }, { PSCI_AFFINITY_INFO64, "features_affinity_info64" },
-        { PSCI_AFFINITY_INFO32, "features_affinity_info32" },
+        { PSCI_VERSION, "features_version" }, { PSCI_CPU_SUSPEND_64, "features_cpu_suspend64" },
+        { PSCI_CPU_SUSPEND_32, "features_cpu_suspend32" },
+        { PSCI_CPU_OFF, "features_cpu_off" }, { PSCI_CPU_ON_64, "features_cpu_on64" },
+        { PSCI_CPU_ON_32, "features_cpu_on32" }, { PSCI_AFFINITY_INFO_64, "features_affinity_info64" },
+        { PSCI_AFFINITY_INFO_32, "features_affinity_info32" },
         { PSCI_SYSTEM_OFF, "features_system_off" }, { PSCI_SYSTEM_RESET, "features_system_reset" },
         { PSCI_FEATURES, "features_features" }, { SMCCC_VERSION, "features_smccc_version" },
     };
@@ -53,7 +53,7 @@ static void discovery(void)
     expect_equal("unknown_function", (int32_t)psci_call(0x840000ff, 0, 0, 0), PSCI_NOT_SUPPORTED);
     expect_equal("unknown_owner", (int32_t)psci_call(0x99990000, 0, 0, 0), PSCI_NOT_SUPPORTED);
     expect_equal("migrate_info_type", psci_call(PSCI_MIGRATE_INFO_TYPE, 0, 0, 0), TOS_NOT_PRESENT);
-    expect_equal("migrate", (int32_t)psci_call(PSCI_MIGRATE32, 0, 0, 0), PSCI_NOT_SUPPORTED);
+    expect_equal("migrate", (int32_t)psci_call(PSCI_MIGRATE_32, 0, 0, 0), PSCI_NOT_SUPPORTED);
     expect_true("smccc_version_is_1_1_or_later", psci_call(SMCCC_VERSION, 0, 0, 0) >= 0x10001);
     expect_or_xen("arch_features_of_version", psci_call(SMCCC_ARCH_FEATURES, SMCCC_VERSION, 0, 0), 0, -1, "unknown to it");
     expect_or_xen("arch_features_of_itself", psci_call(SMCCC_ARCH_FEATURES, SMCCC_ARCH_FEATURES, 0, 0), 0, -1, "unknown to it");
@@ -78,13 +78,13 @@ static void registers_kept(void)
 
 static void cpu_errors(void)
 {
-    expect_equal("cpu_on_of_nobody", psci_call(PSCI_CPU_ON64, NO_SUCH_VCPU, platform.ram_base, 0), PSCI_INVALID_PARAMETERS);
-    expect_or_xen("cpu_on_of_another_cluster", psci_call(PSCI_CPU_ON64, NO_SUCH_AFFINITY, platform.ram_base, 0),
+    expect_equal("cpu_on_of_nobody", psci_call(PSCI_CPU_ON_64, NO_SUCH_VCPU, platform.ram_base, 0), PSCI_INVALID_PARAMETERS);
+    expect_or_xen("cpu_on_of_another_cluster", psci_call(PSCI_CPU_ON_64, NO_SUCH_AFFINITY, platform.ram_base, 0),
                   PSCI_INVALID_PARAMETERS, PSCI_ALREADY_ON, "looks at the lowest affinity level alone");
-    expect_equal("cpu_on_of_oneself", psci_call(PSCI_CPU_ON64, 0, platform.ram_base, 0), PSCI_ALREADY_ON);
+    expect_equal("cpu_on_of_oneself", psci_call(PSCI_CPU_ON_64, 0, platform.ram_base, 0), PSCI_ALREADY_ON);
     expect_equal("affinity_of_oneself", affinity(0), ON);
     expect_or_xen("affinity_of_nobody", affinity(NO_SUCH_VCPU), PSCI_INVALID_PARAMETERS, OFF, "says off");
-    expect_equal("affinity_at_a_level_beyond_the_last", psci_call(PSCI_AFFINITY_INFO64, 0, 4, 0), PSCI_INVALID_PARAMETERS);
+    expect_equal("affinity_at_a_level_beyond_the_last", psci_call(PSCI_AFFINITY_INFO_64, 0, 4, 0), PSCI_INVALID_PARAMETERS);
 }
 
 static bool start_and_check(unsigned vcpu)
@@ -106,9 +106,9 @@ static void life(void)
     expect_equal("it_starts_at_el1", started_el >> 2, 1);
     expect_or_xen("it_starts_with_all_masked", started_daif >> 6 & 0xf, 0xf, 7, "PSTATE.D is clear");
     expect_equal("running_it_reads_on", affinity(1), ON);
-    expect_or_xen("system_suspend_beside_another_vcpu", psci_call(PSCI_SYSTEM_SUSPEND64, platform.ram_base, 0, 0), PSCI_DENIED,
+    expect_or_xen("system_suspend_beside_another_vcpu", psci_call(PSCI_SYSTEM_SUSPEND_64, platform.ram_base, 0, 0), PSCI_DENIED,
                   PSCI_NOT_SUPPORTED, NO_SUSPEND);
-    expect_equal("on_again_is_refused", psci_call(PSCI_CPU_ON64, 1, platform.ram_base, 0), PSCI_ALREADY_ON);
+    expect_equal("on_again_is_refused", psci_call(PSCI_CPU_ON_64, 1, platform.ram_base, 0), PSCI_ALREADY_ON);
     released = 1;
     expect_true("it_goes_off", wait_until(affinity(1) == OFF, 5000));
     expect_true("it_starts_again", start_and_check(1));
@@ -136,8 +136,8 @@ static void tick(unsigned intid)
 static void system_suspend_errors(void)
 {
     static const struct { uint32_t fn; const char *features, *odd, *nowhere; } calls[] = {
-        { PSCI_SYSTEM_SUSPEND64, "features_system_suspend64", "system_suspend64_to_an_odd_address", "system_suspend64_to_no_memory" },
-        { PSCI_SYSTEM_SUSPEND32, "features_system_suspend32", "system_suspend32_to_an_odd_address", "system_suspend32_to_no_memory" },
+        { PSCI_SYSTEM_SUSPEND_64, "features_system_suspend64", "system_suspend64_to_an_odd_address", "system_suspend64_to_no_memory" },
+        { PSCI_SYSTEM_SUSPEND_32, "features_system_suspend32", "system_suspend32_to_an_odd_address", "system_suspend32_to_no_memory" },
     };
 
     for (unsigned i = 0; i < ARRAY_SIZE(calls); i++) {
@@ -158,7 +158,7 @@ static void suspend(void)
     timer_virtual_set(at);
     long r = 0;
     while (timer_now() < at && !r)
-        r = psci_call(PSCI_CPU_SUSPEND64, 0, 0, 0);
+        r = psci_call(PSCI_CPU_SUSPEND_64, 0, 0, 0);
     expect_equal("cpu_suspend_returns_success", r, PSCI_SUCCESS);
     irq_enable();
     expect_true("and_the_interrupt_that_ended_it_is_taken", wait_until(ticks == 1, 1000));
