@@ -11,7 +11,7 @@
 
 /* Owned here; entry.S knows size and place, for a CPU that comes out of reset looks for its own. */
 struct cpu cpus[MAX_CPUS];
-_Static_assert(sizeof(struct cpu) == 40, "entry.S knows this size");
+_Static_assert(sizeof(struct cpu) == STRUCT_CPU_SIZE, "entry.S knows this size");
 
 /* entry.S: leaves EL3. x1 to x3 hold `fill`, what else there is a pattern. */
 NORETURN void enter_nonsecure(uint64_t entry, uint64_t context, uint64_t fill);

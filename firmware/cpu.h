@@ -8,9 +8,11 @@
  */
 #pragma once
 
-#include "lib/base.h"
-
 #define MAX_CPUS 8
+#define STRUCT_CPU_SIZE 40   /* for entry.S; cpu.c holds it to the truth */
+
+#ifndef __ASSEMBLY__
+#include "lib/base.h"
 
 enum cpu_state {
     CPU_ABSENT,        /* no such CPU */
@@ -67,3 +69,4 @@ void cpu_sleep(void);
 NORETURN void cpu_enter(uint64_t entry, uint64_t context);
 /* The same as Linux' Documentation/arm64/booting.rst has it: x1-x3 are zero. */
 NORETURN void cpu_enter_kernel(uint64_t entry, uint64_t tree);
+#endif

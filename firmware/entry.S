@@ -8,10 +8,9 @@
  *
  * Every CPU that is at EL3 has TPIDR_EL3 = its struct cpu and SP_EL3 = the top of its stack, less what it is using.
  */
+#include "firmware/cpu.h"
 #include "firmware/machine.h"
 
-#define MAX_CPUS        8           // cpu.h
-#define STRUCT_CPU_SIZE 40   // cpu.c holds it to the truth
 #define STACK_SHIFT     14
 
 // MAIR_EL3: 0 is Device-nGnRnE, 1 is normal, write-back
