@@ -8,8 +8,7 @@ build/bench/obj/%.o: bench/guest/%
 	@$(DORMOUSE_CC) $(DORMOUSE_CFLAGS) -MMD -MP -c $< -o $@
 
 build/bench/costs.elf build/bench/sleeper.elf: build/bench/%.elf: build/bench/obj/%.c.o build/dormouse/dormouse.a dormouse/arm64/image.ld
-	@ld.lld --no-undefined -z max-page-size=4096 -T dormouse/arm64/image.ld -o $@ $(filter %.o,$^) \
-	    --whole-archive build/dormouse/dormouse.a --no-whole-archive $(DORMOUSE_LIBFDT)
+	@$(call DORMOUSE_LINK)
 
 build/bench/obj/first-sleep.S.o: bench/guest/first.S
 	@mkdir -p $(@D)

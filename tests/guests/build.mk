@@ -9,6 +9,8 @@ endif
 GUEST_SHARED := tests/guests/tap.c
 GUEST_NAMES  := $(filter-out tap,$(basename $(notdir $(wildcard tests/guests/*.c))))
 GUEST_IMAGES := $(GUEST_NAMES:%=build/guests/%.img)
+# those that run as dom0
+DOM0_IMAGES  := $(patsubst tests/dom0/%.c,build/guests/dom0-%.img,$(wildcard tests/dom0/*.c))
 
 .PHONY: guests
 guests: $(GUEST_IMAGES) $(DOM0_IMAGES)
@@ -18,18 +20,14 @@ build/guests/obj/%.o: %.c
 	$(DORMOUSE_CC) $(DORMOUSE_CFLAGS) -MMD -MP -c $< -o $@
 
 build/guests/%.elf: build/guests/obj/tests/guests/%.o $(GUEST_SHARED:%.c=build/guests/obj/%.o) build/dormouse/dormouse.a dormouse/arm64/image.ld
-	ld.lld --no-undefined -z max-page-size=4096 -T dormouse/arm64/image.ld -o $@ $(filter %.o,$^) \
-	    --whole-archive build/dormouse/dormouse.a --no-whole-archive $(DORMOUSE_LIBFDT)
+	$(call DORMOUSE_LINK)
 
-# Those that run as dom0, where the tests have QEMU load them (tests/qemu/machine.py: KERNEL_ADDRESS).
-DOM0_IMAGES := $(patsubst tests/dom0/%.c,build/guests/dom0-%.img,$(wildcard tests/dom0/*.c))
-
+# Linked for where the tests have QEMU load them (tests/qemu/machine.py: KERNEL_ADDRESS).
 build/guests/dom0-%.elf: build/guests/obj/tests/dom0/%.o build/dormouse/dormouse.a dormouse/arm64/image.ld
-	ld.lld --no-undefined -z max-page-size=4096 --defsym=image_base=0x4c000000 -T dormouse/arm64/image.ld -o $@ $(filter %.o,$^) \
-	    --whole-archive build/dormouse/dormouse.a --no-whole-archive $(DORMOUSE_LIBFDT)
+	$(call DORMOUSE_LINK,--defsym=image_base=0x4c000000)
 
 build/guests/%.img: build/guests/%.elf
 	llvm-objcopy -O binary $< $@
 
-.PRECIOUS: build/guests/%.elf build/guests/obj/%.o
+.PRECIOUS: build/guests/%.elf build/guests/dom0-%.elf build/guests/obj/%.o
 -include $(wildcard build/guests/obj/tests/guests/*.d build/guests/obj/tests/dom0/*.d)
