@@ -35,14 +35,20 @@ static inline void wfi(void) { __asm__ volatile("dsb sy\n\twfi" ::: "memory"); }
 static inline void irq_enable(void) { __asm__ volatile("msr daifclr, #2" ::: "memory"); }
 static inline void irq_disable(void) { __asm__ volatile("msr daifset, #2" ::: "memory"); }
 
+/* Takes what interrupts are pending. Call with interrupts masked. */
+static inline void irq_take(void)
+{
+    irq_enable();
+    isb();
+    irq_disable();
+}
+
 /* Sleeps until an interrupt is pending, and takes it. Call with interrupts masked, after looking at what is waited
  * for: an interrupt that came in between then still ends the sleep. */
 static inline void irq_wait(void)
 {
     wfi();
-    irq_enable();
-    isb();
-    irq_disable();
+    irq_take();
 }
 
 static inline struct cpu *this_cpu(void)

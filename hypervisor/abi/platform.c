@@ -20,12 +20,12 @@
  */
 static long op_settime(uint64_t secs, uint32_t nsecs, uint64_t system_time)
 {
-    uint64_t epoch;
+    uint64_t epoch, now = system_time_ns();
 
     if (nsecs >= NS_PER_SECOND || __builtin_mul_overflow(secs, NS_PER_SECOND, &epoch) ||
-        __builtin_add_overflow(epoch, nsecs, &epoch) || system_time > epoch || system_time_ns() > epoch)
+        __builtin_add_overflow(epoch, nsecs, &epoch) || system_time > epoch || now > epoch)
         return -EINVAL;
-    wallclock_set(epoch - system_time_ns());
+    wallclock_set(epoch - now);
     return 0;
 }
 

@@ -52,6 +52,14 @@ finish() {  # NAME: waits for the domain's end, prints its log, tells whether it
     grep -q '^done: [0-9]* ok, 0 not ok' "$log"
 }
 
+run_pair() {  # NAME IMAGE FIRST SECOND: two at once that meet, and are neighbours in number: they rely on it
+    local bad=0
+    start "$1-$3" "$2" "$extra peer" && start "$1-$4" "$2" "$extra peer second" || return 1
+    finish "$1-$3" || bad=1
+    finish "$1-$4" || bad=1
+    return $bad
+}
+
 run_one() {  # NAME IMAGE: some guests need a second domain beside them
     local bad=0
     echo "== guest $1"
@@ -62,16 +70,10 @@ run_one() {  # NAME IMAGE: some guests need a second domain beside them
             finish "$1-b" || bad=1 ;;
         grants)
             start "$1" "$2" "$extra" && finish "$1" || bad=1
-            # neighbours in number: the guest relies on it
-            start "$1-giver" "$2" "$extra peer" && start "$1-taker" "$2" "$extra peer second" || return 1
-            finish "$1-giver" || bad=1
-            finish "$1-taker" || bad=1 ;;
+            run_pair "$1" "$2" giver taker || bad=1 ;;
         suspend)
             start "$1" "$2" "$extra" && finish "$1" || bad=1
-            # neighbours in number, as above
-            start "$1-sleeper" "$2" "$extra peer" && start "$1-waker" "$2" "$extra peer second" || return 1
-            finish "$1-sleeper" || bad=1
-            finish "$1-waker" || bad=1 ;;
+            run_pair "$1" "$2" sleeper waker || bad=1 ;;
         *)
             start "$1" "$2" "$extra" && finish "$1" || bad=1 ;;
     esac

@@ -29,35 +29,28 @@ static void on_ppi(unsigned intid) { (void)intid; ppi_taken++; }
 
 static uint64_t in_ms(unsigned ms) { return timer_now() + (uint64_t)ms * timer_frequency() / 1000; }
 
-static void let_interrupts_in(void)
-{
-    irq_enable();
-    isb();
-    irq_disable();
-}
-
 static void entry_state(void)
 {
     uint64_t at = in_ms(50);
 
     timer_virtual_set(at);
-    expect_equal("it_comes_back", system_suspend(&slept, PSCI_SYSTEM_SUSPEND64), 0);
+    expect_equal("it_comes_back", system_suspend(&slept, PSCI_SYSTEM_SUSPEND_64), 0);
     expect_true("not_before_its_timer", timer_now() >= at);
     expect_equal("context_in_x0", slept.context, (uintptr_t)&slept);
     expect_equal("at_el1", slept.current_el >> 2, 1);
     expect_equal("all_exceptions_masked", slept.daif >> 6, 0xf);
     expect_equal("mmu_and_caches_off", slept.sctlr & (1u << 0 | 1u << 2 | 1u << 12), 0);
     expect_true("the_interrupt_that_woke_it_is_pending", gic_is_pending(platform.timer_virtual));
-    let_interrupts_in();
+    irq_take();
     expect_equal("and_is_taken_once", virtual_taken, 1);
 }
 
 static void the_32_bit_call(void)
 {
     timer_virtual_set(in_ms(20));
-    expect_equal("the_32_bit_call_comes_back", system_suspend(&slept, PSCI_SYSTEM_SUSPEND32), 0);
+    expect_equal("the_32_bit_call_comes_back", system_suspend(&slept, PSCI_SYSTEM_SUSPEND_32), 0);
     expect_equal("with_its_context", slept.context, (uintptr_t)&slept);
-    let_interrupts_in();
+    irq_take();
 }
 
 static void physical_timer(void)
@@ -65,9 +58,9 @@ static void physical_timer(void)
     uint64_t at = timer_now_physical() + timer_frequency() / 50;
 
     timer_physical_set(at);
-    expect_equal("the_physical_timer_wakes_it", system_suspend(&slept, PSCI_SYSTEM_SUSPEND64), 0);
+    expect_equal("the_physical_timer_wakes_it", system_suspend(&slept, PSCI_SYSTEM_SUSPEND_64), 0);
     expect_true("at_its_time", timer_now_physical() >= at);
-    let_interrupts_in();
+    irq_take();
     expect_equal("and_its_interrupt_is_taken_once", physical_taken, 1);
 }
 
@@ -79,12 +72,12 @@ static void what_is_disabled_does_not_wake(void)
     timer_virtual_set(in_ms(10));
     gic_pend(PPI_DISABLED);
     timer_physical_set(timer_now_physical() + timer_frequency() / 10);
-    expect_equal("a_disabled_interrupt_lets_it_sleep", system_suspend(&slept, PSCI_SYSTEM_SUSPEND64), 0);
+    expect_equal("a_disabled_interrupt_lets_it_sleep", system_suspend(&slept, PSCI_SYSTEM_SUSPEND_64), 0);
     expect_true("until_one_that_is_enabled", timer_now() + timer_frequency() / 1000 >= late);
     expect_true("a_disabled_one_is_pending_still", gic_is_pending(PPI_DISABLED));
     gic_unpend(PPI_DISABLED);
     timer_virtual_stop();
-    let_interrupts_in();
+    irq_take();
     gic_enable(platform.timer_virtual);
 }
 
@@ -93,8 +86,8 @@ static void what_is_pending_wakes_at_once(void)
 {
     gic_pend(PPI_ENABLED);
     timer_virtual_set(in_ms(20000));
-    expect_equal("a_pending_interrupt_wakes_it_at_once", system_suspend(&slept, PSCI_SYSTEM_SUSPEND64), 0);
-    let_interrupts_in();
+    expect_equal("a_pending_interrupt_wakes_it_at_once", system_suspend(&slept, PSCI_SYSTEM_SUSPEND_64), 0);
+    irq_take();
     expect_equal("and_is_taken", ppi_taken, 1);
     expect_equal("before_the_timer", virtual_taken, 2);
     timer_virtual_stop();
@@ -105,9 +98,9 @@ static void the_priority_mask_does_not_matter(void)
 {
     gic_set_mask(0);
     timer_virtual_set(in_ms(20));
-    expect_equal("a_closed_priority_mask_does_not_keep_it_asleep", system_suspend(&slept, PSCI_SYSTEM_SUSPEND64), 0);
+    expect_equal("a_closed_priority_mask_does_not_keep_it_asleep", system_suspend(&slept, PSCI_SYSTEM_SUSPEND_64), 0);
     gic_set_mask(0xff);
-    let_interrupts_in();
+    irq_take();
 }
 
 static void interrupt_controller_is_kept(void)
@@ -118,12 +111,12 @@ static void interrupt_controller_is_kept(void)
     gic_set_edge(PPI_KEPT, true);
     gic_pend(PPI_KEPT);
     timer_virtual_set(in_ms(20));
-    expect_equal("it_comes_back_again", system_suspend(&slept, PSCI_SYSTEM_SUSPEND64), 0);
+    expect_equal("it_comes_back_again", system_suspend(&slept, PSCI_SYSTEM_SUSPEND_64), 0);
     expect_equal("a_priority_is_kept", mmio_read8(priority), PRIORITY);
     expect_true("an_edge_is_kept", mmio_read32(config) & 2u << PPI_KEPT % 16 * 2);
     expect_true("what_was_pending_is_kept", gic_is_pending(PPI_KEPT));
     gic_unpend(PPI_KEPT);
-    let_interrupts_in();
+    irq_take();
 }
 
 static void watchdog_stands_still(void)
@@ -132,10 +125,10 @@ static void watchdog_stands_still(void)
 
     w.id = (uint32_t)sched_op(SCHEDOP_watchdog, &w);
     timer_virtual_set(in_ms(5000));
-    expect_equal("a_watchdog_stands_still_meanwhile", system_suspend(&slept, PSCI_SYSTEM_SUSPEND64), 0);
+    expect_equal("a_watchdog_stands_still_meanwhile", system_suspend(&slept, PSCI_SYSTEM_SUSPEND_64), 0);
     w.timeout = 0;
     expect_equal("and_is_there_after", sched_op(SCHEDOP_watchdog, &w), 0);
-    let_interrupts_in();
+    irq_take();
 }
 
 static void many_times(void)
@@ -144,8 +137,8 @@ static void many_times(void)
 
     for (unsigned i = 0; i < 200; i++) {
         timer_virtual_set(timer_now() + timer_frequency() / 1000000 * (i * 7));   /* 0 to 1.4 ms: some before the call is through */
-        n += !system_suspend(&slept, PSCI_SYSTEM_SUSPEND64);
-        let_interrupts_in();
+        n += !system_suspend(&slept, PSCI_SYSTEM_SUSPEND_64);
+        irq_take();
     }
     expect_equal("two_hundred_times_whenever_the_timer_comes", n, 200);
 }
@@ -163,8 +156,8 @@ static void sleeper(void)
     expect_true("the_waker_is_there", wait_until(!evtchn_alloc_unbound((domid_t)(evtchn_own_domid() + 1), &meeting), 60000));
     expect_equal("meeting_port", meeting, MEET_PORT);
     evtchn_register(meeting, called);
-    expect_equal("an_event_wakes_it", system_suspend(&slept, PSCI_SYSTEM_SUSPEND64), 0);
-    let_interrupts_in();
+    expect_equal("an_event_wakes_it", system_suspend(&slept, PSCI_SYSTEM_SUSPEND_64), 0);
+    irq_take();
     expect_equal("and_is_delivered", calls, 1);
 }
 
