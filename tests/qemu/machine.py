@@ -413,6 +413,15 @@ class Guest:
         """Run a line of shell inside the guest, by its PV console."""
         return self.machine.run(f"guest-run {self.name} {shlex.quote(command)}", check, limit)
 
+    def type(self, line="", device="console"):
+        """Type a line at its PV console, or at another device of its that has a tty in xenstore; no answer is waited for."""
+        self.machine.run(f"tty=$(xenstore-read /local/domain/{self.domid()}/{device}/tty); echo {shlex.quote(line)} > $tty")
+
+    def suspend(self):
+        """Have it suspend itself, and wait until it has. When it is awake again it says `came back:` and the status."""
+        self.type("echo mem > /sys/power/state; echo came back: $?")
+        self.machine.wait_for(f"xl list {self.name} | grep -q -- '-bp---'")
+
     def console(self):
         return self.machine.run(f"cat {self.log}").output
 

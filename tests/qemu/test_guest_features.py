@@ -119,10 +119,8 @@ def test_a_platform_device_is_passed_through(host, guest):
 def test_a_guests_own_device_wakes_it_and_the_sleeping_host(host, guest):
     bystander = guest("bystander").create()
     one = guest("sleeper", config='iomem = ["0x9010,1"]\nirqs = [34]\ndevice_tree = "/tmp/job/passthrough.dtb"\ndtdev = []').create()
-    host.run(f"""
-        tty=$(xenstore-read /local/domain/{one.domid()}/console/tty)
-        echo 'echo +20 > /sys/class/rtc/rtc0/wakealarm; echo mem > /sys/power/state; echo came back: $?' > $tty""")
-    host.wait_for("xl list sleeper | grep -q -- '-bp---'")
+    one.run("echo +20 > /sys/class/rtc/rtc0/wakealarm")
+    one.suspend()
     host.run("echo mem > /sys/power/state")   # no alarm of dom0's own
     said = re.findall(r"torpor: (slept .*)", host.run("xl dmesg").output)
     assert len(said) == 1 and f"woken by pl031@9010000 (interrupt 34 of domain {one.domid()});" in said[0]
@@ -134,9 +132,8 @@ def test_a_guests_own_device_wakes_it_and_the_sleeping_host(host, guest):
 def test_input_at_the_emulated_uart_wakes_a_suspended_guest(host, guest):
     one = guest("listener", config='vuart = "sbsa_uart"').create()
     one.run("echo enabled > /sys/class/tty/ttyAMA0/power/wakeup; (exec 3< /dev/ttyAMA0; sleep 100000) > /dev/null 2>&1 &")
-    host.run(f"tty=$(xenstore-read /local/domain/{one.domid()}/console/tty); echo 'echo mem > /sys/power/state; echo came back: $?' > $tty")
-    host.wait_for("xl list listener | grep -q -- '-bp---'")
-    host.run(f"tty=$(xenstore-read /local/domain/{one.domid()}/vuart/0/tty); echo > $tty")
+    one.suspend()
+    one.type(device="vuart/0")
     one.wait("came back: 0")
 
 

@@ -83,13 +83,13 @@ def test_reboot_brings_a_new_domain(host, guest):
 
 def test_a_guest_that_asks_for_reboot_gets_it(host, guest):
     one = guest("selfish").create()
-    host.run(f"tty=$(xenstore-read /local/domain/$(xl domid selfish)/console/tty); echo reboot > $tty")
+    one.type("reboot")
     host.wait_for(f"[ $(grep -c 'guest: up' {one.log}) = 2 ]")
 
 
 def test_a_crashed_guest_is_shown_and_kept(host, guest):
     one = guest("crash", config='on_crash = "preserve"', arguments="panic=-1").create()
-    host.run("tty=$(xenstore-read /local/domain/$(xl domid crash)/console/tty); echo 'echo c > /proc/sysrq-trigger' > $tty")
+    one.type("echo c > /proc/sysrq-trigger")
     host.wait_for("grep -q 'Kernel panic' " + one.log)
     assert states(host)["Domain-0"] == "r-----"
 

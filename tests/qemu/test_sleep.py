@@ -79,10 +79,7 @@ def test_a_running_guest_is_frozen_and_misses_nothing(host, guest):
 
 def test_a_suspended_guest_stays_suspended_until_it_is_woken(host, guest):
     one = guest("asleep", vcpus=2).create()
-    host.run(f"""
-        tty=$(xenstore-read /local/domain/{one.domid()}/console/tty)
-        echo 'echo mem > /sys/power/state; echo came back: $?' > $tty""")
-    host.wait_for("xl list asleep | grep -q -- '-bp---'")
+    one.suspend()
     assert_slept(sleep_host(host))
     host.run("xl list asleep | grep -q -- '-bp---'")
     # a watchdog of dom0's that would have run out, had time gone on, is the next test's
@@ -100,10 +97,7 @@ def test_the_time_of_day_is_right_after_a_sleep(host, guest):
 
     suspended = guest("suspended").create()
     assert_right(suspended)
-    host.run(f"""
-        tty=$(xenstore-read /local/domain/{suspended.domid()}/console/tty)
-        echo 'echo mem > /sys/power/state; echo came back: $?' > $tty""")
-    host.wait_for("xl list suspended | grep -q -- '-bp---'")
+    suspended.suspend()
     before = int(host.run("date +%s").output)
     assert_slept(sleep_host(host, 30))
     assert int(host.run("date +%s").output) >= before + 29
@@ -319,9 +313,7 @@ def test_the_host_sleeps_while_domains_come_and_go(host, guest):
 def test_guests_fall_asleep_while_the_host_does(host, guest):
     guests = [guest(f"drowsy{i}").create() for i in range(3)]
     for one in guests:
-        host.run(f"""
-            tty=$(xenstore-read /local/domain/{one.domid()}/console/tty)
-            echo '(while ! test -e /tmp/enough; do echo mem > /sys/power/state; echo woke; done; echo and stays awake) &' > $tty""")
+        one.type("(while ! test -e /tmp/enough; do echo mem > /sys/power/state; echo woke; done; echo and stays awake) &")
     host.run("""
         rm -f /tmp/enough
         (until test -e /tmp/enough; do for i in 0 1 2; do torpor wake drowsy$i || true; done; sleep 0.1; done; rm /tmp/enough) > /dev/null 2>&1 &""")
