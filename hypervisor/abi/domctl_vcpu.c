@@ -76,6 +76,17 @@ static void context_load(const struct vcpu *v, struct vcpu_guest_context *c)
     c->flags = v->online ? VGCF_online : 0;
 }
 
+/* No context at all: as it was created, off and with nothing to run. */
+static int reset_context(struct vcpu *v)
+{
+    vcpu_pause_sync(v);
+    vcpu_reset(v, 0, 0);
+    v->initialised = false;
+    vcpu_set_online(v, false);
+    vcpu_unpause(v);
+    return 0;
+}
+
 int domctl_set_context(struct domain *d, struct xen_domctl *op)
 {
     struct vcpu *v = domain_vcpu(d, op->u.vcpucontext.vcpu);
@@ -83,6 +94,8 @@ int domctl_set_context(struct domain *d, struct xen_domctl *op)
 
     if (!v)
         return -EINVAL;
+    if (!op->u.vcpucontext.ctxt.q)
+        return reset_context(v);
     if (copy_from_guest(&context, op->u.vcpucontext.ctxt.q, sizeof(context)))
         return -EFAULT;
     if (!pstate_allowed(context.user_regs.cpsr))

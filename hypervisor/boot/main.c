@@ -87,9 +87,30 @@ static void console_input_init(void)
         irq_wakes_host(irq);
 }
 
-static void notify_dom0(void)
+static void input_waits(void)
 {
     domain_send_global_virq(VIRQ_CONSOLE);
+}
+
+/*
+ * What reads the ring is told a little later, for a burst of lines once, and from a timer, where no lock is held. A CPU that is not, or
+ * no longer, among those that run guests may not come to its timers: another's next line tells of its lines too.
+ */
+#define RING_NEWS_NS UINT64_C(5000000)
+static struct timer ring_news;
+static bool ring_news_due;
+
+static void ring_news_fired(void *data)
+{
+    (void)data;
+    __atomic_store_n(&ring_news_due, false, __ATOMIC_SEQ_CST);
+    domain_send_global_virq(VIRQ_CON_RING);
+}
+
+static void ring_written(void)
+{
+    if (this_cpu()->online && !__atomic_exchange_n(&ring_news_due, true, __ATOMIC_SEQ_CST))
+        timer_set(&ring_news, counter_now() + ns_to_ticks(RING_NEWS_NS));
 }
 
 /* Everything that the device tree and the command line say. The console is found first, so that the rest can be told. */
@@ -215,7 +236,8 @@ NORETURN void hypervisor_start(uint64_t fdt_pa, uint64_t image_pa)
     printk("torpor: %u CPUs, %lu MiB of memory, GICv%u\n", cpus_present(), frames_total() * PAGE_SIZE / MIB, gic.version);
     if (dom0_build(&boot, fdt_at(fdt)))
         stop();
-    console_connect_dom0(options.console_switch, options.console_switch_to_dom0, notify_dom0);
+    timer_init(&ring_news, ring_news_fired, NULL);
+    console_connect_dom0(options.console_switch, options.console_switch_to_dom0, input_waits, ring_written);
     cpu_run_guests();
 }
 

@@ -22,8 +22,6 @@
 #define PREFIX      "(XEN) "
 #define SWITCH_COUNT 3
 
-/* A domain may write this many characters at once, and so many more each second. */
-
 static struct spinlock lock;
 
 static struct {
@@ -45,6 +43,8 @@ static struct {
     unsigned switch_seen;        /* so many switch_codes in a row */
     void (*notify)(void);        /* NULL: no dom0 yet */
 } input GUARDED_BY(lock);
+
+static void (*written)(void) GUARDED_BY(lock);   /* NULL: no dom0 yet */
 
 /* In a panic another CPU may hold the lock for ever. */
 static UNCHECKED_LOCKING void console_lock(void) ACQUIRES(lock)
@@ -109,6 +109,7 @@ static void put_lines(const char *text) REQUIRES(lock)
 void printk(const char *fmt, ...)
 {
     char text[CONSOLE_LINE];
+    void (*tell)(void);
     va_list ap;
 
     va_start(ap, fmt);
@@ -116,7 +117,10 @@ void printk(const char *fmt, ...)
     va_end(ap);
     console_lock();
     put_lines(text);
+    tell = written;
     console_unlock();
+    if (tell && !__atomic_load_n(&panicking, __ATOMIC_RELAXED))
+        tell();
 }
 
 void console_raw_write(const char *text, size_t n)
@@ -247,12 +251,13 @@ void console_interrupt(void)
         notify();
 }
 
-void console_connect_dom0(char switch_letter, bool to_dom0, void (*notify)(void))
+void console_connect_dom0(char switch_letter, bool to_dom0, void (*typed)(void), void (*ring_written)(void))
 {
     console_lock();
     input.switch_code = switch_letter ? (char)(switch_letter - 'a' + 1) : 0;
     input.to_dom0 = to_dom0;
-    input.notify = notify;
+    input.notify = typed;
+    written = ring_written;
     input_say_where();
     console_unlock();
 }

@@ -52,9 +52,10 @@ void console_interrupt(void);
 
 /*
  * dom0 is there. switch_letter (a..z, 0: none): Ctrl- with it, three times, moves the input; to_dom0: dom0 has it first.
- * notify: characters are waiting for dom0 (VIRQ_CONSOLE); called with no lock held.
+ * typed: characters are waiting for dom0 (VIRQ_CONSOLE); called with no lock held.
+ * written: there is more in the ring (VIRQ_CON_RING); called wherever printk is, so it must not wait for a lock that anybody prints under.
  */
-void console_connect_dom0(char switch_letter, bool to_dom0, void (*notify)(void));
+void console_connect_dom0(char switch_letter, bool to_dom0, void (*typed)(void), void (*written)(void));
 
 /* False until a UART prints: all that was said is only in the ring. */
 bool console_has_uart(void);

@@ -18,7 +18,7 @@ static char sent[1 << 17];
 static size_t sent_n;
 static const char *typed = "";
 static uint64_t now = 1;
-static unsigned notified, shown;
+static unsigned notified, shown, told;
 static jmp_buf reset;
 static bool input_enabled;
 static uint32_t resumed_with;
@@ -50,6 +50,7 @@ static void acknowledge(const struct uart *u) { (void)u; }
 static void uart_suspend(struct uart *u) { u->kept[0] = 42; }
 static void uart_resume(const struct uart *u) { resumed_with = u->kept[0]; }
 static void notify(void) { notified++; }
+static void written(void) { told++; }
 
 static void show(char key)
 {
@@ -209,13 +210,24 @@ static void reset_key_resets(void **state)
 static void input_goes_to_dom0_once_it_is_there(void **state)
 {
     (void)state;
-    console_connect_dom0('a', true, notify);
+    console_connect_dom0('a', true, notify, written);
     assert_non_null(strstr(sent, "*** Serial input to DOM0"));
     type("ls\r");
     assert_int_equal(notified, 1);
     assert_int_equal(shown, 0);
     assert_string_equal(dom0_reads(), "ls\r");
     assert_string_equal(dom0_reads(), "");
+}
+
+static void who_reads_the_ring_hears_of_each_line_of_the_hypervisors(void **state)
+{
+    unsigned before = told;
+
+    (void)state;
+    console_raw_write("dom0's own\n", 11);
+    assert_int_equal(told, before);
+    printk("news");
+    assert_int_equal(told, before + 1);
 }
 
 static void three_switch_characters_move_the_input(void **state)
@@ -274,6 +286,7 @@ int main(void)
         cmocka_unit_test_setup(keys_are_listed, setup),
         cmocka_unit_test_setup(reset_key_resets, setup),
         cmocka_unit_test_setup(input_goes_to_dom0_once_it_is_there, setup),
+        cmocka_unit_test_setup(who_reads_the_ring_hears_of_each_line_of_the_hypervisors, setup),
         cmocka_unit_test_setup(three_switch_characters_move_the_input, setup),
         cmocka_unit_test_setup(fewer_switch_characters_are_dom0s, setup),
         cmocka_unit_test_setup(input_that_dom0_does_not_read_is_bounded, setup),

@@ -94,6 +94,14 @@ struct vcpu *vcpu_create(struct domain *d, unsigned id)
 
 void vcpu_pause_sync(struct vcpu *v) { (void)v; seen.pauses++; }
 void vcpu_unpause(struct vcpu *v) { (void)v; seen.unpauses++; }
+void vcpu_reset(struct vcpu *v, uint64_t entry, uint64_t context_id)
+{
+    memset(&v->regs, 0, sizeof(v->regs));
+    v->regs.pc = entry;
+    v->regs.x[0] = context_id;
+    v->initialised = true;
+}
+
 void vcpu_set_online(struct vcpu *v, bool online) { v->online = online; seen.set_online++; }
 uint64_t sched_runtime_ns(struct vcpu *v) { return 100 + v->id; }
 void sched_domain_get(const struct domain *d, unsigned *weight, unsigned *cap) { (void)d; *weight = 256; *cap = 10; }
@@ -478,6 +486,16 @@ static void registers_go_in_and_come_out_the_same(void **state)
     assert_int_equal(out.ttbr0, in.ttbr0);
     assert_int_equal(out.ttbr1, in.ttbr1);
     assert_int_equal(out.flags, VGCF_online);
+
+    begin(XEN_DOMCTL_setvcpucontext);
+    op.u.vcpucontext.vcpu = 1;
+    assert_int_equal(call(), 0);
+    assert_false(v->online || v->initialised);
+    assert_int_equal(v->regs.x[30], 0);
+    begin(XEN_DOMCTL_getvcpucontext);
+    op.u.vcpucontext.vcpu = 1;
+    op.u.vcpucontext.ctxt.q = (uintptr_t)&out;
+    assert_int_equal(call(), -ENODATA);
     assert_int_equal(seen.pauses, seen.unpauses);
 }
 
