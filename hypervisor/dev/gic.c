@@ -218,6 +218,7 @@ void gic_drop_priority(uint32_t ack) { ops->drop_priority(ack); }
 void gic_deactivate(uint32_t ack) { ops->deactivate(ack); }
 void gic_set_target(unsigned irq, unsigned cpu) { ops->write_target(irq, ops->target_of(cpu)); }
 void gic_send_sgi(unsigned cpu, unsigned sgi) { ops->send_sgi(cpu, sgi); }
+void gic_clear_sgis(void) { ops->clear_sgis(); }
 uint64_t gic_lr_encode(const struct gic_lr *lr) { return ops->lr_encode(lr); }
 void gic_lr_decode(uint64_t raw, struct gic_lr *lr) { ops->lr_decode(raw, lr); }
 void gic_lr_write(unsigned n, uint64_t raw) { ops->lr_write(n, raw); }

@@ -83,6 +83,7 @@ bool gic_is_enabled(unsigned irq);
 bool gic_is_pending(unsigned irq);
 bool gic_is_active(unsigned irq);
 void gic_send_sgi(unsigned cpu, unsigned sgi);
+void gic_clear_sgis(void);                /* those that wait for this CPU */
 
 /* List registers of this CPU. */
 uint64_t gic_lr_encode(const struct gic_lr *lr);

@@ -42,6 +42,7 @@ struct gic_ops {
     void (*write_target)(unsigned irq, uint64_t raw);
     uint64_t (*target_of)(unsigned cpu);    /* what read_target says for it */
     void (*send_sgi)(unsigned cpu, unsigned sgi);
+    void (*clear_sgis)(void);               /* those that wait for this CPU */
     uint64_t (*lr_encode)(const struct gic_lr *lr);
     void (*lr_decode)(uint64_t raw, struct gic_lr *lr);
     void (*lr_write)(unsigned n, uint64_t raw);

@@ -14,6 +14,7 @@
 /* IHI 0048 4.3 */
 #define GICD_CTLR_ENABLE    1u
 #define GICD_SGIR           0x0f00
+#define GICD_CPENDSGIR      0x0f10
 #define GICD_IIDR_PRODUCT_SHIFT 24
 
 /* IHI 0048 4.4 */
@@ -123,6 +124,13 @@ static void v2_send_sgi(unsigned cpu, unsigned sgi)
 {
     dsb_ishst();
     mmio_write32((uint32_t)interface_mask[cpu] << 16 | sgi, distributor + GICD_SGIR);
+}
+
+/* A byte for each SGI, a bit for each sender. */
+static void v2_clear_sgis(void)
+{
+    for (unsigned i = 0; i < 16; i += 4)
+        mmio_write32(~0u, distributor + GICD_CPENDSGIR + i);
 }
 
 /* --- The virtual interface --- */
@@ -255,6 +263,7 @@ static const struct gic_ops v2_ops = {
     .write_target = v2_write_target,
     .target_of = v2_target_of,
     .send_sgi = v2_send_sgi,
+    .clear_sgis = v2_clear_sgis,
     .lr_encode = v2_lr_encode,
     .lr_decode = v2_lr_decode,
     .lr_write = v2_lr_write,

@@ -178,6 +178,8 @@ static void v3_send_sgi(unsigned cpu, unsigned sgi)
     isb();
 }
 
+static void v3_clear_sgis(void) { mmio_write32(0xffff, v3_frame(0) + GICD_ICPENDR); }
+
 /* --- The virtual interface --- */
 
 static uint64_t v3_lr_encode(const struct gic_lr *lr)
@@ -362,6 +364,7 @@ static const struct gic_ops v3_ops = {
     .write_target = v3_write_target,
     .target_of = v3_target_of,
     .send_sgi = v3_send_sgi,
+    .clear_sgis = v3_clear_sgis,
     .lr_encode = v3_lr_encode,
     .lr_decode = v3_lr_decode,
     .lr_write = v3_lr_write,

@@ -5,6 +5,8 @@
  */
 #include "power/host.h"
 
+#include <xen/xen.h>
+
 #include "arch/idle.h"
 #include "arch/sysreg.h"
 #include "cpu/cpu.h"
@@ -105,13 +107,25 @@ static int sleep_by_firmware(void)
     return status ? -EPERM : 0;
 }
 
+/*
+ * An interrupt that keeps dom0 awake, or VGIC_NO_INTID. The one of its event channels does not: who could send is frozen by now, and what
+ * came while that was under way waits, as it does in a kernel that masks what may not wake it.
+ */
+static unsigned dom0_waker(void) { return vgic_waker(current_vcpu(), GUEST_EVTCHN_PPI); }
+
 static int firmware_enter(struct sleep *s)
 {
     struct host_sleep *h = host_of(s);
-    /* What came for dom0 or a suspended domain while the rest went down is not seen at the interrupt controller any more. */
-    bool awake = vgic_wakes(current_vcpu()) || domains_woken();
+    /* what came for dom0 or a suspended domain while the rest went down is not seen at the interrupt controller any more */
+    unsigned waker = dom0_waker();
+    bool awake = waker != VGIC_NO_INTID || domains_woken();
     int error = 0;
 
+    if (waker != VGIC_NO_INTID) {
+        h->woken = true;
+        h->wake_irq = waker;
+        h->wake_domain = dom0->id;
+    }
     h->down_ns = s->now_ns();
     if (!awake && !wake_is_pending()) {
         if (psci_can_suspend() && !cpus_lost_are_on())
@@ -172,14 +186,14 @@ static int host_suspend(struct vcpu *v)
     int error;
 
     vtimer_retract(v);
-    if (vgic_wakes(v))
+    if (dom0_waker() != VGIC_NO_INTID)
         return 0;   /* awake again before it slept */
     *h = (struct host_sleep){ .number = sleeps + 1, .began_ns = system_time_ns() };
     h->sleep.list = &host_sleep_list;
     h->sleep.now_ns = system_time_ns;
     h->sleep.context = h;
     error = sleep_run(&h->sleep);
-    if (h->down_ns && !error)
+    if (h->down_ns && !error && !h->woken)
         h->woken = wakeup_source(&h->wake_irq, &h->wake_domain);
     sleeps++;
     report(h);

@@ -24,6 +24,8 @@ static int wakeup_enter(struct sleep *s)
 
     (void)s;
     wakeup = (typeof(wakeup)){ 0 };
+    /* What the others sent on their way off only says: look again. This CPU will, and must not be woken for it. */
+    gic_clear_sgis();
     for (unsigned irq = SGIS; irq < gic.nr_irqs; irq++) {
         if (!gic_is_enabled(irq))
             continue;

@@ -267,22 +267,23 @@ static bool is_above_mask(const struct virq *irq, uint8_t mask, const bool group
     return irq->priority < mask && group_enabled[irq->group1];
 }
 
-static bool any_above_mask(struct domain_vgic *g, struct vcpu *v, uint8_t mask, const bool group_enabled[2]) REQUIRES(g->lock)
+static struct virq *first_above_mask(struct domain_vgic *g, struct vcpu *v, uint8_t mask, const bool group_enabled[2],
+                                     unsigned except) REQUIRES(g->lock)
 {
     struct vcpu_vgic *c = &v->vgic;
 
     list_for_each(irq, &c->queue, struct virq, node)
-        if (virq_is_deliverable(irq) && g->group_enabled[irq->group1] && is_above_mask(irq, mask, group_enabled))
-            return true;
+        if (virq_is_deliverable(irq) && g->group_enabled[irq->group1] && is_above_mask(irq, mask, group_enabled) && irq->intid != except)
+            return irq;
     for (uint32_t used = vcpu_is_here(v) ? c->used : 0; used; used &= used - 1) {
         unsigned n = (unsigned)__builtin_ctz(used);
         struct gic_lr lr;
 
         gic_lr_decode(gic_lr_read(n), &lr);
-        if (lr.pending && is_above_mask(c->lrs[n], mask, group_enabled))
-            return true;
+        if (lr.pending && is_above_mask(c->lrs[n], mask, group_enabled) && c->lrs[n]->intid != except)
+            return c->lrs[n];
     }
-    return false;
+    return NULL;
 }
 
 bool vgic_pending(struct vcpu *v)
@@ -295,22 +296,24 @@ bool vgic_pending(struct vcpu *v)
     vgic_begin(g);
     if (!list_empty(&c->queue) || c->used) {
         gic_vmcr_decode(vcpu_is_here(v) ? gic_read_vmcr() : c->interface.vmcr, &mask, group_enabled);
-        pending = any_above_mask(g, v, mask, group_enabled);
+        pending = first_above_mask(g, v, mask, group_enabled, VGIC_NO_INTID);
     }
     vgic_end(g);
     return pending;
 }
 
-bool vgic_wakes(struct vcpu *v)
+unsigned vgic_waker(struct vcpu *v, unsigned except)
 {
     static const bool both_groups[2] = { true, true };
     struct domain_vgic *g = &v->domain->vgic;
-    bool wakes;
+    const struct virq *irq;
+    unsigned intid;
 
     vgic_begin(g);
-    wakes = any_above_mask(g, v, 0xff, both_groups);
+    irq = first_above_mask(g, v, 0xff, both_groups, except);
+    intid = irq ? irq->intid : VGIC_NO_INTID;
     vgic_end(g);
-    return wakes;
+    return intid;
 }
 
 /* --- Beginning and end --- */

@@ -55,8 +55,13 @@ int vgic_reserve_spi(struct domain *d, unsigned intid);
 /* An enabled interrupt that v would take, its own PSTATE.I aside: wakes a WFI. Exact for a vCPU that does not run. */
 bool vgic_pending(struct vcpu *v);
 
-/* An enabled interrupt for v, whatever its interface's mask and group enables are: wakes a suspended one (PSCI DEN0022D 5.20). */
-bool vgic_wakes(struct vcpu *v);
+/*
+ * INTID of an enabled interrupt for v, whatever its interface's mask and group enables are: wakes a suspended one (PSCI DEN0022D 5.20).
+ * VGIC_NO_INTID: there is none but `except`.
+ */
+#define VGIC_NO_INTID 1023u
+unsigned vgic_waker(struct vcpu *v, unsigned except);
+static inline bool vgic_wakes(struct vcpu *v) { return vgic_waker(v, VGIC_NO_INTID) != VGIC_NO_INTID; }
 
 /*
  * On a context switch: v's list registers and interface state in from memory, out to it. This CPU, no lock held. What drives a private

@@ -2,7 +2,8 @@
 /*
  * A dom0 that puts the host to sleep around the very moment at which its real-time clock's alarm comes: before the call, while the
  * stages go down, in the last one, just after. Whenever it comes, it has to end the sleep, or there is none; a host that misses it
- * sleeps for ever. Says `wake: N of N` and switches the machine off.
+ * sleeps for ever. And once with an event waiting, which has to wait until then. Says `event: waited`, `wake: N of N`, and switches the
+ * machine off.
  */
 #include <libfdt.h>
 
@@ -13,6 +14,7 @@
 #include "dormouse/arm64/trap.h"
 #include "dormouse/console.h"
 #include "dormouse/dormouse.h"
+#include "dormouse/evtchn.h"
 #include "dormouse/platform.h"
 
 /* PL031, DDI 0224C 3.3: it counts seconds, and its alarm comes when the count becomes the match register's */
@@ -29,13 +31,19 @@
 static struct system_suspend slept;
 static uint64_t rtc;
 static unsigned rtc_intid;
-static volatile unsigned alarms;
+static volatile unsigned alarms, events;
 
 static void on_alarm(unsigned intid)
 {
     (void)intid;
     mmio_write32(rtc + RTCICR, 1);
     alarms++;
+}
+
+static void on_event(evtchn_port_t port)
+{
+    (void)port;
+    events++;
 }
 
 /* Two cells of address, three of interrupt: QEMU's machine. */
@@ -83,15 +91,12 @@ static uint64_t measure_alarm(void)
     return least;
 }
 
-static bool sleep_once(uint64_t call_after)
+/* Interrupts are off before and after. */
+static bool sleep_until_alarm(void)
 {
-    uint64_t call_at = second_begins() + call_after;
     unsigned before = alarms;
     bool rang;
 
-    set_alarm_for_next_second();
-    while (timer_now() < call_at)
-        ;
     if (system_suspend(&slept, PSCI_SYSTEM_SUSPEND_64))
         return false;
     rang = mmio_read32(rtc + RTCRIS) & 1;   /* else something else woke the host */
@@ -101,6 +106,30 @@ static bool sleep_once(uint64_t call_after)
         ;
     irq_disable();
     return rang;
+}
+
+static bool sleep_once(uint64_t call_after)
+{
+    uint64_t call_at = second_begins() + call_after;
+    unsigned before = alarms;
+
+    set_alarm_for_next_second();
+    while (timer_now() < call_at)
+        ;
+    return sleep_until_alarm() && alarms == before + 1;
+}
+
+/* Events come from whom the host has frozen: they are no reason to be awake. */
+static bool sleep_with_an_event_waiting(void)
+{
+    evtchn_port_t port;
+
+    if (evtchn_bind_ipi(0, &port))
+        return false;
+    evtchn_register(port, on_event);
+    second_begins();
+    set_alarm_for_next_second();
+    return !evtchn_send(port) && !events && sleep_until_alarm() && events == 1;
 }
 
 void guest_main(void)
@@ -117,6 +146,7 @@ void guest_main(void)
     mmio_write32(rtc + RTCIMSC, 1);
     irq_register(rtc_intid, on_alarm);
     gic_enable(rtc_intid);
+    print("event: %s\n", sleep_with_an_event_waiting() ? "waited" : "woke the host, or was lost");
     for (unsigned i = 0; i < rounds; i++) {
         us = LATEST_US + (int64_t)i * 677 % (EARLIEST_US - LATEST_US);
         good += sleep_once((uint64_t)(alarm_after - us * (int64_t)(timer_frequency() / 1000000)));

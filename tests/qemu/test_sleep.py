@@ -336,6 +336,7 @@ def test_an_alarm_ends_the_sleep_whenever_it_comes(board, counts):
     with Machine(f"wake-{name_of(board)}", Board(gic=gic, smp=cpus, bios=bios, kernel=BUILD / "guests/dom0-wake.img", ramdisk=None,
                                                  disk=False, arguments="dom0_mem=128M dom0_max_vcpus=1",
                                                  dom0_arguments=f"rounds={rounds}")) as machine:
+        machine.expect(r"^event: waited$")
         machine.expect(rf"^wake: {rounds} of {rounds}$")
         assert machine.wait_exit() == 0
         assert "torpor: slept " in machine.console   # not all were over before they began
