@@ -76,7 +76,7 @@ struct domain *domain_get(domid_t id)
 
     spin_lock(&list_lock);
     d = domain_of_id(id);
-    if (d && !domain_hold(d))
+    if (d && (list_empty(&d->node) || !domain_hold(d)))
         d = NULL;
     spin_unlock(&list_lock);
     return d;
@@ -97,10 +97,9 @@ struct domain *domain_get_from(domid_t id)
     return found;
 }
 
-/* Takes a number, which is `wanted` or the next free one, and a place in the list. */
-static int domain_enlist(struct domain *d, domid_t wanted)
+/* Takes a number, which is `wanted` or the next free one. */
+static int domain_take_id(struct domain *d, domid_t wanted)
 {
-    struct list *at = &domains;
     domid_t id = wanted;
     int err = 0;
 
@@ -120,25 +119,34 @@ static int domain_enlist(struct domain *d, domid_t wanted)
         d->id = id;
         if (wanted == ANY_ID)
             next_id = id + 1u < DOMID_FIRST_RESERVED_ ? (domid_t)(id + 1) : 1;
-        list_for_each(other, &domains, struct domain, node) {
-            if (other->id > id) {
-                at = &other->node;
-                break;
-            }
-        }
-        list_insert_before(at, &d->node);
     }
     spin_unlock(&list_lock);
     return err;
 }
 
+/* Whole as it is now, others may find it. */
+static void domain_enlist(struct domain *d)
+{
+    struct list *at = &domains;
+
+    spin_lock(&list_lock);
+    list_for_each(other, &domains, struct domain, node) {
+        if (other->id > d->id) {
+            at = &other->node;
+            break;
+        }
+    }
+    list_insert_before(at, &d->node);
+    spin_unlock(&list_lock);
+}
+
 static void domain_delist(struct domain *d)
 {
     spin_lock(&list_lock);
-    if (!list_empty(&d->node)) {
+    if (!list_empty(&d->node))
         list_remove(&d->node);
+    if (domain_of_id(d->id) == d)
         (void)id_set(d->id, NULL);
-    }
     spin_unlock(&list_lock);
 }
 
@@ -153,6 +161,7 @@ static void domain_free(struct domain *d)
     sched_domain_destroy(d);
     range_set_free(&d->iomem_caps);
     range_set_free(&d->irq_caps);
+    vcpus_free(d);
     heap_free(d->vcpus, d->max_vcpus * sizeof(d->vcpus[0]));
     heap_free(d, sizeof(*d));
 }
@@ -221,8 +230,6 @@ static int domain_init_parts(struct domain *d, const struct domain_config *c)
         err = evtchn_domain_init(d, c->max_event_ports);
     if (!err)
         err = grant_domain_init(d, c->max_grant_frames, c->max_maptrack_frames);
-    if (!err)
-        wallclock_update(d);
     return err;
 }
 
@@ -235,7 +242,7 @@ int domain_create(domid_t id, const struct domain_config *config, struct domain 
         return -ENOMEM;
     domain_init_fields(d, config);
     d->vcpus = heap_alloc_array(d->max_vcpus, sizeof(*d->vcpus));
-    err = d->vcpus ? domain_enlist(d, id) : -ENOMEM;
+    err = d->vcpus ? domain_take_id(d, id) : -ENOMEM;
     if (!err)
         err = domain_init_parts(d, config);
     if (err) {
@@ -244,6 +251,8 @@ int domain_create(domid_t id, const struct domain_config *config, struct domain 
         domain_put(d);
         return err;
     }
+    domain_enlist(d);
+    wallclock_update(d);   /* who sets the clock tells those in the list, and from now on that is this one too */
     *out = d;
     return 0;
 }

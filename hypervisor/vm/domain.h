@@ -52,7 +52,8 @@ struct domain {
     uint32_t flags;              /* XEN_DOMCTL_CDF_* that it was created with */
 
     unsigned max_vcpus;
-    struct vcpu **vcpus;         /* max_vcpus of them; an entry is NULL until created */
+    struct vcpu **vcpus;         /* max_vcpus of them; an entry is NULL until created, and once destroyed */
+    struct vcpu *destroyed_vcpus;   /* whoever has a reference to the domain may still look at one */
 
     /* Memory; the list and counts are mm/frames.c's, under page_lock */
     struct spinlock page_lock;
@@ -163,7 +164,7 @@ void domain_resume(struct domain *d);
 
 static inline struct vcpu *domain_vcpu(const struct domain *d, unsigned id)
 {
-    return id < d->max_vcpus ? d->vcpus[id] : NULL;
+    return id < d->max_vcpus ? __atomic_load_n(&d->vcpus[id], __ATOMIC_ACQUIRE) : NULL;
 }
 
 extern struct domain *dom0;   /* the hardware domain, once built */

@@ -29,9 +29,12 @@ static void for_each_domain(void (*show)(struct domain *d))
 
 static void for_each_vcpu(struct domain *d, void (*show)(struct vcpu *v))
 {
-    for (unsigned i = 0; i < d->max_vcpus; i++)
-        if (d->vcpus[i])
-            show(d->vcpus[i]);
+    for (unsigned i = 0; i < d->max_vcpus; i++) {
+        struct vcpu *v = domain_vcpu(d, i);
+
+        if (v)
+            show(v);
+    }
 }
 
 static const char *life_name(enum domain_life life)

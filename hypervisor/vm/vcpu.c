@@ -89,8 +89,19 @@ void vcpu_destroy(struct vcpu *v)
         if (v->domain->last_vcpu[i] == v)
             v->domain->last_vcpu[i] = NULL;
     }
-    v->domain->vcpus[v->id] = NULL;
-    heap_free(v, sizeof(*v));
+    v->next_destroyed = v->domain->destroyed_vcpus;
+    v->domain->destroyed_vcpus = v;
+    __atomic_store_n(&v->domain->vcpus[v->id], NULL, __ATOMIC_RELEASE);
+}
+
+void vcpus_free(struct domain *d)
+{
+    struct vcpu *v, *next;
+
+    for (v = d->destroyed_vcpus; v; v = next) {
+        next = v->next_destroyed;
+        heap_free(v, sizeof(*v));
+    }
 }
 
 bool vcpu_runnable(const struct vcpu *v)

@@ -49,6 +49,7 @@ struct vcpu {
     uint32_t work;               /* WORK_*; atomic */
     uint32_t id;
     struct domain *domain;
+    struct vcpu *next_destroyed;
     uint64_t hcr;                /* HCR_EL2 while it runs */
     uint64_t vmpidr;
     struct el1_state el1;
@@ -88,7 +89,10 @@ struct vcpu {
 
 /* NULL if there is no memory. The vCPU is offline, has no context, and is d->vcpus[id]. */
 struct vcpu *vcpu_create(struct domain *d, unsigned id);
+/* It does not run any more and is not found any more; its memory stays for who looks at it, until vcpus_free(). */
 void vcpu_destroy(struct vcpu *v);
+/* The domain's last reference is gone: the memory of its destroyed vCPUs goes too. */
+void vcpus_free(struct domain *d);
 
 bool vcpu_runnable(const struct vcpu *v);
 
