@@ -220,6 +220,25 @@ static void the_priority_mask_counts_for_waking(void **state)
     assert_false(vgic_pending(v0));
 }
 
+static void what_wakes_a_suspended_vcpu_is_named_whatever_the_mask(void **state)
+{
+    (void)state;
+    fake_mask(0, 0x40);
+    assert_false(vgic_wakes(v0));
+    vgic_inject(d, v0, 31);
+    for (unsigned i = 0; i < 2; i++) {   /* in a list register, then in the queue */
+        assert_true(vgic_wakes(v0));
+        assert_int_equal(vgic_waker(v0, VGIC_NO_INTID), 31);
+        assert_int_equal(vgic_waker(v0, 31), VGIC_NO_INTID);
+        fake_run(0, NULL);
+    }
+    vgic_inject(d, v0, 30);
+    assert_int_equal(vgic_waker(v0, 31), 30);
+    assert_int_equal(vgic_waker(v0, 30), 31);
+    write_bit(ICENABLER, 30);
+    assert_int_equal(vgic_waker(v0, 31), VGIC_NO_INTID);
+}
+
 static void state_survives_a_move_to_another_cpu(void **state)
 {
     (void)state;
@@ -422,6 +441,7 @@ int main(void)
         EITHER(another_cpus_vcpu_is_told),
         EITHER(a_sleeping_vcpu_wakes),
         EITHER(the_priority_mask_counts_for_waking),
+        EITHER(what_wakes_a_suspended_vcpu_is_named_whatever_the_mask),
         EITHER(state_survives_a_move_to_another_cpu),
         EITHER(the_most_urgent_come_first_however_many),
         EITHER(a_more_urgent_one_gets_in_when_all_are_taken),
