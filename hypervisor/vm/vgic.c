@@ -272,6 +272,9 @@ static struct virq *first_above_mask(struct domain_vgic *g, struct vcpu *v, uint
 {
     struct vcpu_vgic *c = &v->vgic;
 
+    /* What another CPU sent on top of what a list register here held is in neither, until this is made good. */
+    if (c->refold && vcpu_is_here(v))
+        vgic_refold(g, v);
     list_for_each(irq, &c->queue, struct virq, node)
         if (virq_is_deliverable(irq) && g->group_enabled[irq->group1] && is_above_mask(irq, mask, group_enabled) && irq->intid != except)
             return irq;

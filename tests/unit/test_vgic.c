@@ -206,6 +206,21 @@ static void a_sleeping_vcpu_wakes(void **state)
     assert_false(vgic_pending(v1));
 }
 
+/* The list register that had the last one is not looked at until it has to be: its vCPU may come to its WFI before. */
+static void what_another_cpu_sent_is_seen_before_sleeping(void **state)
+{
+    (void)state;
+    vgic_inject(d, v1, 5);
+    fake_settle();
+    assert_taken_and_ended(1, 5);
+    fake_on(0);
+    vgic_inject(d, v1, 5);
+    fake_on(1);
+    assert_true(vgic_pending(v1));
+    assert_true(vgic_wakes(v1));
+    assert_taken_and_ended(1, 5);
+}
+
 static void the_priority_mask_counts_for_waking(void **state)
 {
     (void)state;
@@ -440,6 +455,7 @@ int main(void)
         EITHER(a_rising_line_is_one_edge_where_edges_count),
         EITHER(another_cpus_vcpu_is_told),
         EITHER(a_sleeping_vcpu_wakes),
+        EITHER(what_another_cpu_sent_is_seen_before_sleeping),
         EITHER(the_priority_mask_counts_for_waking),
         EITHER(what_wakes_a_suspended_vcpu_is_named_whatever_the_mask),
         EITHER(state_survives_a_move_to_another_cpu),
