@@ -98,6 +98,16 @@ void vgic_inject(struct domain *d, struct vcpu *v, unsigned intid)
     vgic_end(g);
 }
 
+void vgic_inject_away(struct vcpu *v, unsigned intid)
+{
+    struct domain_vgic *g = &v->domain->vgic;
+
+    vgic_begin(g);
+    if (!v->vgic.resident)
+        inject(g, &v->vgic.private[intid]);
+    vgic_end(g);
+}
+
 void vgic_retract(struct domain *d, struct vcpu *v, unsigned intid)
 {
     struct domain_vgic *g = &d->vgic;

@@ -34,6 +34,8 @@ void vgic_domain_destroy(struct domain *d);   /* gives routed interrupts back: d
 
 /* An edge: intid becomes pending. For private interrupts (0..31) v says whose; for SPIs v is ignored. */
 void vgic_inject(struct domain *d, struct vcpu *v, unsigned intid);
+/* The same for a private one of a vCPU whose state is all in memory; nothing if it is loaded anywhere. */
+void vgic_inject_away(struct vcpu *v, unsigned intid);
 /* What vgic_inject() or the physical interrupt made pending, and the guest has not taken, is so no more: its source has withdrawn it. */
 void vgic_retract(struct domain *d, struct vcpu *v, unsigned intid);
 /* A level: what the emulated device drives. */

@@ -86,12 +86,15 @@ static void phys_fired(void *data)
         vgic_set_line(v->domain, v, physical_intid(v->domain), true);
 }
 
-/* The vCPU finds the interrupt waiting; the hardware timer, once loaded, has nothing to add until the guest has ended it. */
+/*
+ * The vCPU finds the interrupt waiting; the hardware timer, once loaded, has nothing to add until the guest has ended it. Loaded it may be
+ * already, for this may be late: then the guest's timer may have been set anew or be off, and what it says is all that counts.
+ */
 static void virt_fired(void *data)
 {
     struct vcpu *v = data;
 
-    vgic_inject(v->domain, v, virtual_intid(v->domain));
+    vgic_inject_away(v, virtual_intid(v->domain));
     vcpu_kick(v);
 }
 

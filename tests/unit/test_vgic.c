@@ -206,6 +206,19 @@ static void a_sleeping_vcpu_wakes(void **state)
     assert_false(vgic_pending(v1));
 }
 
+static void a_timer_that_fires_late_is_nothing_to_who_runs(void **state)
+{
+    (void)state;
+    vgic_inject_away(v1, 27);
+    fake_settle();
+    assert_false(vgic_wakes(v1));
+    fake_run(1, NULL);
+    vgic_inject_away(v1, 27);
+    assert_true(vgic_wakes(v1));
+    fake_run(1, v1);
+    assert_taken_and_ended(1, 27);
+}
+
 /* The list register that had the last one is not looked at until it has to be: its vCPU may come to its WFI before. */
 static void what_another_cpu_sent_is_seen_before_sleeping(void **state)
 {
@@ -455,6 +468,7 @@ int main(void)
         EITHER(a_rising_line_is_one_edge_where_edges_count),
         EITHER(another_cpus_vcpu_is_told),
         EITHER(a_sleeping_vcpu_wakes),
+        EITHER(a_timer_that_fires_late_is_nothing_to_who_runs),
         EITHER(what_another_cpu_sent_is_seen_before_sleeping),
         EITHER(the_priority_mask_counts_for_waking),
         EITHER(what_wakes_a_suspended_vcpu_is_named_whatever_the_mask),
