@@ -587,6 +587,14 @@ int sched_pin_override(struct vcpu *v, int cpu)
     return err;
 }
 
+void sched_skip(struct vcpu *v, uint64_t ticks)
+{
+    spin_lock(&lock);
+    v->sched.accounted += ticks;
+    v->sched.slice_start += ticks;
+    spin_unlock(&lock);
+}
+
 uint64_t sched_runtime_ns(struct vcpu *v)
 {
     uint64_t ticks;

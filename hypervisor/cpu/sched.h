@@ -84,5 +84,7 @@ void sched_set_ratelimit(unsigned us);
 /* SCHEDOP_pin_override: v runs only on `cpu` until a negative one undoes it. -EINVAL: no such CPU; -EBUSY: overridden already. */
 int sched_pin_override(struct vcpu *v, int cpu);
 
+/* Of the time that v, which runs here, has had its CPU since anybody last looked, `ticks` do not count: the host slept. */
+void sched_skip(struct vcpu *v, uint64_t ticks);
 /* Nanoseconds v has run, up to now. */
 uint64_t sched_runtime_ns(struct vcpu *v);

@@ -10,6 +10,7 @@
 #include "arch/idle.h"
 #include "arch/sysreg.h"
 #include "cpu/cpu.h"
+#include "cpu/sched.h"
 #include "cpu/timer.h"
 #include "dev/console.h"
 #include "dev/gic.h"
@@ -71,9 +72,11 @@ static int core_enter(struct sleep *s)
 
 static void core_leave(struct sleep *s)
 {
-    (void)s;
+    const struct host_sleep *h = host_of(s);
+
     cpu_restore();
     vtimer_cpu_init();
+    sched_skip(current_vcpu(), ns_to_ticks(h->up_ns - h->down_ns));   /* dom0 did not run while it slept */
 }
 
 static const struct sleep_stage core_stage = { .name = "core", .enter = core_enter, .leave = core_leave };

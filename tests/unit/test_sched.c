@@ -117,6 +117,27 @@ static void a_change_of_weight_counts_from_then_on(void **state)
     machine_end();
 }
 
+static void what_the_host_slept_is_nobodys_run_time(void **state)
+{
+    struct domain *a;
+    uint64_t before;
+
+    (void)state;
+    machine(1);
+    a = domain_new(1);
+    assert_int_equal(sched_domain_set(a, 256, 50), 0);
+    wake_all(a);
+    run(1000000);
+    while (!a->vcpus[0]->sched.running)
+        run(STEP);
+    before = runtime(a);
+    now += 100000000;
+    sched_skip(a->vcpus[0], 100000000);
+    run(1000000);
+    assert_share(runtime(a) - before, 1000000, 50, 2);   /* nor does it owe that to its cap */
+    machine_end();
+}
+
 static void a_cap_is_kept_and_used_to_the_full(void **state)
 {
     static const unsigned caps[] = { 10, 50, 90 };
@@ -611,6 +632,7 @@ int main(void)
         cmocka_unit_test(domains_share_two_cpus_as_weighted),
         cmocka_unit_test(three_burners_share_two_cpus),
         cmocka_unit_test(a_change_of_weight_counts_from_then_on),
+        cmocka_unit_test(what_the_host_slept_is_nobodys_run_time),
         cmocka_unit_test(a_cap_is_kept_and_used_to_the_full),
         cmocka_unit_test(a_cap_is_for_all_vcpus_of_the_domain),
         cmocka_unit_test(a_cap_that_is_lifted_stops_nobody),
