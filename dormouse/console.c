@@ -6,7 +6,7 @@
 #include "dormouse/console.h"
 #include "dormouse/arm64/cpu.h"
 #include "dormouse/hypercall.h"
-#include "lib/lock.h"
+#include "arch/lock.h"
 #include "lib/print.h"
 #include "dormouse/xen.h"
 #include <xen/io/console.h>

@@ -3,7 +3,7 @@
 
 hyp-out     := build/hypervisor
 hyp-sysroot := build/sysroot
-hyp-sources := $(wildcard lib/*.c sleep/*.c arch/arm64/*.c arch/arm64/*.S hypervisor/*/*.c)
+hyp-sources := $(wildcard lib/*.c sleep/*.c arch/arm64/*.c arch/arm64/*.S hypervisor/*/*.c hypervisor/*/*.S hypervisor/*/*/*.c)
 hyp-objects := $(hyp-sources:%=$(hyp-out)/%.o)
 hyp-libfdt  := $(hyp-sysroot)/usr/lib/aarch64-linux-gnu/libfdt.a
 

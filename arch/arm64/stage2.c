@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "mm/stage2.h"
+#include "arch/stage2.h"
 
 #include "arch/cache.h"
 #include "arch/sysreg.h"

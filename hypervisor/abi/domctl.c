@@ -7,7 +7,7 @@
 #include <xen/domctl.h>
 
 #include "abi/abi.h"
-#include "lib/lock.h"
+#include "arch/lock.h"
 #include "vm/domain.h"
 #include "vm/guest_access.h"
 #include "vm/vcpu.h"

@@ -12,8 +12,8 @@
 #include "mm/p2m.h"
 #include "vm/domain.h"
 #include "vm/vcpu.h"
-#include "vm/vgic.h"
-#include "vm/vuart.h"
+#include "vm/vgic/vgic.h"
+#include "vm/arm64/vuart.h"
 
 /* The most frames that one memory_mapping call does; for more the answer is -E2BIG, and the caller halves. */
 #define MAPPING_MAX_FRAMES 512

@@ -7,13 +7,13 @@
 
 #include <xen/domctl.h>
 
+#include "base/time.h"
 #include "cpu/cpu.h"
-#include "cpu/timer.h"
 #include "dev/gic.h"
 #include "lib/errno.h"
 #include "lib/string.h"
 #include "vm/domain.h"
-#include "vm/evtchn.h"
+#include "vm/evtchn/evtchn.h"
 #include "vm/vcpu.h"
 
 #define DOMID_ANY             0xffffu  /* domain_create(): the next free number */

@@ -8,7 +8,7 @@
 #include <xen/domctl.h>
 
 #include "abi/ctl_bitmap.h"
-#include "cpu/cpu.h"
+#include "base/cpu.h"
 #include "cpu/sched.h"
 #include "lib/errno.h"
 #include "lib/string.h"

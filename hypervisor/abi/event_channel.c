@@ -11,7 +11,7 @@
 
 #include "cpu/cpu.h"
 #include "vm/domain.h"
-#include "vm/evtchn.h"
+#include "vm/evtchn/evtchn.h"
 #include "vm/guest_access.h"
 #include "vm/vcpu.h"
 

@@ -12,7 +12,7 @@
 
 #include "cpu/cpu.h"
 #include "vm/domain.h"
-#include "vm/grant.h"
+#include "vm/grant/grant.h"
 #include "vm/guest_access.h"
 #include "vm/vcpu.h"
 

@@ -3,7 +3,7 @@
  * HYPERVISOR_hypfs_op (xen/include/public/hypfs.h), for privileged domains. Paths and values are copied before they are looked
  * at, so that nothing that the guest changes meanwhile matters.
  */
-#include "abi/hypfs.h"
+#include "base/hypfs.h"
 
 #include <xen/hypfs.h>
 

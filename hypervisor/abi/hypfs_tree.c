@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /* What hypfs has by itself: who built this, the one CPU pool, and the limits that a domain gets unless its creator says. */
 #include "abi/domctl.h"
-#include "abi/hypfs.h"
+#include "base/hypfs.h"
 #include "abi/version.h"
-#include "boot/cmdline.h"
+#include "base/cmdline.h"
 #include "lib/string.h"
 
 static const uint32_t version_major = VERSION_MAJOR, version_minor = VERSION_MINOR;

@@ -15,7 +15,7 @@
 #include "mm/frames.h"
 #include "mm/p2m.h"
 #include "vm/domain.h"
-#include "vm/grant.h"
+#include "vm/grant/grant.h"
 #include "vm/guest_access.h"
 #include "vm/vcpu.h"
 

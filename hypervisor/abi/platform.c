@@ -7,7 +7,7 @@
 
 #include <xen/platform.h>
 
-#include "cpu/timer.h"
+#include "base/time.h"
 #include "vm/domain.h"
 #include "vm/guest_access.h"
 #include "vm/vcpu.h"

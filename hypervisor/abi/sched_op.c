@@ -9,7 +9,7 @@
 
 #include "cpu/sched.h"
 #include "vm/domain.h"
-#include "vm/evtchn.h"
+#include "vm/evtchn/evtchn.h"
 #include "vm/guest_access.h"
 #include "vm/vcpu.h"
 

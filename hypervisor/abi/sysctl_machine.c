@@ -4,8 +4,8 @@
 
 #include <xen/sysctl.h>
 
-#include "cpu/cpu.h"
-#include "cpu/timer.h"
+#include "base/cpu.h"
+#include "base/time.h"
 #include "lib/errno.h"
 #include "lib/string.h"
 #include "mm/frames.h"

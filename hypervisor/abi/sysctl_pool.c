@@ -8,7 +8,7 @@
 #include <xen/sysctl.h>
 
 #include "abi/ctl_bitmap.h"
-#include "cpu/cpu.h"
+#include "base/cpu.h"
 #include "cpu/sched.h"
 #include "lib/errno.h"
 #include "vm/domain.h"

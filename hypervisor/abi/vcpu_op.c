@@ -10,7 +10,7 @@
 
 #include "mm/frames.h"
 #include "vm/domain.h"
-#include "vm/evtchn.h"
+#include "vm/evtchn/evtchn.h"
 #include "vm/guest_access.h"
 #include "vm/vcpu.h"
 

@@ -9,7 +9,7 @@
 #include <xen/version.h>
 
 #include "abi/abi.h"
-#include "boot/cmdline.h"
+#include "base/cmdline.h"
 #include "lib/string.h"
 #include "vm/domain.h"
 #include "vm/guest_access.h"

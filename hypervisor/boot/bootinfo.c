@@ -9,8 +9,8 @@
 
 #include <libfdt.h>
 
-#include "boot/devicetree.h"
-#include "dev/console.h"
+#include "base/printk.h"
+#include "lib/devicetree.h"
 #include "lib/errno.h"
 #include "lib/string.h"
 

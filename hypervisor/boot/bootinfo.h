@@ -5,8 +5,8 @@
  */
 #pragma once
 
+#include "base/cpu.h"
 #include "boot/ranges.h"
-#include "cpu/cpu.h"
 #include "lib/base.h"
 
 enum boot_uart_kind { BOOT_UART_NONE, BOOT_UART_PL011, BOOT_UART_SBSA };

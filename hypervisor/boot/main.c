@@ -7,12 +7,14 @@
 #include <libfdt.h>
 #include <xen/xen.h>
 
-#include "abi/hypfs.h"
+#include "base/hypfs.h"
 #include "arch/sysreg.h"
+#include "base/printk.h"
+#include "base/time.h"
 #include "boot/bootinfo.h"
-#include "boot/devicetree.h"
-#include "boot/dom0.h"
-#include "boot/options.h"
+#include "lib/devicetree.h"
+#include "boot/dom0/dom0.h"
+#include "base/options.h"
 #include "cpu/cpu.h"
 #include "cpu/sched.h"
 #include "cpu/timer.h"
@@ -27,7 +29,7 @@
 #include "vm/domain.h"
 #include "vm/dump.h"
 #include "vm/irq.h"
-#include "vm/vtimer.h"
+#include "vm/arm64/vtimer.h"
 
 static struct bootinfo boot;
 

@@ -8,16 +8,17 @@
 #include "arch/cache.h"
 #include "arch/layout.h"
 #include "arch/sysreg.h"
+#include "base/printk.h"
+#include "base/time.h"
 #include "cpu/sched.h"
 #include "cpu/timer.h"
-#include "dev/console.h"
 #include "dev/gic.h"
 #include "dev/psci.h"
 #include "lib/errno.h"
 #include "mm/el2.h"
-#include "mm/stage2.h"
+#include "arch/stage2.h"
 #include "vm/vcpu.h"
-#include "vm/vtimer.h"
+#include "vm/arm64/vtimer.h"
 
 _Static_assert(offsetof(struct cpu, stack_top) == CPU_STACK_TOP, "vectors.S knows this offset");
 
@@ -158,11 +159,6 @@ void cpu_request_schedule(struct cpu *cpu)
 {
     __atomic_store_n(&cpu->need_schedule, 1, __ATOMIC_SEQ_CST);
     cpu_kick(cpu);
-}
-
-bool preempt_pending(void)
-{
-    return read_sysreg(isr_el1) & ISR_I;
 }
 
 NORETURN void cpu_run_guests(void)

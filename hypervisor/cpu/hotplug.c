@@ -3,16 +3,18 @@
  * CPUs that go off for a host sleep and come back. A CPU goes from its idle loop, where no guest's state is in it; its
  * timers then go to the CPU that sleeps last. It comes back by the same way as it came at the start.
  */
+#include "arch/relax.h"
 #include "arch/sysreg.h"
+#include "base/printk.h"
+#include "base/time.h"
 #include "cpu/cpu.h"
 #include "cpu/sched.h"
 #include "cpu/timer.h"
-#include "dev/console.h"
 #include "dev/gic.h"
 #include "dev/psci.h"
 #include "lib/errno.h"
 #include "sleep/sleep.h"
-#include "vm/vtimer.h"
+#include "vm/arm64/vtimer.h"
 
 #define OFF_LIMIT_S 2   /* a CPU that is not off by then is taken for one that will not go */
 

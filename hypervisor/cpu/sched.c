@@ -16,10 +16,11 @@
 #include "cpu/sched.h"
 
 #include "arch/idle.h"
+#include "base/time.h"
 #include "cpu/cpu.h"
 #include "cpu/timer.h"
 #include "lib/errno.h"
-#include "lib/lock.h"
+#include "arch/lock.h"
 #include "vm/domain.h"
 #include "vm/irq.h"
 #include "vm/vcpu.h"

@@ -6,11 +6,11 @@
 #include "cpu/timer.h"
 
 #include "arch/barrier.h"
+#include "arch/lock.h"
 #include "arch/sysreg.h"
-#include "cpu/cpu.h"
+#include "base/cpu.h"
+#include "base/time.h"
 #include "sleep/sleep.h"
-
-#define NS_PER_S UINT64_C(1000000000)
 
 struct timer_queue {
     struct spinlock lock;
@@ -19,50 +19,6 @@ struct timer_queue {
 };
 
 static struct timer_queue queues[MAX_CPUS];
-static uint64_t frequency;
-static uint64_t boot_counter;
-
-uint64_t counter_now(void)
-{
-    isb();   /* not before what the program did until now */
-    return read_sysreg(cntpct_el0);
-}
-
-uint64_t counter_frequency(void) { return frequency; }
-uint64_t counter_frequency_override(void) { return frequency == read_sysreg(cntfrq_el0) ? 0 : frequency; }
-
-/* Exact at any frequency and any uptime: whole seconds, and the rest, each of which fits. */
-uint64_t ticks_to_ns(uint64_t ticks)
-{
-    return ticks / frequency * NS_PER_S + ticks % frequency * NS_PER_S / frequency;
-}
-
-/* Rounded up: what waits for that long does not wake before. */
-uint64_t ns_to_ticks(uint64_t ns)
-{
-    uint64_t rest = (ns % NS_PER_S * frequency + NS_PER_S - 1) / NS_PER_S, ticks;
-
-    if (__builtin_mul_overflow(ns / NS_PER_S, frequency, &ticks) || __builtin_add_overflow(ticks, rest, &ticks))
-        return UINT64_MAX;
-    return ticks;
-}
-
-uint64_t system_time_ns(void) { return ticks_to_ns(counter_now() - boot_counter); }
-uint64_t system_time_boot_counter(void) { return boot_counter; }
-
-uint64_t system_time_to_ticks(uint64_t ns)
-{
-    uint64_t ticks = ns_to_ticks(ns), at;
-
-    return __builtin_add_overflow(ticks, boot_counter, &at) ? UINT64_MAX : at;
-}
-
-void time_init(uint64_t frequency_hz_or_0)
-{
-    frequency = frequency_hz_or_0 ? frequency_hz_or_0 : read_sysreg(cntfrq_el0);
-    BUG_ON(frequency == 0 || frequency >> 32);
-    boot_counter = counter_now();
-}
 
 /* Two heaps become one: the later root goes below the earlier. `back` is the pointer that points to a timer. */
 static struct timer *heap_meld(struct timer *a, struct timer *b)

@@ -2,7 +2,7 @@
 /*
  * Software timers on EL2's physical timer (CNTHP), one queue a CPU. A timer fires
  * once, on the CPU whose queue it is in, with no lock held. Times are ticks of
- * CNTPCT_EL0; ticks_to_ns and system_time_ns translate.
+ * CNTPCT_EL0 (base/time.h).
  */
 #pragma once
 
@@ -25,16 +25,6 @@ void timer_set(struct timer *t, uint64_t expires_ticks);
 /* After it returns t will not fire until it is set again; waits while it is firing elsewhere. Not from t's own fire(). */
 void timer_stop(struct timer *t);
 
-uint64_t counter_now(void);         /* CNTPCT_EL0, ticks */
-uint64_t counter_frequency(void);   /* Hz */
-uint64_t counter_frequency_override(void);  /* what the device tree's clock-frequency says, for guests to be told; 0: CNTFRQ_EL0 is right */
-uint64_t ticks_to_ns(uint64_t ticks);
-uint64_t ns_to_ticks(uint64_t ns);  /* saturates */
-/* Nanoseconds since the hypervisor started: Xen's "system time". */
-uint64_t system_time_ns(void);
-uint64_t system_time_boot_counter(void);   /* the counter's value at system time 0 */
-uint64_t system_time_to_ticks(uint64_t ns);  /* the counter's value at that system time; saturates */
-
 /* The timer interrupt of this CPU came. */
 void timer_interrupt(void);
 void timer_cpu_init(void);
@@ -44,4 +34,3 @@ void timers_adopt(struct cpu *from);
 /* A host sleep: no timer of ours wakes it, and those that are due by then fire after it. */
 struct sleep_stage;
 extern const struct sleep_stage timers_stage;
-void time_init(uint64_t frequency_hz_or_0);

@@ -10,8 +10,8 @@
 
 #include <stdarg.h>
 
-#include "cpu/timer.h"
-#include "lib/lock.h"
+#include "arch/lock.h"
+#include "base/printk.h"
 #include "lib/print.h"
 #include "lib/string.h"
 #include "sleep/sleep.h"

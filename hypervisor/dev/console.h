@@ -7,13 +7,6 @@
 
 #include "lib/base.h"
 
-/*
- * One line to ring and UART, prefixed "(XEN) " as the tools' users know it. A newline at its end is not needed; one within begins
- * another line. Longer ones than CONSOLE_LINE are cut. Any context, any lock held.
- */
-#define CONSOLE_LINE 384
-void printk(const char *fmt, ...) PRINTF(1, 2);
-
 /* dom0's output: as it is. */
 void console_raw_write(const char *text, size_t n);
 

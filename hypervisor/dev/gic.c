@@ -6,9 +6,8 @@
  * a version only says in which frame they are. Of these ICFGR alone is read and written back, under config_lock.
  */
 #include "arch/io.h"
-#include "boot/devicetree.h"
-#include "cpu/cpu.h"
-#include "dev/console.h"
+#include "base/printk.h"
+#include "lib/devicetree.h"
 #include "dev/gic_ops.h"
 #include "lib/errno.h"
 

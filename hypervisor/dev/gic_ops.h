@@ -6,7 +6,7 @@
 #pragma once
 
 #include "dev/gic.h"
-#include "lib/lock.h"
+#include "arch/lock.h"
 
 #define GICD_CTLR        0x0000
 #define GICD_TYPER       0x0004

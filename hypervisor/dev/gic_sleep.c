@@ -5,7 +5,6 @@
  * edges, where they go, and which edges wait.
  */
 #include "arch/io.h"
-#include "cpu/cpu.h"
 #include "dev/gic_ops.h"
 #include "sleep/sleep.h"
 

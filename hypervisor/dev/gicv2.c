@@ -5,8 +5,8 @@
  */
 #include "arch/barrier.h"
 #include "arch/io.h"
-#include "cpu/cpu.h"
-#include "dev/console.h"
+#include "base/cpu.h"
+#include "base/printk.h"
 #include "dev/gic_ops.h"
 #include "lib/errno.h"
 #include "mm/el2.h"

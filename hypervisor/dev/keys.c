@@ -3,6 +3,7 @@
  * The hypervisor's keys: one letter, one dump. The table is filled at boot and only read from then on. Two keys are
  * this file's own: the list, and the reset.
  */
+#include "base/printk.h"
 #include "dev/console.h"
 #include "dev/psci.h"
 #include "lib/errno.h"

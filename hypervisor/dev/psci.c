@@ -2,8 +2,8 @@
 #include "dev/psci.h"
 
 #include "arch/psci.h"
-#include "cpu/cpu.h"
-#include "dev/console.h"
+#include "base/cpu.h"
+#include "base/printk.h"
 
 static enum psci_conduit conduit;
 static uint32_t cpu_on_function = PSCI_CPU_ON_64;

@@ -12,7 +12,7 @@
 
 #include "arch/zero.h"
 #include "lib/errno.h"
-#include "lib/lock.h"
+#include "arch/lock.h"
 #include "lib/string.h"
 #include "vm/domain.h"
 

@@ -7,7 +7,7 @@
 #include "mm/heap.h"
 
 #include "lib/list.h"
-#include "lib/lock.h"
+#include "arch/lock.h"
 #include "lib/string.h"
 #include "mm/frames.h"
 

@@ -13,7 +13,7 @@
 #include "lib/string.h"
 #include "mm/el2.h"
 #include "mm/frames.h"
-#include "mm/stage2.h"
+#include "arch/stage2.h"
 #include "vm/domain.h"
 
 #define ENTRIES       512

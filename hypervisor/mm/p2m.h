@@ -13,7 +13,7 @@
 #pragma once
 
 #include "lib/base.h"
-#include "lib/lock.h"
+#include "arch/lock.h"
 
 struct domain;
 

@@ -9,6 +9,8 @@
 
 #include "arch/idle.h"
 #include "arch/sysreg.h"
+#include "base/printk.h"
+#include "base/time.h"
 #include "cpu/cpu.h"
 #include "cpu/sched.h"
 #include "cpu/timer.h"
@@ -18,13 +20,13 @@
 #include "lib/errno.h"
 #include "lib/print.h"
 #include "mm/el2.h"
-#include "power/record.h"
+#include "power/history.h"
 #include "power/wakeup.h"
 #include "vm/domain.h"
 #include "vm/irq.h"
 #include "vm/vcpu.h"
-#include "vm/vpsci.h"
-#include "vm/vtimer.h"
+#include "vm/arm64/vpsci.h"
+#include "vm/arm64/vtimer.h"
 
 /* arch/arm64/head.S: x19 to x30, SP, TPIDR_EL2. */
 struct cpu_context {
@@ -33,14 +35,14 @@ struct cpu_context {
 int64_t cpu_sleep(struct cpu_context *c, int64_t (*down)(struct cpu_context *c));
 extern char resume_entry[];
 
-static struct host_sleep records[HOST_SLEEP_RECORDS];
+static struct host_sleep past[HOST_SLEEPS_KEPT];
 static unsigned sleeps;
 
 static struct host_sleep *host_of(struct sleep *s) { return s->context; }
 
-const struct host_sleep *host_sleep_record(unsigned age)
+const struct host_sleep *host_sleep_past(unsigned age)
 {
-    return age < sleeps && age < HOST_SLEEP_RECORDS ? &records[(sleeps - 1 - age) % HOST_SLEEP_RECORDS] : NULL;
+    return age < sleeps && age < HOST_SLEEPS_KEPT ? &past[(sleeps - 1 - age) % HOST_SLEEPS_KEPT] : NULL;
 }
 
 /* --- dom0's vCPU: out of this CPU, for what is in registers is lost --- */
@@ -185,7 +187,7 @@ static void report(const struct host_sleep *h)
 
 static int host_suspend(struct vcpu *v)
 {
-    struct host_sleep *h = &records[sleeps % HOST_SLEEP_RECORDS];
+    struct host_sleep *h = &past[sleeps % HOST_SLEEPS_KEPT];
     int error;
 
     vtimer_retract(v);
@@ -206,5 +208,5 @@ static int host_suspend(struct vcpu *v)
 void host_sleep_init(void)
 {
     vpsci_set_host_suspend(host_suspend);
-    host_sleep_record_init();
+    host_sleep_history_init();
 }

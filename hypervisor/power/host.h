@@ -21,5 +21,5 @@ struct host_sleep {
 };
 
 /* The sleep `age` before the last, or NULL. */
-const struct host_sleep *host_sleep_record(unsigned age);
-#define HOST_SLEEP_RECORDS 8
+const struct host_sleep *host_sleep_past(unsigned age);
+#define HOST_SLEEPS_KEPT 8

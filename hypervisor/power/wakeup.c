@@ -4,7 +4,7 @@
  */
 #include "power/wakeup.h"
 
-#include "cpu/cpu.h"
+#include "base/cpu.h"
 #include "dev/gic.h"
 #include "vm/irq.h"
 

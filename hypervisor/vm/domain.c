@@ -11,17 +11,19 @@
 #include <xen/xen.h>
 #include <xen/sched.h>
 
-#include "dev/console.h"
+#include "base/cpu.h"
+#include "base/printk.h"
+#include "base/time.h"
 #include "dev/gic.h"
 #include "dev/psci.h"
-#include "boot/options.h"
+#include "base/options.h"
 #include "lib/errno.h"
 #include "lib/print.h"
 #include "lib/string.h"
 #include "mm/frames.h"
 #include "mm/heap.h"
 #include "vm/vcpu.h"
-#include "vm/vtimer.h"
+#include "vm/arm64/vtimer.h"
 
 #define ID_CHUNK    512u
 #define ID_CHUNKS   (DOMID_FIRST_RESERVED_ / ID_CHUNK + 1)

@@ -2,25 +2,24 @@
 /*
  * A domain: memory, vCPUs, ports and grants under one number.
  *
- * Life: created (by abi/domctl.c or boot/dom0.c) -> alive -> dying (destroy
+ * Life: created (by abi/domctl.c or boot/dom0/dom0.c) -> alive -> dying (destroy
  * takes everything back in slices) -> dead, which lasts until the last page or reference is dropped, then freed.
  * A reference (domain_get) keeps the struct; it does not keep the domain alive.
  */
 #pragma once
 
+#include "base/cpu.h"
 #include "cpu/sched.h"
 #include "cpu/timer.h"
-#include "dev/console.h"
 #include "lib/base.h"
 #include "lib/list.h"
-#include "lib/lock.h"
-#include "cpu/cpu.h"
+#include "arch/lock.h"
 #include "mm/p2m.h"
-#include "vm/evtchn.h"
-#include "vm/grant.h"
+#include "vm/evtchn/evtchn.h"
+#include "vm/grant/grant.h"
 #include "vm/mmio.h"
-#include "vm/vgic.h"
-#include "vm/vuart.h"
+#include "vm/vgic/vgic.h"
+#include "vm/arm64/vuart.h"
 
 #define DOMID_FIRST_RESERVED_ 0x7ff0u  /* DOMID_FIRST_RESERVED of xen/include/public/xen.h */
 #define DOMAIN_MAX_VCPUS      128
@@ -102,7 +101,7 @@ struct domain {
     unsigned watchdogs_halted GUARDED_BY(watchdog_lock);   /* nested */
     struct spinlock watchdog_lock;
 
-    bool frozen;                     /* by a host sleep (domain_sleep.c) */
+    bool frozen;                     /* by a host sleep (freeze.c) */
     bool was_suspended;              /* ... when it had suspended itself already */
     uint64_t frozen_at;              /* ticks */
 

@@ -5,14 +5,15 @@
  */
 #include "vm/dump.h"
 
-#include "cpu/cpu.h"
-#include "cpu/timer.h"
+#include "base/cpu.h"
+#include "base/printk.h"
+#include "base/time.h"
 #include "dev/console.h"
 #include "mm/frames.h"
 #include "mm/heap.h"
 #include "vm/domain.h"
-#include "vm/evtchn.h"
-#include "vm/grant.h"
+#include "vm/evtchn/evtchn.h"
+#include "vm/grant/grant.h"
 #include "vm/irq.h"
 #include "vm/vcpu.h"
 

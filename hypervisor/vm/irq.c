@@ -7,12 +7,12 @@
  */
 #include "vm/irq.h"
 
-#include "dev/console.h"
+#include "base/printk.h"
 #include "dev/gic.h"
 #include "lib/errno.h"
-#include "lib/lock.h"
+#include "arch/lock.h"
 #include "vm/domain.h"
-#include "vm/vgic.h"
+#include "vm/vgic/vgic.h"
 
 #define INTID_MASK    0x3ffu   /* GICv2 puts an SGI's source above it */
 #define INTID_SPECIAL 1020u    /* from here on: nothing to handle (IHI 0069 2.2.1) */

@@ -8,13 +8,14 @@
 #include "arch/barrier.h"
 #include "arch/layout.h"
 #include "arch/sysreg.h"
+#include "base/time.h"
 #include "cpu/cpu.h"
 #include "lib/errno.h"
 #include "lib/string.h"
 #include "mm/frames.h"
 #include "mm/heap.h"
 #include "vm/domain.h"
-#include "vm/vtimer.h"
+#include "vm/arm64/vtimer.h"
 
 _Static_assert(offsetof(struct vcpu, regs) == 0, "vectors.S: SP_EL2 is the vCPU and its frame");
 _Static_assert(offsetof(struct cpu_regs, pc) == REGS_PC, "vectors.S knows this offset");

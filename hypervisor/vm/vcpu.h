@@ -11,9 +11,9 @@
 #include "cpu/sched.h"
 #include "cpu/timer.h"
 #include "lib/base.h"
-#include "lib/lock.h"
-#include "vm/evtchn.h"
-#include "vm/vgic.h"
+#include "arch/lock.h"
+#include "vm/evtchn/evtchn.h"
+#include "vm/vgic/vgic.h"
 
 struct domain;
 

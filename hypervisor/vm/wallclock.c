@@ -8,8 +8,8 @@
 #include <xen/xen.h>
 
 #include "arch/barrier.h"
-#include "cpu/timer.h"
-#include "lib/lock.h"
+#include "base/time.h"
+#include "arch/lock.h"
 #include "vm/domain.h"
 
 #define NS_PER_SECOND UINT64_C(1000000000)

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # build/unit/NAME: the unit tests of tests/unit/test_NAME.c, for the build machine, with sanitizers. What else goes into
-# the program stands at the top of the test, in a comment of one line: /* sources: hypervisor/vm/evtchn.c ... */
+# the program stands at the top of the test, in a comment of one line: /* sources: hypervisor/vm/evtchn/evtchn.c ... */
 
 unit-out     := build/unit
 unit-names   := $(patsubst tests/unit/test_%.c,%,$(wildcard tests/unit/test_*.c))
@@ -10,7 +10,7 @@ unit-objects  = $(patsubst %,$(unit-out)/.obj/%.o,tests/unit/test_$(1).c $(call 
 
 unit-sanitize := -fsanitize=address,undefined -fno-sanitize-recover=all
 unit-cflags := -std=gnu11 -O1 -g $(unit-sanitize) -fno-omit-frame-pointer -Wall -Wextra -Werror -D__XEN_TOOLS__ \
-	-include tests/unit/include/guest_abi.h -Itests/unit/include -I. -Ihypervisor -isystem $(unit-out)/.include -MMD -MP
+	-include tests/unit/include/guest_abi.h -Itests/unit/include -I. -Ihypervisor -Iarch/arm64/include -isystem $(unit-out)/.include -MMD -MP
 unit-libs := -lcmocka -lfdt -lpthread
 
 .PHONY: unit-tests

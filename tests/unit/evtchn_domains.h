@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "lib/bitmap.h"
-#include "vm/evtchn_internal.h"
+#include "vm/evtchn/internal.h"
 
 #define PAGES 16
 

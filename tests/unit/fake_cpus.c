@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/time.h"
 #include "vm/irq.h"
 
 #define FREQUENCY 1000000

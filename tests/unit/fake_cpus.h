@@ -13,9 +13,8 @@
 #include <cmocka.h>
 
 #include "arch/sysreg.h"
-#include "cpu/cpu.h"
+#include "base/cpu.h"
 #include "cpu/sched.h"
-#include "cpu/timer.h"
 #include "lib/errno.h"
 #include "vm/domain.h"
 #include "vm/vcpu.h"

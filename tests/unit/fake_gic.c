@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "cpu/cpu.h"
-#include "dev/console.h"
+#include "base/cpu.h"
+#include "base/printk.h"
 #include "lib/errno.h"
 #include "lib/string.h"
 #include "mm/heap.h"
@@ -435,7 +435,7 @@ uint64_t fake_write(struct vcpu *v, uint64_t gpa, unsigned size, uint64_t value)
     return access(v, gpa, size, true, value);
 }
 
-/* --- The invariant of vm/vgic_state.h --- */
+/* --- The invariant of vm/vgic/state.h --- */
 
 static void assert_placed(const struct virq *irq)
 {

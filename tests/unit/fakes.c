@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/printk.h"
 #include "cpu/cpu.h"
-#include "dev/console.h"
 #include "mm/el2.h"
 #include "vm/guest_access.h"
 

@@ -12,6 +12,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include "base/cpu.h"
 #include "lib/base.h"
 #include "lib/errno.h"
 #include "mm/frames.h"

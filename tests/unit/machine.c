@@ -8,7 +8,7 @@
 
 #include "mm/el2.h"
 #include "mm/heap.h"
-#include "mm/stage2.h"
+#include "arch/stage2.h"
 
 struct cpu cpus[MAX_CPUS];
 struct domain *domains[MACHINE_DOMAINS];

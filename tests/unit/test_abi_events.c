@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* sources: tests/unit/fakes.c hypervisor/abi/event_channel.c hypervisor/abi/grant_table.c hypervisor/vm/evtchn.c hypervisor/vm/evtchn_2l.c hypervisor/vm/evtchn_fifo.c hypervisor/vm/evtchn_deliver.c hypervisor/vm/evtchn_virq.c hypervisor/vm/grant.c hypervisor/vm/grant_map.c hypervisor/vm/grant_copy.c */
+/* sources: tests/unit/fakes.c hypervisor/abi/event_channel.c hypervisor/abi/grant_table.c hypervisor/vm/evtchn/evtchn.c hypervisor/vm/evtchn/twolevel.c hypervisor/vm/evtchn/fifo.c hypervisor/vm/evtchn/deliver.c hypervisor/vm/evtchn/virq.c hypervisor/vm/grant/grant.c hypervisor/vm/grant/map.c hypervisor/vm/grant/copy.c */
 /* The event channel and grant hypercalls as a guest makes them: who may ask for whom, bad pointers, and long arrays in slices. */
 #include "fakes.h"
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* sources: hypervisor/boot/ranges.c hypervisor/boot/options.c hypervisor/boot/kernel_image.c */
+/* sources: hypervisor/boot/ranges.c hypervisor/base/options.c hypervisor/boot/dom0/kernel_image.c */
 /* The small parts of start-up: range lists against a bitmap, the command line, the head of dom0's kernel. */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -9,9 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "boot/cmdline.h"
-#include "boot/kernel_image.h"
-#include "boot/options.h"
+#include "base/cmdline.h"
+#include "base/printk.h"
+#include "boot/dom0/kernel_image.h"
+#include "base/options.h"
 #include "boot/ranges.h"
 #include "lib/errno.h"
 

@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/printk.h"
+#include "base/time.h"
 #include "dev/console.h"
 #include "sleep/sleep.h"
 #include "dev/psci.h"

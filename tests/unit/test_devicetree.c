@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* sources: hypervisor/boot/devicetree.c hypervisor/boot/bootinfo.c hypervisor/boot/ranges.c hypervisor/boot/dom0_dt.c */
+/* sources: lib/devicetree.c hypervisor/boot/bootinfo.c hypervisor/boot/ranges.c hypervisor/boot/dom0/dom0_dt.c */
 /*
  * The machine's device tree, as QEMU makes it and in every damaged form: bootinfo finds what is there, dom0's tree has what
  * dom0 may see, and no byte of it makes the reader leave the blob.
@@ -14,9 +14,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/printk.h"
 #include "boot/bootinfo.h"
-#include "boot/devicetree.h"
-#include "boot/dom0_dt.h"
+#include "lib/devicetree.h"
+#include "boot/dom0/dom0_dt.h"
 #include "lib/errno.h"
 
 #define DTB_DIR    "build/unit/dtb"

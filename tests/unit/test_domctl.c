@@ -14,11 +14,11 @@
 #include "abi/abi.h"
 #include "abi/ctl_bitmap.h"
 #include "abi/domctl.h"
-#include "cpu/cpu.h"
-#include "cpu/timer.h"
+#include "base/cpu.h"
+#include "base/time.h"
 #include "dev/gic.h"
-#include "vm/evtchn.h"
-#include "vm/vuart.h"
+#include "vm/evtchn/evtchn.h"
+#include "vm/arm64/vuart.h"
 
 struct gic_info gic = { .version = 3 };
 static struct domain *host, *guest;

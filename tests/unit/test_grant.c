@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-/* sources: tests/unit/fakes.c hypervisor/vm/grant.c hypervisor/vm/grant_map.c hypervisor/vm/grant_copy.c */
+/* sources: tests/unit/fakes.c hypervisor/vm/grant/grant.c hypervisor/vm/grant/map.c hypervisor/vm/grant/copy.c */
 /* Grant tables: what a grant allows, that it stays while used, hostile granters and mappers, and that nothing leaks. */
 #include "fakes.h"
 
 #include <pthread.h>
 #include <string.h>
 
-#include "vm/grant_internal.h"
+#include "vm/grant/internal.h"
 
 #define PAGES     16   /* of RAM, at gfn 0.. */
 #define TABLE_GFN 200  /* where the guest sees its table */

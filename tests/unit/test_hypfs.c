@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* sources: hypervisor/abi/hypfs.c hypervisor/abi/hypfs_op.c tests/unit/fakes.c */
+/* sources: hypervisor/base/hypfs.c hypervisor/abi/hypfs_op.c tests/unit/fakes.c */
 /* hypfs as its hypercall shows it: paths, the forms of xen/include/public/hypfs.h, limits, and who may. */
 #include "fakes.h"
 
@@ -8,7 +8,7 @@
 #include <xen/hypfs.h>
 
 #include "abi/abi.h"
-#include "abi/hypfs.h"
+#include "base/hypfs.h"
 
 static struct domain *d;
 static char stored[16];

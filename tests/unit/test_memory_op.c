@@ -13,7 +13,7 @@
 
 #include "abi/abi.h"
 #include "abi/memory.h"
-#include "vm/grant.h"
+#include "vm/grant/grant.h"
 
 #define FREE_FRAMES 64
 #define FIRST_MFN   UINT64_C(0x100000)  /* far from the fakes' */

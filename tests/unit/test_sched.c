@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* sources: tests/unit/fake_cpus.c hypervisor/cpu/sched.c hypervisor/cpu/timer.c */
+/* sources: tests/unit/fake_cpus.c hypervisor/cpu/sched.c hypervisor/cpu/timer.c hypervisor/base/time.c */
 /* The scheduler: who runs where and for how long, and that nobody is forgotten. */
 #include "fake_cpus.h"
 

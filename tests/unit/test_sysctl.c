@@ -11,8 +11,8 @@
 
 #include "abi/abi.h"
 #include "abi/domctl.h"
-#include "cpu/cpu.h"
-#include "cpu/timer.h"
+#include "base/cpu.h"
+#include "base/time.h"
 #include "dev/console.h"
 
 #define CPUS 4

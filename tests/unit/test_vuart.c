@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* sources: hypervisor/vm/vuart.c tests/unit/fakes.c */
+/* sources: hypervisor/vm/arm64/vuart.c tests/unit/fakes.c */
 /* The emulated UART: registers from the guest's side, the ring from the back end's, and what both may break. */
 #include "fakes.h"
 
@@ -7,10 +7,10 @@
 
 #include <string.h>
 
-#include "vm/evtchn.h"
+#include "vm/evtchn/evtchn.h"
 #include "vm/mmio.h"
-#include "vm/vgic.h"
-#include "vm/vuart.h"
+#include "vm/vgic/vgic.h"
+#include "vm/arm64/vuart.h"
 
 #define DR   0x00
 #define FR   0x18

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-/* sources: tests/unit/fake_cpus.c hypervisor/cpu/sched.c hypervisor/cpu/timer.c hypervisor/vm/wallclock.c */
+/* sources: tests/unit/fake_cpus.c hypervisor/cpu/sched.c hypervisor/cpu/timer.c hypervisor/base/time.c hypervisor/vm/wallclock.c */
 /* The wall clock that domains read: what dom0 said, in each domain's own time. A tick is a microsecond here. */
+#include "base/time.h"
 #include "fake_cpus.h"
 
 #include <string.h>

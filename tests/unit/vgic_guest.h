@@ -4,7 +4,6 @@
 
 #include "fake_gic.h"
 
-#include "cpu/cpu.h"
 #include "lib/errno.h"
 
 #define GICD        0x3001000ul

@@ -1,0 +1,658 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * One walk over the machine's tree that writes dom0's as it goes.
+ *
+ * Invariant: `open` nodes of dom0's tree are begun and not ended, and they are copies of the first `open` nodes on the path to the
+ * walk's current node. What the hypervisor stands in for (interrupt controller, timer, PSCI, CPUs, memory) is left out on
+ * the way and written below the root at the end, in the root's cells. Names of properties are not deduplicated: searching for
+ * them costs more than the few KiB they take.
+ */
+#include "boot/dom0/dom0_dt.h"
+
+#include <libfdt.h>
+
+#include "base/printk.h"
+#include "lib/devicetree.h"
+#include "lib/bitmap.h"
+#include "lib/errno.h"
+#include "lib/print.h"
+#include "lib/string.h"
+
+#define MAX_CELLS     1024
+#define GIC_PPI       1u         /* first cell of a GIC interrupt specifier */
+#define GIC_LEVEL_LOW 8u
+#define GICV2_ALL_CPUS 0xff00u   /* arm,gic.yaml: PPI cpu mask in bits 15:8 */
+
+struct cells {
+    fdt32_t v[MAX_CELLS];
+    unsigned n;
+    bool overflow;               /* a number or the list did not fit */
+};
+
+struct builder {
+    const struct dom0_dt_params *params;
+    struct dt dt;
+    struct dt_walk walk;
+    void *out;
+    unsigned open;
+    int err;                     /* the first; -errno */
+    uint32_t address_cells, size_cells;   /* the root's */
+    int uart_offset, timer_offset;        /* host nodes; -1: none */
+    struct dt_value cpu_compatible;       /* the last one met */
+    bool chosen_written;
+    struct boot_range pending;            /* device registers not yet told to the visitor */
+    struct boot_ranges reserved;          /* reserved memory that dom0 sees as RAM */
+    uint64_t irqs_seen[BITMAP_WORDS(1024)];
+    struct cells cells;
+};
+
+/* What dom0 does not get to see: what belongs to the hypervisor, and what only works without one. */
+static const char *const hidden_names[] = {
+    "arm,psci", "arm,psci-0.2", "arm,psci-1.0",
+    "arm,armv8-pmuv3", "arm,gic-v3-its", "arm,gic-v2m-frame",
+    "arm,smmu-v1", "arm,smmu-v2", "arm,smmu-v3", "arm,mmu-400", "arm,mmu-401", "arm,mmu-500",
+    "xen,xen", "xen,domain", "multiboot,module", "xen,multiboot-module", NULL
+};
+static const char *const timer_names[] = { "arm,armv8-timer", "arm,armv7-timer", NULL };
+
+/* Properties that lead to what dom0 does not have: message interrupts (ITS, GICv2m) and I/O address translation. */
+static const char *const hidden_properties[] = {
+    "msi-map", "msi-map-mask", "msi-parent", "iommus", "iommu-map", "iommu-map-mask", NULL
+};
+static const char *const hidden_chosen_properties[] = {
+    "bootargs", "xen,xen-bootargs", "xen,dom0-bootargs", "linux,initrd-start", "linux,initrd-end", "linux,usable-memory-range",
+    "linux,elfcorehdr", "linux,uefi-system-table", "linux,uefi-mmap-start", "linux,uefi-mmap-size",
+    "linux,uefi-mmap-desc-size", "linux,uefi-mmap-desc-ver", "linux,uefi-secure-boot", NULL
+};
+static const char *const replaced_timer_properties[] = {
+    "interrupts", "interrupts-extended", "interrupt-names", "interrupt-parent", NULL
+};
+
+static void fail(struct builder *b, int err)
+{
+    if (err && !b->err)
+        b->err = err;
+}
+
+/* Takes a libfdt result. */
+static void put(struct builder *b, int fdt_err)
+{
+    if (fdt_err < 0)
+        fail(b, fdt_err == -FDT_ERR_NOSPACE ? -ENOSPC : -EINVAL);
+}
+
+static bool name_in(const char *name, const char *const *list)
+{
+    while (*list)
+        if (!strcmp(name, *list++))
+            return true;
+    return false;
+}
+
+/* --- Writing properties --- */
+
+static void cell_add(struct builder *b, uint32_t value)
+{
+    if (b->cells.n < MAX_CELLS)
+        b->cells.v[b->cells.n++] = cpu_to_fdt32(value);
+    else
+        b->cells.overflow = true;
+}
+
+static void number_add(struct builder *b, uint64_t value, unsigned cells)
+{
+    if (cells == 2)
+        cell_add(b, (uint32_t)(value >> 32));
+    else if (value >> 32)
+        b->cells.overflow = true;
+    cell_add(b, (uint32_t)value);
+}
+
+static void range_add(struct builder *b, uint64_t start, uint64_t size)
+{
+    number_add(b, start, b->address_cells);
+    number_add(b, size, b->size_cells);
+}
+
+/* An interrupt of the GIC: private, level. */
+static void ppi_add(struct builder *b, unsigned intid)
+{
+    cell_add(b, GIC_PPI);
+    cell_add(b, intid - 16);
+    cell_add(b, GIC_LEVEL_LOW | (b->params->gic->version == 2 ? GICV2_ALL_CPUS : 0));
+    if (b->dt.gic_interrupt_cells == 4)
+        cell_add(b, 0);
+}
+
+/* Writes what was collected as property `name`. */
+static void put_cells(struct builder *b, const char *name)
+{
+    if (b->cells.overflow)
+        fail(b, -ERANGE);
+    put(b, fdt_property(b->out, name, b->cells.v, (int)(b->cells.n * sizeof(b->cells.v[0]))));
+    b->cells.n = 0;
+}
+
+static void put_u32(struct builder *b, const char *name, uint32_t value)
+{
+    put(b, fdt_property_u32(b->out, name, value));
+}
+
+static void put_text(struct builder *b, const char *name, const char *text)
+{
+    put(b, fdt_property_string(b->out, name, text));
+}
+
+static void put_interrupt_parent(struct builder *b)
+{
+    put_u32(b, "interrupt-parent", b->dt.gic_phandle);
+}
+
+static void begin(struct builder *b, const char *name)
+{
+    put(b, fdt_begin_node(b->out, name));
+}
+
+static void end(struct builder *b)
+{
+    put(b, fdt_end_node(b->out));
+}
+
+/* Copies the host node's properties but those in either list (NULL: no second list). */
+static void copy_properties(struct builder *b, int offset, const char *const *without)
+{
+    int property, size;
+    const char *name;
+
+    fdt_for_each_property_offset(property, b->dt.fdt, offset) {
+        const void *data = fdt_getprop_by_offset(b->dt.fdt, property, &name, &size);
+
+        if (!data || name_in(name, hidden_properties) || (without && name_in(name, without)))
+            continue;
+        put(b, fdt_property(b->out, name, data, size));
+    }
+}
+
+/* --- What dom0 needs for its devices --- */
+
+static void told(struct builder *b, int err, const char *what, uint64_t value)
+{
+    if (err == -ENOMEM)
+        fail(b, err);
+    else if (err)
+        printk("torpor: %s 0x%llx of the device tree cannot be given to dom0 (%d): the device will not work there", what,
+               (unsigned long long)value, err);
+}
+
+static void flush_mmio(struct builder *b)
+{
+    if (b->pending.size)
+        told(b, b->params->visitor->map_mmio(b->params->context, b->pending.start, b->pending.size), "registers at",
+             b->pending.start);
+    b->pending.size = 0;
+}
+
+/* Neighbours share pages (virtio-mmio has eight devices in one): they are told as one range. */
+static void visit_mmio(struct builder *b, uint64_t start, uint64_t size)
+{
+    uint64_t first = align_down(start, PAGE_SIZE), last = align_up(start + size, PAGE_SIZE);
+
+    if (!size || last < first)
+        return;
+    if (b->pending.size && first >= b->pending.start && first <= b->pending.start + b->pending.size) {
+        b->pending.size = max_u64(b->pending.size, last - b->pending.start);
+        return;
+    }
+    flush_mmio(b);
+    b->pending = (struct boot_range){ first, last - first };
+}
+
+static void visit_irq(struct builder *b, const struct dt_node *n, const struct dt_irq *irq)
+{
+    if (irq->intid < 32 || bitmap_test(b->irqs_seen, irq->intid))
+        return;
+    bitmap_set(b->irqs_seen, irq->intid);
+    told(b, b->params->visitor->route_irq(b->params->context, irq->intid, irq->edge, n->name), "interrupt", irq->intid);
+}
+
+static void visit_irqs(struct builder *b, const struct dt_node *n)
+{
+    struct dt_irq irq;
+    unsigned i, position = 0;
+    int err;
+
+    for (i = 0; (err = dt_irq(&b->dt, n, i, &irq)) != -ENOENT; i++)
+        if (!err)
+            visit_irq(b, n, &irq);
+    while ((err = dt_interrupt_map_next(&b->dt, n, &position, &irq)) != -ENOENT)
+        if (!err)
+            visit_irq(b, n, &irq);
+}
+
+static void visit_device(struct builder *b, const struct dt_node *n)
+{
+    uint64_t start, size;
+
+    for (unsigned i = 0; !dt_reg(n, i, &start, &size); i++)
+        visit_mmio(b, start, size);
+    if (dt_value_is(&n->props[DT_DEVICE_TYPE], "pci"))
+        for (unsigned i = 0; !dt_pci_window(n, i, &start, &size); i++)
+            visit_mmio(b, start, size);
+    visit_irqs(b, n);
+}
+
+/* Linux finds reserved memory in its RAM, and keeps off it; what is no-map is not RAM to it. */
+static void visit_reserved(struct builder *b, const struct dt_node *n)
+{
+    bool no_map = dt_property(&b->dt, n, "no-map").data;
+    uint64_t start, size;
+
+    for (unsigned i = 0; !dt_reg(n, i, &start, &size); i++) {
+        uint64_t first = align_down(start, PAGE_SIZE), length = align_up(start + size, PAGE_SIZE) - first;
+
+        if (!size || start + size > BIT(48))
+            continue;
+        told(b, b->params->visitor->map_memory(b->params->context, first, length), "reserved memory at", first);
+        if (!no_map)
+            fail(b, boot_ranges_add(&b->reserved, first, length));
+    }
+}
+
+/* --- The nodes of the host's tree, by kind --- */
+
+static const struct dt_node *top_of(const struct dt_node *n)
+{
+    while (n->depth > 1)
+        n = n->parent;
+    return n;
+}
+
+static bool is_top(const struct dt_node *n, const char *name)
+{
+    return n->depth == 1 && !strcmp(n->name, name);
+}
+
+static bool node_is_hidden(const struct builder *b, const struct dt_node *n)
+{
+    if (n->depth == 1 && (dt_value_is(&n->props[DT_DEVICE_TYPE], "memory") || !strcmp(n->name, "hypervisor") ||
+                          !strcmp(n->name, "psci") || !strncmp(n->name, "pmu", 3)))
+        return true;
+    return n->offset == b->uart_offset || (dt_is_gic(n) && n->depth) || dt_is_compatible_any(n, hidden_names);
+}
+
+static void hide(struct builder *b, const struct dt_node *n)
+{
+    (void)n;
+    dt_walk_skip_children(&b->walk);
+}
+
+/* Marked for another domain (Xen's docs/misc/arm/passthrough.txt): dom0 may give it away, but does not see or use it. */
+static bool node_is_passthrough(const struct builder *b, const struct dt_node *n)
+{
+    return n->depth && dt_property(&b->dt, n, "xen,passthrough").data;
+}
+
+static void set_aside(struct builder *b, const struct dt_node *n)
+{
+    const struct dom0_device_visitor *v = b->params->visitor;
+    struct dt_irq irq;
+    uint64_t start, size;
+    int err;
+
+    for (unsigned i = 0; !dt_reg(n, i, &start, &size); i++)
+        if (size && start + size > start)
+            told(b, v->allow_mmio(b->params->context, align_down(start, PAGE_SIZE),
+                                  align_up(start + size, PAGE_SIZE) - align_down(start, PAGE_SIZE)), "registers at", start);
+    for (unsigned i = 0; (err = dt_irq(&b->dt, n, i, &irq)) != -ENOENT; i++)
+        if (!err && irq.intid >= 32)
+            told(b, v->allow_irq(b->params->context, irq.intid, irq.edge, n->name), "interrupt", irq.intid);
+    dt_walk_skip_children(&b->walk);
+}
+
+static bool node_is_timer(const struct builder *b, const struct dt_node *n)
+{
+    (void)b;
+    return dt_is_compatible_any(n, timer_names);
+}
+
+static void note_timer(struct builder *b, const struct dt_node *n)
+{
+    b->timer_offset = n->offset;
+    dt_walk_skip_children(&b->walk);
+}
+
+static bool node_is_of_cpus(const struct builder *b, const struct dt_node *n)
+{
+    (void)b;
+    return n->depth >= 1 && is_top(top_of(n), "cpus");
+}
+
+static void note_cpu(struct builder *b, const struct dt_node *n)
+{
+    if (n->depth == 2 && n->props[DT_COMPATIBLE].data && dt_value_is(&n->props[DT_DEVICE_TYPE], "cpu"))
+        b->cpu_compatible = n->props[DT_COMPATIBLE];
+}
+
+/* True if the value names the hypervisor's UART: a path or an alias, options behind ':'. */
+static bool names_uart(const struct builder *b, const void *data, int size)
+{
+    const char *text = data, *colon;
+
+    if (b->uart_offset < 0 || size <= 1 || text[size - 1])
+        return false;
+    colon = strchr(text, ':');
+    return fdt_path_offset_namelen(b->dt.fdt, text, colon ? (int)(colon - text) : (int)strlen(text)) == b->uart_offset;
+}
+
+static bool node_is_aliases(const struct builder *b, const struct dt_node *n)
+{
+    (void)b;
+    return is_top(n, "aliases");
+}
+
+/* Copies what does not name the UART, of /aliases and /chosen. */
+static void copy_names(struct builder *b, const struct dt_node *n, const char *const *without)
+{
+    int property, size;
+    const char *name;
+
+    fdt_for_each_property_offset(property, b->dt.fdt, n->offset) {
+        const void *data = fdt_getprop_by_offset(b->dt.fdt, property, &name, &size);
+
+        if (data && !(without && name_in(name, without)) && !names_uart(b, data, size))
+            put(b, fdt_property(b->out, name, data, size));
+    }
+}
+
+static void open_node(struct builder *b, const struct dt_node *n)
+{
+    begin(b, n->name);
+    b->open = n->depth + 1;
+}
+
+static void copy_aliases(struct builder *b, const struct dt_node *n)
+{
+    open_node(b, n);
+    copy_names(b, n, NULL);
+}
+
+static void put_boot_properties(struct builder *b)
+{
+    const struct boot_range *ramdisk = &b->params->ramdisk;
+
+    put_text(b, "bootargs", b->params->bootargs);
+    if (ramdisk->size) {
+        put(b, fdt_property_u64(b->out, "linux,initrd-start", ramdisk->start));
+        put(b, fdt_property_u64(b->out, "linux,initrd-end", ramdisk->start + ramdisk->size));
+    }
+    b->chosen_written = true;
+}
+
+static bool node_is_chosen(const struct builder *b, const struct dt_node *n)
+{
+    return is_top(n, "chosen") && !b->chosen_written;
+}
+
+static void copy_chosen(struct builder *b, const struct dt_node *n)
+{
+    open_node(b, n);
+    copy_names(b, n, hidden_chosen_properties);
+    put_boot_properties(b);
+}
+
+static bool node_is_any(const struct builder *b, const struct dt_node *n)
+{
+    (void)b;
+    (void)n;
+    return true;
+}
+
+static void copy_node(struct builder *b, const struct dt_node *n)
+{
+    open_node(b, n);
+    copy_properties(b, n->offset, NULL);
+    if (!n->depth) {
+        b->address_cells = n->address_cells;
+        b->size_cells = n->size_cells;
+        if (n->address_cells < 1 || n->address_cells > 2 || n->size_cells < 1 || n->size_cells > 2)
+            fail(b, -EINVAL);
+        return;
+    }
+    if (!n->enabled || is_top(top_of(n), "chosen"))
+        return;
+    if (is_top(top_of(n), "reserved-memory"))
+        visit_reserved(b, n);
+    else
+        visit_device(b, n);
+}
+
+/* The first kind that a node is of decides what becomes of it. */
+static const struct {
+    bool (*is)(const struct builder *b, const struct dt_node *n);
+    void (*handle)(struct builder *b, const struct dt_node *n);
+} kinds[] = {
+    { node_is_hidden, hide },
+    { node_is_passthrough, set_aside },
+    { node_is_timer, note_timer },
+    { node_is_of_cpus, note_cpu },
+    { node_is_aliases, copy_aliases },
+    { node_is_chosen, copy_chosen },
+    { node_is_any, copy_node },
+};
+
+static void close_nodes(struct builder *b, unsigned depth)
+{
+    for (; b->open > depth; b->open--)
+        end(b);
+}
+
+static void copy_tree(struct builder *b)
+{
+    const struct dt_node *n;
+
+    dt_walk_start(&b->walk, &b->dt);
+    while (!b->err && (n = dt_walk_next(&b->walk))) {
+        unsigned i = 0;
+
+        close_nodes(b, n->depth);
+        while (!kinds[i].is(b, n))
+            i++;
+        kinds[i].handle(b, n);
+    }
+    flush_mmio(b);
+    close_nodes(b, 1);
+}
+
+/* --- What the hypervisor stands in for --- */
+
+static void write_gic(struct builder *b)
+{
+    const struct gic_info *g = b->params->gic;
+    char name[48];
+
+    snprintf(name, sizeof(name), "interrupt-controller@%llx", (unsigned long long)g->distributor);
+    begin(b, name);
+    put_text(b, "compatible", g->version == 3 ? "arm,gic-v3" : "arm,cortex-a15-gic");
+    put(b, fdt_property(b->out, "interrupt-controller", "", 0));
+    put_u32(b, "#interrupt-cells", b->dt.gic_interrupt_cells);
+    if (b->dt.gic_has_address_cells) {
+        put_u32(b, "#address-cells", b->dt.gic_address_cells);
+        put_u32(b, "#size-cells", b->size_cells);
+    }
+    put_u32(b, "phandle", b->dt.gic_phandle);
+    range_add(b, g->distributor, g->distributor_size);
+    if (g->version == 2)
+        range_add(b, g->cpu_interface, g->cpu_interface_size);
+    for (unsigned i = 0; g->version == 3 && i < g->redistributor_regions; i++)
+        range_add(b, g->redistributors[i].base, g->redistributors[i].size);
+    put_cells(b, "reg");
+    if (g->version == 3)
+        put_u32(b, "#redistributor-regions", g->redistributor_regions);
+    if (g->version == 3 && g->redistributor_stride)
+        put(b, fdt_property_u64(b->out, "redistributor-stride", g->redistributor_stride));
+    end(b);
+}
+
+/* Secure physical, physical and virtual, as the machine has them; its fourth, EL2's, is ours. */
+static void write_timer(struct builder *b)
+{
+    const struct dt_node *n = b->timer_offset < 0 ? NULL : dt_walk_to(&b->walk, &b->dt, b->timer_offset);
+    struct dt_irq irq;
+
+    if (!n)
+        return;
+    begin(b, "timer");
+    copy_properties(b, n->offset, replaced_timer_properties);
+    put_interrupt_parent(b);
+    for (unsigned i = 0; i < 3 && !dt_irq(&b->dt, n, i, &irq); i++)
+        ppi_add(b, irq.intid);
+    put_cells(b, "interrupts");
+    end(b);
+}
+
+static void write_psci(struct builder *b)
+{
+    static const char compatible[] = "arm,psci-1.0\0arm,psci-0.2";
+
+    begin(b, "psci");
+    put(b, fdt_property(b->out, "compatible", compatible, sizeof(compatible)));
+    put_text(b, "method", "hvc");
+    end(b);
+}
+
+static void write_cpu(struct builder *b, uint64_t mpidr, unsigned cells)
+{
+    char name[32];
+
+    snprintf(name, sizeof(name), "cpu@%llx", (unsigned long long)mpidr);
+    begin(b, name);
+    put_text(b, "device_type", "cpu");
+    if (b->cpu_compatible.data)
+        put(b, fdt_property(b->out, "compatible", b->cpu_compatible.data, (int)b->cpu_compatible.size));
+    else
+        put_text(b, "compatible", "arm,armv8");
+    number_add(b, mpidr, cells);
+    put_cells(b, "reg");
+    put_text(b, "enable-method", "psci");
+    end(b);
+}
+
+static void write_cpus(struct builder *b)
+{
+    unsigned cells = 1;
+
+    for (unsigned i = 0; i < b->params->vcpus; i++)
+        if (b->params->mpidrs[i] >> 32)
+            cells = 2;
+    begin(b, "cpus");
+    put_u32(b, "#address-cells", cells);
+    put_u32(b, "#size-cells", 0);
+    for (unsigned i = 0; i < b->params->vcpus; i++)
+        write_cpu(b, b->params->mpidrs[i], cells);
+    end(b);
+}
+
+static void write_memory(struct builder *b)
+{
+    char name[32];
+
+    snprintf(name, sizeof(name), "memory@%llx", (unsigned long long)b->params->memory[0].start);
+    begin(b, name);
+    put_text(b, "device_type", "memory");
+    for (unsigned i = 0; i < b->params->memory_count; i++)
+        range_add(b, b->params->memory[i].start, b->params->memory[i].size);
+    for (unsigned i = 0; i < b->reserved.count; i++)
+        range_add(b, b->reserved.ranges[i].start, b->reserved.ranges[i].size);
+    put_cells(b, "reg");
+    end(b);
+}
+
+/* Linux Documentation/devicetree/bindings/arm/xen.txt: first the grant table's room, then where foreign pages may be mapped. */
+static void write_hypervisor(struct builder *b)
+{
+    static const char compatible[] = "xen,xen-4.17\0xen,xen";
+    const struct dom0_dt_params *p = b->params;
+
+    begin(b, "hypervisor");
+    put(b, fdt_property(b->out, "compatible", compatible, sizeof(compatible)));
+    range_add(b, p->grant_table.start, p->grant_table.size);
+    for (unsigned i = 0; i < p->extended_count; i++)
+        range_add(b, p->extended[i].start, p->extended[i].size);
+    put_cells(b, "reg");
+    put_interrupt_parent(b);
+    ppi_add(b, p->event_irq);
+    put_cells(b, "interrupts");
+    end(b);
+}
+
+static void write_chosen(struct builder *b)
+{
+    if (b->chosen_written)
+        return;
+    begin(b, "chosen");
+    put_boot_properties(b);
+    end(b);
+}
+
+static void write_tree(struct builder *b)
+{
+    copy_tree(b);
+    if (b->err)
+        return;
+    write_gic(b);
+    write_timer(b);
+    write_psci(b);
+    write_cpus(b);
+    write_memory(b);
+    write_hypervisor(b);
+    write_chosen(b);
+    end(b);
+    put(b, fdt_finish(b->out));
+}
+
+/* What the tree has to have for dom0's to be made of it. */
+static int check_host(struct builder *b)
+{
+    if (!b->dt.gic_phandle) {
+        printk("torpor: the device tree's interrupt controller has no phandle or no sensible #interrupt-cells: dom0 needs both");
+        return -EINVAL;
+    }
+    if (!b->params->memory_count || !b->params->vcpus)
+        return -EINVAL;
+    return 0;
+}
+
+static int explain(const struct builder *b, size_t size)
+{
+    if (b->err == -ENOSPC)
+        printk("torpor: dom0's device tree does not fit into %zu bytes", size);
+    else if (b->err == -ERANGE)
+        printk("torpor: dom0's device tree: an address does not fit into the root's #address-cells and #size-cells");
+    else
+        printk("torpor: dom0's device tree cannot be built from the machine's (%d)", b->err);
+    return b->err == -ERANGE ? -EINVAL : b->err;
+}
+
+int dom0_dt_build(const void *host_fdt, const struct dom0_dt_params *params, void *out, size_t size)
+{
+    static struct builder builder;   /* boot only, and too large for the stack */
+    struct builder *b = &builder;
+    int err;
+
+    memset(b, 0, sizeof(*b));
+    b->params = params;
+    b->out = out;
+    b->timer_offset = -1;
+    b->address_cells = b->size_cells = 2;
+    err = dt_open(&b->dt, host_fdt);
+    if (!err)
+        err = check_host(b);
+    if (err)
+        return err;
+    b->uart_offset = params->uart_path ? fdt_path_offset(host_fdt, params->uart_path) : -1;
+    put(b, fdt_create_with_flags(out, (int)min_u64(size, DT_MAX_SIZE), FDT_CREATE_FLAG_NO_NAME_DEDUP));
+    put(b, fdt_finish_reservemap(out));
+    if (!b->err)
+        write_tree(b);
+    return b->err ? explain(b, size) : (int)fdt_totalsize(out);
+}

@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Where guests come in: each trap is decoded, given to who handles it, and returns the vCPU to go on with.
+ *
+ * Called by hypervisor/entry/vectors.S on the CPU's empty stack with the guest's registers saved in the vCPU. On the way back everything
+ * that others asked of this CPU or vCPU meanwhile is done (leave).
+ */
+#include "abi/abi.h"
+#include "arch/sysreg.h"
+#include "base/cpu.h"
+#include "cpu/sched.h"
+#include "vm/domain.h"
+#include "entry/inject.h"
+#include "vm/irq.h"
+#include "vm/mmio.h"
+#include "entry/sysregs.h"
+#include "entry/traps.h"
+#include "vm/vcpu.h"
+#include "vm/arm64/vpsci.h"
+
+#define HVC_XEN  0xea1   /* XEN_HYPERCALL_TAG */
+#define WFX_WFE  1u
+#define RT_ZERO  31
+
+static NOINLINE struct vcpu *leave_slowly(struct vcpu *v)
+{
+    struct cpu *cpu = this_cpu();
+
+    for (;;) {
+        uint32_t work;
+
+        if (cpu->need_schedule)
+            v = sched_next();
+        work = __atomic_exchange_n(&v->work, 0, __ATOMIC_ACQ_REL);
+        if (work & WORK_VGIC)
+            vgic_update_running(v);
+        if (!cpu->need_schedule && !v->work)
+            return v;
+    }
+}
+
+static inline struct vcpu *leave(struct vcpu *v)
+{
+    if (likely(!(__atomic_load_n(&v->work, __ATOMIC_RELAXED) | this_cpu()->need_schedule)))
+        return v;
+    return leave_slowly(v);
+}
+
+/* The guest-physical address of a stage-2 fault. HPFAR_EL2 is not valid for permission faults outside a walk (D17.2.66). */
+static bool fault_address(uint64_t esr, uint64_t *gpa)
+{
+    uint64_t far = read_sysreg(far_el2);
+
+    if ((ESR_FSC(esr) & 0x3c) == FSC_PERMISSION && !(esr & ESR_S1PTW)) {
+        uint64_t par, saved = read_sysreg(par_el1);
+
+        __asm__ volatile("at s1e1r, %0\n\tisb" : : "r"(far));
+        par = read_sysreg(par_el1);
+        write_sysreg(saved, par_el1);
+        if (par & PAR_F)
+            return false;
+        *gpa = (par & UINT64_C(0xfffffffff000)) | (far & ~PAGE_MASK);
+        return true;
+    }
+    *gpa = (read_sysreg(hpfar_el2) & UINT64_C(0xfffffffff0)) << 8 | (far & ~PAGE_MASK);
+    return true;
+}
+
+static uint64_t sign_extend(uint64_t value, unsigned bytes)
+{
+    unsigned shift = 64 - 8 * bytes;
+
+    return (uint64_t)((int64_t)(value << shift) >> shift);
+}
+
+/* The faulting load or store, done by an emulated device. */
+static bool emulate_access(struct vcpu *v, uint64_t esr, uint64_t gpa, bool *ok)
+{
+    unsigned rt = (unsigned)ESR_SRT(esr);
+    struct mmio_access a = {
+        .size = 1u << ESR_SAS(esr),
+        .write = esr & ESR_WNR,
+    };
+
+    if (a.write && rt != RT_ZERO)
+        a.value = a.size == 8 ? v->regs.x[rt] : v->regs.x[rt] & (BIT(8 * a.size) - 1);
+    if (!mmio_emulate(v, gpa, &a, ok))
+        return false;
+    if (!*ok)
+        return true;
+    if (!a.write && rt != RT_ZERO) {
+        if (esr & ESR_SSE)
+            a.value = sign_extend(a.value, a.size);
+        v->regs.x[rt] = esr & ESR_SF ? a.value : (uint32_t)a.value;
+    }
+    v->regs.pc += 4;
+    return true;
+}
+
+/* The page is there after all: the entry was being replaced when the guest came by. */
+static bool fault_is_over(struct vcpu *v, uint64_t gpa, bool write)
+{
+    struct p2m_entry e;
+
+    if (!p2m_lookup(&v->domain->p2m, GFN(gpa >> PAGE_SHIFT), &e))
+        return false;
+    return !write || (e.type != P2M_RAM_RO && e.type != P2M_FOREIGN_RO && e.type != P2M_GRANT_RO);
+}
+
+/* Not inlined: trap_sync() is the hypercalls' way, and stays without a large frame. */
+static NOINLINE void data_abort(struct vcpu *v, uint64_t esr)
+{
+    uint64_t far = read_sysreg(far_el2), gpa;
+    unsigned fault = ESR_FSC(esr) & 0x3c;
+    bool walk = esr & ESR_S1PTW, ok;
+
+    if ((fault != FSC_TRANSLATION && fault != FSC_PERMISSION && fault != FSC_ACCESS) || !fault_address(esr, &gpa)) {
+        inject_data_abort(v, far);
+        return;
+    }
+    if ((esr & ESR_ISV) && !walk && !(esr & ESR_CM) && emulate_access(v, esr, gpa, &ok)) {
+        if (!ok)
+            inject_data_abort(v, far);
+        return;
+    }
+    if (!fault_is_over(v, gpa, !walk && (esr & ESR_WNR) && !(esr & ESR_CM)))
+        inject_data_abort(v, far);
+}
+
+/* An executable page that is there again; a device or a foreign page cannot be executed. */
+static NOINLINE void instruction_abort(struct vcpu *v, uint64_t esr)
+{
+    struct p2m_entry e;
+    uint64_t gpa;
+
+    if (fault_address(esr, &gpa) && p2m_lookup(&v->domain->p2m, GFN(gpa >> PAGE_SHIFT), &e) &&
+        (e.type == P2M_RAM_RW || e.type == P2M_RAM_RO || e.type == P2M_XENHEAP || (esr & ESR_S1PTW)) &&
+        (ESR_FSC(esr) & 0x3c) == FSC_TRANSLATION)
+        return;
+    inject_instruction_abort(v, read_sysreg(far_el2));
+}
+
+static void wait_trap(struct vcpu *v, uint64_t esr)
+{
+    v->regs.pc += 4;
+    if (ESR_ISS(esr) & WFX_WFE)
+        sched_yield(v);
+    else
+        vcpu_block(v);
+}
+
+struct vcpu *trap_sync(struct vcpu *v)
+{
+    uint64_t esr = read_sysreg(esr_el2);
+
+    switch (ESR_EC(esr)) {
+    case ESR_EC_HVC64:
+        if (likely((esr & 0xffff) == HVC_XEN))
+            abi_hypercall(v);
+        else if ((esr & 0xffff) == 0)
+            vpsci_call(v);
+        else
+            inject_undefined(v);
+        break;
+    case ESR_EC_DABT_LOW:
+        data_abort(v, esr);
+        break;
+    case ESR_EC_WFX:
+        wait_trap(v, esr);
+        break;
+    case ESR_EC_SYS64:
+        sysreg_trap(v, esr);
+        break;
+    case ESR_EC_FP:
+        vcpu_fpu_trap(v);
+        break;
+    case ESR_EC_SMC64:
+        v->regs.pc += 4;
+        vpsci_call(v);
+        break;
+    case ESR_EC_IABT_LOW:
+        instruction_abort(v, esr);
+        break;
+    default:
+        inject_undefined(v);
+        break;
+    }
+    return leave(v);
+}
+
+struct vcpu *trap_irq(struct vcpu *v)
+{
+    irq_handle_all();
+    return leave(v);
+}
+
+/* A system error is the guest's own affair: it is told (HCR_EL2.VSE), as it would have been without us. */
+struct vcpu *trap_serror(struct vcpu *v)
+{
+    write_sysreg(read_sysreg(hcr_el2) | HCR_VSE, hcr_el2);
+    return leave(v);
+}
+
+NORETURN void trap_from_el2(const struct cpu_regs *regs, unsigned vector)
+{
+    static const char *const kinds[] = { "synchronous exception", "interrupt", "fast interrupt", "system error" };
+
+    panic("%s at EL2: pc 0x%lx, ESR 0x%lx, FAR 0x%lx, x0 0x%lx, x1 0x%lx, lr 0x%lx, vector %u", kinds[vector % 4], regs->pc,
+          read_sysreg(esr_el2), read_sysreg(far_el2), regs->x[0], regs->x[1], regs->x[30], vector);
+}

@@ -1,5 +1,0 @@
-// SPDX-License-Identifier: Apache-2.0
-/* What hypfs shows of host sleeps, and takes to test them. */
-#pragma once
-
-void host_sleep_record_init(void);

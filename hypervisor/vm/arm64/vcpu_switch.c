@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * A vCPU's state between memory and this CPU's registers. The general registers are the trap entry's; here are EL1's
+ * system registers, the timer, the virtual interrupt interface and the FPU. The FPU is loaded when it is first used, and
+ * stays loaded as long as nobody else on this CPU uses it.
+ */
+#include "arch/barrier.h"
+#include "arch/cache.h"
+#include "arch/sysreg.h"
+#include "base/cpu.h"
+#include "vm/domain.h"
+#include "vm/vcpu.h"
+#include "vm/arm64/vtimer.h"
+
+void fpu_save(struct fpu_state *s);
+void fpu_load(const struct fpu_state *s);
+
+static void el1_save(struct el1_state *s)
+{
+    s->sp_el0 = read_sysreg(sp_el0);
+    s->sp_el1 = read_sysreg(sp_el1);
+    s->elr = read_sysreg(elr_el1);
+    s->spsr = read_sysreg(spsr_el1);
+    s->sctlr = read_sysreg(sctlr_el1);
+    s->cpacr = read_sysreg(cpacr_el1);
+    s->ttbr0 = read_sysreg(ttbr0_el1);
+    s->ttbr1 = read_sysreg(ttbr1_el1);
+    s->tcr = read_sysreg(tcr_el1);
+    s->mair = read_sysreg(mair_el1);
+    s->amair = read_sysreg(amair_el1);
+    s->vbar = read_sysreg(vbar_el1);
+    s->esr = read_sysreg(esr_el1);
+    s->far = read_sysreg(far_el1);
+    s->afsr0 = read_sysreg(afsr0_el1);
+    s->afsr1 = read_sysreg(afsr1_el1);
+    s->par = read_sysreg(par_el1);
+    s->contextidr = read_sysreg(contextidr_el1);
+    s->tpidr_el0 = read_sysreg(tpidr_el0);
+    s->tpidrro_el0 = read_sysreg(tpidrro_el0);
+    s->tpidr_el1 = read_sysreg(tpidr_el1);
+    s->cntkctl = read_sysreg(cntkctl_el1);
+    s->csselr = read_sysreg(csselr_el1);
+}
+
+static void el1_load(const struct el1_state *s)
+{
+    write_sysreg(s->sp_el0, sp_el0);
+    write_sysreg(s->sp_el1, sp_el1);
+    write_sysreg(s->elr, elr_el1);
+    write_sysreg(s->spsr, spsr_el1);
+    write_sysreg(s->sctlr, sctlr_el1);
+    write_sysreg(s->cpacr, cpacr_el1);
+    write_sysreg(s->ttbr0, ttbr0_el1);
+    write_sysreg(s->ttbr1, ttbr1_el1);
+    write_sysreg(s->tcr, tcr_el1);
+    write_sysreg(s->mair, mair_el1);
+    write_sysreg(s->amair, amair_el1);
+    write_sysreg(s->vbar, vbar_el1);
+    write_sysreg(s->esr, esr_el1);
+    write_sysreg(s->far, far_el1);
+    write_sysreg(s->afsr0, afsr0_el1);
+    write_sysreg(s->afsr1, afsr1_el1);
+    write_sysreg(s->par, par_el1);
+    write_sysreg(s->contextidr, contextidr_el1);
+    write_sysreg(s->tpidr_el0, tpidr_el0);
+    write_sysreg(s->tpidrro_el0, tpidrro_el0);
+    write_sysreg(s->tpidr_el1, tpidr_el1);
+    write_sysreg(s->cntkctl, cntkctl_el1);
+    write_sysreg(s->csselr, csselr_el1);
+}
+
+static bool fpu_is_on(void)
+{
+    return !(read_sysreg(cptr_el2) & CPTR_TFP);
+}
+
+static void fpu_set_trap(bool trap)
+{
+    uint64_t cptr = read_sysreg(cptr_el2);
+
+    write_sysreg(trap ? cptr | CPTR_TFP : cptr & ~CPTR_TFP, cptr_el2);
+    isb();
+}
+
+void vcpu_fpu_trap(struct vcpu *v)
+{
+    struct cpu *cpu = this_cpu();
+
+    fpu_set_trap(false);
+    if (cpu->fpu_owner != v || v->fpu_cpu != cpu)
+        fpu_load(&v->fpu);
+    cpu->fpu_owner = v;
+    v->fpu_cpu = cpu;
+}
+
+void vcpu_switch_out(struct vcpu *v)
+{
+    el1_save(&v->el1);
+    vtimer_save(v);
+    vgic_save(v);
+    if (fpu_is_on())
+        fpu_save(&v->fpu);
+}
+
+void vcpu_load_core(struct vcpu *v)
+{
+    el1_load(&v->el1);
+    this_cpu()->fpu_owner = NULL;
+    fpu_set_trap(true);
+}
+
+/* vCPUs of a domain use the same VMID with address space numbers of their own: what another of them left here goes. */
+static void tlb_claim(struct vcpu *v)
+{
+    struct vcpu **last = &v->domain->last_vcpu[this_cpu()->id];
+
+    if (*last && *last != v)
+        tlb_flush_guest_local();
+    *last = v;
+}
+
+void vcpu_switch_in(struct vcpu *v)
+{
+    struct cpu *cpu = this_cpu();
+
+    write_sysreg(v->domain->p2m.vttbr, vttbr_el2);
+    write_sysreg(v->hcr, hcr_el2);
+    write_sysreg(v->vmpidr, vmpidr_el2);
+    isb();
+    tlb_claim(v);
+    el1_load(&v->el1);
+    vgic_load(v);
+    vtimer_load(v);
+    fpu_set_trap(cpu->fpu_owner != v || v->fpu_cpu != cpu);
+}

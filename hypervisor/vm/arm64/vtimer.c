@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "vm/arm64/vtimer.h"
+
+#include <xen/xen.h>
+
+#include "arch/barrier.h"
+#include "arch/sysreg.h"
+#include "base/cpu.h"
+#include "base/time.h"
+#include "cpu/timer.h"
+#include "dev/gic.h"
+#include "vm/domain.h"
+#include "vm/irq.h"
+#include "vm/vcpu.h"
+
+static struct timer_irqs machine;
+
+/* dom0 sees the machine's own numbers, for it sees the machine's device tree; others those of the public header. */
+static unsigned virtual_intid(const struct domain *d)
+{
+    return d->privileged ? machine.virtual : GUEST_TIMER_VIRT_PPI;
+}
+
+static unsigned physical_intid(const struct domain *d)
+{
+    return d->privileged ? machine.physical : GUEST_TIMER_PHYS_NS_PPI;
+}
+
+static void hypervisor_timer_fired(unsigned irq, void *data)
+{
+    (void)irq;
+    (void)data;
+    timer_interrupt();
+}
+
+/* The guest that runs ends it; a late one, for a vCPU that has just left, is ended here. */
+static void virtual_timer_fired(unsigned irq, void *data)
+{
+    struct vcpu *v = this_cpu()->current;
+
+    (void)data;
+    if (v)
+        vgic_inject_physical(v->domain, v, virtual_intid(v->domain), irq);
+    else
+        gic_set_active(irq, false);
+}
+
+void vtimer_init(const struct timer_irqs *irqs)
+{
+    machine = *irqs;
+    if (irq_request(irqs->hypervisor, hypervisor_timer_fired, NULL, "timer") ||
+        irq_request_forwarded(irqs->virtual, virtual_timer_fired, NULL, "virtual timer"))
+        panic("timer interrupts %u and %u cannot be had", irqs->hypervisor, irqs->virtual);
+}
+
+void vtimer_cpu_init(void)
+{
+    write_sysreg(0, cntv_ctl_el0);
+    gic_set_type(machine.hypervisor, GIC_LEVEL_HIGH);
+    gic_set_type(machine.virtual, GIC_LEVEL_HIGH);
+    gic_enable_irq(machine.hypervisor);
+    gic_enable_irq(machine.virtual);
+}
+
+static bool phys_condition(const struct vcpu *v)
+{
+    return (v->vtimer.phys_ctl & CNT_CTL_ENABLE) && counter_now() >= v->vtimer.phys_cval;
+}
+
+/* The line follows the condition unless masked; until the condition holds a timer waits for it. */
+static void phys_update(struct vcpu *v)
+{
+    bool met = phys_condition(v);
+
+    vgic_set_line(v->domain, v, physical_intid(v->domain), met && !(v->vtimer.phys_ctl & CNT_CTL_IMASK));
+    if (!met && (v->vtimer.phys_ctl & CNT_CTL_ENABLE))
+        timer_set(&v->vtimer.phys, v->vtimer.phys_cval);
+    else
+        timer_stop(&v->vtimer.phys);
+}
+
+static void phys_fired(void *data)
+{
+    struct vcpu *v = data;
+
+    if (!(v->vtimer.phys_ctl & CNT_CTL_IMASK))
+        vgic_set_line(v->domain, v, physical_intid(v->domain), true);
+}
+
+/*
+ * The vCPU finds the interrupt waiting; the hardware timer, once loaded, has nothing to add until the guest has ended it. Loaded it may be
+ * already, for this may be late: then the guest's timer may have been set anew or be off, and what it says is all that counts.
+ */
+static void virt_fired(void *data)
+{
+    struct vcpu *v = data;
+
+    vgic_inject_away(v, virtual_intid(v->domain));
+    vcpu_kick(v);
+}
+
+void vtimer_vcpu_init(struct vcpu *v)
+{
+    timer_init(&v->vtimer.virt, virt_fired, v);
+    timer_init(&v->vtimer.phys, phys_fired, v);
+}
+
+void vtimer_vcpu_reset(struct vcpu *v)
+{
+    timer_stop(&v->vtimer.virt);
+    timer_stop(&v->vtimer.phys);
+    v->vtimer.cval = v->vtimer.ctl = 0;
+    v->vtimer.phys_cval = v->vtimer.phys_ctl = 0;
+}
+
+void vtimer_vcpu_destroy(struct vcpu *v)
+{
+    vtimer_vcpu_reset(v);
+}
+
+static bool virt_would_interrupt(const struct vcpu *v)
+{
+    return (v->vtimer.ctl & (CNT_CTL_ENABLE | CNT_CTL_IMASK)) == CNT_CTL_ENABLE;
+}
+
+void vtimer_shift(struct vcpu *v, uint64_t ticks)
+{
+    if (v->vtimer.virt.queued)
+        timer_set(&v->vtimer.virt, v->vtimer.virt.expires + ticks);
+}
+
+void vtimer_retract(struct vcpu *v)
+{
+    uint64_t ctl = read_sysreg(cntv_ctl_el0);
+
+    if ((ctl & (CNT_CTL_ENABLE | CNT_CTL_IMASK | CNT_CTL_ISTATUS)) != (CNT_CTL_ENABLE | CNT_CTL_ISTATUS))
+        vgic_retract(v->domain, v, virtual_intid(v->domain));
+}
+
+void vtimer_save(struct vcpu *v)
+{
+    v->vtimer.ctl = read_sysreg(cntv_ctl_el0);
+    write_sysreg(0, cntv_ctl_el0);
+    v->vtimer.cval = read_sysreg(cntv_cval_el0);
+    isb();
+    if (v->blocked && virt_would_interrupt(v))
+        timer_set(&v->vtimer.virt, v->vtimer.cval + v->domain->counter_offset);
+}
+
+void vtimer_load(struct vcpu *v)
+{
+    if (v->vtimer.virt.queued)
+        timer_stop(&v->vtimer.virt);
+    write_sysreg(v->domain->counter_offset, cntvoff_el2);
+    write_sysreg(v->vtimer.cval, cntv_cval_el0);
+    isb();
+    write_sysreg(v->vtimer.ctl & (CNT_CTL_ENABLE | CNT_CTL_IMASK), cntv_ctl_el0);
+}
+
+uint64_t vtimer_phys_read(struct vcpu *v, enum cntp_register reg)
+{
+    switch (reg) {
+    case CNTP_TVAL:
+        return (uint32_t)(v->vtimer.phys_cval - counter_now());
+    case CNTP_CTL:
+        return v->vtimer.phys_ctl | (phys_condition(v) ? CNT_CTL_ISTATUS : 0);
+    default:
+        return v->vtimer.phys_cval;
+    }
+}
+
+void vtimer_phys_write(struct vcpu *v, enum cntp_register reg, uint64_t value)
+{
+    switch (reg) {
+    case CNTP_TVAL:
+        v->vtimer.phys_cval = counter_now() + (uint64_t)(int64_t)(int32_t)value;
+        break;
+    case CNTP_CTL:
+        v->vtimer.phys_ctl = value & (CNT_CTL_ENABLE | CNT_CTL_IMASK);
+        break;
+    default:
+        v->vtimer.phys_cval = value;
+        break;
+    }
+    phys_update(v);
+}

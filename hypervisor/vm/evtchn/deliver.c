@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * How an event reaches a vCPU: its form in the guest's memory, the upcall interrupt, and the vCPUs that poll for it; and
+ * where a vCPU's vcpu_info is.
+ *
+ * The invariant of polling: whoever raises first makes the event visible and then looks for pollers; whoever polls
+ * first says so and then looks for the event. All four are sequentially consistent, so one of the two sees the other.
+ */
+#include "vm/evtchn/internal.h"
+
+#include "lib/errno.h"
+#include "lib/string.h"
+#include "mm/frames.h"
+
+void port_raise(struct domain *d, struct port *p)
+{
+    struct vcpu *v = d->vcpus[__atomic_load_n(&p->vcpu, __ATOMIC_RELAXED)];
+
+    if (unlikely(!v))
+        return;
+    if (d->evtchn.fifo)
+        fifo_raise(d, v, p);
+    else
+        twolevel_raise(d, v, p->number);
+    if (unlikely(__atomic_load_n(&d->evtchn.pollers, __ATOMIC_SEQ_CST)))
+        port_wake_pollers(d, p->number);
+}
+
+void port_wake_pollers(struct domain *d, uint32_t number)
+{
+    for (unsigned i = 0; i < d->max_vcpus; i++) {
+        struct vcpu *v = d->vcpus[i];
+        uint32_t wanted = v ? __atomic_load_n(&v->evtchn.poll_port, __ATOMIC_SEQ_CST) : 0;
+
+        if (wanted != number && wanted != EVTCHN_POLL_ANY)
+            continue;
+        evtchn_poll_end(v);
+        vcpu_kick(v);
+    }
+}
+
+void evtchn_poll_begin(struct vcpu *v, uint32_t port)
+{
+    evtchn_poll_end(v);
+    __atomic_store_n(&v->evtchn.poll_port, port, __ATOMIC_SEQ_CST);
+    __atomic_fetch_add(&v->domain->evtchn.pollers, 1, __ATOMIC_SEQ_CST);
+}
+
+void evtchn_poll_end(struct vcpu *v)
+{
+    if (__atomic_exchange_n(&v->evtchn.poll_port, 0, __ATOMIC_SEQ_CST))
+        __atomic_fetch_sub(&v->domain->evtchn.pollers, 1, __ATOMIC_SEQ_CST);
+}
+
+int evtchn_port_pending(struct domain *d, uint32_t number)
+{
+    struct port *p = port_lookup(d, number);
+    bool pending = false;
+
+    if (!p)
+        return -EINVAL;
+    spin_lock(&p->lock);
+    if (p->state != PORT_FREE)
+        pending = d->evtchn.fifo ? fifo_pending(d, p) : twolevel_pending(d, number);
+    spin_unlock(&p->lock);
+    return pending;
+}
+
+bool evtchn_upcall_pending(const struct vcpu *v)
+{
+    const struct vcpu_info *info = __atomic_load_n(&v->evtchn.info, __ATOMIC_RELAXED);
+
+    return info && __atomic_load_n(&info->evtchn_upcall_pending, __ATOMIC_RELAXED);
+}
+
+void evtchn_vcpu_init(struct vcpu *v)
+{
+    struct shared_info *shared = v->domain->shared_info;
+
+    v->evtchn.info = v->id < XEN_LEGACY_MAX_VCPUS ? &shared->vcpu_info[v->id] : NULL;
+    v->evtchn.info_frame = INVALID_MFN;
+}
+
+void evtchn_vcpu_destroy(struct vcpu *v)
+{
+    mfn_t frame = v->evtchn.info_frame;
+
+    evtchn_poll_end(v);
+    __atomic_store_n(&v->evtchn.info, NULL, __ATOMIC_SEQ_CST);
+    v->evtchn.info_frame = INVALID_MFN;
+    if (mfn_valid_number(frame))
+        frame_put(frame);
+}
+
+/* Events that came for the old place, or for none, must not be lost: the guest is made to look at everything once. */
+static void vcpu_info_move(struct vcpu *v, struct vcpu_info *new)
+{
+    if (v->evtchn.info)
+        memcpy(new, v->evtchn.info, sizeof(*new));
+    else
+        memset(new, 0, sizeof(*new));
+    __atomic_store_n(&v->evtchn.info, new, __ATOMIC_SEQ_CST);
+    __atomic_store_n(&new->evtchn_pending_sel, ~UINT64_C(0), __ATOMIC_SEQ_CST);
+    __atomic_store_n(&new->evtchn_upcall_pending, 1, __ATOMIC_SEQ_CST);
+    vgic_inject(v->domain, v, GUEST_EVTCHN_PPI);
+}
+
+int evtchn_register_vcpu_info(struct vcpu *v, gfn_t gfn, uint32_t offset)
+{
+    struct domain *d = v->domain;
+    bool registered;
+    mfn_t frame;
+
+    if (offset > PAGE_SIZE - sizeof(struct vcpu_info) || offset % _Alignof(struct vcpu_info))
+        return -EINVAL;
+    if (v != current_vcpu() && v->online)
+        return -EINVAL;
+    if (!p2m_get_frame(&d->p2m, gfn, true, false, &frame))
+        return -EINVAL;
+
+    spin_lock(&d->evtchn.lock);
+    registered = mfn_valid_number(v->evtchn.info_frame) || d->evtchn.dying;
+    if (!registered) {
+        v->evtchn.info_frame = frame;
+        vcpu_info_move(v, (struct vcpu_info *)((char *)mfn_to_virt(frame) + offset));
+    }
+    spin_unlock(&d->evtchn.lock);
+    if (registered)
+        frame_put(frame);
+    return registered ? -EINVAL : 0;
+}

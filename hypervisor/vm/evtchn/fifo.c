@@ -1,0 +1,301 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The FIFO form of pending events (xen/include/public/event_channel.h, "FIFO ABI"): an event word for each port, in pages
+ * that the guest adds one by one, and in each vCPU's control block the head of a queue for each of 16 priorities. A queue
+ * is linked through the words, head to tail; only we know the tail.
+ *
+ * An event is on a queue iff its word is LINKED. We link at the tail, the guest unlinks at the head: it clears LINKED
+ * and takes the link in one atomic step. So a tail whose LINKED is gone was consumed, and the queue is empty. All words
+ * and heads are the guest's memory, and are checked at each use; a guest that
+ * breaks the protocol loses its own events. fifo_domain.lock orders all linking of a domain, so
+ * that an event is not put on two queues.
+ */
+#include "vm/evtchn/internal.h"
+
+#include "lib/errno.h"
+#include "mm/frames.h"
+#include "mm/heap.h"
+
+#define WORD_PENDING BIT32(EVTCHN_FIFO_PENDING)
+#define WORD_MASKED  BIT32(EVTCHN_FIFO_MASKED)
+#define WORD_LINKED  BIT32(EVTCHN_FIFO_LINKED)
+#define WORD_BUSY    BIT32(EVTCHN_FIFO_BUSY)
+#define WORD_LINK    ((uint32_t)EVTCHN_FIFO_LINK_MASK)
+#define BIT32(n)     (UINT32_C(1) << (n))
+
+#define WORDS_PER_PAGE (PAGE_SIZE / sizeof(event_word_t))
+#define MAX_PAGES      (EVTCHN_FIFO_NR_CHANNELS / WORDS_PER_PAGE)
+
+/* How often we try to change a word that the guest changes, too, before we ask it to keep off, and before we give up. */
+#define POLITE_TRIES 8
+#define ALL_TRIES    64
+
+struct fifo_domain {
+    struct spinlock lock;
+    unsigned nr_pages;                  /* grows under the domain's lock; atomic */
+    event_word_t *pages[MAX_PAGES];     /* in the direct map, a reference to each held */
+};
+
+struct fifo_vcpu {
+    struct evtchn_fifo_control_block *control;    /* in the direct map, a reference held */
+    uint32_t tail[EVTCHN_FIFO_MAX_QUEUES];        /* under fifo_domain.lock; 0: nothing was ever queued */
+};
+
+static event_word_t *event_word(const struct domain *d, uint32_t port)
+{
+    const struct fifo_domain *f = d->evtchn.fifo;
+    unsigned page = port / WORDS_PER_PAGE;
+
+    if (unlikely(page >= __atomic_load_n(&f->nr_pages, __ATOMIC_SEQ_CST)))
+        return NULL;
+    return &f->pages[page][port % WORDS_PER_PAGE];
+}
+
+/* Makes `port` follow the tail. False if the tail is not on the queue any more. */
+static bool link_behind(event_word_t *tail, uint32_t port)
+{
+    uint32_t word = __atomic_load_n(tail, __ATOMIC_ACQUIRE);
+
+    for (unsigned tries = 0; tries < ALL_TRIES; tries++) {
+        if (!(word & WORD_LINKED))
+            break;
+        if (__atomic_compare_exchange_n(tail, &word, (word & ~(WORD_LINK | WORD_BUSY)) | port, false,
+                                        __ATOMIC_SEQ_CST, __ATOMIC_ACQUIRE))
+            return true;
+        if (tries == POLITE_TRIES)
+            word = __atomic_fetch_or(tail, WORD_BUSY, __ATOMIC_SEQ_CST) | WORD_BUSY;
+    }
+    if (word & WORD_BUSY)
+        __atomic_fetch_and(tail, ~WORD_BUSY, __ATOMIC_SEQ_CST);
+    return false;
+}
+
+/* The event of p goes to another queue than its last one; if it was the tail there, that queue is empty now. */
+static void leave_old_queue(struct domain *d, struct port *p, unsigned queue)
+{
+    struct vcpu *old = d->vcpus[p->queue / EVTCHN_FIFO_MAX_QUEUES];
+    struct fifo_vcpu *fv = old ? old->evtchn.fifo : NULL;
+    uint32_t *tail = fv ? &fv->tail[p->queue % EVTCHN_FIFO_MAX_QUEUES] : NULL;
+
+    if (p->queue == queue)
+        return;
+    if (tail && *tail == p->number)
+        *tail = 0;
+    p->queue = (uint16_t)queue;
+}
+
+/* Appends p to the queue; true if the guest has to be told that the queue is no longer empty. */
+static bool queue_append(struct domain *d, struct fifo_vcpu *fv, struct port *p, unsigned priority)
+{
+    uint32_t tail = fv->tail[priority];
+    event_word_t *tail_word = tail && tail != p->number ? event_word(d, tail) : NULL;
+
+    fv->tail[priority] = p->number;
+    if (tail_word && link_behind(tail_word, p->number))
+        return false;
+    __atomic_store_n(&fv->control->head[priority], p->number, __ATOMIC_RELEASE);
+    return true;
+}
+
+/* Puts the event on its queue, unless it is on one. */
+static void event_link(struct domain *d, struct vcpu *v, struct port *p, event_word_t *word)
+{
+    struct fifo_domain *f = d->evtchn.fifo;
+    struct fifo_vcpu *fv = __atomic_load_n(&v->evtchn.fifo, __ATOMIC_ACQUIRE);
+    unsigned priority = p->priority;
+    uint32_t was;
+    bool tell;
+
+    /* A vCPU without a control block has no queues; the event stays pending in its word. */
+    if (unlikely(!fv))
+        return;
+    spin_lock(&f->lock);
+    was = __atomic_fetch_or(word, WORD_LINKED, __ATOMIC_SEQ_CST);
+    if (was & WORD_LINKED) {
+        spin_unlock(&f->lock);
+        return;
+    }
+    if (unlikely(was & WORD_LINK))
+        __atomic_fetch_and(word, ~WORD_LINK, __ATOMIC_SEQ_CST);
+    leave_old_queue(d, p, v->id * EVTCHN_FIFO_MAX_QUEUES + priority);
+    tell = queue_append(d, fv, p, priority);
+    spin_unlock(&f->lock);
+
+    if (tell && !(__atomic_fetch_or(&fv->control->ready, BIT32(priority), __ATOMIC_SEQ_CST) & BIT32(priority)))
+        vcpu_mark_events(v);
+}
+
+void fifo_raise(struct domain *d, struct vcpu *v, struct port *p)
+{
+    event_word_t *word = event_word(d, p->number);
+    uint32_t was;
+
+    if (unlikely(!word)) {
+        /* Whoever adds the word's page first shows it, and then looks whether something was missed. */
+        __atomic_store_n(&p->missed, 1, __ATOMIC_SEQ_CST);
+        word = event_word(d, p->number);
+        if (!word)
+            return;
+        __atomic_store_n(&p->missed, 0, __ATOMIC_SEQ_CST);
+    }
+    was = __atomic_fetch_or(word, WORD_PENDING, __ATOMIC_SEQ_CST);
+    if (!(was & (WORD_MASKED | WORD_LINKED)))
+        event_link(d, v, p, word);
+}
+
+void fifo_unmask(struct domain *d, struct vcpu *v, struct port *p)
+{
+    event_word_t *word = event_word(d, p->number);
+
+    if (word && (__atomic_fetch_and(word, ~WORD_MASKED, __ATOMIC_SEQ_CST) & WORD_PENDING))
+        event_link(d, v, p, word);
+}
+
+bool fifo_pending(const struct domain *d, const struct port *p)
+{
+    const event_word_t *word = event_word(d, p->number);
+
+    return word ? __atomic_load_n(word, __ATOMIC_SEQ_CST) & WORD_PENDING : p->missed;
+}
+
+void fifo_clear(struct domain *d, struct port *p)
+{
+    event_word_t *word = event_word(d, p->number);
+
+    if (word)
+        __atomic_fetch_and(word, ~WORD_PENDING, __ATOMIC_SEQ_CST);
+}
+
+bool fifo_busy(const struct domain *d, const struct port *p)
+{
+    const event_word_t *word = event_word(d, p->number);
+
+    return word && (__atomic_load_n(word, __ATOMIC_ACQUIRE) & WORD_LINKED);
+}
+
+/* The first control block makes the domain's form FIFO; what was pending in the other form is lost, as the header says. */
+static int control_install(struct domain *d, struct vcpu *v, struct fifo_domain **f, struct fifo_vcpu *fv)
+    REQUIRES(d->evtchn.lock)
+{
+    if (v->evtchn.fifo || d->evtchn.dying)
+        return -EINVAL;
+    if (!d->evtchn.fifo) {
+        __atomic_store_n(&d->evtchn.fifo, *f, __ATOMIC_SEQ_CST);
+        *f = NULL;
+    }
+    __atomic_store_n(&v->evtchn.fifo, fv, __ATOMIC_RELEASE);
+    return 0;
+}
+
+int evtchn_init_control(struct domain *d, unsigned vcpu, gfn_t gfn, uint32_t offset)
+{
+    struct vcpu *v = domain_vcpu(d, vcpu);
+    struct fifo_domain *f;
+    struct fifo_vcpu *fv;
+    mfn_t frame;
+    int err = -ENOMEM;
+
+    if (!v)
+        return -ENOENT;
+    if (offset % 8 || offset > PAGE_SIZE - sizeof(struct evtchn_fifo_control_block))
+        return -EINVAL;
+    if (!p2m_get_frame(&d->p2m, gfn, true, false, &frame))
+        return -EINVAL;
+    f = heap_new(struct fifo_domain);
+    fv = heap_new(struct fifo_vcpu);
+    if (f && fv) {
+        fv->control = (void *)((char *)mfn_to_virt(frame) + offset);
+        spin_lock(&d->evtchn.lock);
+        err = control_install(d, v, &f, fv);
+        spin_unlock(&d->evtchn.lock);
+    }
+    heap_free(f, sizeof(*f));  /* NULL if it was used */
+    if (err) {
+        heap_free(fv, sizeof(*fv));
+        frame_put(frame);
+    }
+    return err;
+}
+
+/* Events that came before their words did. */
+static void raise_missed(struct domain *d, unsigned page)
+{
+    for (unsigned i = 0; i < WORDS_PER_PAGE; i++) {
+        struct port *p = port_lookup(d, (uint32_t)(page * WORDS_PER_PAGE + i));
+
+        if (!p || !__atomic_load_n(&p->missed, __ATOMIC_SEQ_CST))
+            continue;
+        spin_lock(&p->lock);
+        if (p->state != PORT_FREE && __atomic_exchange_n(&p->missed, 0, __ATOMIC_SEQ_CST))
+            port_raise(d, p);
+        spin_unlock(&p->lock);
+    }
+}
+
+static int page_install(struct domain *d, mfn_t frame) REQUIRES(d->evtchn.lock)
+{
+    struct fifo_domain *f = d->evtchn.fifo;
+    unsigned page;
+
+    if (!f)
+        return -EOPNOTSUPP;
+    if (f->nr_pages == MAX_PAGES)
+        return -ENOSPC;
+    page = f->nr_pages;
+    f->pages[page] = mfn_to_virt(frame);
+    __atomic_store_n(&f->nr_pages, page + 1, __ATOMIC_SEQ_CST);
+    raise_missed(d, page);
+    return 0;
+}
+
+int evtchn_expand_array(struct domain *d, gfn_t gfn)
+{
+    mfn_t frame;
+    int err;
+
+    if (!p2m_get_frame(&d->p2m, gfn, true, false, &frame))
+        return -EINVAL;
+    spin_lock(&d->evtchn.lock);
+    err = page_install(d, frame);
+    spin_unlock(&d->evtchn.lock);
+    if (err)
+        frame_put(frame);
+    return err;
+}
+
+int evtchn_set_priority(struct domain *d, uint32_t number, unsigned priority)
+{
+    struct port *p = port_lookup(d, number);
+    int err = -EINVAL;
+
+    if (priority > EVTCHN_FIFO_PRIORITY_MIN || !p)
+        return -EINVAL;
+    spin_lock(&p->lock);
+    if (p->state != PORT_FREE && !p->consumer)
+        err = d->evtchn.fifo ? 0 : -ENOSYS;
+    if (!err)
+        p->priority = (uint8_t)priority;
+    spin_unlock(&p->lock);
+    return err;
+}
+
+void fifo_destroy(struct domain *d)
+{
+    struct fifo_domain *f = d->evtchn.fifo;
+
+    if (!f)
+        return;
+    d->evtchn.fifo = NULL;
+    for (unsigned i = 0; i < d->max_vcpus; i++) {
+        struct fifo_vcpu *fv = d->vcpus[i] ? d->vcpus[i]->evtchn.fifo : NULL;
+
+        if (!fv)
+            continue;
+        d->vcpus[i]->evtchn.fifo = NULL;
+        frame_put(virt_to_mfn(fv->control));
+        heap_free(fv, sizeof(*fv));
+    }
+    for (unsigned i = 0; i < f->nr_pages; i++)
+        frame_put(virt_to_mfn(f->pages[i]));
+    heap_free(f, sizeof(*f));
+}

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * What the files of the event channels share among themselves: the port, and the two forms in which an
+ * event is shown to the guest. Lock order: domain_evtchn.lock, then a port's, then fifo_domain.lock, then the vGIC's;
+ * the lock of a second port is only ever tried for, or the port's own domain has just allocated it.
+ */
+#pragma once
+
+#include "lib/base.h"
+#include "arch/lock.h"
+
+#include <xen/xen.h>
+#include <xen/event_channel.h>
+
+#include "vm/domain.h"
+#include "vm/evtchn/evtchn.h"
+#include "vm/vcpu.h"
+#include "vm/vgic/vgic.h"
+
+#define PORT_MAX        (EVTCHN_FIFO_NR_CHANNELS - 1)
+#define PORTS_PER_BUCKET (PAGE_SIZE / sizeof(struct port))
+
+enum port_state { PORT_FREE, PORT_UNBOUND, PORT_INTERDOMAIN, PORT_VIRQ, PORT_IPI };
+
+struct port {
+    struct spinlock lock;
+    uint8_t state;           /* enum port_state; to and from PORT_FREE with the domain's lock, too */
+    uint8_t consumer;        /* 0: the guest's; otherwise the number of the hypervisor's callback */
+    uint8_t priority;        /* FIFO: where the next event is queued */
+    uint8_t missed;          /* FIFO: an event came while the guest had no word for it; atomic */
+    uint16_t vcpu;           /* who is told; read by the sender without this lock: atomic */
+    uint16_t queue;          /* FIFO: where the last event was queued, vCPU * 16 + priority; under fifo_domain.lock */
+    uint32_t number;
+    union {
+        struct {
+            struct domain *domain;
+            struct port *port;
+        } peer;              /* PORT_INTERDOMAIN */
+        domid_t remote;      /* PORT_UNBOUND: who may connect */
+        uint32_t virq;       /* PORT_VIRQ */
+    };
+};
+_Static_assert(sizeof(struct port) == 32, "a bucket of ports fills a page");
+
+struct port_bucket {
+    struct port *ports;      /* a page of them, or NULL; set once */
+    unsigned used;           /* under the domain's lock */
+};
+
+/* Ports (evtchn.c) */
+static inline struct port *port_lookup(struct domain *d, uint32_t number)
+{
+    struct domain_evtchn *e = &d->evtchn;
+    unsigned bucket = number / PORTS_PER_BUCKET;
+    struct port *ports;
+
+    if (unlikely(bucket >= e->nr_buckets))
+        return NULL;
+    ports = __atomic_load_n(&e->buckets[bucket].ports, __ATOMIC_ACQUIRE);
+    return likely(ports) ? &ports[number % PORTS_PER_BUCKET] : NULL;
+}
+
+/* A free port, its fields as new, still PORT_FREE. -EINVAL: dying. -ENOSPC, -ENOMEM. */
+int port_alloc(struct domain *d, struct port **out) REQUIRES(d->evtchn.lock);
+/* Makes a port that port_alloc gave into something. */
+void port_open(struct domain *d, struct port *p, enum port_state state) REQUIRES(d->evtchn.lock, p->lock);
+
+/* VIRQs (virq.c) */
+bool virq_is_global(unsigned virq);
+/* p, a VIRQ's port, is being closed. */
+void virq_unbind(struct domain *d, struct port *p) REQUIRES(p->lock);
+void virq_clear_handlers(struct domain *d);
+
+/* Delivery (deliver.c). The lock of p, or of its peer, is held: so p stays what it is. */
+void port_raise(struct domain *d, struct port *p);
+void port_wake_pollers(struct domain *d, uint32_t number);
+
+/* Something became visible in v's shared memory: tells it, once until it has looked. */
+static inline void vcpu_mark_events(struct vcpu *v)
+{
+    struct vcpu_info *info = __atomic_load_n(&v->evtchn.info, __ATOMIC_RELAXED);
+
+    if (info && !__atomic_exchange_n(&info->evtchn_upcall_pending, 1, __ATOMIC_SEQ_CST))
+        vgic_inject(v->domain, v, GUEST_EVTCHN_PPI);
+}
+
+/* The 2-level form (twolevel.c) */
+void twolevel_raise(struct domain *d, struct vcpu *v, uint32_t port);
+void twolevel_unmask(struct domain *d, struct vcpu *v, uint32_t port);
+bool twolevel_pending(const struct domain *d, uint32_t port);
+void twolevel_clear(struct domain *d, uint32_t port);
+
+/* The FIFO form (fifo.c) */
+void fifo_raise(struct domain *d, struct vcpu *v, struct port *p);
+void fifo_unmask(struct domain *d, struct vcpu *v, struct port *p);
+bool fifo_pending(const struct domain *d, const struct port *p);
+void fifo_clear(struct domain *d, struct port *p);
+/* The guest has not taken the port's last event off its queue yet: it cannot be used anew. */
+bool fifo_busy(const struct domain *d, const struct port *p);
+/* Back to 2-level; no port of the guest's is in use. */
+void fifo_destroy(struct domain *d) REQUIRES(d->evtchn.lock);
