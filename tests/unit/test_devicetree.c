@@ -125,7 +125,7 @@ static void load(const char *machine)
     snprintf(path, sizeof(path), DTB_DIR "/%s.dtb", machine);
     if (access(path, R_OK)) {
         snprintf(command, sizeof(command),
-                 "mkdir -p " DTB_DIR " && qemu-system-aarch64 -nographic -cpu cortex-a57 -smp 4 -m 2G "
+                 "mkdir -p " DTB_DIR " && qemu-system-aarch64 -nographic -net none -cpu cortex-a57 -smp 4 -m 2G "
                  "-machine virt,virtualization=on,%s,dumpdtb=%s >/dev/null 2>&1", machine, path);
         assert_int_equal(system(command), 0);
     }
