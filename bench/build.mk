@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-# Torpor beside Debian's stock Xen: the guests that measure, and the run that prints the table.
+# Torpor beside its peers: the guests that measure, what they run on beside Torpor and Debian's Xen, and the run that prints the table.
 
 BENCH_GUESTS := $(addprefix build/bench/,costs.img sleeper.img first.img first-sleep.img)
+BENCH_PEERS  := $(addprefix build/bench/,floor-gic2.elf floor-gic3.elf kvm.gz)
 
 build/bench/obj/%.o: bench/guest/%
 	@mkdir -p $(@D)
@@ -20,7 +21,22 @@ build/bench/first.elf build/bench/first-sleep.elf: build/bench/%.elf: build/benc
 build/bench/%.img: build/bench/%.elf
 	@llvm-objcopy -O binary $< $@
 
-.PRECIOUS: build/bench/%.elf
+# --- The machine that the guest finds on KVM and on the floor ---
+
+build/bench/gic%.dtb: bench/guest/machine.dts | build/.packages
+	@mkdir -p $(@D)
+	@clang -E -P -x assembler-with-cpp -DGIC=$* $< | dtc -q -I dts -O dtb -o $@
+
+# --- The floor: one ELF file with the guest in it, which QEMU loads to where its segments say ---
+
+build/bench/obj/floor-gic%.o: bench/floor.S build/bench/costs.img build/bench/gic%.dtb
+	@mkdir -p $(@D)
+	@clang --target=aarch64-none-elf -DGIC=$* -c $< -o $@
+
+build/bench/floor-gic%.elf: build/bench/obj/floor-gic%.o
+	@ld.lld --no-undefined -z max-page-size=4096 --section-start=.payload=0x40000000 -Ttext=0x48000000 -o $@ $<
+
+.PRECIOUS: build/bench/%.elf build/bench/%.img build/bench/%.dtb build/bench/obj/%.o
 -include $(wildcard build/bench/obj/*.d)
 
 .PHONY: bench

@@ -16,7 +16,8 @@ void dormouse_main(const void *fdt)
     if (!platform_init(fdt))
         panic("no device tree at %p", fdt);
     gic_init();
-    evtchn_init();
+    if (platform.xen)
+        evtchn_init();
     irq_enable();
     guest_main();
     shutdown(SHUTDOWN_poweroff);

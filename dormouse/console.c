@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The PV console's output half; dom0, which has none, prints by console_io. Invariant: out_prod - out_cons never exceeds the ring's
+ * The PV console's output half; dom0, which has none, prints by console_io, and a guest of something else than Xen on its PL011. Invariant: out_prod - out_cons never exceeds the ring's
  * size; only the holder of `lock` moves out_prod, only xenconsoled moves out_cons.
  */
 #include "dormouse/console.h"
 #include "dormouse/arm64/cpu.h"
 #include "dormouse/hypercall.h"
+#include "dormouse/platform.h"
 #include "arch/lock.h"
 #include "lib/print.h"
 #include "dormouse/xen.h"
@@ -18,6 +19,18 @@ static evtchn_port_t port;
 static void put_by_hypercall(const char *s, size_t n)
 {
     hypercall3(__HYPERVISOR_console_io, CONSOLEIO_write, n, (uintptr_t)s);
+}
+
+/* DDI 0183 3.3.1, 3.3.3. */
+static void put_by_uart(const char *s, size_t n)
+{
+    enum { UARTDR = 0x00, UARTFR = 0x18, UARTFR_TXFF = 1 << 5 };
+
+    for (size_t i = 0; i < n; i++) {
+        while (mmio_read32(platform.uart + UARTFR) & UARTFR_TXFF)
+            ;
+        mmio_write32(platform.uart + UARTDR, (unsigned char)s[i]);
+    }
 }
 
 void console_init(void)
@@ -68,6 +81,8 @@ void print(const char *fmt, ...)
     if (ring) {
         put(line, (size_t)n);
         notify();
+    } else if (platform.uart && !platform.xen) {
+        put_by_uart(line, (size_t)n);
     } else {
         put_by_hypercall(line, (size_t)n);
     }

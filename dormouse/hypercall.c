@@ -2,7 +2,9 @@
 /* The few hypercalls that need more than a register each. */
 #include "dormouse/hypercall.h"
 #include "dormouse/arm64/cpu.h"
+#include "dormouse/arm64/psci.h"
 #include "dormouse/console.h"
+#include "dormouse/platform.h"
 
 uint64_t hvm_param(unsigned index)
 {
@@ -23,6 +25,8 @@ void shutdown(unsigned reason)
     struct sched_shutdown s = { .reason = reason };
 
     console_flush();
+    if (!platform.xen)
+        psci_call(PSCI_SYSTEM_OFF, 0, 0, 0);
     sched_op(SCHEDOP_shutdown, &s);
     for (;;)
         wfi();

@@ -72,5 +72,5 @@ uint64_t hvm_param(unsigned index);
 /* Maps `space` (XENMAPSPACE_*) page `idx` at the guest frame; 0 or -errno. */
 long physmap_add(unsigned space, unsigned long idx, gfn_t at);
 
-/* Ends this domain; the console is written out first. */
+/* Ends this domain; the console is written out first. Without Xen there is nobody to tell the reason. */
 NORETURN void shutdown(unsigned reason);

@@ -67,6 +67,7 @@ static void cpus_count(void)
 bool platform_init(const void *fdt)
 {
     const char *s;
+    uint64_t size;
     int node, len;
 
     if (fdt_check_header(fdt))
@@ -79,7 +80,10 @@ bool platform_init(const void *fdt)
     platform.timer_physical = interrupt_get(node, 1);
     platform.timer_virtual = interrupt_get(node, 2);
 
+    reg_get(find("arm,pl011"), 0, &platform.uart, &size);
+
     node = find("xen,xen");
+    platform.xen = node >= 0;
     platform.evtchn_intid = interrupt_get(node, 0);
     reg_get(node, 0, &platform.grant_base, &platform.grant_size);
 

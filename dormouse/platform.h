@@ -13,6 +13,8 @@ struct platform {
     uint64_t gicd, gicc, gicr;      /* distributor; CPU interface (2); first redistributor (3) */
     uint64_t gicr_size;
     unsigned timer_virtual, timer_physical;
+    bool xen;                       /* the tree names a hypervisor that speaks Xen's ABI */
+    uint64_t uart;                  /* a PL011, which is the console where there is no Xen */
     unsigned evtchn_intid;
     uint64_t grant_base, grant_size;
     uint64_t ram_base, ram_size;    /* the first bank */

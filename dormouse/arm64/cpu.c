@@ -4,6 +4,7 @@
 #include "dormouse/arm64/gic.h"
 #include "dormouse/arm64/psci.h"
 #include "dormouse/evtchn.h"
+#include "dormouse/platform.h"
 
 struct cpu cpus[MAX_CPUS];
 char stacks[MAX_CPUS][STACK_SIZE] __attribute__((aligned(16)));
@@ -24,7 +25,8 @@ long cpu_start(unsigned id, void (*fn)(void *), void *arg)
 void cpu_main(struct cpu *c)
 {
     gic_init_cpu();
-    evtchn_init_cpu();
+    if (platform.xen)
+        evtchn_init_cpu();
     c->run(c->arg);
     psci_call(PSCI_CPU_OFF, 0, 0, 0);
 }
