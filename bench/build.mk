@@ -36,10 +36,27 @@ build/bench/obj/floor-gic%.o: bench/floor.S build/bench/costs.img build/bench/gi
 build/bench/floor-gic%.elf: build/bench/obj/floor-gic%.o
 	@ld.lld --no-undefined -z max-page-size=4096 --section-start=.payload=0x40000000 -Ttext=0x48000000 -o $@ $<
 
+# --- KVM: Debian's kernel with one program in its ramdisk, linked as tools/ is to the C library that the kernel's packages bring ---
+
+kvm-root := build/bench/kvm-root
+kvm-libs := lib/ld-linux-aarch64.so.1 lib/aarch64-linux-gnu/libc.so.6
+
+build/bench/kvm: bench/kvm.c build/sysroot/.done tools/build.mk
+	@mkdir -p $(@D)
+	@clang $(tools-target) $(filter-out -MMD -MP,$(tools-cflags)) -fuse-ld=lld -pie -nostdlib -o $@ \
+		$(tools-lib)/Scrt1.o $(tools-lib)/crti.o $< -L$(tools-lib) -lc $(tools-lib)/crtn.o
+
+build/bench/kvm.gz: build/bench/kvm build/bench/costs.img build/bench/gic2.dtb build/bench/gic3.dtb build/debian/kernel/.done images/assemble
+	@rm -rf $(kvm-root)
+	@install -D build/bench/kvm $(kvm-root)/init
+	@cp build/bench/costs.img build/bench/gic2.dtb build/bench/gic3.dtb $(kvm-root)
+	@for f in $(kvm-libs); do install -D build/debian/kernel/$$f $(kvm-root)/$$f; done
+	@images/assemble ramdisk build/debian/kernel $(kvm-root) $@
+
 .PRECIOUS: build/bench/%.elf build/bench/%.img build/bench/%.dtb build/bench/obj/%.o
 -include $(wildcard build/bench/obj/*.d)
 
 .PHONY: bench
-## bench: Torpor beside Debian's Xen 4.17, instruction counts and times; kept in build/bench.json
-bench: build/torpor build/xen build/firmware-race.bin images $(BENCH_GUESTS)
+## bench: Torpor beside Debian's Xen 4.17, KVM and the floor, instruction counts and times; kept in build/bench.json
+bench: build/torpor build/xen build/firmware-race.bin images $(BENCH_GUESTS) $(BENCH_PEERS)
 	@bench/bench

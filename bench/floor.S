@@ -35,7 +35,7 @@
     movk    \reg, #((\value) >> 16 & 0xffff), lsl #16
     .endm
 
-    .section .payload, "ax"
+    .section .payload, "aw"
     .incbin "build/bench/costs.img"
 
     .text

@@ -4,7 +4,6 @@
 #include "dormouse/arm64/cpu.h"
 #include "dormouse/arm64/psci.h"
 #include "dormouse/console.h"
-#include "dormouse/platform.h"
 
 uint64_t hvm_param(unsigned index)
 {
@@ -25,9 +24,8 @@ void shutdown(unsigned reason)
     struct sched_shutdown s = { .reason = reason };
 
     console_flush();
-    if (!platform.xen)
-        psci_call(PSCI_SYSTEM_OFF, 0, 0, 0);
     sched_op(SCHEDOP_shutdown, &s);
+    psci_call(PSCI_SYSTEM_OFF, 0, 0, 0);
     for (;;)
         wfi();
 }
