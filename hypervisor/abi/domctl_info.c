@@ -36,7 +36,7 @@ static void fill_vcpus(struct domain *d, struct xen_domctl_getdomaininfo *info)
         if (!v)
             continue;
         info->max_vcpu_id = i;
-        info->cpu_time += sched_runtime_ns(v);
+        info->cpu_time += sched_runtime_ns(&v->sched);
         if (!v->online)
             continue;
         info->nr_online_vcpus++;

@@ -132,7 +132,7 @@ int domctl_get_vcpu_info(struct domain *d, struct xen_domctl *op)
     info->online = v->online;
     info->blocked = v->blocked;
     info->running = v->sched.running;
-    info->cpu_time = sched_runtime_ns(v);
+    info->cpu_time = sched_runtime_ns(&v->sched);
     info->cpu = v->sched.cpu ? v->sched.cpu->id : 0;
     return 0;
 }
@@ -158,8 +158,8 @@ int domctl_set_affinity(struct domain *d, struct xen_domctl *op)
     if ((a->flags & XEN_VCPUAFFINITY_SOFT) && ctl_bitmap_read(&a->cpumap_soft, &soft))
         return -EFAULT;
     if (a->flags & XEN_VCPUAFFINITY_FORCE)
-        sched_pin_override(v, -1);
-    error = sched_set_affinity(v, hard, soft);
+        sched_pin_override(&v->sched, -1);
+    error = sched_set_affinity(&v->sched, hard, soft);
     if (error)
         return error;
     if (a->flags & XEN_VCPUAFFINITY_HARD)
@@ -211,11 +211,11 @@ int domctl_scheduler(struct domain *d, struct xen_domctl *op)
 
     if (s->sched_id != XEN_SCHEDULER_CREDIT2)
         return -EINVAL;
-    sched_domain_get(d, &weight, &cap);
+    sched_domain_get(&d->sched, &weight, &cap);
     switch (s->cmd) {
     case XEN_DOMCTL_SCHEDOP_putinfo:
         /* Weight 0 leaves it as it is; a cap of 0 is none. */
-        return sched_domain_set(d, s->u.credit2.weight ? s->u.credit2.weight : weight, s->u.credit2.cap);
+        return sched_domain_set(&d->sched, s->u.credit2.weight ? s->u.credit2.weight : weight, s->u.credit2.cap);
     case XEN_DOMCTL_SCHEDOP_getinfo:
         s->u.credit2.weight = (uint16_t)weight;
         s->u.credit2.cap = (uint16_t)cap;

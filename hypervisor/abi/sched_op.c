@@ -104,7 +104,7 @@ static long op_pin_override(struct vcpu *v, uint64_t arg_va)
         return -EPERM;
     if (copy_from_guest(&arg, arg_va, sizeof(arg)))
         return -EFAULT;
-    return sched_pin_override(v, arg.pcpu);
+    return sched_pin_override(&v->sched, arg.pcpu);
 }
 
 long abi_sched_op(uint64_t cmd, uint64_t arg_va)
@@ -113,7 +113,7 @@ long abi_sched_op(uint64_t cmd, uint64_t arg_va)
 
     switch (cmd) {
     case SCHEDOP_yield:
-        sched_yield(v);
+        sched_yield(&v->sched);
         return 0;
     case SCHEDOP_block:
         vcpu_block(v);

@@ -20,6 +20,7 @@
 #include "cpu/timer.h"
 #include "dev/console.h"
 #include "dev/gic.h"
+#include "dev/irq.h"
 #include "dev/pl011.h"
 #include "dev/psci.h"
 #include "lib/errno.h"
@@ -28,7 +29,7 @@
 #include "power/host.h"
 #include "vm/domain.h"
 #include "vm/dump.h"
-#include "vm/irq.h"
+#include "vm/vgic/vgic.h"
 #include "vm/arm64/vtimer.h"
 
 static struct bootinfo boot;
@@ -86,7 +87,7 @@ static void console_input_init(void)
     gic_enable_irq(irq);
     console_enable_input();
     if (options.console_wakeup)
-        irq_wakes_host(irq);
+        irq_set_wakes_host(irq);
 }
 
 static void input_waits(void)
@@ -195,6 +196,7 @@ static void interrupts_init(const void *fdt)
     if (gic_init(fdt) || gic_cpu_init())
         stop();
     timer_cpu_init();
+    vgic_init();
     vtimer_init(&irqs);
     vtimer_cpu_init();
 }

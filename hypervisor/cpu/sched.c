@@ -19,11 +19,9 @@
 #include "base/time.h"
 #include "cpu/cpu.h"
 #include "cpu/timer.h"
+#include "dev/irq.h"
 #include "lib/errno.h"
 #include "arch/lock.h"
-#include "vm/domain.h"
-#include "vm/irq.h"
-#include "vm/vcpu.h"
 
 #define SLICE_US        10000
 #define GRANULARITY_US  SCHED_RATELIMIT_US  /* how far behind a woken vCPU must be to interrupt another */
@@ -32,7 +30,7 @@
 
 static struct spinlock lock = SPINLOCK_INIT;
 static struct list queue GUARDED_BY(lock);
-static struct vcpu *chosen[MAX_CPUS] GUARDED_BY(lock);   /* who runs on each CPU, or is about to; NULL: nobody */
+static struct sched_vcpu *chosen[MAX_CPUS] GUARDED_BY(lock);   /* who runs on each CPU, or is about to; NULL: nobody */
 static uint64_t idle_cpus GUARDED_BY(lock);
 static uint64_t lost_cpus;                       /* written under lock, while only one CPU is on */
 static uint32_t queued_count;                    /* written under lock, read by sched_yield without */
@@ -86,59 +84,61 @@ void sched_set_ratelimit(unsigned us)
     granularity_ticks = ns_to_ticks((uint64_t)us * 1000);
 }
 
-void sched_vcpu_init(struct vcpu *v)
+void sched_vcpu_init(struct sched_vcpu *v, struct vcpu *vcpu, struct sched_domain *d, unsigned id)
 {
-    list_init(&v->sched.node);
-    v->sched.hard_affinity = UINT64_MAX;
-    v->sched.soft_affinity = UINT64_MAX;
-    v->sched.cpu = &cpus[v->id % cpus_present()];
+    list_init(&v->node);
+    v->vcpu = vcpu;
+    v->domain = d;
+    v->hard_affinity = UINT64_MAX;
+    v->soft_affinity = UINT64_MAX;
+    v->cpu = &cpus[id % cpus_present()];
 }
 
-void sched_vcpu_destroy(struct vcpu *v)
+void sched_vcpu_destroy(struct sched_vcpu *v)
 {
     sched_sleep_sync(v);
 }
 
-static uint64_t domain_budget(const struct domain *d)
+static uint64_t domain_budget(const struct sched_domain *d)
 {
-    return cap_period_ticks * d->sched.cap_percent / 100;
+    return cap_period_ticks * d->cap_percent / 100;
 }
 
 /* A capped domain that has used its budget up waits for the next period. */
-static bool within_cap(const struct domain *d)
+static bool within_cap(const struct sched_domain *d)
 {
-    return d->sched.cap_percent == 0 || d->sched.budget_used < domain_budget(d);
+    return d->cap_percent == 0 || d->budget_used < domain_budget(d);
 }
 
 /* Where v may run: where it is allowed to, or if none of those CPUs is left, anywhere. */
-static uint64_t cpus_for(const struct vcpu *v)
+static uint64_t cpus_for(const struct sched_vcpu *v)
 {
-    uint64_t allowed = v->sched.hard_affinity & ~lost_cpus;
+    uint64_t allowed = v->hard_affinity & ~lost_cpus;
 
     return allowed & all_cpus() ? allowed : ~lost_cpus;
 }
 
-static bool may_run_on(const struct vcpu *v, const struct cpu *cpu)
+static bool may_run_on(const struct sched_vcpu *v, const struct cpu *cpu)
 {
     return (cpus_for(v) >> cpu->id) & 1;
 }
 
-static void enqueue(struct vcpu *v) REQUIRES(lock)
+static void enqueue(struct sched_vcpu *v) REQUIRES(lock)
 {
     struct list *at = queue.prev;
 
     /* From the end: who has just run has mostly had more than those who wait. */
-    while (at != &queue && list_entry(at, struct vcpu, sched.node)->sched.vruntime > v->sched.vruntime)
+    while (at != &queue && list_entry(at, struct sched_vcpu, node)->vruntime > v->vruntime)
         at = at->prev;
-    list_insert_between(&v->sched.node, at, at->next);
-    v->sched.queued = true;
+    list_insert_between(&v->node, at, at->next);
+    v->queued = true;
     __atomic_store_n(&queued_count, queued_count + 1, __ATOMIC_RELAXED);
 }
 
-static void dequeue(struct vcpu *v) REQUIRES(lock)
+static void dequeue(struct sched_vcpu *v) REQUIRES(lock)
 {
-    list_remove(&v->sched.node);
-    v->sched.queued = false;
+    list_remove(&v->node);
+    v->queued = false;
     __atomic_store_n(&queued_count, queued_count - 1, __ATOMIC_RELAXED);
 }
 
@@ -148,76 +148,76 @@ static void call_cpu(struct cpu *cpu) REQUIRES(lock)
     cpu_request_schedule(cpu);
 }
 
-static uint64_t weighted(uint64_t ticks, const struct domain *d)
+static uint64_t weighted(uint64_t ticks, const struct sched_domain *d)
 {
-    return d->sched.weight == SCHED_DEFAULT_WEIGHT ? ticks : ticks * SCHED_DEFAULT_WEIGHT / d->sched.weight;
+    return d->weight == SCHED_DEFAULT_WEIGHT ? ticks : ticks * SCHED_DEFAULT_WEIGHT / d->weight;
 }
 
 /* now: read under the lock, so that it is not before what was accounted last. */
-static void charge(struct vcpu *v, uint64_t now) REQUIRES(lock)
+static void charge(struct sched_vcpu *v, uint64_t now) REQUIRES(lock)
 {
-    uint64_t ticks = now - v->sched.accounted;
-    struct domain *d = v->domain;
+    uint64_t ticks = now - v->accounted;
+    struct sched_domain *d = v->domain;
 
-    v->sched.accounted = now;
-    v->sched.runtime += ticks;
-    v->sched.vruntime += weighted(ticks, d);
-    if (d->sched.cap_percent)
-        d->sched.budget_used += ticks;
+    v->accounted = now;
+    v->runtime += ticks;
+    v->vruntime += weighted(ticks, d);
+    if (d->cap_percent)
+        d->budget_used += ticks;
 }
 
 /* The busy CPU, but not `except`, on which v may run whose vCPU, another one, has had most up to now. */
-static struct cpu *busiest_cpu(const struct vcpu *v, const struct cpu *except, uint64_t now) REQUIRES(lock)
+static struct cpu *busiest_cpu(const struct sched_vcpu *v, const struct cpu *except, uint64_t now) REQUIRES(lock)
 {
     struct cpu *found = NULL;
 
     for (unsigned i = 0; i < cpus_present(); i++) {
-        struct vcpu *other = chosen[i];
+        struct sched_vcpu *other = chosen[i];
 
         if (!other || other == v || &cpus[i] == except || !may_run_on(v, &cpus[i]))
             continue;
         charge(other, now);
-        if (!found || other->sched.vruntime > chosen[found->id]->sched.vruntime)
+        if (!found || other->vruntime > chosen[found->id]->vruntime)
             found = &cpus[i];
     }
     return found;
 }
 
-static struct vcpu *first_for(const struct cpu *cpu) REQUIRES(lock)
+static struct sched_vcpu *first_for(const struct cpu *cpu) REQUIRES(lock)
 {
-    list_for_each(v, &queue, struct vcpu, sched.node)
+    list_for_each(v, &queue, struct sched_vcpu, node)
         if (may_run_on(v, cpu) && within_cap(v->domain))
             return v;
     return NULL;
 }
 
 /* Brings v's virtual run time near to that of those who compete for `busy`: its vCPU, and the next one in the queue. */
-static void place(struct vcpu *v, const struct cpu *busy) REQUIRES(lock)
+static void place(struct sched_vcpu *v, const struct cpu *busy) REQUIRES(lock)
 {
-    uint64_t least = chosen[busy->id]->sched.vruntime;
-    struct vcpu *waiting = first_for(busy);
+    uint64_t least = chosen[busy->id]->vruntime;
+    struct sched_vcpu *waiting = first_for(busy);
 
     if (waiting)
-        least = min_u64(least, waiting->sched.vruntime);
-    v->sched.vruntime = max_u64(v->sched.vruntime, least - min_u64(least, sleeper_ticks));
-    v->sched.vruntime = min_u64(v->sched.vruntime, least + weighted(slice_ticks, v->domain));
+        least = min_u64(least, waiting->vruntime);
+    v->vruntime = max_u64(v->vruntime, least - min_u64(least, sleeper_ticks));
+    v->vruntime = min_u64(v->vruntime, least + weighted(slice_ticks, v->domain));
 }
 
 /* v is queued: some CPU should look. An idle one, its last if that is, or one it likes; or the busiest, which decides. */
-static void tickle(struct vcpu *v, struct cpu *busy) REQUIRES(lock)
+static void tickle(struct sched_vcpu *v, struct cpu *busy) REQUIRES(lock)
 {
     uint64_t idle = idle_cpus & cpus_for(v);
 
-    if (idle & v->sched.soft_affinity)
-        idle &= v->sched.soft_affinity;
+    if (idle & v->soft_affinity)
+        idle &= v->soft_affinity;
     if (idle)
-        call_cpu((idle >> v->sched.cpu->id) & 1 ? v->sched.cpu : &cpus[__builtin_ctzll(idle)]);
+        call_cpu((idle >> v->cpu->id) & 1 ? v->cpu : &cpus[__builtin_ctzll(idle)]);
     else if (busy)
         call_cpu(busy);
 }
 
 /* v, which is not in the queue, joins those who wait. */
-static void join_queue(struct vcpu *v, uint64_t now) REQUIRES(lock)
+static void join_queue(struct sched_vcpu *v, uint64_t now) REQUIRES(lock)
 {
     struct cpu *busy = busiest_cpu(v, NULL, now);
 
@@ -229,27 +229,27 @@ static void join_queue(struct vcpu *v, uint64_t now) REQUIRES(lock)
 }
 
 /* The domain's weight or budget is another one: those of it that wait join anew. */
-static void domain_rejoin(struct domain *d, uint64_t now) REQUIRES(lock)
+static void domain_rejoin(struct sched_domain *d, uint64_t now) REQUIRES(lock)
 {
     struct list waiting;
 
     list_init(&waiting);
-    list_for_each_safe(v, &queue, struct vcpu, sched.node) {
+    list_for_each_safe(v, &queue, struct sched_vcpu, node) {
         if (v->domain != d)
             continue;
         dequeue(v);
-        list_push_back(&waiting, &v->sched.node);
+        list_push_back(&waiting, &v->node);
     }
     while (!list_empty(&waiting)) {
-        struct vcpu *v = list_first(&waiting, struct vcpu, sched.node);
+        struct sched_vcpu *v = list_first(&waiting, struct sched_vcpu, node);
 
-        list_remove(&v->sched.node);
+        list_remove(&v->node);
         join_queue(v, now);
     }
 }
 
 /* Charges those of d that run; whether there are any. */
-static bool domain_charge(struct domain *d, uint64_t now) REQUIRES(lock)
+static bool domain_charge(struct sched_domain *d, uint64_t now) REQUIRES(lock)
 {
     bool any = false;
 
@@ -263,69 +263,70 @@ static bool domain_charge(struct domain *d, uint64_t now) REQUIRES(lock)
 }
 
 /* A capped domain's periods begin when it begins to run, and follow each other for as long as it does or owes. */
-static void cap_begin(struct domain *d, uint64_t now) REQUIRES(lock)
+static void cap_begin(struct sched_domain *d, uint64_t now) REQUIRES(lock)
 {
-    if (!d->sched.cap_percent || d->sched.refill_armed)
+    if (!d->cap_percent || d->refill_armed)
         return;
-    d->sched.refill_armed = true;
-    timer_set(&d->sched.refill, now + cap_period_ticks);
+    d->refill_armed = true;
+    timer_set(&d->refill, now + cap_period_ticks);
 }
 
 /* A capped domain's next period: what it ran too long is taken off, and who waited is shown to the CPUs. */
 static void cap_refill(void *data)
 {
-    struct domain *d = data;
+    struct sched_domain *d = data;
     uint64_t now;
 
     spin_lock(&lock);
     now = counter_now();
-    d->sched.refill_armed = false;
-    if (d->sched.cap_percent) {
+    d->refill_armed = false;
+    if (d->cap_percent) {
         bool runs = domain_charge(d, now);
 
-        d->sched.budget_used -= min_u64(d->sched.budget_used, domain_budget(d));
-        if (runs || d->sched.budget_used)
+        d->budget_used -= min_u64(d->budget_used, domain_budget(d));
+        if (runs || d->budget_used)
             cap_begin(d, now);
         domain_rejoin(d, now);
     }
     spin_unlock(&lock);
 }
 
-void sched_domain_init(struct domain *d)
+void sched_domain_init(struct sched_domain *d, unsigned max_vcpus)
 {
-    d->sched.weight = SCHED_DEFAULT_WEIGHT;
-    timer_init(&d->sched.refill, cap_refill, d);
+    d->max_vcpus = max_vcpus;
+    d->weight = SCHED_DEFAULT_WEIGHT;
+    timer_init(&d->refill, cap_refill, d);
 }
 
-void sched_domain_destroy(struct domain *d)
+void sched_domain_destroy(struct sched_domain *d)
 {
-    timer_stop(&d->sched.refill);
+    timer_stop(&d->refill);
 }
 
 /* Does prev, which could go on, give way to the candidate? */
-static bool gives_way(struct vcpu *prev, const struct vcpu *candidate, uint64_t now)
+static bool gives_way(struct sched_vcpu *prev, const struct sched_vcpu *candidate, uint64_t now)
 {
-    uint64_t ahead = prev->sched.vruntime - candidate->sched.vruntime;
+    uint64_t ahead = prev->vruntime - candidate->vruntime;
 
-    if (prev->sched.yielding)
+    if (prev->yielding)
         return true;
-    if (prev->sched.vruntime <= candidate->sched.vruntime)
+    if (prev->vruntime <= candidate->vruntime)
         return false;
-    return now - prev->sched.slice_start >= slice_ticks || ahead > granularity_ticks;
+    return now - prev->slice_start >= slice_ticks || ahead > granularity_ticks;
 }
 
 /*
  * How long may v run before somebody else's turn or its cap must be looked at? 0: until something happens. prev, which v
  * takes over from, is not back in the queue yet.
  */
-static uint64_t run_limit(const struct vcpu *v, const struct vcpu *prev) REQUIRES(lock)
+static uint64_t run_limit(const struct sched_vcpu *v, const struct sched_vcpu *prev) REQUIRES(lock)
 {
-    const struct domain *d = v->domain;
-    bool others = !list_empty(&queue) || (prev && prev != v && vcpu_runnable(prev));
+    const struct sched_domain *d = v->domain;
+    bool others = !list_empty(&queue) || (prev && prev != v && sched_vcpu_runnable(prev));
     uint64_t limit = others ? slice_ticks : 0;
 
-    if (d->sched.cap_percent) {
-        uint64_t left = domain_budget(d) - min_u64(d->sched.budget_used, domain_budget(d));
+    if (d->cap_percent) {
+        uint64_t left = domain_budget(d) - min_u64(d->budget_used, domain_budget(d));
 
         left = max_u64(left, slice_ticks / 64);
         limit = limit ? min_u64(limit, left) : left;
@@ -333,17 +334,12 @@ static uint64_t run_limit(const struct vcpu *v, const struct vcpu *prev) REQUIRE
     return limit;
 }
 
-static enum runstate waiting_state(const struct vcpu *v)
-{
-    return v->online && v->blocked ? RUNSTATE_BLOCKED : RUNSTATE_OFFLINE;
-}
-
 /* This CPU was called for one vCPU and may have taken another, which came later: the idle CPUs see who still waits. */
 static void pass_on(void) REQUIRES(lock)
 {
     if (!idle_cpus)
         return;
-    list_for_each(v, &queue, struct vcpu, sched.node) {
+    list_for_each(v, &queue, struct sched_vcpu, node) {
         if (!(idle_cpus & cpus_for(v)) || !within_cap(v->domain))
             continue;
         tickle(v, NULL);
@@ -352,29 +348,29 @@ static void pass_on(void) REQUIRES(lock)
 }
 
 /* prev goes behind next, but not further back than it could have come by sleeping. */
-static void yield_to(struct vcpu *prev, const struct vcpu *next)
+static void yield_to(struct sched_vcpu *prev, const struct sched_vcpu *next)
 {
-    uint64_t behind = min_u64(next->sched.vruntime + 1, prev->sched.vruntime + sleeper_ticks);
+    uint64_t behind = min_u64(next->vruntime + 1, prev->vruntime + sleeper_ticks);
 
-    prev->sched.vruntime = max_u64(prev->sched.vruntime, behind);
+    prev->vruntime = max_u64(prev->vruntime, behind);
 }
 
 /* Chooses for this CPU; prev is its vCPU or NULL. The choice is marked running; NULL means idle. */
-static struct vcpu *pick(struct cpu *cpu, struct vcpu *prev) REQUIRES(lock)
+static struct sched_vcpu *pick(struct cpu *cpu, struct sched_vcpu *prev) REQUIRES(lock)
 {
     uint64_t now = counter_now(), limit;
-    struct vcpu *next;
+    struct sched_vcpu *next;
 
     if (prev)
         charge(prev, now);
     next = first_for(cpu);
     if (prev) {
-        if (vcpu_runnable(prev) && may_run_on(prev, cpu) && within_cap(prev->domain) &&
+        if (sched_vcpu_runnable(prev) && may_run_on(prev, cpu) && within_cap(prev->domain) &&
             (!next || !gives_way(prev, next, now)))
             next = prev;
-        if (prev->sched.yielding && next && next != prev)
+        if (prev->yielding && next && next != prev)
             yield_to(prev, next);
-        prev->sched.yielding = false;
+        prev->yielding = false;
     }
     chosen[cpu->id] = next;
     if (!next) {
@@ -384,13 +380,13 @@ static struct vcpu *pick(struct cpu *cpu, struct vcpu *prev) REQUIRES(lock)
     idle_cpus &= ~BIT(cpu->id);
     if (next != prev) {
         dequeue(next);
-        next->sched.running = true;
-        next->sched.cpu = cpu;
-        next->sched.slice_start = next->sched.accounted = now;
-        vcpu_runstate_change(next, RUNSTATE_RUNNING);
+        next->running = true;
+        next->cpu = cpu;
+        next->slice_start = next->accounted = now;
+        sched_vcpu_changed(next, SCHED_RUNNING);
         pass_on();
-    } else if (now - prev->sched.slice_start >= slice_ticks) {
-        prev->sched.slice_start = now;
+    } else if (now - prev->slice_start >= slice_ticks) {
+        prev->slice_start = now;
     }
     cap_begin(next->domain, now);
     limit = run_limit(next, prev);
@@ -400,21 +396,21 @@ static struct vcpu *pick(struct cpu *cpu, struct vcpu *prev) REQUIRES(lock)
 }
 
 /* prev's state is in memory: it waits in the queue, or for what it waits for. */
-static void leave_cpu(struct cpu *cpu, struct vcpu *prev)
+static void leave_cpu(struct cpu *cpu, struct sched_vcpu *prev)
 {
     bool runnable;
 
     spin_lock(&lock);
     cpu->current = NULL;
-    runnable = vcpu_runnable(prev);   /* once: it may change meanwhile, and who changes it comes for the lock then */
-    vcpu_runstate_change(prev, runnable ? RUNSTATE_RUNNABLE : waiting_state(prev));
+    runnable = sched_vcpu_runnable(prev);   /* once: it may change meanwhile, and who changes it comes for the lock then */
+    sched_vcpu_changed(prev, runnable ? SCHED_QUEUED : SCHED_WAITING);
     if (runnable) {
         enqueue(prev);
         if (within_cap(prev->domain))
             tickle(prev, busiest_cpu(prev, cpu, counter_now()));   /* this one has chosen another */
     }
     /* Last: who waits for it in sched_sleep_sync() may free the vCPU. */
-    __atomic_store_n(&prev->sched.running, false, __ATOMIC_RELEASE);
+    __atomic_store_n(&prev->running, false, __ATOMIC_RELEASE);
     spin_unlock(&lock);
 }
 
@@ -435,70 +431,71 @@ struct vcpu *sched_next(void)
     struct cpu *cpu = this_cpu();
 
     for (;;) {
-        struct vcpu *prev = cpu->current, *next;
+        struct sched_vcpu *prev, *next;
 
         __atomic_store_n(&cpu->need_schedule, 0, __ATOMIC_SEQ_CST);
         spin_lock(&lock);
+        prev = chosen[cpu->id];
         next = pick(cpu, prev);
         spin_unlock(&lock);
         if (next && next == prev)
-            return next;
+            return next->vcpu;
         if (prev) {
-            vcpu_switch_out(prev);
+            sched_vcpu_switch_out(prev);
             leave_cpu(cpu, prev);
         }
         if (next) {
-            cpu->current = next;
-            vcpu_switch_in(next);
-            return next;
+            cpu->current = next->vcpu;
+            sched_vcpu_switch_in(next);
+            return next->vcpu;
         }
         idle_until_called(cpu);
     }
 }
 
-void sched_wake(struct vcpu *v)
+void sched_wake(struct sched_vcpu *v)
 {
     spin_lock(&lock);
-    if (!v->sched.queued && !v->sched.running) {
-        bool runnable = vcpu_runnable(v);
+    if (!v->queued && !v->running) {
+        bool runnable = sched_vcpu_runnable(v);
 
-        vcpu_runstate_change(v, runnable ? RUNSTATE_RUNNABLE : waiting_state(v));
+        sched_vcpu_changed(v, runnable ? SCHED_QUEUED : SCHED_WAITING);
         if (runnable)
             join_queue(v, counter_now());
     }
     spin_unlock(&lock);
 }
 
-void sched_sleep(struct vcpu *v)
+void sched_sleep(struct sched_vcpu *v)
 {
     spin_lock(&lock);
-    if (!vcpu_runnable(v)) {
-        if (v->sched.queued)
+    if (!sched_vcpu_runnable(v)) {
+        if (v->queued)
             dequeue(v);
-        if (v->sched.running)
-            cpu_request_schedule(v->sched.cpu);
+        if (v->running)
+            cpu_request_schedule(v->cpu);
         else
-            vcpu_runstate_change(v, waiting_state(v));
+            sched_vcpu_changed(v, SCHED_WAITING);
     }
     spin_unlock(&lock);
 }
 
-void sched_sleep_sync(struct vcpu *v)
+void sched_sleep_sync(struct sched_vcpu *v)
 {
     sched_sleep(v);
-    while (__atomic_load_n(&v->sched.running, __ATOMIC_ACQUIRE))
+    while (__atomic_load_n(&v->running, __ATOMIC_ACQUIRE))
         cpu_relax();
 }
 
-void sched_yield(struct vcpu *v)
+void sched_yield(struct sched_vcpu *v)
 {
     if (!__atomic_load_n(&queued_count, __ATOMIC_RELAXED))
         return;
-    v->sched.yielding = true;
+    v->yielding = true;
     this_cpu()->need_schedule = 1;
 }
 
-int sched_domain_set(struct domain *d, unsigned weight, unsigned cap_percent)
+int sched_domain_set(struct sched_domain *d, unsigned weight, unsigned cap_percent)
 {
     uint64_t now;
 
@@ -507,9 +504,9 @@ int sched_domain_set(struct domain *d, unsigned weight, unsigned cap_percent)
     spin_lock(&lock);
     now = counter_now();
     (void)domain_charge(d, now);   /* by the old weight */
-    d->sched.weight = weight;
-    d->sched.cap_percent = cap_percent;
-    d->sched.budget_used = 0;
+    d->weight = weight;
+    d->cap_percent = cap_percent;
+    d->budget_used = 0;
     /* Whoever runs it now learns of a new limit. */
     for (unsigned i = 0; i < cpus_present(); i++)
         if (chosen[i] && chosen[i]->domain == d)
@@ -519,91 +516,91 @@ int sched_domain_set(struct domain *d, unsigned weight, unsigned cap_percent)
     return 0;
 }
 
-void sched_domain_get(const struct domain *d, unsigned *weight, unsigned *cap_percent)
+void sched_domain_get(const struct sched_domain *d, unsigned *weight, unsigned *cap_percent)
 {
-    *weight = d->sched.weight;
-    *cap_percent = d->sched.cap_percent;
+    *weight = d->weight;
+    *cap_percent = d->cap_percent;
 }
 
 /* v's mask changed: it leaves a CPU where it may not be, and is shown to one where it may. */
-static void affinity_apply(struct vcpu *v) REQUIRES(lock)
+static void affinity_apply(struct sched_vcpu *v) REQUIRES(lock)
 {
     uint64_t now = counter_now();
 
-    if (v->sched.queued) {
+    if (v->queued) {
         dequeue(v);
         join_queue(v, now);
-    } else if (v->sched.running) {
+    } else if (v->running) {
         struct cpu *busy;
 
         charge(v, now);
         busy = busiest_cpu(v, NULL, now);
         if (busy)
             place(v, busy);
-        if (!may_run_on(v, v->sched.cpu))
-            call_cpu(v->sched.cpu);
+        if (!may_run_on(v, v->cpu))
+            call_cpu(v->cpu);
     }
 }
 
-int sched_set_affinity(struct vcpu *v, uint64_t hard, uint64_t soft)
+int sched_set_affinity(struct sched_vcpu *v, uint64_t hard, uint64_t soft)
 {
     int err = 0;
 
     if (!(hard & all_cpus()))
         return -EINVAL;
     spin_lock(&lock);
-    if (v->sched.overridden) {
+    if (v->overridden) {
         err = -EBUSY;
     } else {
-        v->sched.hard_affinity = hard;
-        v->sched.soft_affinity = soft;
+        v->hard_affinity = hard;
+        v->soft_affinity = soft;
         affinity_apply(v);
     }
     spin_unlock(&lock);
     return err;
 }
 
-int sched_pin_override(struct vcpu *v, int cpu)
+int sched_pin_override(struct sched_vcpu *v, int cpu)
 {
     int err = 0;
 
     spin_lock(&lock);
     if (cpu < 0) {
-        if (v->sched.overridden)
-            v->sched.hard_affinity = v->sched.affinity_before_override;
+        if (v->overridden)
+            v->hard_affinity = v->affinity_before_override;
         else
             err = -EINVAL;
-        v->sched.overridden = false;
-    } else if (v->sched.overridden) {
+        v->overridden = false;
+    } else if (v->overridden) {
         err = -EBUSY;
     } else if ((unsigned)cpu >= cpus_present() || !cpus[cpu].online) {
         err = -EINVAL;
     } else {
-        v->sched.affinity_before_override = v->sched.hard_affinity;
-        v->sched.hard_affinity = BIT(cpu);
-        v->sched.overridden = true;
+        v->affinity_before_override = v->hard_affinity;
+        v->hard_affinity = BIT(cpu);
+        v->overridden = true;
     }
     affinity_apply(v);
     spin_unlock(&lock);
     return err;
 }
 
-void sched_skip(struct vcpu *v, uint64_t ticks)
+void sched_skip(struct sched_vcpu *v, uint64_t ticks)
 {
     spin_lock(&lock);
-    v->sched.accounted += ticks;
-    v->sched.slice_start += ticks;
+    v->accounted += ticks;
+    v->slice_start += ticks;
     spin_unlock(&lock);
 }
 
-uint64_t sched_runtime_ns(struct vcpu *v)
+uint64_t sched_runtime_ns(struct sched_vcpu *v)
 {
     uint64_t ticks;
 
     spin_lock(&lock);
-    ticks = v->sched.runtime;
-    if (v->sched.running)
-        ticks += counter_now() - v->sched.accounted;
+    ticks = v->runtime;
+    if (v->running)
+        ticks += counter_now() - v->accounted;
     spin_unlock(&lock);
     return ticks_to_ns(ticks);
 }

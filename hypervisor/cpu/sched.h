@@ -5,7 +5,7 @@
  * allows it, so load balances by itself. A domain with a cap has a budget per period.
  * Shown to the tools as credit2.
  *
- * vCPU states and who changes them are in vm/vcpu.h; only this file moves a vCPU on or off a queue.
+ * Which states a vCPU has and who changes them is vm/'s matter: only this file moves a vCPU on or off a queue.
  */
 #pragma once
 
@@ -14,14 +14,25 @@
 #include "cpu/timer.h"
 
 struct vcpu;
-struct domain;
 struct cpu;
 
 #define SCHED_DEFAULT_WEIGHT 256
 #define SCHED_RATELIMIT_US   1000
 
-/* The scheduler's part of a vCPU; all of it under sched.c's lock, but `running`, which others may read. */
+/* The scheduler's part of a domain. */
+struct sched_domain {
+    unsigned max_vcpus;
+    unsigned weight;
+    unsigned cap_percent;
+    uint64_t budget_used;      /* ticks run in this period, all vCPUs; only kept while capped */
+    struct timer refill;       /* begins the next period; armed only when the budget is used up or was touched */
+    bool refill_armed;
+};
+
+/* The scheduler's part of a vCPU; all of it under sched.c's lock, but `running` and `cpu`, which others may read. */
 struct sched_vcpu {
+    struct vcpu *vcpu;         /* whose it is; not looked into here */
+    struct sched_domain *domain;
     struct list node;          /* in the run queue while queued */
     uint64_t vruntime;         /* weighted run time, ticks */
     uint64_t slice_start;      /* counter value at which it was switched in */
@@ -37,29 +48,30 @@ struct sched_vcpu {
     bool running;              /* current on cpu, or its state not yet saved from it */
 };
 
-/* The scheduler's part of a domain. */
-struct sched_domain {
-    unsigned weight;
-    unsigned cap_percent;
-    uint64_t budget_used;      /* ticks run in this period, all vCPUs; only kept while capped */
-    struct timer refill;       /* begins the next period; armed only when the budget is used up or was touched */
-    bool refill_armed;
-};
+/* What the vCPU's own room defines (vm/). A vCPU's own state changes first, then sched_wake() or sched_sleep() is called. */
+enum sched_state { SCHED_RUNNING, SCHED_QUEUED, SCHED_WAITING };
+bool sched_vcpu_runnable(const struct sched_vcpu *v);
+/* Under the scheduler's lock: v runs from now on, waits in the queue, or waits for what it waits for. */
+void sched_vcpu_changed(struct sched_vcpu *v, enum sched_state state);
+/* v's whole state out of this CPU's registers into memory, and back. No lock held. */
+void sched_vcpu_switch_out(struct sched_vcpu *v);
+void sched_vcpu_switch_in(struct sched_vcpu *v);
 
 void sched_init(void);
-void sched_vcpu_init(struct vcpu *v);
-void sched_vcpu_destroy(struct vcpu *v);
-void sched_domain_init(struct domain *d);
-void sched_domain_destroy(struct domain *d);
+/* id: its number in its domain, by which vCPUs are spread. */
+void sched_vcpu_init(struct sched_vcpu *v, struct vcpu *vcpu, struct sched_domain *d, unsigned id);
+void sched_vcpu_destroy(struct sched_vcpu *v);
+void sched_domain_init(struct sched_domain *d, unsigned max_vcpus);
+void sched_domain_destroy(struct sched_domain *d);
 
 /* The vCPU has something to run for (and is neither paused nor offline): make it runnable. Any CPU, any time. */
-void sched_wake(struct vcpu *v);
+void sched_wake(struct sched_vcpu *v);
 /* The vCPU's runnability changed for the worse (paused, blocked, offline): take it off, kick the CPU it runs on. */
-void sched_sleep(struct vcpu *v);
+void sched_sleep(struct sched_vcpu *v);
 /* sched_sleep and wait until it is off its CPU and its state is in memory. Not for the current vCPU. */
-void sched_sleep_sync(struct vcpu *v);
+void sched_sleep_sync(struct sched_vcpu *v);
 /* The current vCPU gives way to its equals. */
-void sched_yield(struct vcpu *v);
+void sched_yield(struct sched_vcpu *v);
 
 /*
  * The last step of every trap when need_schedule is set, and the idle loop's: picks the next vCPU of this CPU,
@@ -71,20 +83,20 @@ struct vcpu *sched_next(void);
 void sched_cpu_lost(const struct cpu *cpu);
 
 /* -EINVAL out of range. Weight 1..65535, cap in percent of one CPU, 0: none. */
-int sched_domain_set(struct domain *d, unsigned weight, unsigned cap_percent);
-void sched_domain_get(const struct domain *d, unsigned *weight, unsigned *cap_percent);
+int sched_domain_set(struct sched_domain *d, unsigned weight, unsigned cap_percent);
+void sched_domain_get(const struct sched_domain *d, unsigned *weight, unsigned *cap_percent);
 
 /* Hard affinity is a bitmap of CPUs; -EINVAL if no online CPU is in it. */
-int sched_set_affinity(struct vcpu *v, uint64_t hard, uint64_t soft);
+int sched_set_affinity(struct sched_vcpu *v, uint64_t hard, uint64_t soft);
 
 /* How long a vCPU may run before another preempts it, us; XEN_SYSCTL_SCHED_RATELIMIT_MIN..MAX, 0: at once. The caller checks the range. */
 unsigned sched_ratelimit(void);
 void sched_set_ratelimit(unsigned us);
 
 /* SCHEDOP_pin_override: v runs only on `cpu` until a negative one undoes it. -EINVAL: no such CPU; -EBUSY: overridden already. */
-int sched_pin_override(struct vcpu *v, int cpu);
+int sched_pin_override(struct sched_vcpu *v, int cpu);
 
 /* Of the time that v, which runs here, has had its CPU since anybody last looked, `ticks` do not count: the host slept. */
-void sched_skip(struct vcpu *v, uint64_t ticks);
+void sched_skip(struct sched_vcpu *v, uint64_t ticks);
 /* Nanoseconds v has run, up to now. */
-uint64_t sched_runtime_ns(struct vcpu *v);
+uint64_t sched_runtime_ns(struct sched_vcpu *v);

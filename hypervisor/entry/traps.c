@@ -11,7 +11,7 @@
 #include "cpu/sched.h"
 #include "vm/domain.h"
 #include "entry/inject.h"
-#include "vm/irq.h"
+#include "dev/irq.h"
 #include "vm/mmio.h"
 #include "entry/sysregs.h"
 #include "entry/traps.h"
@@ -144,7 +144,7 @@ static void wait_trap(struct vcpu *v, uint64_t esr)
 {
     v->regs.pc += 4;
     if (ESR_ISS(esr) & WFX_WFE)
-        sched_yield(v);
+        sched_yield(&v->sched);
     else
         vcpu_block(v);
 }

@@ -12,7 +12,7 @@
 #include "lib/string.h"
 #include "power/host.h"
 #include "vm/domain.h"
-#include "vm/irq.h"
+#include "dev/irq.h"
 
 #define NAME_SIZE 32
 

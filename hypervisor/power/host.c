@@ -23,6 +23,7 @@
 #include "power/history.h"
 #include "power/wakeup.h"
 #include "vm/domain.h"
+#include "dev/irq.h"
 #include "vm/irq.h"
 #include "vm/vcpu.h"
 #include "vm/arm64/vpsci.h"
@@ -78,7 +79,7 @@ static void core_leave(struct sleep *s)
 
     cpu_restore();
     vtimer_cpu_init();
-    sched_skip(current_vcpu(), ns_to_ticks(h->up_ns - h->down_ns));   /* dom0 did not run while it slept */
+    sched_skip(&current_vcpu()->sched, ns_to_ticks(h->up_ns - h->down_ns));   /* dom0 did not run while it slept */
 }
 
 static const struct sleep_stage core_stage = { .name = "core", .enter = core_enter, .leave = core_leave };

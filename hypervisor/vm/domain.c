@@ -160,7 +160,7 @@ static void domain_free(struct domain *d)
     grant_domain_free(d);
     p2m_destroy(&d->p2m);
     vgic_domain_destroy(d);
-    sched_domain_destroy(d);
+    sched_domain_destroy(&d->sched);
     range_set_free(&d->iomem_caps);
     range_set_free(&d->irq_caps);
     vcpus_free(d);
@@ -192,7 +192,7 @@ static void domain_init_fields(struct domain *d, const struct domain_config *c)
     d->counter_offset = c->privileged ? 0 : counter_now();
     d->pause_count = d->controller_pause_count = 1;
     list_init(&d->node);
-    sched_domain_init(d);
+    sched_domain_init(&d->sched, d->max_vcpus);
     for (unsigned i = 0; i < DOMAIN_WATCHDOGS; i++)
         timer_init(&d->watchdogs[i].timer, watchdog_fired, d);
 }
@@ -350,14 +350,14 @@ static void vcpus_sleep(struct domain *d)
 {
     for (unsigned i = 0; i < d->max_vcpus; i++)
         if (d->vcpus[i])
-            sched_sleep(d->vcpus[i]);
+            sched_sleep(&d->vcpus[i]->sched);
 }
 
 static void vcpus_wake(struct domain *d)
 {
     for (unsigned i = 0; i < d->max_vcpus; i++)
         if (d->vcpus[i])
-            sched_wake(d->vcpus[i]);
+            sched_wake(&d->vcpus[i]->sched);
 }
 
 /* Pauses without waiting: for one's own domain, which leaves its CPUs on the way out of the trap. */
@@ -372,7 +372,7 @@ void domain_pause(struct domain *d)
     domain_pause_nosync(d);
     for (unsigned i = 0; i < d->max_vcpus; i++)
         if (d->vcpus[i])
-            sched_sleep_sync(d->vcpus[i]);
+            sched_sleep_sync(&d->vcpus[i]->sched);
 }
 
 void domain_unpause(struct domain *d)

@@ -9,6 +9,7 @@
 #include "base/printk.h"
 #include "base/time.h"
 #include "dev/console.h"
+#include "dev/irq.h"
 #include "mm/frames.h"
 #include "mm/heap.h"
 #include "vm/domain.h"
@@ -81,7 +82,7 @@ static void key_domains(char key)
 static void show_vcpu_schedule(struct vcpu *v)
 {
     printk("  d%uv%u: ran %lu ms, virtual time %lu, CPU %u, %s, affinity 0x%lx", v->domain->id, v->id,
-           (unsigned long)(sched_runtime_ns(v) / 1000000), (unsigned long)v->sched.vruntime, v->sched.cpu ? v->sched.cpu->id : 0,
+           (unsigned long)(sched_runtime_ns(&v->sched) / 1000000), (unsigned long)v->sched.vruntime, v->sched.cpu ? v->sched.cpu->id : 0,
            v->sched.running ? "running" : v->sched.queued ? "queued" : "not runnable", (unsigned long)v->sched.hard_affinity);
 }
 
@@ -130,6 +131,7 @@ static void key_interrupts(char key)
 {
     (void)key;
     irq_dump();
+    irq_dump_routes();
 }
 
 /* The registers of the guest that this CPU has just left; others' are in their CPUs. */

@@ -64,7 +64,7 @@ struct vcpu *vcpu_create(struct domain *d, unsigned id)
     v->runstate_since = system_time_ns();
     spin_unlock(&v->runstate_lock);
     timer_init(&v->poll_timer, poll_timed_out, v);
-    sched_vcpu_init(v);
+    sched_vcpu_init(&v->sched, v, &d->sched, id);
     vtimer_vcpu_init(v);
     evtchn_vcpu_init(v);
     if (vgic_vcpu_init(v)) {
@@ -79,7 +79,7 @@ struct vcpu *vcpu_create(struct domain *d, unsigned id)
 
 void vcpu_destroy(struct vcpu *v)
 {
-    sched_vcpu_destroy(v);
+    sched_vcpu_destroy(&v->sched);
     timer_stop(&v->poll_timer);
     vtimer_vcpu_destroy(v);
     vcpu_set_runstate_area(v, (mfn_t[2]){ INVALID_MFN, INVALID_MFN }, 0);
@@ -142,7 +142,7 @@ void vcpu_restart(struct vcpu *v, uint64_t entry, uint64_t context_id)
 static void unblock(struct vcpu *v)
 {
     __atomic_store_n(&v->blocked, false, __ATOMIC_SEQ_CST);
-    sched_wake(v);
+    sched_wake(&v->sched);
 }
 
 bool vcpu_wake(struct vcpu *v)
@@ -200,28 +200,28 @@ void vcpu_block_polling(struct vcpu *v, uint64_t timeout_ns)
 void vcpu_pause(struct vcpu *v)
 {
     __atomic_fetch_add(&v->pause_count, 1, __ATOMIC_SEQ_CST);
-    sched_sleep(v);
+    sched_sleep(&v->sched);
 }
 
 void vcpu_pause_sync(struct vcpu *v)
 {
     vcpu_pause(v);
-    sched_sleep_sync(v);
+    sched_sleep_sync(&v->sched);
 }
 
 void vcpu_unpause(struct vcpu *v)
 {
     if (__atomic_sub_fetch(&v->pause_count, 1, __ATOMIC_SEQ_CST) == 0)
-        sched_wake(v);
+        sched_wake(&v->sched);
 }
 
 void vcpu_set_online(struct vcpu *v, bool online)
 {
     __atomic_store_n(&v->online, online, __ATOMIC_SEQ_CST);
     if (online)
-        sched_wake(v);
+        sched_wake(&v->sched);
     else
-        sched_sleep(v);
+        sched_sleep(&v->sched);
 }
 
 /* The part of the guest's copy that may cross a page. */
@@ -252,7 +252,7 @@ static void runstate_publish(struct vcpu *v) REQUIRES(v->runstate_lock)
     area_write(v, &since, 8, 8);
 }
 
-void vcpu_runstate_change(struct vcpu *v, enum runstate state)
+static void runstate_change(struct vcpu *v, enum runstate state)
 {
     uint64_t now;
 
@@ -265,6 +265,21 @@ void vcpu_runstate_change(struct vcpu *v, enum runstate state)
         runstate_publish(v);
     }
     spin_unlock(&v->runstate_lock);
+}
+
+/* --- What cpu/sched.h asks of us --- */
+
+bool sched_vcpu_runnable(const struct sched_vcpu *s) { return vcpu_runnable(s->vcpu); }
+void sched_vcpu_switch_out(struct sched_vcpu *s) { vcpu_switch_out(s->vcpu); }
+void sched_vcpu_switch_in(struct sched_vcpu *s) { vcpu_switch_in(s->vcpu); }
+
+void sched_vcpu_changed(struct sched_vcpu *s, enum sched_state state)
+{
+    struct vcpu *v = s->vcpu;
+    bool waits = v->online && v->blocked;
+
+    runstate_change(v, state == SCHED_RUNNING ? RUNSTATE_RUNNING : state == SCHED_QUEUED ? RUNSTATE_RUNNABLE :
+                       waits ? RUNSTATE_BLOCKED : RUNSTATE_OFFLINE);
 }
 
 void vcpu_get_runstate(struct vcpu *v, struct vcpu_runstate *out)

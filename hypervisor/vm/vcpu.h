@@ -96,15 +96,13 @@ void vcpus_free(struct domain *d);
 
 bool vcpu_runnable(const struct vcpu *v);
 
-/* The scheduler's: v's whole state out of this CPU's registers into memory, and back. */
+/* v's whole state out of this CPU's registers into memory, and back. */
 void vcpu_switch_out(struct vcpu *v);
 void vcpu_switch_in(struct vcpu *v);
 /* The part of switch_in that a reset replaces: EL1's registers, and the FPU's when it is used. */
 void vcpu_load_core(struct vcpu *v);
 /* The guest used the FPU, which was another's: gives v its own. */
 void vcpu_fpu_trap(struct vcpu *v);
-/* The scheduler's, under its lock: v's run state from now on. */
-void vcpu_runstate_change(struct vcpu *v, enum runstate state);
 
 /* Architectural reset state (PSCI DEN0022 6.4), entry at `entry` with x0 = context_id; not running. */
 void vcpu_reset(struct vcpu *v, uint64_t entry, uint64_t context_id);

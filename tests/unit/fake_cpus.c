@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/time.h"
-#include "vm/irq.h"
+#include "dev/irq.h"
 
 #define FREQUENCY 1000000
 
@@ -65,12 +65,13 @@ void host_write_sysreg(uint64_t value, const char *name)
         comparator[host_cpu].enabled = value == CNT_CTL_ENABLE;
 }
 
-bool vcpu_runnable(const struct vcpu *v)
+static bool runnable(const struct vcpu *v)
 {
     return v->online && !v->blocked && !v->pause_count && !v->domain->pause_count;
 }
 
-void vcpu_runstate_change(struct vcpu *v, enum runstate state) { v->runstate = state; }
+bool sched_vcpu_runnable(const struct sched_vcpu *v) { return runnable(v->vcpu); }
+void sched_vcpu_changed(struct sched_vcpu *v, enum sched_state state) { v->vcpu->state = state; }
 
 static void others_act(void)
 {
@@ -83,17 +84,17 @@ static void others_act(void)
     host_cpu = self;
 }
 
-void vcpu_switch_out(struct vcpu *v)
+void sched_vcpu_switch_out(struct sched_vcpu *v)
 {
-    assert_true(v->sched.running);
-    assert_ptr_equal(v->sched.cpu, &cpus[host_cpu]);
+    assert_true(v->running);
+    assert_ptr_equal(v->cpu, &cpus[host_cpu]);
     others_act();
 }
 
-void vcpu_switch_in(struct vcpu *v)
+void sched_vcpu_switch_in(struct sched_vcpu *v)
 {
-    assert_true(v->sched.running && !v->sched.queued);
-    assert_ptr_equal(v->sched.cpu, &cpus[host_cpu]);
+    assert_true(v->running && !v->queued);
+    assert_ptr_equal(v->cpu, &cpus[host_cpu]);
     switches++;
     others_act();
 }
@@ -123,15 +124,15 @@ struct domain *domain_new(unsigned count)
 
     d->max_vcpus = count;
     d->vcpus = calloc(count, sizeof(*d->vcpus));
-    sched_domain_init(d);
+    sched_domain_init(&d->sched, count);
     for (unsigned i = 0; i < count; i++) {
         struct vcpu *v = calloc(1, sizeof(*v));
 
         v->id = i;
         v->domain = d;
         v->online = v->blocked = true;
-        v->runstate = RUNSTATE_BLOCKED;
-        sched_vcpu_init(v);
+        v->state = SCHED_WAITING;
+        sched_vcpu_init(&v->sched, v, &d->sched, i);
         d->vcpus[i] = v;
         assert_true(vcpu_count < MAX_VCPUS);
         vcpus[vcpu_count++] = v;
@@ -142,7 +143,7 @@ struct domain *domain_new(unsigned count)
 void wake(struct vcpu *v)
 {
     v->blocked = false;
-    sched_wake(v);
+    sched_wake(&v->sched);
 }
 
 void block(struct vcpu *v)
@@ -203,11 +204,10 @@ void assert_state_is_right(void)
         struct vcpu *v = vcpus[i];
 
         assert_int_equal(v->sched.running, v->sched.cpu->current == v);
-        assert_int_equal(v->sched.queued, vcpu_runnable(v) && !v->sched.running);
-        assert_true(!v->sched.running || vcpu_runnable(v));
+        assert_int_equal(v->sched.queued, runnable(v) && !v->sched.running);
+        assert_true(!v->sched.running || runnable(v));
         assert_true(!v->sched.running || (v->sched.hard_affinity >> v->sched.cpu->id & 1));
-        assert_int_equal(v->runstate, v->sched.running ? RUNSTATE_RUNNING : v->sched.queued ? RUNSTATE_RUNNABLE :
-                                      v->online && v->blocked ? RUNSTATE_BLOCKED : RUNSTATE_OFFLINE);
+        assert_int_equal(v->state, v->sched.running ? SCHED_RUNNING : v->sched.queued ? SCHED_QUEUED : SCHED_WAITING);
         for (unsigned c = 0; c < present && v->sched.queued && !capped_out(v->domain); c++)
             if (v->sched.hard_affinity >> c & 1)
                 assert_non_null(cpus[c].current);
@@ -219,19 +219,19 @@ void machine_end(void)
     meanwhile = NULL;
     for (unsigned i = 0; i < vcpu_count; i++) {
         vcpus[i]->pause_count++;
-        sched_sleep(vcpus[i]);
+        sched_sleep(&vcpus[i]->sched);
     }
     run(50000);   /* the last slices' and periods' timers */
     for (unsigned i = 0; i < vcpu_count; i++) {
         struct domain *d = vcpus[i]->domain;
         bool last = vcpus[i]->id + 1 == d->max_vcpus;
 
-        sched_vcpu_destroy(vcpus[i]);
+        sched_vcpu_destroy(&vcpus[i]->sched);
         assert_false(vcpus[i]->sched.queued || vcpus[i]->sched.running);
         free(vcpus[i]);
         if (!last)
             continue;
-        sched_domain_destroy(d);
+        sched_domain_destroy(&d->sched);
         free(d->vcpus);
         free(d);
     }

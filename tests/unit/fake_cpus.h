@@ -16,11 +16,24 @@
 #include "base/cpu.h"
 #include "cpu/sched.h"
 #include "lib/errno.h"
-#include "vm/domain.h"
-#include "vm/vcpu.h"
 
 #define STEP      25
 #define MAX_VCPUS 24
+
+/* What cpu/ does not look into. */
+struct vcpu {
+    struct sched_vcpu sched;
+    unsigned id, pause_count;
+    struct domain *domain;
+    bool online, blocked;
+    enum sched_state state;
+};
+
+struct domain {
+    struct sched_domain sched;
+    unsigned max_vcpus, pause_count;
+    struct vcpu **vcpus;
+};
 
 struct comparator {
     uint64_t cval;

@@ -103,11 +103,11 @@ void vcpu_reset(struct vcpu *v, uint64_t entry, uint64_t context_id)
 }
 
 void vcpu_set_online(struct vcpu *v, bool online) { v->online = online; seen.set_online++; }
-uint64_t sched_runtime_ns(struct vcpu *v) { return 100 + v->id; }
-void sched_domain_get(const struct domain *d, unsigned *weight, unsigned *cap) { (void)d; *weight = 256; *cap = 10; }
-int sched_pin_override(struct vcpu *v, int cpu) { (void)v; return cpu; }
+uint64_t sched_runtime_ns(struct sched_vcpu *v) { return 100 + container_of(v, struct vcpu, sched)->id; }
+void sched_domain_get(const struct sched_domain *d, unsigned *weight, unsigned *cap) { (void)d; *weight = 256; *cap = 10; }
+int sched_pin_override(struct sched_vcpu *v, int cpu) { (void)v; return cpu; }
 
-int sched_domain_set(struct domain *d, unsigned weight, unsigned cap)
+int sched_domain_set(struct sched_domain *d, unsigned weight, unsigned cap)
 {
     (void)d;
     seen.weight = weight;
@@ -115,12 +115,12 @@ int sched_domain_set(struct domain *d, unsigned weight, unsigned cap)
     return 0;
 }
 
-int sched_set_affinity(struct vcpu *v, uint64_t hard, uint64_t soft)
+int sched_set_affinity(struct sched_vcpu *v, uint64_t hard, uint64_t soft)
 {
     if (!(hard & 0xf))
         return -EINVAL;
-    v->sched.hard_affinity = seen.hard = hard;
-    v->sched.soft_affinity = seen.soft = soft;
+    v->hard_affinity = seen.hard = hard;
+    v->soft_affinity = seen.soft = soft;
     return 0;
 }
 

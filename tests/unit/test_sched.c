@@ -8,7 +8,7 @@ static uint64_t runtime(const struct domain *d)
     uint64_t ns = 0;
 
     for (unsigned i = 0; i < d->max_vcpus; i++)
-        ns += sched_runtime_ns(d->vcpus[i]);
+        ns += sched_runtime_ns(&d->vcpus[i]->sched);
     return ns / 1000;
 }
 
@@ -45,7 +45,7 @@ static void burners_share_as_weighted(void **state)
     machine(1);
     for (unsigned i = 0; i < 4; i++) {
         d[i] = domain_new(1);
-        assert_int_equal(sched_domain_set(d[i], weights[i], 0), 0);
+        assert_int_equal(sched_domain_set(&d[i]->sched, weights[i], 0), 0);
         wake_all(d[i]);
     }
     run(10000000);
@@ -65,7 +65,7 @@ static void domains_share_two_cpus_as_weighted(void **state)
     light = domain_new(2);
     heavy = domain_new(2);
     visitor = domain_new(2);
-    assert_int_equal(sched_domain_set(heavy, 768, 0), 0);
+    assert_int_equal(sched_domain_set(&heavy->sched, 768, 0), 0);
     wake_all(light);
     wake_all(heavy);
     for (unsigned i = 0; i < 2000; i++) {
@@ -92,7 +92,7 @@ static void three_burners_share_two_cpus(void **state)
     wake_all(d);
     run(3000000);
     for (unsigned i = 0; i < 3; i++)
-        assert_share(sched_runtime_ns(d->vcpus[i]) / 1000, 3000000, 66, 2);
+        assert_share(sched_runtime_ns(&d->vcpus[i]->sched) / 1000, 3000000, 66, 2);
     assert_true(switches < 1000);
     machine_end();
 }
@@ -111,7 +111,7 @@ static void a_change_of_weight_counts_from_then_on(void **state)
     run(1000000);
     before = runtime(a);
     assert_share(before, 1000000, 50, 2);
-    assert_int_equal(sched_domain_set(a, 768, 0), 0);
+    assert_int_equal(sched_domain_set(&a->sched, 768, 0), 0);
     run(2000000);
     assert_share(runtime(a) - before, 2000000, 75, 2);
     machine_end();
@@ -125,14 +125,14 @@ static void what_the_host_slept_is_nobodys_run_time(void **state)
     (void)state;
     machine(1);
     a = domain_new(1);
-    assert_int_equal(sched_domain_set(a, 256, 50), 0);
+    assert_int_equal(sched_domain_set(&a->sched, 256, 50), 0);
     wake_all(a);
     run(1000000);
     while (!a->vcpus[0]->sched.running)
         run(STEP);
     before = runtime(a);
     now += 100000000;
-    sched_skip(a->vcpus[0], 100000000);
+    sched_skip(&a->vcpus[0]->sched, 100000000);
     run(1000000);
     assert_share(runtime(a) - before, 1000000, 50, 2);   /* nor does it owe that to its cap */
     machine_end();
@@ -148,7 +148,7 @@ static void a_cap_is_kept_and_used_to_the_full(void **state)
 
         machine(1);
         d = domain_new(1);
-        assert_int_equal(sched_domain_set(d, 256, caps[i]), 0);
+        assert_int_equal(sched_domain_set(&d->sched, 256, caps[i]), 0);
         wake_all(d);
         run(2000000);
         assert_share(runtime(d), 2000000, caps[i], 2);
@@ -163,7 +163,7 @@ static void a_cap_is_for_all_vcpus_of_the_domain(void **state)
     (void)state;
     machine(4);
     d = domain_new(4);
-    assert_int_equal(sched_domain_set(d, 256, 200), 0);
+    assert_int_equal(sched_domain_set(&d->sched, 256, 200), 0);
     wake_all(d);
     run(2000000);
     assert_share(runtime(d), 2000000, 200, 6);
@@ -178,11 +178,11 @@ static void a_cap_that_is_lifted_stops_nobody(void **state)
     (void)state;
     machine(1);
     d = domain_new(1);
-    assert_int_equal(sched_domain_set(d, 256, 5), 0);
+    assert_int_equal(sched_domain_set(&d->sched, 256, 5), 0);
     wake_all(d);
     run(1000000);
     before = runtime(d);
-    assert_int_equal(sched_domain_set(d, 256, 0), 0);
+    assert_int_equal(sched_domain_set(&d->sched, 256, 0), 0);
     run(1000000);
     assert_share(runtime(d) - before, 1000000, 100, 1);
     machine_end();
@@ -198,11 +198,11 @@ static void a_cap_that_is_lifted_is_not_made_up_for(void **state)
     machine(1);
     a = domain_new(1);
     b = domain_new(1);
-    assert_int_equal(sched_domain_set(a, 256, 5), 0);
+    assert_int_equal(sched_domain_set(&a->sched, 256, 5), 0);
     wake_all(a);
     wake_all(b);
     run(2000000);
-    assert_int_equal(sched_domain_set(a, 256, 0), 0);
+    assert_int_equal(sched_domain_set(&a->sched, 256, 0), 0);
     before = runtime(b);
     run(1000000);
     assert_share(runtime(b) - before, 1000000, 50, 2);
@@ -217,11 +217,11 @@ static void caps_and_weights_are_checked(void **state)
     (void)state;
     machine(2);
     d = domain_new(2);
-    assert_int_equal(sched_domain_set(d, 0, 0), -EINVAL);
-    assert_int_equal(sched_domain_set(d, 65536, 0), -EINVAL);
-    assert_int_equal(sched_domain_set(d, 256, 201), -EINVAL);
-    assert_int_equal(sched_domain_set(d, 65535, 200), 0);
-    sched_domain_get(d, &weight, &cap);
+    assert_int_equal(sched_domain_set(&d->sched, 0, 0), -EINVAL);
+    assert_int_equal(sched_domain_set(&d->sched, 65536, 0), -EINVAL);
+    assert_int_equal(sched_domain_set(&d->sched, 256, 201), -EINVAL);
+    assert_int_equal(sched_domain_set(&d->sched, 65535, 200), 0);
+    sched_domain_get(&d->sched, &weight, &cap);
     assert_int_equal(weight, 65535);
     assert_int_equal(cap, 200);
     machine_end();
@@ -277,13 +277,13 @@ static void who_ran_alone_is_not_starved(void **state)
     machine(2);
     a = domain_new(1);
     b = domain_new(1);
-    assert_int_equal(sched_set_affinity(a->vcpus[0], 1, 1), 0);
-    assert_int_equal(sched_set_affinity(b->vcpus[0], 2, 2), 0);
+    assert_int_equal(sched_set_affinity(&a->vcpus[0]->sched, 1, 1), 0);
+    assert_int_equal(sched_set_affinity(&b->vcpus[0]->sched, 2, 2), 0);
     wake_all(a);
     run(3000000);
     wake_all(b);
     run(1000);
-    assert_int_equal(sched_set_affinity(a->vcpus[0], 2, 2), 0);
+    assert_int_equal(sched_set_affinity(&a->vcpus[0]->sched, 2, 2), 0);
     before = runtime(a);
     run(200000);
     assert_share(runtime(a) - before, 200000, 50, 10);
@@ -343,7 +343,7 @@ static void soft_affinity_chooses_among_idle_cpus(void **state)
     machine(4);
     d = domain_new(1);
     settle();
-    assert_int_equal(sched_set_affinity(d->vcpus[0], ~UINT64_C(0), 4), 0);
+    assert_int_equal(sched_set_affinity(&d->vcpus[0]->sched, ~UINT64_C(0), 4), 0);
     wake_all(d);
     settle();
     assert_int_equal(d->vcpus[0]->sched.cpu->id, 2);
@@ -358,14 +358,14 @@ static void pinned_vcpus_run_there_only(void **state)
     machine(4);
     d = domain_new(3);
     for (unsigned i = 0; i < 3; i++)
-        assert_int_equal(sched_set_affinity(d->vcpus[i], 2, 2), 0);
-    assert_int_equal(sched_set_affinity(d->vcpus[0], 0xf0, 2), -EINVAL);
+        assert_int_equal(sched_set_affinity(&d->vcpus[i]->sched, 2, 2), 0);
+    assert_int_equal(sched_set_affinity(&d->vcpus[0]->sched, 0xf0, 2), -EINVAL);
     wake_all(d);
     run(600000);
     for (unsigned i = 0; i < 3; i++)
-        assert_share(sched_runtime_ns(d->vcpus[i]) / 1000, 600000, 33, 3);
+        assert_share(sched_runtime_ns(&d->vcpus[i]->sched) / 1000, 600000, 33, 3);
     assert_null(cpus[0].current);
-    assert_int_equal(sched_set_affinity(d->vcpus[0], 1, 1), 0);
+    assert_int_equal(sched_set_affinity(&d->vcpus[0]->sched, 1, 1), 0);
     settle();
     assert_ptr_equal(cpus[0].current, d->vcpus[0]);
     machine_end();
@@ -378,8 +378,8 @@ static void who_may_only_run_on_a_lost_cpu_runs_elsewhere(void **state)
     (void)state;
     machine(2);
     d = domain_new(2);
-    assert_int_equal(sched_set_affinity(d->vcpus[0], 2, 2), 0);
-    assert_int_equal(sched_set_affinity(d->vcpus[1], 1, 1), 0);
+    assert_int_equal(sched_set_affinity(&d->vcpus[0]->sched, 2, 2), 0);
+    assert_int_equal(sched_set_affinity(&d->vcpus[1]->sched, 1, 1), 0);
     settle();
     sched_cpu_lost(&cpus[1]);   /* as after a sleep: it was idle, and is off */
     host_cpu = 0;
@@ -400,15 +400,15 @@ static void an_override_pins_until_undone(void **state)
     v = d->vcpus[0];
     wake(v);
     settle();
-    assert_int_equal(sched_pin_override(v, -1), -EINVAL);
-    assert_int_equal(sched_pin_override(v, 2), -EINVAL);
-    assert_int_equal(sched_pin_override(v, 1), 0);
+    assert_int_equal(sched_pin_override(&v->sched, -1), -EINVAL);
+    assert_int_equal(sched_pin_override(&v->sched, 2), -EINVAL);
+    assert_int_equal(sched_pin_override(&v->sched, 1), 0);
     settle();
     assert_ptr_equal(cpus[1].current, v);
-    assert_int_equal(sched_pin_override(v, 0), -EBUSY);
-    assert_int_equal(sched_set_affinity(v, 1, 1), -EBUSY);
-    assert_int_equal(sched_pin_override(v, -1), 0);
-    assert_int_equal(sched_set_affinity(v, 1, 1), 0);
+    assert_int_equal(sched_pin_override(&v->sched, 0), -EBUSY);
+    assert_int_equal(sched_set_affinity(&v->sched, 1, 1), -EBUSY);
+    assert_int_equal(sched_pin_override(&v->sched, -1), 0);
+    assert_int_equal(sched_set_affinity(&v->sched, 1, 1), 0);
     settle();
     assert_ptr_equal(cpus[0].current, v);
     machine_end();
@@ -426,7 +426,7 @@ static void yield_lets_the_other_run(void **state)
     for (unsigned i = 0; i < 10; i++) {
         struct vcpu *v = cpus[0].current;
 
-        sched_yield(v);
+        sched_yield(&v->sched);
         settle();
         assert_ptr_not_equal(cpus[0].current, v);
     }
@@ -443,13 +443,13 @@ static void yield_costs_little(void **state)
     machine(1);
     heavy = domain_new(1);
     light = domain_new(1);
-    assert_int_equal(sched_domain_set(light, 1, 0), 0);
+    assert_int_equal(sched_domain_set(&light->sched, 1, 0), 0);
     wake_all(heavy);
     wake_all(light);
     run(100000);
     while (!heavy->vcpus[0]->sched.running)
         run(STEP);
-    sched_yield(heavy->vcpus[0]);
+    sched_yield(&heavy->vcpus[0]->sched);
     before = runtime(heavy);
     run(200000);
     assert_true(runtime(heavy) - before > 180000);
@@ -465,7 +465,7 @@ static void yield_alone_asks_nobody(void **state)
     d = domain_new(1);
     wake_all(d);
     settle();
-    sched_yield(d->vcpus[0]);
+    sched_yield(&d->vcpus[0]->sched);
     assert_int_equal(cpus[0].need_schedule, 0);
     machine_end();
 }
@@ -481,7 +481,7 @@ static void sleep_takes_it_off_wherever_it_is(void **state)
     settle();
     for (unsigned i = 0; i < 2; i++) {
         d->vcpus[i]->pause_count = 1;
-        sched_sleep(d->vcpus[i]);
+        sched_sleep(&d->vcpus[i]->sched);
     }
     settle();
     assert_state_is_right();
@@ -512,8 +512,8 @@ static void who_wakes_during_a_switch_is_seen(void **state)
     settle();
     meanwhile = NULL;
     run(30000);
-    assert_true(sched_runtime_ns(late) > 0);
-    assert_share(sched_runtime_ns(late) / 1000, 30000, 50, 20);
+    assert_true(sched_runtime_ns(&late->sched) > 0);
+    assert_share(sched_runtime_ns(&late->sched) / 1000, 30000, 50, 20);
     machine_end();
 }
 
@@ -533,27 +533,27 @@ static void random_act(void)
         break;
     case 5:
         v->pause_count ^= 1;
-        v->pause_count ? sched_sleep(v) : sched_wake(v);
+        v->pause_count ? sched_sleep(&v->sched) : sched_wake(&v->sched);
         break;
     case 6:
         v->online = !v->online;
-        v->online ? sched_wake(v) : sched_sleep(v);
+        v->online ? sched_wake(&v->sched) : sched_sleep(&v->sched);
         break;
     case 7:
-        (void)sched_set_affinity(v, mask, random_below(1u << present));
+        (void)sched_set_affinity(&v->sched, mask, random_below(1u << present));
         break;
     case 8:
-        (void)sched_pin_override(v, (int)random_below(present + 2) - 1);
+        (void)sched_pin_override(&v->sched, (int)random_below(present + 2) - 1);
         break;
     case 9:
-        (void)sched_domain_set(v->domain, 1 + random_below(1000), random_below(2) ? random_below(100 * v->domain->max_vcpus) : 0);
+        (void)sched_domain_set(&v->domain->sched, 1 + random_below(1000), random_below(2) ? random_below(100 * v->domain->max_vcpus) : 0);
         break;
     case 10:
         if (v->sched.cpu->current == v) {
             unsigned self = host_cpu;
 
             host_cpu = v->sched.cpu->id;   /* only the current vCPU yields */
-            sched_yield(v);
+            sched_yield(&v->sched);
             host_cpu = self;
         }
         break;
@@ -592,7 +592,7 @@ static void random_load_leaves_nobody_behind(void **state)
             now += STEP * 4;
         }
         for (unsigned i = 0; i < vcpu_count; i++)
-            ran += sched_runtime_ns(vcpus[i]) / 1000;
+            ran += sched_runtime_ns(&vcpus[i]->sched) / 1000;
         /* Every tick of every CPU is somebody's, or idle. */
         assert_int_equal(ran + idle, (now - began) * present);
         machine_end();

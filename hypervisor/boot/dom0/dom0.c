@@ -24,7 +24,7 @@
 #include "mm/frames.h"
 #include "mm/heap.h"
 #include "vm/domain.h"
-#include "vm/irq.h"
+#include "dev/irq.h"
 #include "vm/vcpu.h"
 
 #define BLOCK           (2 * MIB)

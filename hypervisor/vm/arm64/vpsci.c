@@ -47,7 +47,7 @@ static int64_t cpu_on(struct vcpu *caller, uint64_t mpidr, uint64_t entry, uint6
     if (!entry_is_valid(d, entry))
         return PSCI_INVALID_ADDRESS;
     if (!v->online)
-        sched_sleep_sync(v);        /* its own CPU_OFF may still be leaving its CPU */
+        sched_sleep_sync(&v->sched);        /* its own CPU_OFF may still be leaving its CPU */
     spin_lock(&d->shutdown_lock);   /* two callers for the same vCPU: one finds it on */
     if (!v->online) {
         vcpu_reset(v, entry, context);

@@ -10,7 +10,7 @@
 #include "cpu/timer.h"
 #include "dev/gic.h"
 #include "vm/domain.h"
-#include "vm/irq.h"
+#include "dev/irq.h"
 #include "vm/vcpu.h"
 
 static struct timer_irqs machine;

@@ -7,13 +7,13 @@
  * A private physical interrupt (the virtual timer's) belongs to the vCPU that is resident: its active state goes off
  * on the way out, and on again on the way in.
  *
- * One lock per domain, vgic.lock. It is taken after an interrupt entry's (irq.c) and before nothing: kicks happen after it.
+ * One lock per domain, vgic.lock. It is taken after an interrupt handler's (dev/irq.c) and before nothing: kicks happen after it.
  */
 #include "base/cpu.h"
+#include "dev/irq.h"
 #include "lib/bitmap.h"
 #include "lib/errno.h"
 #include "mm/heap.h"
-#include "vm/irq.h"
 #include "vm/vgic/internal.h"
 
 static struct vcpu *residents[MAX_CPUS];   /* each CPU's own entry */
@@ -257,17 +257,25 @@ void vgic_update_running(struct vcpu *v)
     vgic_end(g);
 }
 
-void vgic_maintenance_interrupt(void)
+static void maintenance_interrupt(unsigned intid, void *data)
 {
     struct vcpu *v = residents[this_cpu()->id];
     struct domain_vgic *g;
 
+    (void)intid;
+    (void)data;
     if (!v)
         return;
     g = &v->domain->vgic;
     vgic_begin(g);
     vgic_refold(g, v);
     vgic_end(g);
+}
+
+void vgic_init(void)
+{
+    if (irq_request(gic.maintenance_irq, maintenance_interrupt, NULL, "virtual interrupts"))
+        panic("the maintenance interrupt %u cannot be had", gic.maintenance_irq);
 }
 
 /* --- What a vCPU would take --- */

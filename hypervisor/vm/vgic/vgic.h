@@ -73,8 +73,8 @@ void vgic_load(struct vcpu *v);
 void vgic_save(struct vcpu *v);
 /* WORK_VGIC on the way back to the guest. */
 void vgic_update_running(struct vcpu *v);
-/* gic.maintenance_irq, which gic_cpu_init() enabled and irq.c hands here. */
-void vgic_maintenance_interrupt(void);
+/* Boot, once: has gic.maintenance_irq, which gic_cpu_init() enables. */
+void vgic_init(void);
 
 /*
  * GICv3 system registers that a guest's access to traps: ICC_SGI1R_EL1; ICC_SGI0R_EL1 and ICC_ASGI1R_EL1, which are for group 0. False:
