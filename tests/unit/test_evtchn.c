@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* sources: tests/unit/fakes.c hypervisor/vm/evtchn/evtchn.c hypervisor/vm/evtchn/twolevel.c hypervisor/vm/evtchn/fifo.c hypervisor/vm/evtchn/deliver.c hypervisor/vm/evtchn/virq.c */
+/* sources: tests/unit/fakes.c hypervisor/vm/evtchn/evtchn.c hypervisor/vm/evtchn/port.c hypervisor/vm/evtchn/twolevel.c hypervisor/vm/evtchn/fifo.c hypervisor/vm/evtchn/deliver.c hypervisor/vm/evtchn/virq.c */
 /* Event channels: the life of a port, delivery in the 2-level form, polling; and random sequences of everything. */
 #include "evtchn_domains.h"
 
@@ -339,6 +339,7 @@ static void a_poller_is_woken_by_its_port_alone(void **state)
     bitmap_set(shared(b)->evtchn_mask, p);   /* pollers see masked ports, too */
     assert_int_equal(evtchn_send(b, p), 0);
     assert_int_equal(fake_kicked(v), 1);
+    assert_false(evtchn_polling(v));
     assert_int_equal(evtchn_port_pending(b, p), 1);
     assert_int_equal(b->evtchn.pollers, 0);
     evtchn_poll_end(v);
@@ -350,6 +351,11 @@ static void a_poller_is_woken_by_its_port_alone(void **state)
     evtchn_poll_begin(v, q);
     assert_int_equal(b->evtchn.pollers, 1);
     evtchn_poll_end(v);
+    evtchn_poll_end(v);
+    assert_int_equal(b->evtchn.pollers, 0);
+    evtchn_poll_begin(v, 0);   /* waits for nothing but its time-out */
+    assert_int_equal(evtchn_send(b, p), 0);
+    assert_true(evtchn_polling(v));
     evtchn_poll_end(v);
     assert_int_equal(b->evtchn.pollers, 0);
     assert_int_equal(evtchn_port_pending(b, 9999), -EINVAL);
@@ -414,6 +420,68 @@ static void a_preempted_reset_goes_on_and_closes_everything(void **state)
         assert_int_equal(status_of(a, p), EVTCHNSTAT_closed);
     assert_int_equal(status_of(b, q), EVTCHNSTAT_unbound);
     assert_int_equal(evtchn_alloc_unbound(a, b->id, &p), 0);
+}
+
+static int destroy_events(struct domain *d)
+{
+    int err;
+
+    do
+        err = evtchn_domain_destroy(d, preempt_pending);
+    while (err == -ERESTART);
+    return err;
+}
+
+/* The caller of a reset that was interrupted need not come back; what it left is no business of the destroy's. */
+static void a_reset_never_finished_hides_no_port_from_destroy(void **state)
+{
+    uint32_t p, q, first_p, first_q;
+
+    (void)state;
+    for (unsigned i = 0; i < 200; i++)
+        connect_domains(&p, &q);
+    fake_preempt_every(1);
+    assert_int_equal(evtchn_reset(a, preempt_pending), -ERESTART);
+    connect_domains(&first_p, &first_q);
+    assert_int_equal(first_p, 1);
+    assert_int_equal(destroy_events(a), 0);
+    assert_int_equal(a->evtchn.ports_used, 0);
+    assert_int_equal(status_of(b, first_q), EVTCHNSTAT_unbound);
+    assert_int_equal(status_of(b, q), EVTCHNSTAT_unbound);
+    assert_int_equal(evtchn_send(b, first_q), 0);
+}
+
+/* Two vCPUs reset at once, each preempted at every turn: one is through while the other is in the middle. */
+static void resets_at_once_do_not_keep_each_other_from_the_end(void **state)
+{
+    uint32_t p, q;
+    int first, second;
+
+    (void)state;
+    for (unsigned i = 0; i < 300; i++)
+        connect_domains(&p, &q);
+    fake_preempt_every(1);
+    do {
+        first = evtchn_reset(a, preempt_pending);
+        second = evtchn_reset(a, preempt_pending);
+    } while (first == -ERESTART || second == -ERESTART);
+    assert_int_equal(first, 0);
+    assert_int_equal(second, 0);
+    assert_int_equal(a->evtchn.ports_used, 0);
+    assert_int_equal(a->refs, 2);   /* the test's, and that of its shared info page */
+}
+
+static void a_connection_holds_both_domains(void **state)
+{
+    uint32_t pa, pb;
+
+    (void)state;
+    connect_domains(&pa, &pb);
+    assert_int_equal(a->refs, 3);
+    assert_int_equal(b->refs, 3);
+    assert_int_equal(evtchn_close(b, pb), 0);
+    assert_int_equal(a->refs, 2);
+    assert_int_equal(b->refs, 2);
 }
 
 static void a_dying_domain_gets_no_ports_and_lets_its_peers_go(void **state)
@@ -566,6 +634,9 @@ int main(void)
         TEST(a_poller_is_woken_by_its_port_alone),
         TEST(the_hypervisors_port_is_out_of_the_guests_reach),
         TEST(a_preempted_reset_goes_on_and_closes_everything),
+        TEST(a_reset_never_finished_hides_no_port_from_destroy),
+        TEST(resets_at_once_do_not_keep_each_other_from_the_end),
+        TEST(a_connection_holds_both_domains),
         TEST(a_dying_domain_gets_no_ports_and_lets_its_peers_go),
         TEST(random_operations_keep_every_invariant),
         TEST(both_ends_at_once),

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* sources: tests/unit/fakes.c hypervisor/vm/evtchn/evtchn.c hypervisor/vm/evtchn/twolevel.c hypervisor/vm/evtchn/fifo.c hypervisor/vm/evtchn/deliver.c hypervisor/vm/evtchn/virq.c */
+/* sources: tests/unit/fakes.c hypervisor/vm/evtchn/evtchn.c hypervisor/vm/evtchn/port.c hypervisor/vm/evtchn/twolevel.c hypervisor/vm/evtchn/fifo.c hypervisor/vm/evtchn/deliver.c hypervisor/vm/evtchn/virq.c */
 /* Event channels in the FIFO form: what a guest that keeps to the protocol sees, and what one that does not can do. */
 #include "evtchn_domains.h"
 
@@ -278,6 +278,46 @@ static void fifo_survives_a_guest_that_scribbles(void **state)
     }
 }
 
+static void on_notify(struct domain *d, uint32_t port)
+{
+    (void)d;
+    (void)port;
+}
+
+/* The hypervisor's ports stay open over a reset, and the guest may poll them. */
+static void fifo_goes_while_the_hypervisors_port_is_polled(void **state)
+{
+    uint32_t p, number;
+
+    (void)state;
+    assert_int_equal(evtchn_init_control(b, 0, GFN(CONTROL_GFN), 0), 0);
+    while (b->evtchn.ports_used < 700)
+        assert_int_equal(evtchn_bind_ipi(b, 0, &p), 0);
+    assert_int_equal(evtchn_alloc_consumer(b, a->id, on_notify, &number), 0);
+    assert_int_equal(evtchn_reset(b, preempt_pending), 0);
+    assert_int_equal(evtchn_port_pending(b, number), 0);
+    evtchn_free_consumer(b, number);
+}
+
+/* ... whatever its number: the 2-level form has no place for it. */
+static void fifo_port_of_the_hypervisors_beyond_two_level_stays_harmless(void **state)
+{
+    struct domain *d = domain_new(3, 1, UINT32_MAX);
+    uint32_t p, number;
+
+    (void)state;
+    assert_int_equal(evtchn_init_control(d, 0, GFN(CONTROL_GFN), 0), 0);
+    while (evtchn_bind_ipi(d, 0, &p) == 0)
+        if (p == 100000)
+            break;
+    assert_int_equal(evtchn_alloc_consumer(d, a->id, on_notify, &number), 0);
+    assert_int_equal(number, 100001);
+    assert_int_equal(evtchn_reset(d, preempt_pending), 0);
+    assert_int_equal(evtchn_port_pending(d, number), 0);
+    evtchn_free_consumer(d, number);
+    domain_end(d);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -294,6 +334,8 @@ int main(void)
         TEST(fifo_event_that_changes_queues_does_not_join_them),
         TEST(fifo_loses_no_event),
         TEST(fifo_survives_a_guest_that_scribbles),
+        TEST(fifo_goes_while_the_hypervisors_port_is_polled),
+        TEST(fifo_port_of_the_hypervisors_beyond_two_level_stays_harmless),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

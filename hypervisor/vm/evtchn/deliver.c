@@ -12,13 +12,16 @@
 #include "lib/string.h"
 #include "mm/frames.h"
 
+/* Polled for by somebody who named port 0: no port's number. */
+#define POLL_NONE (EVTCHN_POLL_ANY - 1)
+
 void port_raise(struct domain *d, struct port *p)
 {
     struct vcpu *v = d->vcpus[__atomic_load_n(&p->vcpu, __ATOMIC_RELAXED)];
 
     if (unlikely(!v))
         return;
-    if (d->evtchn.fifo)
+    if (fifo_of(d))
         fifo_raise(d, v, p);
     else
         twolevel_raise(d, v, p->number);
@@ -26,10 +29,18 @@ void port_raise(struct domain *d, struct port *p)
         port_wake_pollers(d, p->number);
 }
 
+void port_clear(struct domain *d, struct port *p)
+{
+    if (fifo_of(d))
+        fifo_clear(d, p);
+    else
+        twolevel_clear(d, p->number);
+}
+
 void port_wake_pollers(struct domain *d, uint32_t number)
 {
     for (unsigned i = 0; i < d->max_vcpus; i++) {
-        struct vcpu *v = d->vcpus[i];
+        struct vcpu *v = domain_vcpu(d, i);
         uint32_t wanted = v ? __atomic_load_n(&v->evtchn.poll_port, __ATOMIC_SEQ_CST) : 0;
 
         if (wanted != number && wanted != EVTCHN_POLL_ANY)
@@ -42,7 +53,7 @@ void port_wake_pollers(struct domain *d, uint32_t number)
 void evtchn_poll_begin(struct vcpu *v, uint32_t port)
 {
     evtchn_poll_end(v);
-    __atomic_store_n(&v->evtchn.poll_port, port, __ATOMIC_SEQ_CST);
+    __atomic_store_n(&v->evtchn.poll_port, port ? port : POLL_NONE, __ATOMIC_SEQ_CST);
     __atomic_fetch_add(&v->domain->evtchn.pollers, 1, __ATOMIC_SEQ_CST);
 }
 
@@ -50,6 +61,11 @@ void evtchn_poll_end(struct vcpu *v)
 {
     if (__atomic_exchange_n(&v->evtchn.poll_port, 0, __ATOMIC_SEQ_CST))
         __atomic_fetch_sub(&v->domain->evtchn.pollers, 1, __ATOMIC_SEQ_CST);
+}
+
+bool evtchn_polling(const struct vcpu *v)
+{
+    return __atomic_load_n(&v->evtchn.poll_port, __ATOMIC_SEQ_CST) != 0;
 }
 
 int evtchn_port_pending(struct domain *d, uint32_t number)
@@ -60,8 +76,9 @@ int evtchn_port_pending(struct domain *d, uint32_t number)
     if (!p)
         return -EINVAL;
     spin_lock(&p->lock);
-    if (p->state != PORT_FREE)
-        pending = d->evtchn.fifo ? fifo_pending(d, p) : twolevel_pending(d, number);
+    /* With a port of the guest's locked its form stays. Nothing is ever pending on one of the hypervisor's. */
+    if (p->state != PORT_FREE && !p->consumer)
+        pending = fifo_of(d) ? fifo_pending(d, p) : twolevel_pending(d, number);
     spin_unlock(&p->lock);
     return pending;
 }

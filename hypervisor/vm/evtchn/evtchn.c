@@ -1,21 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The ports of a domain: finding, opening, connecting and closing them, and sending through them.
+ * What is done with ports: connecting and closing them, sending through them, and closing all.
  *
- * Ports live in buckets of a page; a bucket once allocated stays until the domain is freed, so a port can be
- * looked up without a lock, and then locked. A port is opened and freed with the domain's lock and its own. Two
- * connected ports point to each other: the pair changes only with both locks held, the second
- * tried for, never waited for, because the two ends have no order.
+ * A port is opened and freed with the domain's lock and its own. Two connected ports point to each other, and each end holds a
+ * reference to the other's domain, so that neither pointer outlives what it points to; the pair changes only with both ports'
+ * locks held.
  */
 #include "vm/evtchn/internal.h"
 
 #include "base/printk.h"
 #include "lib/errno.h"
-#include "mm/frames.h"
-#include "mm/heap.h"
 
-/* How many ports a reset looks at between two looks at the clock. */
-#define RESET_SLICE 64
+/* How many ports a walk closes between two looks at the clock. */
+#define CLOSE_SLICE 64
 
 /* The hypervisor's callbacks; a port's consumer is the index of one, plus 1. They are few, and never go. */
 #define MAX_CONSUMERS 4
@@ -23,108 +20,6 @@ static struct {
     struct spinlock lock;
     evtchn_consumer *notify[MAX_CONSUMERS];
 } consumers;
-
-int evtchn_domain_init(struct domain *d, uint32_t max_port)
-{
-    struct domain_evtchn *e = &d->evtchn;
-
-    e->max_port = max_port < PORT_MAX ? max_port : PORT_MAX;
-    e->nr_buckets = e->max_port / PORTS_PER_BUCKET + 1;
-    e->buckets = heap_alloc_array(e->nr_buckets, sizeof(*e->buckets));
-    if (!e->buckets) {
-        e->nr_buckets = 0;
-        return -ENOMEM;
-    }
-    return 0;
-}
-
-void evtchn_domain_free(struct domain *d)
-{
-    struct domain_evtchn *e = &d->evtchn;
-
-    for (unsigned i = 0; i < e->nr_buckets; i++)
-        if (e->buckets[i].ports)
-            page_free(e->buckets[i].ports);
-    heap_free(e->buckets, e->nr_buckets * sizeof(*e->buckets));
-    e->buckets = NULL;
-    e->nr_buckets = 0;
-}
-
-/* The first number that the domain may not have: its own limit, or that of the form it uses. */
-static uint32_t port_limit(const struct domain *d)
-{
-    uint32_t form = d->evtchn.fifo ? EVTCHN_FIFO_NR_CHANNELS : EVTCHN_2L_NR_CHANNELS;
-
-    return d->evtchn.max_port < form ? d->evtchn.max_port + 1 : form;
-}
-
-static int bucket_fill(struct domain *d, unsigned bucket)
-{
-    struct port *ports = page_alloc();
-
-    if (!ports)
-        return -ENOMEM;
-    for (unsigned i = 0; i < PORTS_PER_BUCKET; i++)
-        ports[i].number = (uint32_t)(bucket * PORTS_PER_BUCKET + i);
-    __atomic_store_n(&d->evtchn.buckets[bucket].ports, ports, __ATOMIC_RELEASE);
-    return 0;
-}
-
-/* The first port of the bucket that can be opened, or NULL. Number 0 is no port. */
-static struct port *bucket_find(struct domain *d, unsigned bucket, uint32_t limit)
-{
-    struct port *ports = d->evtchn.buckets[bucket].ports;
-
-    for (unsigned i = bucket == 0; i < PORTS_PER_BUCKET && ports[i].number < limit; i++)
-        if (ports[i].state == PORT_FREE && !(d->evtchn.fifo && fifo_busy(d, &ports[i])))
-            return &ports[i];
-    return NULL;
-}
-
-int port_alloc(struct domain *d, struct port **out)
-{
-    struct domain_evtchn *e = &d->evtchn;
-    uint32_t limit = port_limit(d);
-
-    if (e->dying)
-        return -EINVAL;
-    for (unsigned i = 0; i * PORTS_PER_BUCKET < limit; i++) {
-        if (e->buckets[i].used == PORTS_PER_BUCKET)
-            continue;
-        if (!e->buckets[i].ports && bucket_fill(d, i))
-            return -ENOMEM;
-        *out = bucket_find(d, i, limit);
-        if (*out)
-            return 0;
-    }
-    return -ENOSPC;
-}
-
-void port_open(struct domain *d, struct port *p, enum port_state state)
-{
-    p->priority = EVTCHN_FIFO_PRIORITY_DEFAULT;
-    p->missed = 0;
-    p->state = state;
-    d->evtchn.buckets[p->number / PORTS_PER_BUCKET].used++;
-    d->evtchn.ports_used++;
-    if (p->consumer)
-        d->evtchn.consumer_ports++;
-}
-
-static void port_free(struct domain *d, struct port *p) REQUIRES(d->evtchn.lock, p->lock)
-{
-    if (d->evtchn.fifo)
-        fifo_clear(d, p);
-    else
-        twolevel_clear(d, p->number);
-    if (p->consumer)
-        d->evtchn.consumer_ports--;
-    d->evtchn.ports_used--;
-    d->evtchn.buckets[p->number / PORTS_PER_BUCKET].used--;
-    p->consumer = 0;
-    p->vcpu = 0;
-    p->state = PORT_FREE;
-}
 
 static int alloc_unbound(struct domain *d, domid_t remote, unsigned consumer, uint32_t *port)
 {
@@ -170,7 +65,18 @@ int evtchn_bind_ipi(struct domain *d, unsigned vcpu, uint32_t *port)
     return err;
 }
 
-/* Connects a new port of d with rp, which waits for d. rp's lock is the caller's; nobody else wants the new port's. */
+/* One reference to each of the two domains, or none and false: there are too many. */
+static bool hold_both(struct domain *d, struct domain *remote)
+{
+    if (!domain_hold(d))
+        return false;
+    if (domain_hold(remote))
+        return true;
+    domain_put(d);
+    return false;
+}
+
+/* Connects a new port of d with rp, which waits for d; the references of both ends are there. Nobody else wants the new port's lock. */
 static int connect(struct domain *d, struct domain *remote, struct port *rp, uint32_t *port)
     REQUIRES(d->evtchn.lock, rp->lock)
 {
@@ -203,68 +109,109 @@ int evtchn_bind_interdomain(struct domain *d, struct domain *remote, uint32_t re
 
     if (!rp)
         return -EINVAL;
+    if (!hold_both(d, remote))
+        return -ENOSPC;
     spin_lock(&d->evtchn.lock);
     spin_lock(&rp->lock);
     err = connect(d, remote, rp, port);
     spin_unlock(&rp->lock);
     spin_unlock(&d->evtchn.lock);
+    if (err) {
+        domain_put(remote);
+        domain_put(d);
+    }
     return err;
 }
 
-/* The other end of p waits for a new connection: true, or false if its lock is taken and p's has to be let go first. */
-static UNCHECKED_LOCKING bool disconnect_peer(struct domain *d, struct port *p)
+/*
+ * Locks p, and its peer if it has one. Of the two the one at the lower address is taken first: whoever has the other let it go
+ * again and begins anew, so two who close both ends do not wait for each other, and the first of them gets on. The analysis
+ * cannot follow.
+ */
+static UNCHECKED_LOCKING struct port *port_lock_pair(struct port *p) ACQUIRES(p->lock)
 {
-    struct port *peer = p->peer.port;
+    for (;;) {
+        struct port *peer;
 
-    if (!spin_trylock(&peer->lock))
-        return false;
-    peer->state = PORT_UNBOUND;
-    peer->remote = d->id;
-    spin_unlock(&peer->lock);
-    return true;
-}
-
-/* Locks p in a state in which it has no peer (any more). The analysis cannot follow the loop. */
-static UNCHECKED_LOCKING void port_lock_alone(struct domain *d, struct port *p) ACQUIRES(p->lock)
-{
-    spin_lock(&p->lock);
-    while (p->state == PORT_INTERDOMAIN && !disconnect_peer(d, p)) {
+        spin_lock(&p->lock);
+        peer = p->state == PORT_INTERDOMAIN ? p->peer.port : NULL;
+        if (!peer)
+            return NULL;
+        if (p < peer) {
+            spin_lock(&peer->lock);
+            return peer;
+        }
+        if (spin_trylock(&peer->lock))
+            return peer;
         spin_unlock(&p->lock);
         cpu_relax();
-        spin_lock(&p->lock);
     }
 }
 
-/* -EINVAL if p is free, or the hypervisor's and the caller is not. */
-static int port_close(struct domain *d, struct port *p, bool hypervisor) REQUIRES(d->evtchn.lock)
+/* p has no peer any more: the peer waits for a new connection. Returns its domain; the references of both ends are the caller's. */
+static UNCHECKED_LOCKING struct domain *port_disconnect(struct domain *d, struct port *p) ACQUIRES(p->lock)
 {
-    /* Both stay as they are while the domain's lock is held. */
-    if (p->state == PORT_FREE || (p->consumer && !hypervisor))
-        return -EINVAL;
-    port_lock_alone(d, p);
+    struct port *peer = port_lock_pair(p);
+    struct domain *remote;
+
+    if (!peer)
+        return NULL;
+    remote = p->peer.domain;
+    peer->state = PORT_UNBOUND;
+    peer->remote = d->id;
+    spin_unlock(&peer->lock);
+    return remote;
+}
+
+/* p is in use. Returns the domain of its peer, or NULL: the references of a connection are the caller's to drop, without locks. */
+static struct domain *port_close(struct domain *d, struct port *p) REQUIRES(d->evtchn.lock)
+{
+    struct domain *remote = port_disconnect(d, p);
+
     if (p->state == PORT_VIRQ)
         virq_unbind(d, p);
     port_free(d, p);
     spin_unlock(&p->lock);
-    return 0;
+    return remote;
+}
+
+static void connection_put(struct domain *d, struct domain *remote)
+{
+    if (remote) {
+        domain_put(remote);
+        domain_put(d);   /* not the last: the caller has one */
+    }
 }
 
 static int close_number(struct domain *d, uint32_t number, bool hypervisor)
 {
     struct port *p = port_lookup(d, number);
-    int err;
+    struct domain *remote = NULL;
+    int err = -EINVAL;
 
     if (!p)
         return -EINVAL;
     spin_lock(&d->evtchn.lock);
-    err = port_close(d, p, hypervisor);
+    if (port_in_use(d, p) && (hypervisor || !p->consumer)) {
+        remote = port_close(d, p);
+        err = 0;
+    }
     spin_unlock(&d->evtchn.lock);
+    connection_put(d, remote);
     return err;
 }
 
 int evtchn_close(struct domain *d, uint32_t number)
 {
     return close_number(d, number, false);
+}
+
+/* The callback of a port that is the hypervisor's; its peer's lock is held. */
+static void consumer_notify(struct domain *d, struct port *p)
+{
+    evtchn_consumer *notify = __atomic_load_n(&consumers.notify[p->consumer - 1], __ATOMIC_ACQUIRE);
+
+    notify(d, p->number);
 }
 
 /* The lock of p, which is connected, is held: its peer and the peer's domain stay. */
@@ -276,7 +223,7 @@ static void port_send_to_peer(struct port *p) REQUIRES(p->lock)
     if (likely(!peer->consumer))
         port_raise(remote, peer);
     else
-        consumers.notify[peer->consumer - 1](remote, peer->number);
+        consumer_notify(remote, peer);
 }
 
 int evtchn_send(struct domain *d, uint32_t number)
@@ -365,10 +312,10 @@ int evtchn_unmask(struct domain *d, uint32_t number)
     if (!p)
         return -EINVAL;
     spin_lock(&p->lock);
-    v = d->vcpus[p->vcpu];
+    v = domain_vcpu(d, p->vcpu);
     if (p->state == PORT_FREE || p->consumer || !v)
         ;  /* nothing can be pending */
-    else if (d->evtchn.fifo)
+    else if (fifo_of(d))
         fifo_unmask(d, v, p);
     else
         twolevel_unmask(d, v, number);
@@ -376,37 +323,32 @@ int evtchn_unmask(struct domain *d, uint32_t number)
     return 0;
 }
 
-/* Closes the next slice of ports; true when there are no more. */
-static bool close_slice(struct domain *d, bool hypervisor) REQUIRES(d->evtchn.lock)
+/* Closes the first port in use at or after *next, which moves on behind it; false: there is none. */
+static bool close_next(struct domain *d, uint32_t *next, bool hypervisor)
 {
-    struct domain_evtchn *e = &d->evtchn;
-    uint32_t kept = hypervisor ? 0 : e->consumer_ports;
+    struct domain *remote = NULL;
+    struct port *p;
 
-    for (unsigned n = 0; n < RESET_SLICE; n++) {
-        struct port *p;
-
-        if (e->ports_used == kept || e->reset_next > e->max_port) {
-            e->reset_next = 0;
-            return true;
-        }
-        p = port_lookup(d, e->reset_next++);
-        if (p)
-            port_close(d, p, hypervisor);
+    spin_lock(&d->evtchn.lock);
+    p = port_next_in_use(d, *next);
+    if (p) {
+        *next = p->number + 1;
+        if (hypervisor || !p->consumer)
+            remote = port_close(d, p);
     }
-    return false;
+    spin_unlock(&d->evtchn.lock);
+    connection_put(d, remote);
+    return p;
 }
 
+/* Every port that was in use when it was called. It begins at the first each time: a walk that is not gone on with leaves no trace. */
 static int close_all(struct domain *d, bool hypervisor, bool (*preempt)(void))
 {
-    bool done;
+    uint32_t next = 1;
 
-    do {
-        spin_lock(&d->evtchn.lock);
-        done = close_slice(d, hypervisor);
-        spin_unlock(&d->evtchn.lock);
-        if (!done && preempt())
+    for (unsigned n = 1; close_next(d, &next, hypervisor); n++)
+        if (n % CLOSE_SLICE == 0 && preempt())
             return -ERESTART;
-    } while (!done);
     return 0;
 }
 
@@ -438,11 +380,12 @@ int evtchn_domain_destroy(struct domain *d, bool (*preempt)(void))
     if (err)
         return err;
     spin_lock(&d->evtchn.lock);
+    BUG_ON(d->evtchn.ports_used);
     fifo_destroy(d);
     spin_unlock(&d->evtchn.lock);
     for (unsigned i = 0; i < d->max_vcpus; i++)
-        if (d->vcpus[i])
-            evtchn_vcpu_destroy(d->vcpus[i]);
+        if (domain_vcpu(d, i))
+            evtchn_vcpu_destroy(domain_vcpu(d, i));
     return 0;
 }
 
@@ -454,7 +397,7 @@ static unsigned consumer_number(evtchn_consumer *notify)
     spin_lock(&consumers.lock);
     for (unsigned i = 0; i < MAX_CONSUMERS && !found; i++) {
         if (!consumers.notify[i])
-            consumers.notify[i] = notify;
+            __atomic_store_n(&consumers.notify[i], notify, __ATOMIC_RELEASE);
         if (consumers.notify[i] == notify)
             found = i + 1;
     }
@@ -488,33 +431,29 @@ void evtchn_notify(struct domain *d, uint32_t number)
 
 static void port_dump(struct domain *d, struct port *p)
 {
-    static const char *const names[] = { "free", "unbound", "interdomain", "virq", "ipi" };
+    static const char *const names[] = {
+        [EVTCHNSTAT_closed] = "free", [EVTCHNSTAT_unbound] = "unbound", [EVTCHNSTAT_interdomain] = "interdomain",
+        [EVTCHNSTAT_virq] = "virq", [EVTCHNSTAT_ipi] = "ipi",
+    };
     struct evtchn_port_status status;
     int pending = evtchn_port_pending(d, p->number);
+    bool hypervisor = evtchn_status(d, p->number, &status) == -EACCES;
 
-    if (p->state == PORT_FREE)
-        return;
-    evtchn_status(d, p->number, &status);
-    printk("d%u port %u: %s%s vcpu %u, peer d%u/%u, virq %u%s\n", d->id, p->number, names[p->state],
-           p->consumer ? " (hypervisor)" : "", status.vcpu, status.remote_domain, status.remote_port, status.virq,
+    printk("d%u port %u: %s%s vcpu %u, peer d%u/%u, virq %u%s\n", d->id, p->number, names[status.status],
+           hypervisor ? " (hypervisor)" : "", status.vcpu, status.remote_domain, status.remote_port, status.virq,
            pending > 0 ? ", pending" : "");
-}
-
-unsigned evtchn_pages(const struct domain *d)
-{
-    unsigned pages = 0;
-
-    for (unsigned i = 0; i < d->evtchn.nr_buckets; i++)
-        pages += d->evtchn.buckets[i].ports != NULL;
-    return pages;
 }
 
 void evtchn_dump(struct domain *d)
 {
-    for (uint32_t number = 1; number <= d->evtchn.max_port; number++) {
-        struct port *p = port_lookup(d, number);
+    struct port *p;
 
-        if (p)
-            port_dump(d, p);
+    for (uint32_t number = 1;; number = p->number + 1) {
+        spin_lock(&d->evtchn.lock);
+        p = port_next_in_use(d, number);
+        spin_unlock(&d->evtchn.lock);
+        if (!p)
+            return;
+        port_dump(d, p);
     }
 }

@@ -8,7 +8,7 @@
  *
  *   domain_evtchn.lock  which ports are in use, and the buckets they live in;
  *   port.lock           what one port is. Connecting and disconnecting hold the locks of both ends, so whoever holds one
- *                       end of a connection knows that the other end, and its domain, stay.
+ *                       end of a connection knows that the other end stays; each end holds a reference to the other's domain.
  *
  * A send takes one lock: the sending port's. Events reach the guest in the 2-level form (twolevel.c) or, once a vCPU
  * has registered a control block, as FIFO queues (fifo.c).
@@ -26,25 +26,28 @@ struct fifo_domain;
 struct fifo_vcpu;
 struct vcpu_info;
 
-#define EVTCHN_NR_VIRQS 24  /* NR_VIRQS of xen/include/public/xen.h */
+#define EVTCHN_NR_VIRQS    24    /* NR_VIRQS of xen/include/public/xen.h */
+#define EVTCHN_MAX_BUCKETS 1024  /* pages of ports */
 
 struct domain_evtchn {
     struct spinlock lock;
     struct port_bucket *buckets;     /* nr_buckets of them; their ports are allocated on demand and stay */
     unsigned nr_buckets;
+    uint64_t open_buckets[EVTCHN_MAX_BUCKETS / 64] GUARDED_BY(lock);  /* a bit for each with a port in use */
+    uint64_t full_buckets[EVTCHN_MAX_BUCKETS / 64] GUARDED_BY(lock);  /* ... and for each with none that is free */
+    uint32_t alloc_from GUARDED_BY(lock);  /* below it every port is in use, or was still on a queue (FIFO) when last looked at */
     uint32_t max_port;               /* the highest number the domain may have */
     uint32_t ports_used GUARDED_BY(lock);
     uint32_t consumer_ports GUARDED_BY(lock);  /* of these, the hypervisor's */
-    uint32_t reset_next GUARDED_BY(lock);  /* where a preempted reset or destroy goes on */
     bool dying GUARDED_BY(lock);     /* no more ports */
     uint32_t pollers;                /* vCPUs in SCHEDOP_poll; atomic */
-    struct fifo_domain *fifo;        /* NULL: 2-level. Used with d's lock, or that of a port of d's in use or its peer's */
+    struct fifo_domain *fifo;        /* NULL: 2-level; changed under lock, see fifo_of() */
 };
 
 struct vcpu_evtchn {
     struct vcpu_info *info;          /* where the guest looks, or NULL while it has no place */
     mfn_t info_frame;                /* the registered page, a reference to it held; or INVALID_MFN */
-    uint32_t poll_port;              /* atomic: 0 not polling, EVTCHN_POLL_ANY, or the one port waited for */
+    uint32_t poll_port;              /* atomic: 0 not polling, EVTCHN_POLL_ANY, or the one number waited for */
     uint32_t virq_port[EVTCHN_NR_VIRQS];  /* 0: not bound; changed under that port's lock */
     struct fifo_vcpu *fifo;          /* with domain_evtchn.fifo */
 };
@@ -60,9 +63,9 @@ struct evtchn_port_status {
 
 /* d->shared_info is there already. max_port as createdomain has it. -ENOMEM. */
 int evtchn_domain_init(struct domain *d, uint32_t max_port);
-/* Closes every port, and no new ones come. -ERESTART: call again. Before the vCPUs are destroyed. */
+/* Closes every port, and no new ones come: whatever resets are under way. -ERESTART: call again. Before the vCPUs are destroyed. */
 int evtchn_domain_destroy(struct domain *d, bool (*preempt)(void));
-/* Frees the tables; with the last reference to d. Harmless after a failed init. */
+/* Frees the tables; with the last reference to d, when no port is in use. Harmless after a failed init. */
 void evtchn_domain_free(struct domain *d);
 /* v->id and v->domain are set. */
 void evtchn_vcpu_init(struct vcpu *v);
@@ -82,7 +85,10 @@ int evtchn_send(struct domain *d, uint32_t port);
 int evtchn_status(struct domain *d, uint32_t port, struct evtchn_port_status *status);
 int evtchn_bind_vcpu(struct domain *d, uint32_t port, unsigned vcpu);
 int evtchn_unmask(struct domain *d, uint32_t port);
-/* Closes all ports that are the guest's own and goes back to the 2-level form. -ERESTART: call again. */
+/*
+ * Closes all ports that are the guest's own and goes back to the 2-level form. -ERESTART: call again, or not: nothing is kept
+ * from one call to the next. -EAGAIN: others were opened meanwhile.
+ */
 int evtchn_reset(struct domain *d, bool (*preempt)(void));
 /* FIFO. init_control: the page at `gfn` holds v's control block at `offset`. */
 int evtchn_init_control(struct domain *d, unsigned vcpu, gfn_t gfn, uint32_t offset);
@@ -112,19 +118,22 @@ void evtchn_free_consumer(struct domain *d, uint32_t port);
 void evtchn_notify(struct domain *d, uint32_t port);
 
 /*
- * SCHEDOP_poll. begin: from now on an event on `port` (EVTCHN_POLL_ANY: on any port) kicks v; then look
- * with evtchn_port_pending, and only then block. end: when v goes on, for whatever reason; may be called twice.
+ * SCHEDOP_poll. begin: from now on the next event on `port` (EVTCHN_POLL_ANY: on any port; 0: on none) ends the poll and kicks v; look
+ * with evtchn_port_pending after it, then block, and look with evtchn_polling after that: an event that came between has found v
+ * awake. A v that goes on for another reason leaves its poll to the next event or poll, which costs a needless kick. end: may be called
+ * twice.
  */
 #define EVTCHN_POLL_ANY UINT32_MAX
 void evtchn_poll_begin(struct vcpu *v, uint32_t port);
 void evtchn_poll_end(struct vcpu *v);
-/* 1: an event is pending, masked or not; 0: none; -EINVAL: no such port. */
+bool evtchn_polling(const struct vcpu *v);
+/* 1: an event is pending, masked or not; 0: none (on one of the hypervisor's there never is); -EINVAL: no such port. */
 int evtchn_port_pending(struct domain *d, uint32_t port);
 
 /* True while the guest of v has an upcall to take (evtchn_upcall_pending). */
 bool evtchn_upcall_pending(const struct vcpu *v);
 
-/* One console line per used port (debug key 'e'). */
 /* Pages that its ports take, for dumps. */
 unsigned evtchn_pages(const struct domain *d);
+/* One console line per used port (debug key 'e'). */
 void evtchn_dump(struct domain *d);

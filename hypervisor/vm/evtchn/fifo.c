@@ -43,7 +43,7 @@ struct fifo_vcpu {
 
 static event_word_t *event_word(const struct domain *d, uint32_t port)
 {
-    const struct fifo_domain *f = d->evtchn.fifo;
+    const struct fifo_domain *f = fifo_of(d);
     unsigned page = port / WORDS_PER_PAGE;
 
     if (unlikely(page >= __atomic_load_n(&f->nr_pages, __ATOMIC_SEQ_CST)))
@@ -74,7 +74,7 @@ static bool link_behind(event_word_t *tail, uint32_t port)
 static void leave_old_queue(struct domain *d, struct port *p, unsigned queue)
 {
     struct vcpu *old = d->vcpus[p->queue / EVTCHN_FIFO_MAX_QUEUES];
-    struct fifo_vcpu *fv = old ? old->evtchn.fifo : NULL;
+    struct fifo_vcpu *fv = old ? __atomic_load_n(&old->evtchn.fifo, __ATOMIC_ACQUIRE) : NULL;
     uint32_t *tail = fv ? &fv->tail[p->queue % EVTCHN_FIFO_MAX_QUEUES] : NULL;
 
     if (p->queue == queue)
@@ -100,9 +100,9 @@ static bool queue_append(struct domain *d, struct fifo_vcpu *fv, struct port *p,
 /* Puts the event on its queue, unless it is on one. */
 static void event_link(struct domain *d, struct vcpu *v, struct port *p, event_word_t *word)
 {
-    struct fifo_domain *f = d->evtchn.fifo;
+    struct fifo_domain *f = fifo_of(d);
     struct fifo_vcpu *fv = __atomic_load_n(&v->evtchn.fifo, __ATOMIC_ACQUIRE);
-    unsigned priority = p->priority;
+    unsigned priority = __atomic_load_n(&p->priority, __ATOMIC_RELAXED);
     uint32_t was;
     bool tell;
 
@@ -155,7 +155,7 @@ bool fifo_pending(const struct domain *d, const struct port *p)
 {
     const event_word_t *word = event_word(d, p->number);
 
-    return word ? __atomic_load_n(word, __ATOMIC_SEQ_CST) & WORD_PENDING : p->missed;
+    return word ? __atomic_load_n(word, __ATOMIC_SEQ_CST) & WORD_PENDING : __atomic_load_n(&p->missed, __ATOMIC_SEQ_CST);
 }
 
 void fifo_clear(struct domain *d, struct port *p)
@@ -168,7 +168,7 @@ void fifo_clear(struct domain *d, struct port *p)
 
 bool fifo_busy(const struct domain *d, const struct port *p)
 {
-    const event_word_t *word = event_word(d, p->number);
+    const event_word_t *word = fifo_of(d) ? event_word(d, p->number) : NULL;
 
     return word && (__atomic_load_n(word, __ATOMIC_ACQUIRE) & WORD_LINKED);
 }
@@ -272,9 +272,9 @@ int evtchn_set_priority(struct domain *d, uint32_t number, unsigned priority)
         return -EINVAL;
     spin_lock(&p->lock);
     if (p->state != PORT_FREE && !p->consumer)
-        err = d->evtchn.fifo ? 0 : -ENOSYS;
+        err = fifo_of(d) ? 0 : -ENOSYS;
     if (!err)
-        p->priority = (uint8_t)priority;
+        __atomic_store_n(&p->priority, (uint8_t)priority, __ATOMIC_RELAXED);
     spin_unlock(&p->lock);
     return err;
 }
@@ -285,13 +285,14 @@ void fifo_destroy(struct domain *d)
 
     if (!f)
         return;
-    d->evtchn.fifo = NULL;
+    __atomic_store_n(&d->evtchn.fifo, NULL, __ATOMIC_RELEASE);
     for (unsigned i = 0; i < d->max_vcpus; i++) {
-        struct fifo_vcpu *fv = d->vcpus[i] ? d->vcpus[i]->evtchn.fifo : NULL;
+        struct vcpu *v = domain_vcpu(d, i);
+        struct fifo_vcpu *fv = v ? v->evtchn.fifo : NULL;
 
         if (!fv)
             continue;
-        d->vcpus[i]->evtchn.fifo = NULL;
+        __atomic_store_n(&v->evtchn.fifo, NULL, __ATOMIC_RELEASE);
         frame_put(virt_to_mfn(fv->control));
         heap_free(fv, sizeof(*fv));
     }

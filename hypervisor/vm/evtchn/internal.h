@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * What the files of the event channels share among themselves: the port, and the two forms in which an
- * event is shown to the guest. Lock order: domain_evtchn.lock, then a port's, then fifo_domain.lock, then the vGIC's;
- * the lock of a second port is only ever tried for, or the port's own domain has just allocated it.
+ * event is shown to the guest. Lock order: domain_evtchn.lock, then a port's, then fifo_domain.lock, then the vGIC's. Of two
+ * connected ports' locks that of the lower address comes first; one that nothing is connected to yet may come after any.
  */
 #pragma once
 
 #include "lib/base.h"
 #include "arch/lock.h"
+#include "arch/nospec.h"
 
 #include <xen/xen.h>
 #include <xen/event_channel.h>
@@ -26,14 +27,14 @@ struct port {
     struct spinlock lock;
     uint8_t state;           /* enum port_state; to and from PORT_FREE with the domain's lock, too */
     uint8_t consumer;        /* 0: the guest's; otherwise the number of the hypervisor's callback */
-    uint8_t priority;        /* FIFO: where the next event is queued */
+    uint8_t priority;        /* FIFO: where the next event is queued; read by the sender without this lock: atomic */
     uint8_t missed;          /* FIFO: an event came while the guest had no word for it; atomic */
     uint16_t vcpu;           /* who is told; read by the sender without this lock: atomic */
     uint16_t queue;          /* FIFO: where the last event was queued, vCPU * 16 + priority; under fifo_domain.lock */
     uint32_t number;
     union {
         struct {
-            struct domain *domain;
+            struct domain *domain;   /* a reference held */
             struct port *port;
         } peer;              /* PORT_INTERDOMAIN */
         domid_t remote;      /* PORT_UNBOUND: who may connect */
@@ -44,10 +45,10 @@ _Static_assert(sizeof(struct port) == 32, "a bucket of ports fills a page");
 
 struct port_bucket {
     struct port *ports;      /* a page of them, or NULL; set once */
-    unsigned used;           /* under the domain's lock */
+    uint64_t used[PORTS_PER_BUCKET / 64];   /* a bit for each that is not PORT_FREE; under the domain's lock */
 };
 
-/* Ports (evtchn.c) */
+/* Ports (port.c) */
 static inline struct port *port_lookup(struct domain *d, uint32_t number)
 {
     struct domain_evtchn *e = &d->evtchn;
@@ -56,14 +57,20 @@ static inline struct port *port_lookup(struct domain *d, uint32_t number)
 
     if (unlikely(bucket >= e->nr_buckets))
         return NULL;
-    ports = __atomic_load_n(&e->buckets[bucket].ports, __ATOMIC_ACQUIRE);
+    ports = __atomic_load_n(&e->buckets[index_nospec(bucket, e->nr_buckets)].ports, __ATOMIC_ACQUIRE);
     return likely(ports) ? &ports[number % PORTS_PER_BUCKET] : NULL;
 }
 
-/* A free port, its fields as new, still PORT_FREE. -EINVAL: dying. -ENOSPC, -ENOMEM. */
+/* The first free port, its fields as new, still PORT_FREE. -EINVAL: dying. -ENOSPC, -ENOMEM. */
 int port_alloc(struct domain *d, struct port **out) REQUIRES(d->evtchn.lock);
 /* Makes a port that port_alloc gave into something. */
 void port_open(struct domain *d, struct port *p, enum port_state state) REQUIRES(d->evtchn.lock, p->lock);
+/* The reverse: p has no peer and no VIRQ any more. */
+void port_free(struct domain *d, struct port *p) REQUIRES(d->evtchn.lock, p->lock);
+/* Neither comes or goes while the domain's lock is held, whatever else becomes of the port. */
+bool port_in_use(const struct domain *d, const struct port *p) REQUIRES(d->evtchn.lock);
+/* The first port in use with a number not below `from`, which is at least 1, or NULL. */
+struct port *port_next_in_use(struct domain *d, uint32_t from) REQUIRES(d->evtchn.lock);
 
 /* VIRQs (virq.c) */
 bool virq_is_global(unsigned virq);
@@ -73,12 +80,14 @@ void virq_clear_handlers(struct domain *d);
 
 /* Delivery (deliver.c). The lock of p, or of its peer, is held: so p stays what it is. */
 void port_raise(struct domain *d, struct port *p);
+/* What is pending on p, a port of the guest's that is being freed, is not. */
+void port_clear(struct domain *d, struct port *p) REQUIRES(d->evtchn.lock, p->lock);
 void port_wake_pollers(struct domain *d, uint32_t number);
 
 /* Something became visible in v's shared memory: tells it, once until it has looked. */
 static inline void vcpu_mark_events(struct vcpu *v)
 {
-    struct vcpu_info *info = __atomic_load_n(&v->evtchn.info, __ATOMIC_RELAXED);
+    struct vcpu_info *info = __atomic_load_n(&v->evtchn.info, __ATOMIC_SEQ_CST);
 
     if (info && !__atomic_exchange_n(&info->evtchn_upcall_pending, 1, __ATOMIC_SEQ_CST))
         vgic_inject(v->domain, v, GUEST_EVTCHN_PPI);
@@ -90,12 +99,20 @@ void twolevel_unmask(struct domain *d, struct vcpu *v, uint32_t port);
 bool twolevel_pending(const struct domain *d, uint32_t port);
 void twolevel_clear(struct domain *d, uint32_t port);
 
-/* The FIFO form (fifo.c) */
+/*
+ * The FIFO form (fifo.c). What fifo_of() gives stays while d's lock is held, or that of a port of the guest's in use or of
+ * its peer: a port that is the hypervisor's stays open when the form changes, and has no place in either.
+ */
+static inline struct fifo_domain *fifo_of(const struct domain *d)
+{
+    return __atomic_load_n(&d->evtchn.fifo, __ATOMIC_ACQUIRE);   /* NULL: 2-level */
+}
+
 void fifo_raise(struct domain *d, struct vcpu *v, struct port *p);
 void fifo_unmask(struct domain *d, struct vcpu *v, struct port *p);
 bool fifo_pending(const struct domain *d, const struct port *p);
 void fifo_clear(struct domain *d, struct port *p);
-/* The guest has not taken the port's last event off its queue yet: it cannot be used anew. */
+/* The guest has not taken the port's last event off its queue yet: it cannot be used anew. False in the 2-level form. */
 bool fifo_busy(const struct domain *d, const struct port *p);
 /* Back to 2-level; no port of the guest's is in use. */
 void fifo_destroy(struct domain *d) REQUIRES(d->evtchn.lock);

@@ -12,7 +12,7 @@
 
 static void select_port(struct vcpu *v, uint32_t port)
 {
-    struct vcpu_info *info = __atomic_load_n(&v->evtchn.info, __ATOMIC_RELAXED);
+    struct vcpu_info *info = __atomic_load_n(&v->evtchn.info, __ATOMIC_SEQ_CST);
 
     /* A vCPU without a place for its vcpu_info finds everything marked when it registers one. */
     if (info && !bitmap_set_atomic(&info->evtchn_pending_sel, port / 64))
