@@ -195,6 +195,9 @@ void vcpu_block_polling(struct vcpu *v, uint64_t timeout_ns)
     if (timeout_ns)
         timer_set(&v->poll_timer, system_time_to_ticks(timeout_ns));
     vcpu_block(v);
+    /* An event that came after the look at the ports ended the poll, and may have kicked v before it was blocked. */
+    if (!evtchn_polling(v))
+        v->blocked = false;
 }
 
 void vcpu_pause(struct vcpu *v)

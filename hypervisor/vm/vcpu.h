@@ -120,8 +120,8 @@ void vcpu_suspend(struct vcpu *v);
 bool vcpu_wake(struct vcpu *v);
 
 /*
- * SCHEDOP_poll, after evtchn_poll_begin(): blocks the current vCPU until vcpu_kick() or, if it is not 0, system time timeout_ns.
- * evtchn_poll_end() is called when it goes on.
+ * SCHEDOP_poll, after evtchn_poll_begin(): blocks the current vCPU until vcpu_kick() or, if it is not 0, system time timeout_ns;
+ * not if the poll has ended meanwhile.
  */
 void vcpu_block_polling(struct vcpu *v, uint64_t timeout_ns);
 
