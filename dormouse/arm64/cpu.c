@@ -18,7 +18,12 @@ long cpu_start(unsigned id, void (*fn)(void *), void *arg)
 
     *c = (struct cpu){ .stack_top = stacks[id] + STACK_SIZE, .id = id, .run = fn, .arg = arg };
     dsb();
-    return psci_call(PSCI_CPU_ON_64, id, (uintptr_t)secondary_entry, (uintptr_t)c);
+    return cpu_start_again(id);
+}
+
+long cpu_start_again(unsigned id)
+{
+    return psci_call(PSCI_CPU_ON_64, id, (uintptr_t)secondary_entry, (uintptr_t)&cpus[id]);
 }
 
 /* The first C of every vCPU but 0. */

@@ -37,7 +37,7 @@ static void fill_vcpus(struct domain *d, struct xen_domctl_getdomaininfo *info)
             continue;
         info->max_vcpu_id = i;
         info->cpu_time += sched_runtime_ns(&v->sched);
-        if (!v->online)
+        if (!vcpu_is_on(v))
             continue;
         info->nr_online_vcpus++;
         if (!v->blocked)

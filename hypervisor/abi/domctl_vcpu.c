@@ -73,16 +73,17 @@ static void context_load(const struct vcpu *v, struct vcpu_guest_context *c)
     c->ttbcr = v->el1.tcr;
     c->ttbr0 = v->el1.ttbr0;
     c->ttbr1 = v->el1.ttbr1;
-    c->flags = v->online ? VGCF_online : 0;
+    c->flags = vcpu_is_on(v) ? VGCF_online : 0;
 }
 
 /* No context at all: as it was created, off and with nothing to run. */
 static int reset_context(struct vcpu *v)
 {
     vcpu_pause_sync(v);
+    vcpu_claim_paused(v);
     vcpu_reset(v, 0, 0);
     v->initialised = false;
-    vcpu_set_online(v, false);
+    vcpu_release(v, false);
     vcpu_unpause(v);
     return 0;
 }
@@ -101,8 +102,9 @@ int domctl_set_context(struct domain *d, struct xen_domctl *op)
     if (!pstate_allowed(context.user_regs.cpsr))
         return -EINVAL;
     vcpu_pause_sync(v);
+    vcpu_claim_paused(v);
     context_store(v, &context);
-    vcpu_set_online(v, context.flags & VGCF_online);
+    vcpu_release(v, context.flags & VGCF_online);
     vcpu_unpause(v);
     return 0;
 }
@@ -129,7 +131,7 @@ int domctl_get_vcpu_info(struct domain *d, struct xen_domctl *op)
 
     if (!v)
         return -ESRCH;
-    info->online = v->online;
+    info->online = vcpu_is_on(v);
     info->blocked = v->blocked;
     info->running = v->sched.running;
     info->cpu_time = sched_runtime_ns(&v->sched);

@@ -62,7 +62,7 @@ static void show_vcpu(struct vcpu *v)
     vcpu_get_runstate(v, &r);
     printk("  vCPU %u: %s for %lu ms, on CPU %u, online %u, blocked %u, paused %u, upcall pending %u", v->id,
            runstate_name(r.state), (unsigned long)((system_time_ns() - r.since_ns) / 1000000), v->sched.cpu ? v->sched.cpu->id : 0,
-           v->online, v->blocked, v->pause_count, evtchn_upcall_pending(v));
+           vcpu_is_on(v), v->blocked, v->pause_count, evtchn_upcall_pending(v));
 }
 
 static void show_domain(struct domain *d)

@@ -107,7 +107,7 @@ void vcpus_free(struct domain *d)
 
 bool vcpu_runnable(const struct vcpu *v)
 {
-    return v->online && !v->blocked && !__atomic_load_n(&v->pause_count, __ATOMIC_RELAXED) &&
+    return vcpu_is_on(v) && !__atomic_load_n(&v->blocked, __ATOMIC_RELAXED) && !__atomic_load_n(&v->pause_count, __ATOMIC_RELAXED) &&
            !__atomic_load_n(&v->domain->pause_count, __ATOMIC_RELAXED);
 }
 
@@ -127,7 +127,11 @@ static void core_reset(struct vcpu *v, uint64_t entry, uint64_t context_id)
 void vcpu_reset(struct vcpu *v, uint64_t entry, uint64_t context_id)
 {
     core_reset(v, entry, context_id);
-    v->blocked = v->suspended = false;
+    if (__atomic_exchange_n(&v->suspended, false, __ATOMIC_SEQ_CST))
+        domain_watchdogs_continue(v->domain);
+    evtchn_poll_end(v);
+    timer_stop(&v->poll_timer);
+    __atomic_store_n(&v->blocked, false, __ATOMIC_SEQ_CST);
     v->initialised = true;
     vtimer_vcpu_reset(v);
     vgic_vcpu_reset(v);
@@ -218,15 +222,6 @@ void vcpu_unpause(struct vcpu *v)
         sched_wake(&v->sched);
 }
 
-void vcpu_set_online(struct vcpu *v, bool online)
-{
-    __atomic_store_n(&v->online, online, __ATOMIC_SEQ_CST);
-    if (online)
-        sched_wake(&v->sched);
-    else
-        sched_sleep(&v->sched);
-}
-
 /* The part of the guest's copy that may cross a page. */
 static void area_write(struct vcpu *v, const void *from, size_t at, size_t n)
 {
@@ -279,7 +274,7 @@ void sched_vcpu_switch_in(struct sched_vcpu *s) { vcpu_switch_in(s->vcpu); }
 void sched_vcpu_changed(struct sched_vcpu *s, enum sched_state state)
 {
     struct vcpu *v = s->vcpu;
-    bool waits = v->online && v->blocked;
+    bool waits = vcpu_is_on(v) && v->blocked;
 
     runstate_change(v, state == SCHED_RUNNING ? RUNSTATE_RUNNING : state == SCHED_QUEUED ? RUNSTATE_RUNNABLE :
                        waits ? RUNSTATE_BLOCKED : RUNSTATE_OFFLINE);

@@ -2,7 +2,7 @@
 /*
  * A virtual CPU: its registers while it does not run, and why it does not run.
  *
- * It is runnable iff it is online (PSCI CPU_ON, or vCPU 0 from the builder), not blocked (WFI,
+ * It is runnable iff it is on (PSCI CPU_ON, or vCPU 0 from the builder), not blocked (WFI,
  * SCHEDOP_block, SCHEDOP_poll), not paused, and its domain neither paused nor shut down. vcpu_runnable() is
  * that sentence; after any change the changer calls sched_wake() or sched_sleep().
  */
@@ -40,7 +40,13 @@ struct fpu_state {
 
 /* What a vCPU has to do before it goes back to its guest: bits of vcpu.work, set by anybody, atomically. */
 #define WORK_VGIC   1u   /* interrupts to fold or to put into list registers */
-#define WORK_KILL   2u   /* its domain is being crashed or shut down */
+
+/* Whether it is on, as PSCI means it. vcpu_power.c takes it from one to the next, and nobody else. */
+enum vcpu_power {
+    VCPU_OFF,      /* it does not run; it may still be leaving its CPU */
+    VCPU_COMING,   /* claimed: its registers are the claimer's, and it is on no CPU or about to leave its last one */
+    VCPU_ON,
+};
 
 enum runstate { RUNSTATE_RUNNING, RUNSTATE_RUNNABLE, RUNSTATE_BLOCKED, RUNSTATE_OFFLINE, RUNSTATE_COUNT };
 
@@ -55,7 +61,7 @@ struct vcpu {
     struct el1_state el1;
 
     bool initialised;            /* has a context: vCPU 0 by the builder, others by PSCI or setvcpucontext */
-    bool online;                 /* not VPF_down */
+    enum vcpu_power power;       /* atomic */
     bool blocked;                /* waits for an interrupt or event */
     bool suspended;              /* ... by PSCI SYSTEM_SUSPEND: only an interrupt that it left enabled wakes it, or vcpu_wake() */
     uint32_t pause_count;        /* by anybody; atomic */
@@ -104,7 +110,7 @@ void vcpu_load_core(struct vcpu *v);
 /* The guest used the FPU, which was another's: gives v its own. */
 void vcpu_fpu_trap(struct vcpu *v);
 
-/* Architectural reset state (PSCI DEN0022 6.4), entry at `entry` with x0 = context_id; not running. */
+/* Architectural reset state (PSCI DEN0022 6.4), entry at `entry` with x0 = context_id; v is new or claimed. */
 void vcpu_reset(struct vcpu *v, uint64_t entry, uint64_t context_id);
 
 /* Something that v waits for may have come: unblocks it, and if it runs elsewhere makes it pass its exit path. */
@@ -141,7 +147,20 @@ void vcpu_set_runstate_area(struct vcpu *v, const mfn_t frame[2], unsigned offse
 void vcpu_pause(struct vcpu *v);            /* nested; not waited for */
 void vcpu_pause_sync(struct vcpu *v);       /* ... and waited for: not for the current vCPU */
 void vcpu_unpause(struct vcpu *v);
-void vcpu_set_online(struct vcpu *v, bool online);
+
+/* VCPU_ON is the contrary of VPF_down. Any vCPU; it may change at once, unless the caller has claimed it. */
+static inline enum vcpu_power vcpu_power_of(const struct vcpu *v) { return __atomic_load_n(&v->power, __ATOMIC_ACQUIRE); }
+static inline bool vcpu_is_on(const struct vcpu *v) { return vcpu_power_of(v) == VCPU_ON; }
+/*
+ * To start v, which is not the current one: VCPU_OFF if it was off. Then it is the caller's, and no CPU has anything of it, until vcpu_release().
+ * Otherwise how it was found: on, or claimed by another. Waits for v to leave its CPU; holding no lock that v may want there.
+ */
+enum vcpu_power vcpu_claim(struct vcpu *v);
+/* To change v, on or off, that the caller keeps off its CPU by vcpu_pause_sync(): waits for whoever has claimed it. */
+void vcpu_claim_paused(struct vcpu *v);
+void vcpu_release(struct vcpu *v, bool on);
+/* The current vCPU goes off: the caller returns to the exit path. */
+void vcpu_go_off(struct vcpu *v);
 
 /* The vCPU that runs on this CPU; in a trap from it, never NULL. */
 struct vcpu *current_vcpu(void);

@@ -123,6 +123,53 @@ static void life(void)
     expect_equal("fifty_times", n, 50);
 }
 
+enum { CALLERS = 3, TARGET = 3, STARTS_MS = 1500 };
+static volatile unsigned runs;
+
+/* Counts that it ran, and goes off with an interrupt for it pending. */
+static void run_once(void *arg)
+{
+    (void)arg;
+    gic_send_sgi(1, TARGET);
+    __atomic_fetch_add(&runs, 1, __ATOMIC_SEQ_CST);
+}
+
+static volatile uint64_t succeeded[CALLERS], odd[CALLERS];
+static volatile unsigned callers_done;
+
+static void starter(void *arg)
+{
+    uint64_t end = timer_now() + STARTS_MS * timer_frequency() / 1000;
+    unsigned self = (unsigned)(uintptr_t)arg;
+
+    while (timer_now() < end) {
+        int32_t r = (int32_t)cpu_start_again(TARGET);
+
+        succeeded[self] += r == PSCI_SUCCESS;
+        odd[self] += r != PSCI_SUCCESS && r != PSCI_ALREADY_ON && r != PSCI_ON_PENDING;
+    }
+    __atomic_fetch_add(&callers_done, 1, __ATOMIC_SEQ_CST);
+}
+
+/* A vCPU may be leaving its CPU while several others want it back: each success is one run, from the start. */
+static void many_callers(void)
+{
+    if (platform.cpus <= TARGET || tap_on_stock_xen()) {
+        skip("many_callers", "needs four vCPUs, and Torpor");
+        return;
+    }
+    succeeded[0] = !cpu_start(TARGET, run_once, NULL);
+    for (unsigned i = 1; i < CALLERS; i++)
+        (void)cpu_start(i, starter, (void *)(uintptr_t)i);
+    starter(0);
+    expect_true("all_callers_come_to_their_end", wait_until(callers_done == CALLERS, 10000));
+    expect_true("the_vcpu_that_they_started_is_off", wait_until(affinity(TARGET) == OFF, 5000));
+    (void)wait_until(affinity(1) == OFF && affinity(2) == OFF, 5000);
+    expect_equal("each_start_of_several_callers_is_one_run", runs, succeeded[0] + succeeded[1] + succeeded[2]);
+    expect_true("it_was_started_often", runs > 100);
+    expect_equal("callers_are_told_that_it_is_on_or_coming", odd[0] + odd[1] + odd[2], 0);
+}
+
 static volatile unsigned ticks;
 
 static void tick(unsigned intid)
@@ -172,6 +219,7 @@ void guest_main(void)
     registers_kept();
     cpu_errors();
     life();
+    many_callers();
     suspend();
     system_suspend_errors();
     tap_end();

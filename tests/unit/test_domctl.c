@@ -33,7 +33,6 @@ static struct {
     unsigned weight, cap;
     uint64_t mapped_first, mapped_nr;
     unsigned intid, irq;
-    int set_online;
 } seen;
 static int next_error;
 
@@ -102,7 +101,8 @@ void vcpu_reset(struct vcpu *v, uint64_t entry, uint64_t context_id)
     v->initialised = true;
 }
 
-void vcpu_set_online(struct vcpu *v, bool online) { v->online = online; seen.set_online++; }
+void vcpu_claim_paused(struct vcpu *v) { v->power = VCPU_COMING; }
+void vcpu_release(struct vcpu *v, bool on) { v->power = on ? VCPU_ON : VCPU_OFF; }
 uint64_t sched_runtime_ns(struct sched_vcpu *v) { return 100 + container_of(v, struct vcpu, sched)->id; }
 void sched_domain_get(const struct sched_domain *d, unsigned *weight, unsigned *cap) { (void)d; *weight = 256; *cap = 10; }
 int sched_pin_override(struct sched_vcpu *v, int cpu) { (void)v; return cpu; }
@@ -167,7 +167,7 @@ static int setup(void **state)
     range_set_add(&host->iomem_caps, 0x8000, 0x8fff);
     range_set_add(&host->irq_caps, 40, 50);
     for (unsigned i = 0; i < 2; i++) {
-        guest->vcpus[i]->online = i == 0;
+        guest->vcpus[i]->power = i == 0 ? VCPU_ON : VCPU_OFF;
         guest->vcpus[i]->sched.hard_affinity = guest->vcpus[i]->sched.soft_affinity = UINT64_MAX;
     }
     fake_set_current(host->vcpus[0]);
@@ -408,11 +408,11 @@ static void info_says_what_a_domain_does(void **state)
     begin(XEN_DOMCTL_getdomaininfo);
     assert_int_equal(call(), 0);
     assert_int_equal(info->flags, XEN_DOMINF_hvm_guest | XEN_DOMINF_hap | XEN_DOMINF_blocked);
-    guest->vcpus[1]->online = true;
+    guest->vcpus[1]->power = VCPU_ON;
     assert_int_equal(call(), 0);
     assert_int_equal(info->flags, XEN_DOMINF_hvm_guest | XEN_DOMINF_hap | XEN_DOMINF_running);
     guest->life = DOMAIN_DEAD;
-    guest->vcpus[0]->online = guest->vcpus[1]->online = false;
+    guest->vcpus[0]->power = guest->vcpus[1]->power = VCPU_OFF;
     begin(XEN_DOMCTL_getdomaininfo);
     assert_int_equal(call(), 0);
     assert_int_equal(info->flags, XEN_DOMINF_hvm_guest | XEN_DOMINF_hap | XEN_DOMINF_dying);
@@ -423,7 +423,7 @@ static void a_suspended_domain_shows_as_paused_and_resume_wakes_it(void **state)
     struct xen_domctl_getdomaininfo *info = &op.u.getdomaininfo;
 
     (void)state;
-    guest->vcpus[0]->online = true;
+    guest->vcpus[0]->power = VCPU_ON;
     guest->vcpus[0]->blocked = true;
     seen.suspended = true;
     begin(XEN_DOMCTL_getdomaininfo);
@@ -468,7 +468,7 @@ static void registers_go_in_and_come_out_the_same(void **state)
     op.u.vcpucontext.vcpu = 1;
     op.u.vcpucontext.ctxt.q = (uintptr_t)&in;
     assert_int_equal(call(), 0);
-    assert_true(v->online && v->initialised);
+    assert_true(v->power == VCPU_ON && v->initialised);
     assert_int_equal(v->regs.x[0], in.user_regs.x0);
     assert_int_equal(v->regs.x[30], in.user_regs.x30);
 
@@ -490,7 +490,7 @@ static void registers_go_in_and_come_out_the_same(void **state)
     begin(XEN_DOMCTL_setvcpucontext);
     op.u.vcpucontext.vcpu = 1;
     assert_int_equal(call(), 0);
-    assert_false(v->online || v->initialised);
+    assert_false(v->power != VCPU_OFF || v->initialised);
     assert_int_equal(v->regs.x[30], 0);
     begin(XEN_DOMCTL_getvcpucontext);
     op.u.vcpucontext.vcpu = 1;

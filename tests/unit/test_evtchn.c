@@ -317,7 +317,7 @@ static void a_bad_place_for_vcpu_info_is_refused(void **state)
     assert_int_equal(evtchn_register_vcpu_info(v, GFN(200), 0), -EINVAL);
     fake_set_type(a, 3, P2M_RAM_RO);
     assert_int_equal(evtchn_register_vcpu_info(v, GFN(3), 0), -EINVAL);
-    a->vcpus[1]->online = true;
+    a->vcpus[1]->power = VCPU_ON;
     assert_int_equal(evtchn_register_vcpu_info(a->vcpus[1], GFN(1), 0), -EINVAL);
     assert_int_equal(evtchn_register_vcpu_info(v, GFN(1), 0), 0);
     assert_int_equal(evtchn_register_vcpu_info(v, GFN(2), 0), -EINVAL);

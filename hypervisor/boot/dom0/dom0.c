@@ -434,7 +434,8 @@ int dom0_build(const struct bootinfo *b, const void *fdt)
         return err;
     v = x.d->vcpus[0];
     vcpu_reset(v, x.kernel_at, x.dt_at);   /* x0: the device tree (Linux Documentation/arm64/booting.rst) */
-    vcpu_set_online(v, true);
+    vcpu_claim_paused(v);
+    vcpu_release(v, true);
     printk("torpor: dom0: %lu MiB in %u banks, %u vCPUs, kernel at 0x%lx%s\n", boot_ranges_total(&x.banks) / MIB, x.banks.count,
            x.d->max_vcpus, x.kernel_at, x.kernel_at == b->kernel.start ? " (where it was loaded)" : "");
     x.d->started = true;

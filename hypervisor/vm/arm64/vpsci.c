@@ -40,29 +40,28 @@ static int64_t cpu_on(struct vcpu *caller, uint64_t mpidr, uint64_t entry, uint6
 {
     struct domain *d = caller->domain;
     struct vcpu *v = mpidr & ~MPIDR_AFFINITY ? NULL : vcpu_of_mpidr(d, mpidr);
-    int64_t result = PSCI_ALREADY_ON;
 
     if (!v)
         return PSCI_INVALID_PARAMETERS;
     if (!entry_is_valid(d, entry))
         return PSCI_INVALID_ADDRESS;
-    if (!v->online)
-        sched_sleep_sync(&v->sched);        /* its own CPU_OFF may still be leaving its CPU */
-    spin_lock(&d->shutdown_lock);   /* two callers for the same vCPU: one finds it on */
-    if (!v->online) {
+    switch (vcpu_claim(v)) {   /* 5.6.2: one of several callers starts it */
+    case VCPU_ON:
+        return PSCI_ALREADY_ON;
+    case VCPU_COMING:
+        return PSCI_ON_PENDING;
+    default:
         vcpu_reset(v, entry, context);
-        vcpu_set_online(v, true);
-        result = PSCI_SUCCESS;
+        vcpu_release(v, true);
+        return PSCI_SUCCESS;
     }
-    spin_unlock(&d->shutdown_lock);
-    return result;
 }
 
 static int64_t affinity_info(struct vcpu *caller, uint64_t affinity, uint64_t level)
 {
     struct domain *d = caller->domain;
+    bool found = false, coming = false;
     uint64_t mask;
-    bool found = false;
 
     if (level > 3 || affinity & ~MPIDR_AFFINITY)
         return PSCI_INVALID_PARAMETERS;
@@ -73,10 +72,19 @@ static int64_t affinity_info(struct vcpu *caller, uint64_t affinity, uint64_t le
         if (!v || (v->vmpidr & mask) != (affinity & mask))
             continue;
         found = true;
-        if (v->online)
+        switch (vcpu_power_of(v)) {
+        case VCPU_ON:
             return PSCI_AFFINITY_ON;
+        case VCPU_COMING:
+            coming = true;
+            break;
+        default:
+            break;
+        }
     }
-    return found ? PSCI_AFFINITY_OFF : PSCI_INVALID_PARAMETERS;
+    if (!found)
+        return PSCI_INVALID_PARAMETERS;
+    return coming ? PSCI_AFFINITY_ON_PENDING : PSCI_AFFINITY_OFF;
 }
 
 /* Every state is a standby here; a power-down state returns through the entry point, which a standby may not (5.4). */
@@ -101,7 +109,7 @@ static bool others_are_on(const struct vcpu *caller)
     const struct domain *d = caller->domain;
 
     for (unsigned i = 0; i < d->max_vcpus; i++)
-        if (d->vcpus[i] && d->vcpus[i] != caller && d->vcpus[i]->online)
+        if (d->vcpus[i] && d->vcpus[i] != caller && vcpu_power_of(d->vcpus[i]) != VCPU_OFF)
             return true;
     return false;
 }
@@ -166,7 +174,7 @@ static int64_t call(struct vcpu *v, uint32_t function, uint64_t a, uint64_t b, u
     case PSCI_CPU_ON_64:
         return cpu_on(v, a, b, c);
     case PSCI_CPU_OFF:
-        vcpu_set_online(v, false);
+        vcpu_go_off(v);
         return PSCI_SUCCESS;
     case PSCI_AFFINITY_INFO_32:
     case PSCI_AFFINITY_INFO_64:

@@ -130,7 +130,7 @@ int evtchn_register_vcpu_info(struct vcpu *v, gfn_t gfn, uint32_t offset)
 
     if (offset > PAGE_SIZE - sizeof(struct vcpu_info) || offset % _Alignof(struct vcpu_info))
         return -EINVAL;
-    if (v != current_vcpu() && v->online)
+    if (v != current_vcpu() && vcpu_is_on(v))
         return -EINVAL;
     if (!p2m_get_frame(&d->p2m, gfn, true, false, &frame))
         return -EINVAL;
