@@ -30,17 +30,38 @@ void stage2_cpu_init(void)
     isb();
 }
 
-void stage2_flush(uint64_t vttbr)
+/* TLB maintenance is for the VMID in VTTBR_EL2. Returns what has to be there again afterwards. */
+static uint64_t vmid_enter(uint64_t vttbr)
 {
     uint64_t current = read_sysreg(vttbr_el2);
 
-    if (current == vttbr) {
-        tlb_flush_guest();
-        return;
+    if (current != vttbr) {
+        write_sysreg(vttbr, vttbr_el2);
+        isb();
     }
-    write_sysreg(vttbr, vttbr_el2);
-    isb();
+    return current;
+}
+
+static void vmid_leave(uint64_t vttbr, uint64_t current)
+{
+    if (current != vttbr) {
+        write_sysreg(current, vttbr_el2);
+        isb();
+    }
+}
+
+void stage2_flush(uint64_t vttbr)
+{
+    uint64_t current = vmid_enter(vttbr);
+
     tlb_flush_guest();
-    write_sysreg(current, vttbr_el2);
-    isb();
+    vmid_leave(vttbr, current);
+}
+
+void stage2_flush_entries(uint64_t vttbr, const gfn_t *gfns, unsigned n)
+{
+    uint64_t current = vmid_enter(vttbr);
+
+    tlb_flush_guest_entries(gfns, n);
+    vmid_leave(vttbr, current);
 }

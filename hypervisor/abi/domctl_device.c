@@ -65,13 +65,6 @@ static bool range_has_ram(uint64_t first, uint64_t last)
     return false;
 }
 
-/* Takes away what of the range still is this mapping; what the guest put there since stays. */
-static void mapping_remove(struct domain *d, uint64_t gfn, uint64_t mfn, uint64_t nr)
-{
-    for (uint64_t i = 0; i < nr; i++)
-        p2m_unmap_exact(&d->p2m, GFN(gfn + i), MFN(mfn + i));
-}
-
 int domctl_memory_mapping(struct domain *d, struct xen_domctl *op)
 {
     const struct xen_domctl_memory_mapping *m = &op->u.memory_mapping;
@@ -87,14 +80,11 @@ int domctl_memory_mapping(struct domain *d, struct xen_domctl *op)
     if (range_has_ram(m->first_mfn, last))
         return -EPERM;
 
-    if (!m->add_mapping) {
-        mapping_remove(d, m->first_gfn, m->first_mfn, m->nr_mfns);
-        return 0;
-    }
-    error = p2m_map(&d->p2m, GFN(m->first_gfn), MFN(m->first_mfn), m->nr_mfns, P2M_DEVICE);
-    if (error)
-        mapping_remove(d, m->first_gfn, m->first_mfn, m->nr_mfns);
-    return error;
+    if (m->add_mapping)
+        return p2m_map(&d->p2m, GFN(m->first_gfn), MFN(m->first_mfn), m->nr_mfns, P2M_DEVICE);
+    /* What the guest put there since stays. */
+    error = p2m_unmap_exact(&d->p2m, GFN(m->first_gfn), MFN(m->first_mfn), m->nr_mfns);
+    return error == -ENOENT ? 0 : error;
 }
 
 int domctl_bind_irq(struct domain *d, struct xen_domctl *op)

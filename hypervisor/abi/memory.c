@@ -2,9 +2,6 @@
 /*
  * HYPERVISOR_memory_op (xen/include/public/memory.h): how much memory a domain has and where. This file has the
  * reservations (lists of extents that are populated or given back) and the plain questions; mappings are in memory_map.c.
- *
- * A direct-mapped domain (dom0 without an IOMMU) keeps the frames that it balloons out: a device of its may be told
- * their addresses again later, so gfn == mfn has to stay true. Giving back only unmaps, populating maps the same frame again.
  */
 #include "abi/memory.h"
 
@@ -16,10 +13,8 @@
 #include "mm/p2m.h"
 #include "vm/domain.h"
 #include "vm/guest_access.h"
+#include "vm/memory.h"
 #include "vm/vcpu.h"
-
-/* The largest extents: 2 MiB, which is zeroed at once; and, for a toolstack, 1 GiB, which is made in slices. Nothing in between. */
-#define EXTENT_MAX_ORDER   9
 
 struct reservation {
     struct domain *d;
@@ -35,104 +30,16 @@ long memory_op_continue(unsigned op, uint64_t start)
     return -ERESTART;
 }
 
-/* Gives back the 2^order frames from mfn on that were just allocated to d and have no mapping. */
-static void extent_release(struct domain *d, mfn_t mfn, unsigned order)
-{
-    for (uint64_t i = 0; i < BIT(order); i++)
-        frame_release(mfn_add(mfn, i), d);
-}
-
-/* Maps frames of d that it already owns, at gfn == mfn. */
-static int extent_populate_direct(struct domain *d, gfn_t gfn, unsigned order)
-{
-    for (uint64_t i = 0; i < BIT(order); i++) {
-        mfn_t mfn = MFN(gfn.gfn + i);
-        int error;
-
-        if (!frame_get(mfn, d))
-            return -EINVAL;
-        error = p2m_map(&d->p2m, gfn_add(gfn, i), mfn, 1, P2M_RAM_RW);
-        frame_put(mfn);
-        if (error)
-            return error;
-    }
-    return 0;
-}
-
-/* In whole 1 GiB entries only: nothing of it can fail then after the frames are there, and undoing would take long. */
-static bool large_fits(const struct domain *d, uint64_t gfn)
-{
-    return !d->direct_mapped && gfn % BIT(FRAMES_LARGE_ORDER) == 0 && gfn < BIT(d->p2m.address_bits - PAGE_SHIFT);
-}
-
-static int extent_populate(const struct reservation *r, uint64_t index)
-{
-    uint64_t gfn;
-    mfn_t mfn;
-    int error;
-
-    if (copy_from_guest_index(&gfn, r->list_va, index))
-        return -EFAULT;
-    if (r->order == FRAMES_LARGE_ORDER && !large_fits(r->d, gfn))
-        return -EINVAL;
-    if (r->d->direct_mapped)
-        return extent_populate_direct(r->d, GFN(gfn), r->order);
-
-    error = r->order == FRAMES_LARGE_ORDER
-                ? frames_alloc_large(r->d, &mfn, preempt_pending)
-                : frames_alloc_domain(r->d, r->order, r->address_bits, 0, &mfn);
-    if (error)
-        return error;
-    error = p2m_map(&r->d->p2m, GFN(gfn), mfn, BIT(r->order), P2M_RAM_RW);
-    if (!error)
-        return 0;
-    p2m_unmap(&r->d->p2m, GFN(gfn), BIT(r->order));
-    extent_release(r->d, mfn, r->order);
-    return error;
-}
-
-/* Memory that nothing maps: legal, and good for nothing on Arm, where only populate_physmap makes it reachable. */
-static int extent_increase(const struct reservation *r, uint64_t index)
-{
-    mfn_t mfn;
-
-    (void)index;
-    if (r->d->direct_mapped)
-        return -EINVAL;
-    return frames_alloc_domain(r->d, r->order, r->address_bits, 0, &mfn);
-}
-
-static int page_give_back(struct domain *d, gfn_t gfn)
-{
-    struct p2m_entry entry;
-    int error;
-
-    if (!p2m_lookup(&d->p2m, gfn, &entry))
-        return -EINVAL;
-    if (entry.type != P2M_RAM_RW && entry.type != P2M_RAM_RO)
-        return -EINVAL;
-    error = p2m_unmap_exact(&d->p2m, gfn, entry.mfn);
-    if (error)
-        return error;
-    /* False for a frame that was given back by another mapping of it: nothing left to do. */
-    if (!d->direct_mapped)
-        frame_release(entry.mfn, d);
-    return 0;
-}
-
-static int extent_decrease(const struct reservation *r, uint64_t index)
+static int extent_change(unsigned op, const struct reservation *r, uint64_t index)
 {
     uint64_t gfn;
 
+    if (op == XENMEM_increase_reservation)
+        return memory_increase(r->d, r->order, r->address_bits);
     if (copy_from_guest_index(&gfn, r->list_va, index))
         return -EFAULT;
-    for (uint64_t i = 0; i < BIT(r->order); i++) {
-        int error = page_give_back(r->d, GFN(gfn + i));
-
-        if (error)
-            return error;
-    }
-    return 0;
+    return op == XENMEM_populate_physmap ? memory_populate(r->d, GFN(gfn), r->order, r->address_bits, preempt_pending)
+                                         : memory_decrease(r->d, GFN(gfn), r->order);
 }
 
 /* The number of extents done, which is less than asked for where one failed. */
@@ -143,17 +50,7 @@ static long reservation_walk(unsigned op, const struct reservation *r, uint64_t 
 
         if (i > start && preempt_pending())
             return memory_op_continue(op, i);
-        switch (op) {
-        case XENMEM_populate_physmap:
-            error = extent_populate(r, i);
-            break;
-        case XENMEM_decrease_reservation:
-            error = extent_decrease(r, i);
-            break;
-        default:
-            error = extent_increase(r, i);
-            break;
-        }
+        error = extent_change(op, r, i);
         if (error == -ERESTART)
             return memory_op_continue(op, i);
         if (error)
@@ -162,9 +59,10 @@ static long reservation_walk(unsigned op, const struct reservation *r, uint64_t 
     return (long)r->count;
 }
 
+/* An extent of 1 GiB is for a toolstack to ask for. */
 static bool order_allowed(unsigned op, const struct xen_memory_reservation *arg)
 {
-    if (arg->extent_order <= EXTENT_MAX_ORDER)
+    if (arg->extent_order <= MEMORY_EXTENT_ORDER)
         return true;
     return arg->extent_order == FRAMES_LARGE_ORDER && op == XENMEM_populate_physmap &&
            current_vcpu()->domain->privileged && !XENMEMF_get_address_bits(arg->mem_flags);

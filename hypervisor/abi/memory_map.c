@@ -2,9 +2,6 @@
 /*
  * The part of HYPERVISOR_memory_op that places pages which are there already into a domain's address space: its shared info
  * and grant table, frames of other domains, device memory (xen/include/public/memory.h).
- *
- * A foreign or acquired frame is mapped with one reference to it, taken here and dropped by the p2m with the
- * entry, so that it outlives its owner's end. What was at the gfn before is no longer mapped, and stays its domain's.
  */
 #include "abi/memory.h"
 
@@ -12,81 +9,26 @@
 
 #include "abi/abi.h"
 #include "cpu/cpu.h"
-#include "mm/frames.h"
-#include "mm/p2m.h"
 #include "vm/domain.h"
 #include "vm/grant/grant.h"
 #include "vm/guest_access.h"
+#include "vm/memory.h"
 #include "vm/vcpu.h"
-
-/* Puts a frame whose reference the caller holds at gfn; the entry has the reference then, or it is dropped. */
-static int frame_map(struct domain *d, gfn_t gfn, mfn_t mfn, enum p2m_type type)
-{
-    int error = p2m_map(&d->p2m, gfn, mfn, 1, type);
-
-    if (error)
-        frame_put(mfn);
-    return error;
-}
-
-static int map_foreign(struct domain *d, gfn_t gfn, struct domain *foreign, gfn_t from)
-{
-    mfn_t mfn;
-
-    if (foreign == d)
-        return -EINVAL;
-    if (p2m_get_frame(&foreign->p2m, from, true, false, &mfn))
-        return frame_map(d, gfn, mfn, P2M_FOREIGN_RW);
-    if (p2m_get_frame(&foreign->p2m, from, false, false, &mfn))
-        return frame_map(d, gfn, mfn, P2M_FOREIGN_RO);
-    return -EINVAL;
-}
-
-/* The page has one place: a guest that moves it (a kernel started by kexec, say) does not find it at the old one. */
-static int map_shared_info(struct domain *d, gfn_t gfn)
-{
-    void *page = __atomic_load_n(&d->shared_info, __ATOMIC_RELAXED);
-    gfn_t old;
-    mfn_t mfn;
-    int error;
-
-    /* Gone, or about to go, with a dying domain. */
-    if (!page)
-        return -EINVAL;
-    mfn = virt_to_mfn(page);
-    if (!frame_get(mfn, d))
-        return -EINVAL;
-    error = p2m_map(&d->p2m, gfn, mfn, 1, P2M_XENHEAP);
-    frame_put(mfn);
-    if (error)
-        return error;
-    old = GFN(__atomic_exchange_n(&d->shared_info_gfn.gfn, gfn.gfn, __ATOMIC_RELAXED));
-    if (old.gfn != gfn.gfn)
-        p2m_unmap_exact(&d->p2m, old, mfn);
-    return 0;
-}
-
-static int map_device(struct domain *d, gfn_t gfn, mfn_t mfn)
-{
-    if (frame_is_ram(mfn) || !range_set_contains(&d->iomem_caps, mfn.mfn, mfn.mfn))
-        return -EPERM;
-    return p2m_map(&d->p2m, gfn, mfn, 1, P2M_DEVICE_CACHED);
-}
 
 /* One page: index idx of a space, to gfn. foreign: whose, for XENMAPSPACE_gmfn_foreign; else NULL. */
 static int map_one(struct domain *d, unsigned space, uint64_t idx, gfn_t gfn, struct domain *foreign)
 {
     switch (space) {
     case XENMAPSPACE_shared_info:
-        return idx ? -EINVAL : map_shared_info(d, gfn);
+        return idx ? -EINVAL : memory_map_shared_info(d, gfn);
     case XENMAPSPACE_grant_table:
         /* Also what XENMAPIDX_grant_table_status asks for: version 2 has those frames, version 1 has none. */
         return idx > UINT32_MAX || (idx & XENMAPIDX_grant_table_status) ? -EINVAL
                                                                          : grant_map_frame(d, (unsigned)idx, gfn);
     case XENMAPSPACE_gmfn_foreign:
-        return map_foreign(d, gfn, foreign, GFN(idx));
+        return memory_map_foreign(d, gfn, foreign, GFN(idx));
     case XENMAPSPACE_dev_mmio:
-        return map_device(d, gfn, MFN(idx));
+        return memory_map_device(d, gfn, MFN(idx));
     default:
         return -ENOSYS;
     }
@@ -166,7 +108,6 @@ long memory_add_to_physmap_batch(uint64_t arg_va, uint64_t start)
 long memory_remove_from_physmap(uint64_t arg_va)
 {
     struct xen_remove_from_physmap arg;
-    struct p2m_entry entry;
     struct domain *d;
     int error;
 
@@ -175,9 +116,7 @@ long memory_remove_from_physmap(uint64_t arg_va)
     d = abi_domain_get_allowed(arg.domid, &error);
     if (!d)
         return error;
-    error = -EINVAL;
-    if (p2m_lookup(&d->p2m, GFN(arg.gpfn), &entry) && entry.type != P2M_DEVICE && entry.type != P2M_DEVICE_CACHED)
-        error = p2m_unmap_exact(&d->p2m, GFN(arg.gpfn), entry.mfn);
+    error = memory_unmap(d, GFN(arg.gpfn));
     domain_put(d);
     return error;
 }
@@ -200,11 +139,8 @@ static int resource_map(struct domain *d, const struct xen_mem_acquire_resource 
         if (frame > UINT32_MAX)
             return -EINVAL;
         error = grant_get_frame(d, (unsigned)frame, &mfn);
-        if (error)
-            return error;
-        if (!frame_get(mfn, d))
-            return -EINVAL;
-        error = frame_map(caller, GFN(gfn), mfn, P2M_FOREIGN_RW);
+        if (!error)
+            error = memory_map_shared(caller, GFN(gfn), d, mfn);
         if (error)
             return error;
     }

@@ -56,20 +56,29 @@ struct p2m_entry {
 };
 
 int p2m_init(struct p2m *p2m, struct domain *d);
-/* Removes every mapping and drops what the entries hold, in slices: -ERESTART: call again. From the first call on p2m_map() refuses. */
+/*
+ * Removes every mapping and drops what the entries hold, in slices: -ERESTART: call again. From the first call on p2m_map()
+ * refuses. 0: the tables and the VMID are given back, too. No vCPU may use it any more.
+ */
 int p2m_release_all(struct p2m *p2m, bool (*preempt)(void));
-/* Frees the tables; no vCPU may use it any more. */
+/* The same for a p2m that nothing is mapped in; harmless after p2m_release_all(). */
 void p2m_destroy(struct p2m *p2m);
 
 /*
- * Maps nr frames from gfn on to those from mfn on. What was there before is replaced (and its reference dropped).
- * -ENOMEM (nothing is lost: what is mapped until then stays), -EINVAL beyond the address size, or when p2m_release_all() has begun.
+ * Maps nr frames from gfn on to those from mfn on, all or none. What was there before is replaced (and its reference dropped).
+ * -ENOMEM: no tables; -EINVAL beyond the address size, or when p2m_release_all() has begun.
  */
-int p2m_map(struct p2m *p2m, gfn_t gfn, mfn_t mfn, uint64_t nr, enum p2m_type type) EXCLUDES(p2m->lock);
-/* Removes nr mappings from gfn on; holes are passed over. */
-int p2m_unmap(struct p2m *p2m, gfn_t gfn, uint64_t nr) EXCLUDES(p2m->lock);
-/* Removes the mapping of gfn only if it is still of mfn: -ENOENT otherwise. */
-int p2m_unmap_exact(struct p2m *p2m, gfn_t gfn, mfn_t mfn) EXCLUDES(p2m->lock);
+MUST_CHECK int p2m_map(struct p2m *p2m, gfn_t gfn, mfn_t mfn, uint64_t nr, enum p2m_type type) EXCLUDES(p2m->lock);
+/*
+ * Removes what of gfn, gfn + 1, ... still maps to mfn, mfn + 1, ...; few, for all is done in one go.
+ * -ENOENT: not all of them did, the others are gone now; -ENOMEM: a block would have to be split, nothing was removed.
+ */
+MUST_CHECK int p2m_unmap_exact(struct p2m *p2m, gfn_t gfn, mfn_t mfn, uint64_t nr) EXCLUDES(p2m->lock);
+/*
+ * Removes nr pages of the domain's own RAM from gfn on, all or none; `give_back`: they are its no longer when it returns. Few, as above.
+ * -EINVAL: something there is no RAM; -ENOMEM: a block would have to be split.
+ */
+MUST_CHECK int p2m_remove_ram(struct p2m *p2m, gfn_t gfn, uint64_t nr, bool give_back) EXCLUDES(p2m->lock);
 
 /* What gfn maps to; false and P2M_INVALID for a hole. */
 bool p2m_lookup(struct p2m *p2m, gfn_t gfn, struct p2m_entry *entry) EXCLUDES(p2m->lock);

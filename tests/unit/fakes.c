@@ -259,14 +259,20 @@ int p2m_map(struct p2m *p2m, gfn_t gfn, mfn_t mfn, uint64_t nr, enum p2m_type ty
     return 0;
 }
 
-int p2m_unmap_exact(struct p2m *p2m, gfn_t gfn, mfn_t mfn)
+int p2m_unmap_exact(struct p2m *p2m, gfn_t gfn, mfn_t mfn, uint64_t nr)
 {
     struct fake_domain *f = fake_of(p2m->domain);
+    int err = 0;
 
-    if (gfn.gfn >= FAKE_GFNS || f->p2m[gfn.gfn].type == P2M_INVALID || f->p2m[gfn.gfn].mfn.mfn != mfn.mfn)
-        return -ENOENT;
-    entry_drop(p2m, gfn.gfn);
-    return 0;
+    for (uint64_t i = 0; i < nr; i++) {
+        uint64_t at = gfn.gfn + i;
+
+        if (at >= FAKE_GFNS || f->p2m[at].type == P2M_INVALID || f->p2m[at].mfn.mfn != mfn.mfn + i)
+            err = -ENOENT;
+        else
+            entry_drop(p2m, at);
+    }
+    return err;
 }
 
 bool p2m_get_frame(struct p2m *p2m, gfn_t gfn, bool write, bool any, mfn_t *mfn)

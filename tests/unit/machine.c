@@ -12,7 +12,7 @@
 
 struct cpu cpus[MAX_CPUS];
 struct domain *domains[MACHINE_DOMAINS];
-unsigned machine_flushes, machine_lines_cleaned;
+unsigned machine_flushes, machine_entry_flushes, machine_lines_cleaned;
 static char *ram;
 static uint64_t free_at_start;
 static uint32_t random_state = 1;
@@ -76,6 +76,14 @@ void stage2_flush(uint64_t vttbr)
 {
     assert_true(vttbr >> 48);
     machine_flushes++;
+}
+
+void stage2_flush_entries(uint64_t vttbr, const gfn_t *gfns, unsigned n)
+{
+    assert_true(vttbr >> 48);
+    assert_true(n > 0);
+    (void)gfns;
+    machine_entry_flushes++;
 }
 
 void cache_clean_invalidate(const void *va, size_t size)

@@ -30,7 +30,8 @@ int machine_start(void **state);
 int machine_is_whole(void **state);
 
 extern struct domain *domains[MACHINE_DOMAINS];
-extern unsigned machine_flushes;        /* of stage 2's TLB entries */
+extern unsigned machine_flushes;        /* of all of stage 2's TLB entries */
+extern unsigned machine_entry_flushes;  /* of a few of them */
 extern unsigned machine_lines_cleaned;  /* calls of cache_clean_invalidate() */
 
 bool machine_has(uint64_t mfn);          /* RAM that was given to the allocator */

@@ -274,7 +274,7 @@ static void a_mapping_that_the_guest_replaced_is_only_accounted_for(void **state
     (void)state;
     give(1, 5, GTF_permit_access);
     assert_int_equal(map(1, GNTMAP_host_map, &handle), GNTST_okay);
-    assert_int_equal(p2m_unmap_exact(&mapper->p2m, GFN(MAP_GFN + 1), fake_mfn(granter, 5)), 0);
+    assert_int_equal(p2m_unmap_exact(&mapper->p2m, GFN(MAP_GFN + 1), fake_mfn(granter, 5), 1), 0);
     assert_int_equal(frame_refs(fake_mfn(granter, 5)), 2);
     assert_int_equal(unmap(handle, 1), GNTST_okay);
     fake_assert_refs(granter, PAGES, 1);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* sources: tests/unit/machine.c hypervisor/mm/p2m.c hypervisor/mm/frames.c */
+/* sources: tests/unit/machine.c hypervisor/mm/p2m.c hypervisor/mm/p2m_table.c hypervisor/mm/frames.c */
 /* Stage-2 tables against a model that is one array; and what they may not lose: references, and their own pages. */
 #include "machine.h"
 
@@ -53,6 +53,20 @@ static void assert_maps(uint64_t gfn, uint64_t mfn, enum p2m_type type, unsigned
 
 static int map(uint64_t gfn, uint64_t mfn, uint64_t nr) { return p2m_map(P, GFN(gfn), MFN(mfn), nr, P2M_RAM_RW); }
 
+/* Whatever is there, run by run; holes are passed over. */
+static int unmap(uint64_t gfn, uint64_t nr)
+{
+    int err = 0;
+
+    for (uint64_t end = gfn + nr, n; !err && gfn < end; gfn += n) {
+        struct p2m_entry e = look(gfn);
+
+        n = e.type ? min_u64(BIT(e.order) - (gfn & (BIT(e.order) - 1)), end - gfn) : 1;
+        err = e.type ? p2m_unmap_exact(P, GFN(gfn), e.mfn, n) : 0;
+    }
+    return err;
+}
+
 static void the_largest_fitting_blocks_are_used(void **state)
 {
     (void)state;
@@ -77,9 +91,10 @@ static void a_block_is_split_where_a_part_goes(void **state)
     (void)state;
     assert_int_equal(map(LARGE, MFN_RAM, LARGE), 0);
     assert_int_equal(P->table_pages, 0);
-    machine_flushes = 0;
-    assert_int_equal(p2m_unmap(P, GFN(LARGE + 1000), 1), 0);
-    assert_true(machine_flushes >= 3);   /* break before make, twice, and the page's own */
+    machine_flushes = machine_entry_flushes = 0;
+    assert_int_equal(unmap(LARGE + 1000, 1), 0);
+    assert_int_equal(machine_entry_flushes, 2);   /* break before make, and the page's own */
+    assert_int_equal(machine_flushes, 0);
     assert_int_equal(P->table_pages, 2);
     assert_int_equal(look(LARGE + 1000).type, P2M_INVALID);
     assert_maps(LARGE + 999, MFN_RAM + 999, P2M_RAM_RW, 0);
@@ -100,9 +115,10 @@ static void addresses_are_checked(void **state)
     assert_int_equal(map(0, MFN_RAM, 0), -EINVAL);
     assert_int_equal(map(1, MFN_RAM, UINT64_MAX), -EINVAL);
     assert_int_equal(map(UINT64_MAX, MFN_RAM, 1), -EINVAL);
-    assert_int_equal(p2m_unmap(P, GFN(LAST_GFN), 2), -EINVAL);
-    assert_int_equal(p2m_unmap(P, INVALID_GFN, 1), -EINVAL);
-    assert_int_equal(p2m_unmap_exact(P, INVALID_GFN, MFN(MFN_RAM)), -ENOENT);
+    assert_int_equal(p2m_unmap_exact(P, GFN(LAST_GFN), MFN(MFN_RAM), 2), -ENOENT);
+    assert_int_equal(p2m_remove_ram(P, GFN(LAST_GFN), 2, false), -EINVAL);
+    assert_int_equal(p2m_remove_ram(P, INVALID_GFN, 1, false), -EINVAL);
+    assert_int_equal(p2m_unmap_exact(P, INVALID_GFN, MFN(MFN_RAM), 1), -ENOENT);
     assert_false(p2m_lookup(P, INVALID_GFN, &e));
     assert_false(p2m_lookup(P, GFN(LAST_GFN + 1), &e));
 }
@@ -111,9 +127,9 @@ static void unmap_exact_takes_only_what_is_named(void **state)
 {
     (void)state;
     assert_int_equal(map(LARGE, MFN_RAM, BLOCK), 0);
-    assert_int_equal(p2m_unmap_exact(P, GFN(LARGE + 5), MFN(MFN_RAM + 6)), -ENOENT);
-    assert_int_equal(p2m_unmap_exact(P, GFN(LARGE + 5), MFN(MFN_RAM + 5)), 0);
-    assert_int_equal(p2m_unmap_exact(P, GFN(LARGE + 5), MFN(MFN_RAM + 5)), -ENOENT);
+    assert_int_equal(p2m_unmap_exact(P, GFN(LARGE + 5), MFN(MFN_RAM + 6), 1), -ENOENT);
+    assert_int_equal(p2m_unmap_exact(P, GFN(LARGE + 5), MFN(MFN_RAM + 5), 1), 0);
+    assert_int_equal(p2m_unmap_exact(P, GFN(LARGE + 5), MFN(MFN_RAM + 5), 1), -ENOENT);
     assert_maps(LARGE + 6, MFN_RAM + 6, P2M_RAM_RW, 0);
 }
 
@@ -133,7 +149,7 @@ static void the_last_of_512_blocks_makes_one_of_1_gib(void **state)
     assert_maps(2 * LARGE - 1, MFN_RAM + LARGE - 1, P2M_RAM_RW, 18);
     /* A table that already stands is filled with blocks, and goes too. */
     assert_int_equal(map(4 * LARGE + 7, 0x50000, 1), 0);
-    assert_int_equal(p2m_unmap(P, GFN(4 * LARGE + 7), 1), 0);
+    assert_int_equal(unmap(4 * LARGE + 7, 1), 0);
     assert_int_equal(map(4 * LARGE + BLOCK, MFN_RAM + BLOCK, LARGE - BLOCK), 0);
     assert_maps(4 * LARGE + BLOCK, MFN_RAM + BLOCK, P2M_RAM_RW, 9);
 }
@@ -194,9 +210,9 @@ static void a_replaced_foreign_entry_drops_its_reference_once(void **state)
     assert_int_equal(p2m_map(P, GFN(7), b, 1, P2M_GRANT_RO), 0);
     assert_int_equal(frame_refs(a), 1);
     assert_int_equal(frame_refs(b), 2);
-    assert_int_equal(p2m_unmap(P, GFN(0), 100), 0);
+    assert_int_equal(unmap(0, 100), 0);
     assert_int_equal(frame_refs(b), 1);
-    assert_int_equal(p2m_unmap(P, GFN(0), 100), 0);
+    assert_int_equal(unmap(0, 100), 0);
     assert_int_equal(frame_refs(b), 1);
 }
 
@@ -211,8 +227,97 @@ static void a_foreign_page_outlives_its_owner(void **state)
     assert_int_equal(frames_release_all(D(1), never_preempt), 0);
     assert_int_equal(D(1)->refs, 2);
     assert_int_equal(frame_refs(mfn), 1);
-    assert_int_equal(p2m_unmap(P, GFN(7), 1), 0);
+    assert_int_equal(unmap(7, 1), 0);
     assert_int_equal(D(1)->refs, 1);
+}
+
+/* A change that cannot be made whole is not begun: what another vCPU finds meanwhile, or takes, would be undone under its hands. */
+static void a_map_that_fails_changes_nothing(void **state)
+{
+    mfn_t mfn = foreign_page(D(1));
+
+    (void)state;
+    assert_int_equal(map(3, 0x50003, 1), 0);   /* two tables */
+    assert_int_equal(p2m_map(P, GFN(7), mfn, 1, P2M_FOREIGN_RW), 0);
+    assert_int_equal(p2m_set_pool(P, 2), 0);
+    for (uint64_t gfn = 1; gfn < BLOCK; gfn += 100)   /* pages here, and in the 2 MiB behind, which has no table */
+        assert_int_equal(map(gfn, 0x60000, BLOCK), -ENOMEM);
+    for (uint64_t gfn = 0; gfn < 2 * BLOCK; gfn++)
+        assert_int_equal(look(gfn).type, gfn == 3 ? P2M_RAM_RW : gfn == 7 ? P2M_FOREIGN_RW : P2M_INVALID);
+    assert_int_equal(frame_refs(mfn), 2);
+    assert_int_equal(P->table_pages, 2);
+    assert_int_equal(p2m_max_gfn(P), 7);
+    assert_int_equal(p2m_set_pool(P, 3), 0);
+    assert_int_equal(map(1, 0x60000, BLOCK), 0);
+    assert_int_equal(frame_refs(mfn), 1);
+    assert_int_equal(unmap(0, 2 * BLOCK), 0);
+}
+
+/* Every way of not having enough tables, over whatever stands there: all or nothing. */
+static void a_map_over_blocks_and_tables_is_all_or_nothing(void **state)
+{
+    static const uint64_t sizes[] = { 1, BLOCK, BLOCK + 1, 3 * BLOCK, LARGE, LARGE + 5 };
+    uint64_t before = frames_free();
+
+    (void)state;
+    for (unsigned i = 0; i < ARRAY_SIZE(sizes); i++) {
+        for (uint64_t shift = 0; shift < 2; shift++) {
+            uint64_t gfn = LARGE - 2 * BLOCK + shift, pool = 0;
+
+            assert_int_equal(map(0, MFN_RAM, 2 * LARGE), 0);
+            for (; p2m_set_pool(P, ++pool) || map(gfn, 0x60001, sizes[i]) == -ENOMEM;)
+                for (uint64_t at = 0; at < sizes[i]; at += 1 + sizes[i] / 100)
+                    assert_int_equal(look(gfn + at).mfn.mfn, MFN_RAM + gfn + at);
+            for (uint64_t at = 0; at < sizes[i]; at++)
+                assert_maps(gfn + at, 0x60001 + at, P2M_RAM_RW, look(gfn + at).order);
+            assert_int_equal(look(gfn - 1).mfn.mfn, MFN_RAM + gfn - 1);
+            assert_int_equal(look(gfn + sizes[i]).mfn.mfn, MFN_RAM + gfn + sizes[i]);
+            assert_int_equal(frames_free(), before - P->table_pages);
+            assert_int_equal(p2m_set_pool(P, 0), -EBUSY);
+            assert_int_equal(p2m_set_pool(P, 10000), 0);
+            assert_int_equal(unmap(0, 2 * LARGE), 0);
+            assert_int_equal(P->table_pages, 0);
+        }
+    }
+}
+
+static void own_ram_is_removed_whole_or_not(void **state)
+{
+    mfn_t mfn, foreign = foreign_page(D(1));
+
+    (void)state;
+    assert_int_equal(frames_alloc_domain(D(0), 9, 0, FRAME_KEEP_CONTENT, &mfn), 0);
+    assert_int_equal(p2m_map(P, GFN(LARGE), mfn, BLOCK, P2M_RAM_RW), 0);
+    assert_int_equal(p2m_map(P, GFN(LARGE + BLOCK), foreign, 1, P2M_FOREIGN_RW), 0);
+    assert_int_equal(p2m_remove_ram(P, GFN(LARGE + 1), BLOCK, true), -EINVAL);       /* the foreign page is none */
+    assert_int_equal(p2m_remove_ram(P, GFN(LARGE - 1), 2, true), -EINVAL);           /* nor is a hole */
+    assert_int_equal(D(0)->total_pages, BLOCK);
+    assert_int_equal(p2m_remove_ram(P, GFN(LARGE + 7), 3, true), 0);
+    assert_int_equal(D(0)->total_pages, BLOCK - 3);
+    assert_false(frame_get(mfn_add(mfn, 8), D(0)));
+    assert_int_equal(p2m_remove_ram(P, GFN(LARGE + 10), 1, false), 0);
+    assert_int_equal(frame_refs(mfn_add(mfn, 10)), 1);                               /* gone from there, and still its own */
+    machine_flushes = machine_entry_flushes = 0;
+    assert_int_equal(p2m_remove_ram(P, GFN(LARGE + 11), BLOCK - 11, true), 0);
+    assert_int_equal(machine_flushes + machine_entry_flushes, 1);                    /* for all of them */
+    assert_int_equal(D(0)->total_pages, 8);
+    assert_int_equal(unmap(LARGE + BLOCK, 1), 0);
+}
+
+static void a_run_that_is_partly_something_else_loses_the_rest(void **state)
+{
+    (void)state;
+    assert_int_equal(p2m_map(P, GFN(LARGE), MFN(0x9000), BLOCK, P2M_DEVICE), 0);
+    assert_int_equal(map(LARGE + 5, 0x50000, 1), 0);
+    assert_int_equal(p2m_unmap_exact(P, GFN(LARGE), MFN(0x9000), BLOCK), -ENOENT);
+    for (unsigned i = 0; i < BLOCK; i++)
+        assert_int_equal(look(LARGE + i).type, i == 5 ? P2M_RAM_RW : P2M_INVALID);
+    assert_int_equal(p2m_map(P, GFN(LARGE + BLOCK), MFN(0x9000), BLOCK, P2M_DEVICE), 0);
+    assert_int_equal(p2m_set_pool(P, P->table_pages), 0);
+    assert_int_equal(p2m_unmap_exact(P, GFN(LARGE + BLOCK), MFN(0x9000), 7), -ENOMEM);
+    assert_int_equal(look(LARGE + BLOCK).type, P2M_DEVICE);
+    assert_int_equal(p2m_unmap_exact(P, GFN(LARGE + BLOCK), MFN(0x9000), BLOCK), 0);
+    assert_int_equal(unmap(LARGE + 5, 1), 0);
 }
 
 /* Each frame of a run of foreign ones has its reference, so each has its entry. */
@@ -226,7 +331,7 @@ static void foreign_runs_are_never_blocks(void **state)
         assert_true(frame_get(mfn_add(mfn, i), D(1)));
     assert_int_equal(p2m_map(P, GFN(LARGE), mfn, 512, P2M_FOREIGN_RW), 0);
     assert_int_equal(look(LARGE).order, 0);
-    assert_int_equal(p2m_unmap(P, GFN(LARGE), 512), 0);
+    assert_int_equal(unmap(LARGE, 512), 0);
     for (unsigned i = 0; i < 512; i++)
         assert_int_equal(frame_refs(mfn_add(mfn, i)), 1);
 }
@@ -265,7 +370,7 @@ static void get_frame_goes_by_type(void **state)
     frame_put(foreign);
     frame_put(virt_to_mfn(shared));
     frame_free_shared(shared);
-    assert_int_equal(p2m_unmap(P, GFN(0), 10), 0);
+    assert_int_equal(unmap(0, 10), 0);
 }
 
 static void the_pool_is_a_limit(void **state)
@@ -279,11 +384,11 @@ static void the_pool_is_a_limit(void **state)
     assert_int_equal(map(2 * BLOCK, 0x50000, 1), -ENOMEM);
     assert_int_equal(map(1, 0x50001, 1), 0);
     assert_int_equal(map(2 * BLOCK, 0x50000 + BLOCK, BLOCK), 0);   /* a block needs none */
-    assert_int_equal(p2m_unmap(P, GFN(2 * BLOCK), 1), -ENOMEM);    /* but to split it does */
+    assert_int_equal(unmap(2 * BLOCK, 1), -ENOMEM);    /* but to split it does */
     assert_maps(2 * BLOCK, 0x50000 + BLOCK, P2M_RAM_RW, 9);
     assert_int_equal(p2m_set_pool(P, 2), -EBUSY);
     assert_int_equal(p2m_set_pool(P, 4), 0);
-    assert_int_equal(p2m_unmap(P, GFN(2 * BLOCK), 1), 0);
+    assert_int_equal(unmap(2 * BLOCK, 1), 0);
     assert_int_equal(P->table_pages, 4);
     assert_int_equal(p2m_set_pool(P, 4), 0);
 }
@@ -301,7 +406,7 @@ static void a_reserve_is_used_first_and_kept(void **state)
     assert_int_equal(map(2 * BLOCK, 0x50000, 1), 0);   /* one that is not of the reserve */
     assert_int_equal(frames_free(), before - 1);
     assert_int_equal(look(1).type, P2M_INVALID);       /* a spare page's link is no entry */
-    assert_int_equal(p2m_unmap(P, GFN(0), 3 * BLOCK), 0);
+    assert_int_equal(unmap(0, 3 * BLOCK), 0);
     assert_int_equal(frames_free(), before);
     assert_int_equal(map(LARGE, 0x50000, 1), 0);       /* used again, and empty */
     for (unsigned i = 1; i < BLOCK; i++)
@@ -356,8 +461,8 @@ static void caches_are_cleaned_page_by_page_and_holes_skipped(void **state)
         continue;
     assert_int_equal(machine_lines_cleaned, 102);
     assert_true(calls > 5 && calls < 200);
-    assert_int_equal(p2m_unmap(P, GFN(LARGE), 100), 0);
-    assert_int_equal(p2m_unmap(P, GFN(LAST_GFN - 3), 2), 0);
+    assert_int_equal(unmap(LARGE, 100), 0);
+    assert_int_equal(unmap(LAST_GFN - 3, 2), 0);
     pages_free(page, 9);
 }
 
@@ -443,11 +548,11 @@ static void random_unmap(void)
     bool there = model[at].type != P2M_INVALID;
 
     if (random_below(2)) {
-        assert_int_equal(p2m_unmap(P, GFN(base + at), nr), 0);
+        assert_int_equal(unmap(base + at, nr), 0);
     } else {
         nr = 1;
-        assert_int_equal(p2m_unmap_exact(P, GFN(base + at), MFN(model[at].mfn + 1)), -ENOENT);
-        assert_int_equal(p2m_unmap_exact(P, GFN(base + at), MFN(model[at].mfn)), there ? 0 : -ENOENT);
+        assert_int_equal(p2m_unmap_exact(P, GFN(base + at), MFN(model[at].mfn + 1), 1), -ENOENT);
+        assert_int_equal(p2m_unmap_exact(P, GFN(base + at), MFN(model[at].mfn), 1), there ? 0 : -ENOENT);
     }
     for (uint64_t i = 0; i < nr; i++)
         model_set(at + i, 0, P2M_INVALID);
@@ -458,7 +563,7 @@ static uint64_t tables_below(const uint64_t *table, unsigned entries, unsigned l
 {
     uint64_t n = 0;
 
-    for (unsigned i = 0; i < entries && level < 3; i++)
+    for (unsigned i = 0; table && i < entries && level < 3; i++)
         if ((table[i] & 3) == 3)
             n += 1 + tables_below(mfn_to_virt(MFN((table[i] & UINT64_C(0xfffffffff000)) >> PAGE_SHIFT)), 512, level + 1);
     return n;
@@ -526,6 +631,10 @@ int main(void)
         TEST(a_block_takes_the_place_of_tables),
         TEST(a_replaced_foreign_entry_drops_its_reference_once),
         TEST(a_foreign_page_outlives_its_owner),
+        TEST(a_map_that_fails_changes_nothing),
+        TEST(a_map_over_blocks_and_tables_is_all_or_nothing),
+        TEST(own_ram_is_removed_whole_or_not),
+        TEST(a_run_that_is_partly_something_else_loses_the_rest),
         TEST(foreign_runs_are_never_blocks),
         TEST(get_frame_goes_by_type),
         TEST(the_pool_is_a_limit),

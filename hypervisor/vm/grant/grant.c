@@ -160,7 +160,7 @@ static int frame_move(struct domain *d, unsigned idx, gfn_t gfn) REQUIRES(d->gra
     g->frame_gfns[idx] = gfn.gfn;
     /* The guest may long have put something else there. */
     if (old.gfn != INVALID_GFN.gfn && old.gfn != gfn.gfn)
-        p2m_unmap_exact(&d->p2m, old, mfn);
+        BUG_ON(p2m_unmap_exact(&d->p2m, old, mfn, 1) == -ENOMEM);   /* an entry of its own: no split */
     return 0;
 }
 

@@ -9,14 +9,6 @@
 /* Smallest data cache line of the system, bytes. */
 static inline uint64_t dcache_line(void) { return UINT64_C(4) << ((read_sysreg(ctr_el0) >> 16) & 0xf); }
 
-static inline void tlb_flush_el2(void)
-{
-    dsb_ishst();
-    __asm__ volatile("tlbi alle2is" ::: "memory");
-    dsb_ish();
-    isb();
-}
-
 /* Stages 1 and 2 of the VMID in VTTBR_EL2, on every CPU. */
 static inline void tlb_flush_guest(void)
 {
@@ -26,13 +18,28 @@ static inline void tlb_flush_guest(void)
     isb();
 }
 
-/* Of this CPU only: a vCPU must not see what another vCPU of its domain left here. */
+/*
+ * Of stage 2 only what is about these guest frames, on every CPU. Stage 1 after it, and not before stage 2 is gone everywhere:
+ * until then a walk could still combine the two (Arm ARM DDI 0487, D8.14, on TLB maintenance after a change of stage 2).
+ */
+static inline void tlb_flush_guest_entries(const gfn_t *gfns, unsigned n)
+{
+    dsb_ishst();
+    for (unsigned i = 0; i < n; i++)
+        __asm__ volatile("tlbi ipas2e1is, %0" : : "r"(gfns[i].gfn) : "memory");
+    dsb_ish();
+    __asm__ volatile("tlbi vmalle1is" ::: "memory");
+    dsb_ish();
+    isb();
+}
+
 /* This CPU's entries of every guest. */
 static inline void tlb_flush_all_guests_local(void)
 {
     __asm__ volatile("tlbi alle1\n\tdsb nsh\n\tisb" ::: "memory");
 }
 
+/* Stage 1 of the VMID in VTTBR_EL2, on this CPU only: a vCPU must not see what another vCPU of its domain left here. */
 static inline void tlb_flush_guest_local(void)
 {
     __asm__ volatile("tlbi vmalle1\n\tdsb nsh\n\tisb" ::: "memory");

@@ -8,5 +8,10 @@
 unsigned stage2_address_bits(void);
 /* Sets VTCR_EL2 of this CPU. */
 void stage2_cpu_init(void);
-/* Forgets stages 1 and 2 of that VTTBR's VMID on every CPU. */
+/* Every CPU forgets stages 1 and 2 of that VTTBR's VMID. */
 void stage2_flush(uint64_t vttbr);
+/*
+ * The same, but of stage 2 only what n leaf entries said, each of which contains one of these guest frames. Stage 1 goes whole: what
+ * is combined of both stages is found by virtual address only.
+ */
+void stage2_flush_entries(uint64_t vttbr, const gfn_t *gfns, unsigned n);

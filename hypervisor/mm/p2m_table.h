@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The tables of a p2m, for mm/p2m.c: entries, the pages that tables are made of, and how entries change.
+ *
+ * A change is made under the p2m's lock, from its first to its last step: what it needs is taken before (change_begin); entries
+ * that go are marked invalid and keep what they said (change_mark), so are tables with nothing in them (change_mark_tables); the
+ * TLBs forget them, once for all of it (change_flush); then what they held is let go (change_finish). Nothing fails after the first step.
+ */
+#pragma once
+
+#include "mm/p2m.h"
+
+#define P2M_ENTRIES 512
+
+#define S2_VALID      BIT(0)
+#define S2_TABLE      BIT(1)
+#define S2_ADDRESS    UINT64_C(0x0000fffffffff000)
+#define S2_TYPE_SHIFT 55
+
+/* So many entries' translations are forgotten one by one; what is more, with all of the VMID's. */
+#define CHANGE_BY_ADDRESS 8
+
+struct p2m_change {
+    struct spare_table *tables;    /* taken for entries to come */
+    bool exact;                    /* only entries of a run that begins with: */
+    mfn_t mfn;
+    bool give_back;                /* RAM that goes is no longer the owner's */
+    unsigned marked;
+    gfn_t at[CHANGE_BY_ADDRESS];   /* the first that were marked */
+    bool tables_marked;
+};
+
+static inline unsigned level_order(unsigned level) { return (3 - level) * 9; }
+static inline uint64_t level_span(unsigned level) { return BIT(level_order(level)); }
+static inline enum p2m_type pte_type(uint64_t pte) { return (enum p2m_type)((pte >> S2_TYPE_SHIFT) & 0xf); }
+static inline mfn_t pte_mfn(uint64_t pte) { return MFN((pte & S2_ADDRESS) >> PAGE_SHIFT); }
+
+/* Entries of this type hold a reference to their frame. */
+bool type_holds_reference(enum p2m_type t);
+
+/* The deepest entry that there is for gfn: a leaf, or a hole. */
+uint64_t *entry_find(struct p2m *p2m, gfn_t gfn, unsigned *level) REQUIRES(p2m->lock);
+
+/*
+ * Makes sure that no block reaches over a border of [gfn, end); and takes the tables that will be lacking for what
+ * is to be made there. -ENOMEM: the change cannot be made; the p2m still says the same.
+ */
+MUST_CHECK int change_begin(struct p2m *p2m, struct p2m_change *c, uint64_t gfn, uint64_t end) REQUIRES(p2m->lock);
+MUST_CHECK int change_take_tables(struct p2m *p2m, struct p2m_change *c, gfn_t gfn, mfn_t mfn, uint64_t nr, enum p2m_type type)
+    REQUIRES(p2m->lock);
+/* Marks what is in [gfn, end), at most `budget` entries and holes of it. Returns where it stopped. */
+uint64_t change_mark(struct p2m *p2m, struct p2m_change *c, uint64_t gfn, uint64_t end, uint64_t budget) REQUIRES(p2m->lock);
+/* And tables in which that left nothing, so that who maps here and there does not collect them. */
+void change_mark_tables(struct p2m *p2m, struct p2m_change *c, uint64_t gfn, uint64_t end) REQUIRES(p2m->lock);
+void change_flush(struct p2m *p2m, struct p2m_change *c) REQUIRES(p2m->lock);
+void change_finish(struct p2m *p2m, struct p2m_change *c, uint64_t gfn, uint64_t end) REQUIRES(p2m->lock);
+/* The four in this order, whole. */
+void change_remove(struct p2m *p2m, struct p2m_change *c, uint64_t gfn, uint64_t end) REQUIRES(p2m->lock);
+/* Makes nr entries out of holes, the largest that fit, with the tables that were taken. */
+void change_fill(struct p2m *p2m, struct p2m_change *c, gfn_t gfn, mfn_t mfn, uint64_t nr, enum p2m_type type) REQUIRES(p2m->lock);
+
+/* Frees all tables, and the spares. What their entries hold was let go before. */
+void tables_free_all(struct p2m *p2m) REQUIRES(p2m->lock);
+void spare_put(struct p2m *p2m, void *page) REQUIRES(p2m->lock);
