@@ -47,8 +47,8 @@ def guest(host):
 
     yield make
     if not host.broken:
-        for one in made:
-            host.run(f"if xl domid {one.name} >/dev/null 2>&1; then xl destroy {one.name}; fi")
+        names = "|".join(one.name for one in made)
+        host.run(f"""for name in $(xl list | awk 'NR > 2 && $1 ~ /^({names})$/ {{ print $1 }}'); do xl destroy "$name" || true; done""")
 
 
 @pytest.fixture(scope="session")
