@@ -10,6 +10,7 @@
 #include "abi/abi.h"
 #include "abi/domctl.h"
 #include "cpu/cpu.h"
+#include "base/printk.h"
 #include "dev/console.h"
 #include "vm/domain.h"
 #include "vm/guest_access.h"
@@ -26,7 +27,7 @@ static int sysctl_read_console(struct xen_sysctl *op)
     char chunk[CONSOLE_CHUNK];
 
     while (done < r->count) {
-        size_t n = console_ring_read(chunk, min_u64(sizeof(chunk), r->count - done), &index, incremental, false);
+        size_t n = printk_ring_read(chunk, min_u64(sizeof(chunk), r->count - done), &index, incremental, false);
 
         if (n == 0)
             break;
@@ -36,7 +37,7 @@ static int sysctl_read_console(struct xen_sysctl *op)
         incremental = true;
     }
     if (r->clear)
-        console_ring_read(chunk, 0, &index, true, true);
+        printk_ring_read(chunk, 0, &index, true, true);
     r->count = done;
     r->index = index;
     return 0;

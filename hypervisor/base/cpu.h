@@ -32,11 +32,12 @@ struct cpu {
     uint32_t need_schedule;    /* set by anybody, taken by this CPU on its way to a guest */
     uint64_t mpidr;            /* affinity fields only */
     struct vcpu *fpu_owner;    /* whose FPU state is in the registers */
-    bool online;
+    bool online;               /* atomic */
+    bool stopped;              /* by a panic; atomic */
     enum cpu_way way;          /* atomic */
     bool lost;                 /* it did not go off, or did not come, and is not used any more */
     uint64_t idle_ticks;       /* time spent idle, counter ticks */
-    uint64_t idle_since;
+    uint64_t idle_since;       /* it idles since then; 0: it does not. Atomic */
 };
 
 extern struct cpu cpus[MAX_CPUS];
@@ -46,10 +47,30 @@ static inline struct cpu *this_cpu(void);
 unsigned cpus_present(void);   /* in the device tree, and used */
 unsigned cpus_online(void);
 
+/* The struct of CPU `id`, with its stack. */
+void cpu_init_struct(unsigned id, uint64_t mpidr);
+/* From now on CPUs 0 .. count - 1 are present. */
+void cpus_set_present(unsigned count);
+void cpu_set_online(struct cpu *cpu, bool is_online);
+
+/*
+ * A part of a CPU that has to be set up when the CPU comes on and taken down when it goes off; each stands beside its state. The order is
+ * one list (cpu_stages, cpu/cpu.h).
+ */
+struct cpu_stage {
+    const char *name;
+    int (*on)(void);    /* this CPU; 0, or -errno with nothing of this stage left on, and one line that says why */
+    void (*off)(void);  /* this CPU; NULL: nothing to do */
+    bool kept;          /* a host sleep keeps it, by a stage of its own: CPUs that come back from there leave it to that */
+};
+
 /* True if an interrupt waits for this CPU: long work stops and returns -ERESTART. */
 bool preempt_pending(void);
 
 /* Waits for ever, with everything masked. */
 NORETURN void cpu_halt(void);
+
+/* torpor.lds: the image, of which [image_start, text_end) is code. */
+extern char image_start[], text_end[], rodata_end[], image_end[];
 
 #include "arch/current.h"

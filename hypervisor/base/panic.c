@@ -1,52 +1,38 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The end: one line that says why, where it happened, and the machine stands still. */
+/*
+ * A panic is a list of steps. One CPU goes through it, whichever came first; `reached` moves on before a step is tried, so that a panic
+ * within a step, or a lock that was held, costs that step and no more: the end of the list is always reached.
+ */
+#include "base/panic.h"
+
 #include <stdarg.h>
 
-#include "arch/sysreg.h"
+#include "base/cpu.h"
+#include "base/options.h"
 #include "base/printk.h"
-#include "cpu/cpu.h"
-#include "dev/console.h"
-#include "dev/semihosting.h"
-#include "lib/base.h"
 #include "lib/print.h"
 
-static bool panicking;
+static const void *panicking;   /* the CPU that panics, as a tag that is not NULL; atomic */
+static unsigned reached;
+static char reason[256];
 
-/* With no UART to say it on, a debugger may still listen; it gets all that has been said. */
-static void print_last_words(void)
+bool panic_under_way(void)
 {
-    static char text[4096];
-    uint32_t index = 0;
-    size_t n = console_ring_read(text, sizeof(text) - 1, &index, false, false);
-
-    text[n] = '\0';
-    semihosting_print(text);
+    return __atomic_load_n(&panicking, __ATOMIC_RELAXED) != NULL;
 }
 
-NORETURN void cpu_stop_for_good(void)
+static void report(void)
 {
-    static bool told;
-
-    if (!console_has_uart() && !__atomic_exchange_n(&told, true, __ATOMIC_SEQ_CST))
-        print_last_words();
-    cpu_halt();
-}
-
-NORETURN void cpu_halt(void)
-{
-    for (;;)
-        __asm__ volatile("msr daifset, #0xf\n\twfi");
+    printk("torpor: panic: %s", reason);
 }
 
 static bool address_is_text(uint64_t pc)
 {
-    extern char image_start[], text_end[];
-
     return pc >= (uint64_t)image_start && pc < (uint64_t)text_end;
 }
 
 /* Return addresses from the frame records (AAPCS64 6.4.6); each record must lie above the one before, on this stack. */
-static void print_backtrace(void)
+static void backtrace(void)
 {
     uint64_t *frame = __builtin_frame_address(0);
     char line[200];
@@ -60,31 +46,61 @@ static void print_backtrace(void)
             break;
         frame = next;
     }
-    printk("torpor: called from%s (addr2line -e build/hypervisor/torpor.elf)\n", at ? line : " nowhere");
+    printk("torpor: called from%s (addr2line -e build/hypervisor/torpor.elf)", at ? line : " nowhere");
 }
+
+static void say_what_follows(void)
+{
+    printk(options.noreboot ? "torpor: halted, as noreboot says; reset the machine" : "torpor: resetting the machine (noreboot halts it)");
+}
+
+/* With no output to say it on, a debugger may still listen; it gets all that has been said. */
+static void last_words(void)
+{
+    static char text[4096];
+    uint32_t index = 0;
+    size_t n;
+
+    if (printk_has_output())
+        return;
+    n = printk_ring_read(text, sizeof(text) - 1, &index, false, false);
+    text[n] = '\0';
+    machine_print_raw(text);
+}
+
+static void end(void)
+{
+    if (!options.noreboot)
+        machine_reset();
+}
+
+static void (*const steps[])(void) = { machine_stop_others, report, backtrace, say_what_follows, last_words, end };
 
 NORETURN void panic(const char *fmt, ...)
 {
-    char text[256];
+    const void *self = (const char *)this_cpu() + 1, *nobody = NULL;
     va_list ap;
 
-    if (__atomic_exchange_n(&panicking, true, __ATOMIC_SEQ_CST))
-        cpu_halt();
-    console_panic_mode();
-    va_start(ap, fmt);
-    vsnprintf(text, sizeof(text), fmt, ap);
-    va_end(ap);
-    printk("torpor: panic: %s\n", text);
-    print_backtrace();
-    printk("torpor: halted; reset the machine\n");
-    cpu_stop_for_good();
+    if (__atomic_compare_exchange_n(&panicking, &nobody, self, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)) {
+        va_start(ap, fmt);
+        vsnprintf(reason, sizeof(reason), fmt, ap);
+        va_end(ap);
+    } else if (nobody != self) {
+        cpu_stop_here();
+    }
+    while (reached < ARRAY_SIZE(steps))
+        steps[reached++]();
+    cpu_halt();
 }
 
-/* -fstack-protector: called by the compiler's epilogues. */
-NORETURN void __stack_chk_fail(void);
-void __stack_chk_fail(void)
+NORETURN void machine_halt(void)
+{
+    reached = ARRAY_SIZE(steps);   /* should the last words fault: there is nothing to report, and a reset would only come here again */
+    last_words();
+    cpu_halt();
+}
+
+NORETURN void __stack_chk_fail(void)
 {
     panic("a stack buffer overflowed");
 }
-
-uint64_t __stack_chk_guard = 0x5a1ab0f0e3d4c200;

@@ -183,8 +183,21 @@ static bool node_is_chosen(const struct dt_node *n)
     return n->depth == 1 && !strcmp(n->name, "chosen");
 }
 
+/* All of it counts, however long the boot loader made it. */
+static uint64_t seed_of(const struct dt *dt, const struct dt_node *n, const char *name)
+{
+    struct dt_value v = dt_property(dt, n, name);
+    uint64_t seed = 0;
+    uint32_t cell;
+
+    for (unsigned i = 0; dt_cell(&v, i, &cell); i++)
+        seed = (seed << 25 | seed >> 39) ^ cell;
+    return seed;
+}
+
 static int read_chosen(struct reader *r, const struct dt_node *n)
 {
+    r->b->seed = seed_of(&r->dt, n, "kaslr-seed") ^ seed_of(&r->dt, n, "rng-seed");
     r->bootargs = dt_text(&r->dt, n, "bootargs");
     r->xen_bootargs = dt_text(&r->dt, n, "xen,xen-bootargs");
     r->dom0_bootargs = dt_text(&r->dt, n, "xen,dom0-bootargs");

@@ -38,6 +38,7 @@ struct bootinfo {
     struct boot_ranges reserved;  /* not free: firmware's, modules', and what bootinfo_reserve() added */
     uint64_t fdt_size;            /* bytes of the device tree */
     struct boot_range kernel, ramdisk;   /* size 0: none was given */
+    uint64_t seed;                /* of /chosen's kaslr-seed and rng-seed; 0: it has none */
     const char *cmdline;          /* the hypervisor's; never NULL */
     const char *dom0_cmdline;     /* never NULL */
     struct { uint64_t mpidr; } cpus[MAX_CPUS];   /* in the tree's order */

@@ -9,6 +9,7 @@
 
 #include "base/hypfs.h"
 #include "arch/sysreg.h"
+#include "base/panic.h"
 #include "base/printk.h"
 #include "base/time.h"
 #include "boot/bootinfo.h"
@@ -38,7 +39,7 @@ static struct bootinfo boot;
 static NORETURN void stop(void)
 {
     printk("torpor: cannot start; halted\n");
-    cpu_stop_for_good();
+    machine_halt();
 }
 
 static const void *fdt_at(paddr_t fdt)
@@ -191,14 +192,16 @@ static void memory_init(paddr_t fdt)
 /* The interrupt controller and what hangs on it, on the boot CPU. */
 static void interrupts_init(const void *fdt)
 {
-    struct timer_irqs irqs = { .physical = boot.timer.phys, .virtual = boot.timer.virt, .hypervisor = boot.timer.hyp };
+    struct timer_irqs irqs = { .physical = boot.timer.phys, .virtual = boot.timer.virt };
 
-    if (gic_init(fdt) || gic_cpu_init())
+    if (gic_init(fdt))
         stop();
-    timer_cpu_init();
+    cpu_stop_init();
+    timers_init(boot.timer.hyp);
     vgic_init();
     vtimer_init(&irqs);
-    vtimer_cpu_init();
+    if (cpu_stages_on())
+        stop();
 }
 
 static void firmware_init(void)
@@ -226,6 +229,7 @@ NORETURN void hypervisor_start(uint64_t fdt_pa, uint64_t image_pa)
     cpu_boot_init();
     if (read_boot_information(fdt_at(fdt)))
         stop();
+    stack_guard_init(boot.seed);
     time_init(boot.timer.frequency);
     printk("torpor: Torpor %s, Xen ABI 4.17\n", TORPOR_VERSION);
     memory_init(fdt);
@@ -241,7 +245,8 @@ NORETURN void hypervisor_start(uint64_t fdt_pa, uint64_t image_pa)
     if (dom0_build(&boot, fdt_at(fdt)))
         stop();
     timer_init(&ring_news, ring_news_fired, NULL);
-    console_connect_dom0(options.console_switch, options.console_switch_to_dom0, input_waits, ring_written);
+    console_connect_dom0(options.console_switch, options.console_switch_to_dom0, input_waits);
+    printk_set_listener(ring_written);
     cpu_run_guests();
 }
 

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Physical CPUs: their structs and stacks, how they start, how one makes another look up.
+ * Physical CPUs: EL2's registers, how a CPU starts, how one makes another look up.
  */
 #include "cpu/cpu.h"
 
 #include "arch/barrier.h"
 #include "arch/cache.h"
 #include "arch/layout.h"
+#include "arch/relax.h"
 #include "arch/sysreg.h"
 #include "base/printk.h"
 #include "base/time.h"
@@ -17,28 +18,6 @@
 #include "lib/errno.h"
 #include "mm/el2.h"
 #include "arch/stage2.h"
-#include "vm/vcpu.h"
-#include "vm/arm64/vtimer.h"
-
-_Static_assert(offsetof(struct cpu, stack_top) == CPU_STACK_TOP, "vectors.S knows this offset");
-
-struct cpu cpus[MAX_CPUS];
-static uint8_t stacks[MAX_CPUS][CPU_STACK_SIZE] __attribute__((aligned(4096)));
-static unsigned present = 1;
-static uint32_t online = 1;   /* atomic */
-
-extern char vectors[], secondary_entry[];
-NORETURN void run_guests_on_stack(uint8_t *stack_top, struct vcpu *(*first)(void));
-
-unsigned cpus_present(void) { return present; }
-unsigned cpus_online(void) { return __atomic_load_n(&online, __ATOMIC_ACQUIRE); }
-
-static void cpu_init_struct(unsigned id, uint64_t mpidr)
-{
-    cpus[id].id = id;
-    cpus[id].mpidr = mpidr & MPIDR_AFFINITY;
-    cpus[id].stack_top = stacks[id] + CPU_STACK_SIZE;
-}
 
 /* EL2's registers that are the same on every CPU. */
 static void cpu_init_registers(void)
@@ -56,33 +35,33 @@ static void cpu_init_registers(void)
     isb();
 }
 
-void cpu_boot_init(void)
-{
-    cpu_init_struct(0, read_sysreg(mpidr_el1));
-    cpus[0].online = true;
-    write_sysreg((uint64_t)&cpus[0], tpidr_el2);
-    cpu_init_registers();
-}
-
-void cpu_restore(void)
+static int core_on(void)
 {
     el2_cpu_init();
     tlb_flush_all_guests_local();
     cpu_init_registers();
     this_cpu()->fpu_owner = NULL;
+    return 0;
+}
+
+const struct cpu_stage cpu_core_stage = { .name = "core", .on = core_on };
+
+void cpu_boot_init(void)
+{
+    cpu_init_struct(0, read_sysreg(mpidr_el1));
+    write_sysreg((uint64_t)&cpus[0], tpidr_el2);
+    (void)core_on();
+    cpu_set_online(&cpus[0], true);
 }
 
 NORETURN void cpu_secondary_start(struct cpu *cpu)
 {
-    cpu_restore();
-    timer_cpu_init();
-    if (gic_cpu_init()) {
-        (void)cpu_step(cpu, CPU_AWAITED, CPU_UNFIT);   /* the driver has said why */
+    if (cpu_stages_on()) {
+        (void)cpu_step(cpu, CPU_AWAITED, CPU_UNFIT);
         cpu_halt();
     }
-    vtimer_cpu_init();
     if (!cpu_step(cpu, CPU_AWAITED, CPU_HERE)) {
-        gic_cpu_exit();
+        cpu_stages_off();
         (void)psci_cpu_off();
         cpu_halt();
     }
@@ -137,16 +116,12 @@ bool cpu_start(struct cpu *cpu)
 void cpus_start(const uint64_t *mpidr, unsigned count)
 {
     for (unsigned i = 1; i < count; i++) {
-        cpu_init_struct(present, mpidr[i]);
-        if (cpu_start(&cpus[present]) || cpus[present].lost)
-            present++;   /* one that may still come keeps its stack */
-    }
-}
+        struct cpu *cpu = &cpus[cpus_present()];
 
-void cpu_set_online(struct cpu *cpu, bool is_online)
-{
-    __atomic_store_n(&cpu->online, is_online, __ATOMIC_RELEASE);
-    __atomic_fetch_add(&online, is_online ? 1 : -1, __ATOMIC_ACQ_REL);
+        cpu_init_struct(cpus_present(), mpidr[i]);
+        if (cpu_start(cpu) || cpu->lost)
+            cpus_set_present(cpus_present() + 1);   /* one that may still come keeps its stack */
+    }
 }
 
 void cpu_kick(struct cpu *cpu)

@@ -4,7 +4,6 @@
  * timers then go to the CPU that sleeps last. It comes back by the same way as it came at the start.
  */
 #include "arch/relax.h"
-#include "arch/sysreg.h"
 #include "base/printk.h"
 #include "base/time.h"
 #include "cpu/cpu.h"
@@ -14,7 +13,6 @@
 #include "dev/psci.h"
 #include "lib/errno.h"
 #include "sleep/sleep.h"
-#include "vm/arm64/vtimer.h"
 
 #define OFF_LIMIT_S 2   /* a CPU that is not off by then is taken for one that will not go */
 
@@ -24,17 +22,13 @@ void cpu_off_if_called(struct cpu *cpu)
 
     if (likely(cpu_way_of(cpu) == CPU_HERE) || !cpu_step(cpu, CPU_CALLED_OFF, CPU_LEAVING))
         return;
-    write_sysreg(0, cnthp_ctl_el2);
-    write_sysreg(0, cntv_ctl_el0);
-    gic_cpu_exit();
+    cpu_stages_off();
     cpu_set_online(cpu, false);
     status = psci_cpu_off();
     printk("torpor: CPU %u stays on (PSCI CPU_OFF: %ld)", cpu->id, (long)status);
     if (cpu->lost)
         cpu_halt();
-    timer_cpu_init();
-    BUG_ON(gic_cpu_init());   /* it could before */
-    vtimer_cpu_init();
+    BUG_ON(cpu_stages_on());   /* it could before */
     cpu_set_online(cpu, true);
     (void)cpu_step(cpu, CPU_LEAVING, CPU_HERE);
 }

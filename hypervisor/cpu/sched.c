@@ -419,11 +419,13 @@ static void idle_until_called(struct cpu *cpu)
     uint64_t since = counter_now();
 
     cpu_off_if_called(cpu);
+    __atomic_store_n(&cpu->idle_since, since, __ATOMIC_RELAXED);
     while (!__atomic_load_n(&cpu->need_schedule, __ATOMIC_ACQUIRE)) {
         cpu_wait_for_interrupt();
         irq_handle_all();
     }
     cpu->idle_ticks += counter_now() - since;
+    __atomic_store_n(&cpu->idle_since, 0, __ATOMIC_RELAXED);
 }
 
 struct vcpu *sched_next(void)

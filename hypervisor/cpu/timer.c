@@ -10,6 +10,8 @@
 #include "arch/sysreg.h"
 #include "base/cpu.h"
 #include "base/time.h"
+#include "dev/gic.h"
+#include "dev/irq.h"
 #include "sleep/sleep.h"
 
 struct timer_queue {
@@ -19,6 +21,7 @@ struct timer_queue {
 };
 
 static struct timer_queue queues[MAX_CPUS];
+static unsigned interrupt;
 
 /* Two heaps become one: the later root goes below the earlier. `back` is the pointer that points to a timer. */
 static struct timer *heap_meld(struct timer *a, struct timer *b)
@@ -183,11 +186,35 @@ void timer_interrupt(void)
     spin_unlock(&q->lock);
 }
 
-void timer_cpu_init(void)
+static void fired(unsigned irq, void *data)
+{
+    (void)irq;
+    (void)data;
+    timer_interrupt();
+}
+
+void timers_init(unsigned irq)
+{
+    interrupt = irq;
+    if (irq_request(irq, fired, NULL, "timer"))
+        panic("the hypervisor's timer interrupt %u cannot be had", irq);
+}
+
+static void comparator_off(void)
 {
     write_sysreg(0, cnthp_ctl_el2);
     isb();
 }
+
+static int timer_cpu_on(void)
+{
+    comparator_off();
+    gic_set_type(interrupt, GIC_LEVEL_HIGH);
+    gic_enable_irq(interrupt);
+    return 0;
+}
+
+const struct cpu_stage timer_cpu_stage = { .name = "timer", .on = timer_cpu_on, .off = comparator_off, .kept = true };
 
 static struct timer *queue_take_first(struct timer_queue *q)
 {
@@ -210,7 +237,7 @@ void timers_adopt(struct cpu *from)
 static int timers_enter(struct sleep *s)
 {
     (void)s;
-    timer_cpu_init();
+    comparator_off();
     return 0;
 }
 

@@ -25,9 +25,13 @@ void timer_set(struct timer *t, uint64_t expires_ticks);
 /* After it returns t will not fire until it is set again; waits while it is firing elsewhere. Not from t's own fire(). */
 void timer_stop(struct timer *t);
 
+/* Boot, once: EL2's timer interrupt, a private one. Panics if it cannot be had. */
+void timers_init(unsigned irq);
+/* This CPU's comparator and its interrupt. */
+struct cpu_stage;
+extern const struct cpu_stage timer_cpu_stage;
 /* The timer interrupt of this CPU came. */
 void timer_interrupt(void);
-void timer_cpu_init(void);
 
 /* `from` is off: its timers are this CPU's. */
 void timers_adopt(struct cpu *from);

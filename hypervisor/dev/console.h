@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The hypervisor's console: the UART, the message ring that `xl dmesg` reads, and who gets the input (dom0, or the
- * hypervisor's own keys after three times Ctrl-a).
+ * The hypervisor's console: the UART, which shows what the hypervisor prints (base/printk.h) and what dom0 does, and who gets the
+ * input (dom0, or the hypervisor's own keys after three times Ctrl-a).
  */
 #pragma once
 
@@ -13,12 +13,6 @@ void console_raw_write(const char *text, size_t n);
 /* Input waiting for dom0 (CONSOLEIO_read): how many characters were stored. */
 size_t console_guest_read(char *buf, size_t size);
 
-/*
- * XEN_SYSCTL_readconsole: copies ring content from *index on. Returns characters stored in buf; *index moves behind them.
- * incremental: from *index; otherwise from the oldest. clear: forget all that was before *index then.
- */
-size_t console_ring_read(char *buf, size_t size, uint32_t *index, bool incremental, bool clear);
-
 /* XEN_SYSCTL_debug_keys and the UART's own keys. */
 void console_debug_key(char key);
 /* A subsystem's dump, beside its state: `show` is called with the key, no lock held. -EBUSY, -ENOSPC. At boot. */
@@ -28,6 +22,7 @@ int console_key_register(char key, void (*show)(char key), const char *help);
 struct uart {
     void *registers;
     void (*put)(const struct uart *u, char c);        /* waits for room, not for ever */
+    void (*drain)(const struct uart *u);              /* waits until all is sent, not for ever */
     int (*get)(const struct uart *u);                 /* -1: nothing there */
     void (*enable_input)(const struct uart *u);       /* interrupt on received characters */
     void (*acknowledge)(const struct uart *u);        /* that interrupt */
@@ -46,16 +41,9 @@ void console_interrupt(void);
 /*
  * dom0 is there. switch_letter (a..z, 0: none): Ctrl- with it, three times, moves the input; to_dom0: dom0 has it first.
  * typed: characters are waiting for dom0 (VIRQ_CONSOLE); called with no lock held.
- * written: there is more in the ring (VIRQ_CON_RING); called wherever printk is, so it must not wait for a lock that anybody prints under.
  */
-void console_connect_dom0(char switch_letter, bool to_dom0, void (*typed)(void), void (*written)(void));
-
-/* False until a UART prints: all that was said is only in the ring. */
-bool console_has_uart(void);
+void console_connect_dom0(char switch_letter, bool to_dom0, void (*typed)(void));
 
 /* A host sleep: what was printed is out before, and the UART is as it was after. Output in between only goes to the ring. */
 struct sleep_stage;
 extern const struct sleep_stage console_stage;
-
-/* Polled, unlocked output for panic. */
-void console_panic_mode(void);

@@ -6,6 +6,7 @@
  * a version only says in which frame they are. Of these ICFGR alone is read and written back, under config_lock.
  */
 #include "arch/io.h"
+#include "base/cpu.h"
 #include "base/printk.h"
 #include "lib/devicetree.h"
 #include "dev/gic_ops.h"
@@ -129,7 +130,7 @@ int gic_init(const void *fdt)
     return 0;
 }
 
-int gic_cpu_init(void)
+static int gic_cpu_on(void)
 {
     int error = ops->cpu_init();
 
@@ -157,7 +158,9 @@ static void reset_bitmaps(gic_frame frame, unsigned first, bool group1)
 
 const struct gic_ops *gic_operations(void) { return ops; }
 
-void gic_cpu_exit(void) { ops->cpu_exit(); }
+static void gic_cpu_off(void) { ops->cpu_exit(); }
+
+const struct cpu_stage gic_cpu_stage = { .name = "gic", .on = gic_cpu_on, .off = gic_cpu_off, .kept = true };
 
 void gic_reset_spis(gic_frame distributor, bool group1)
 {

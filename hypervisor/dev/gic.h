@@ -56,9 +56,9 @@ extern struct gic_info gic;
 
 /* From the flattened device tree at boot. Prints one line and returns -errno for what cannot be used. */
 int gic_init(const void *fdt);
-int gic_cpu_init(void);                   /* this CPU's interface (and redistributor): -ENODEV if there is none */
-
-void gic_cpu_exit(void);                  /* this CPU, which goes off, takes no interrupt any more */
+/* This CPU's interface (and redistributor): -ENODEV if there is none. Off, it takes no interrupt any more. */
+struct cpu_stage;
+extern const struct cpu_stage gic_cpu_stage;
 
 /*
  * A host sleep: enter keeps the distributor's and this CPU's registers; leave sets them up anew from there, for they may be lost. What

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The hypervisor's keys: one letter, one dump. The table is filled at boot and only read from then on. Two keys are
- * this file's own: the list, and the reset.
+ * The hypervisor's keys: one letter, one dump. The table is filled at boot and only read from then on. Three keys are
+ * this file's own: the list, the reset, and the crash.
  */
 #include "base/printk.h"
 #include "dev/console.h"
@@ -39,6 +39,7 @@ static void show_keys(void)
 {
     printk("keys: 'h' lists the keys");
     printk("keys: 'R' resets the machine");
+    printk("keys: 'C' crashes it: a panic, to see what it does here");
     for (unsigned i = 0; i < count; i++)
         printk("keys: '%c' %s", keys[i].key, keys[i].help);
 }
@@ -55,5 +56,7 @@ void console_debug_key(char key)
     } else if (key == 'R') {
         printk("keys: 'R' pressed: resetting the machine");
         psci_system_reset();
+    } else if (key == 'C') {
+        panic("key 'C' was pressed");
     }
 }

@@ -47,6 +47,12 @@ static void pl011_put(const struct uart *u, char c)
     mmio_write32((uint8_t)c, registers(u) + UARTDR);
 }
 
+static void wait_until_sent(const struct uart *u)
+{
+    for (unsigned i = 0; i < TX_POLLS && mmio_read32(registers(u) + UARTFR) & FR_BUSY; i++)
+        ;
+}
+
 static int pl011_get(const struct uart *u)
 {
     if (mmio_read32(registers(u) + UARTFR) & FR_RXFE)
@@ -62,12 +68,6 @@ static void pl011_enable_input(const struct uart *u)
 static void pl011_acknowledge(const struct uart *u)
 {
     mmio_write32(INT_RX | INT_RT, registers(u) + UARTICR);
-}
-
-static void wait_until_sent(const struct uart *u)
-{
-    for (unsigned i = 0; i < TX_POLLS && mmio_read32(registers(u) + UARTFR) & FR_BUSY; i++)
-        ;
 }
 
 static void sbsa_suspend(struct uart *u)
@@ -117,6 +117,7 @@ int pl011_open(struct uart *u, paddr_t base, uint64_t size, bool sbsa)
     *u = (struct uart){
         .registers = el2_map_device(base, size),
         .put = pl011_put,
+        .drain = wait_until_sent,
         .get = pl011_get,
         .enable_input = pl011_enable_input,
         .acknowledge = pl011_acknowledge,

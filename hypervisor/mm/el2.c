@@ -10,6 +10,7 @@
 
 #include "arch/cache.h"
 #include "arch/layout.h"
+#include "base/cpu.h"
 #include "lib/errno.h"
 #include "lib/string.h"
 #include "mm/frames.h"
@@ -43,8 +44,6 @@ static unsigned pool_used;
 static uint64_t *root;
 static paddr_t image_at;
 static uint64_t device_next = DEVICE_BASE;
-
-extern char image_start[], text_end[], rodata_end[], image_end[];
 
 paddr_t image_start_address(void) { return image_at; }
 paddr_t image_end_address(void) { return PADDR(image_at.pa + (uint64_t)(image_end - image_start)); }

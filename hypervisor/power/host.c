@@ -77,8 +77,7 @@ static void core_leave(struct sleep *s)
 {
     const struct host_sleep *h = host_of(s);
 
-    cpu_restore();
-    vtimer_cpu_init();
+    cpu_stages_resume();
     sched_skip(&current_vcpu()->sched, ns_to_ticks(h->up_ns - h->down_ns));   /* dom0 did not run while it slept */
 }
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/time.h"
+#include "dev/gic.h"
 #include "dev/irq.h"
 
 #define FREQUENCY 1000000
@@ -41,6 +42,15 @@ void panic(const char *fmt, ...)
 unsigned cpus_present(void) { return present; }
 unsigned cpus_online(void) { return present; }
 void irq_handle_all(void) { }
+void gic_set_type(unsigned irq, enum gic_type type) { (void)irq, (void)type; }
+void gic_enable_irq(unsigned irq) { (void)irq; }
+
+int irq_request(unsigned irq, irq_handler *handler, void *data, const char *name)
+{
+    (void)irq, (void)handler, (void)data, (void)name;
+    return 0;
+}
+
 void cpu_off_if_called(struct cpu *cpu) { (void)cpu; }
 void cpu_wait_for_interrupt(void) { longjmp(idling, 1); }
 

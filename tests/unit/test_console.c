@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* sources: hypervisor/dev/console.c hypervisor/dev/keys.c */
+/* sources: hypervisor/dev/console.c hypervisor/dev/keys.c hypervisor/base/printk.c */
 /* The console with a UART made of two arrays. Its state is that of one run, so the tests build on each other's order. */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -17,17 +17,31 @@
 #include "lib/errno.h"
 
 static char sent[1 << 17];
-static size_t sent_n;
+static size_t sent_n, drained;
 static const char *typed = "";
 static uint64_t now = 1;
 static unsigned notified, shown, told;
-static jmp_buf reset;
+static jmp_buf reset, crash;
+static bool panics;
 static bool input_enabled;
 static uint32_t resumed_with;
 
 uint64_t counter_now(void) { return now; }
 uint64_t ticks_to_ns(uint64_t ticks) { return ticks; }
 void psci_system_reset(void) { longjmp(reset, 1); }
+bool panic_under_way(void) { return panics; }
+
+void panic(const char *fmt, ...)
+{
+    (void)fmt;
+    longjmp(crash, 1);
+}
+
+static void drain(const struct uart *u)
+{
+    (void)u;
+    drained = sent_n;
+}
 
 static void put(const struct uart *u, char c)
 {
@@ -61,7 +75,7 @@ static void show(char key)
 }
 
 static const struct uart uart = {
-    .put = put, .get = get, .enable_input = enable, .acknowledge = acknowledge, .suspend = uart_suspend, .resume = uart_resume,
+    .put = put, .drain = drain, .get = get, .enable_input = enable, .acknowledge = acknowledge, .suspend = uart_suspend, .resume = uart_resume,
 };
 
 static int setup(void **state)
@@ -138,15 +152,15 @@ static void ring_is_read_once_if_incremental(void **state)
 {
     char text[40000];
     uint32_t index = 0;
-    size_t n = console_ring_read(text, sizeof(text), &index, false, false);
+    size_t n = printk_ring_read(text, sizeof(text), &index, false, false);
 
     (void)state;
     assert_memory_equal(text, "(XEN) one 1\n(XEN) two\n", 22);
-    assert_int_equal(console_ring_read(text, sizeof(text), &index, true, false), 0);
+    assert_int_equal(printk_ring_read(text, sizeof(text), &index, true, false), 0);
     printk("more");
-    n = console_ring_read(text, 3, &index, true, false);
+    n = printk_ring_read(text, 3, &index, true, false);
     assert_int_equal(n, 3);
-    n += console_ring_read(text + n, sizeof(text) - n, &index, true, false);
+    n += printk_ring_read(text + n, sizeof(text) - n, &index, true, false);
     text[n] = 0;
     assert_string_equal(text, "(XEN) more\n");
 }
@@ -160,13 +174,13 @@ static void ring_keeps_the_newest_and_a_wrong_index_is_harmless(void **state)
     (void)state;
     for (unsigned i = 0; i < 5000; i++)
         printk("line %u", i);
-    n = console_ring_read(text, sizeof(text), &index, true, false);
+    n = printk_ring_read(text, sizeof(text), &index, true, false);
     assert_int_equal(n, 32 * 1024);
     assert_memory_equal(text + n - 16, "(XEN) line 4999\n", 16);
     index += 12345;
-    assert_int_equal(console_ring_read(text, sizeof(text), &index, true, false), 32 * 1024);
-    assert_int_equal(console_ring_read(text, 0, &index, true, true), 0);
-    assert_int_equal(console_ring_read(text, sizeof(text), &index, false, false), 0);
+    assert_int_equal(printk_ring_read(text, sizeof(text), &index, true, false), 32 * 1024);
+    assert_int_equal(printk_ring_read(text, 0, &index, true, true), 0);
+    assert_int_equal(printk_ring_read(text, sizeof(text), &index, false, false), 0);
 }
 
 static void dom0s_text_goes_out_as_it_is(void **state)
@@ -212,7 +226,8 @@ static void reset_key_resets(void **state)
 static void input_goes_to_dom0_once_it_is_there(void **state)
 {
     (void)state;
-    console_connect_dom0('a', true, notify, written);
+    console_connect_dom0('a', true, notify);
+    printk_set_listener(written);
     assert_non_null(strstr(sent, "*** Serial input to DOM0"));
     type("ls\r");
     assert_int_equal(notified, 1);
@@ -230,6 +245,35 @@ static void who_reads_the_ring_hears_of_each_line_of_the_hypervisors(void **stat
     assert_int_equal(told, before);
     printk("news");
     assert_int_equal(told, before + 1);
+}
+
+static void crash_key_panics(void **state)
+{
+    (void)state;
+    if (setjmp(crash))
+        return;
+    console_debug_key('C');
+    fail();
+}
+
+/* The lock is held by who printed last, the UART sleeps, dom0 has begun a line: a panic's lines come out, to the last character. */
+static void a_panic_prints_whatever_holds_the_console(void **state)
+{
+    struct sleep s = { 0 };
+    unsigned before = told;
+
+    (void)state;
+    console_raw_write("dom", 3);
+    setup(state);
+    assert_int_equal(console_stage.enter(&s), 0);
+    panics = true;
+    printk("it is over");
+    panics = false;
+    assert_string_equal(sent, "\r\n(XEN) it is over\r\n");
+    assert_int_equal(drained, sent_n);
+    assert_int_equal(told, before);
+    printk("not so");
+    assert_non_null(strstr(sent, "not so"));
 }
 
 static void three_switch_characters_move_the_input(void **state)
@@ -289,6 +333,8 @@ int main(void)
         cmocka_unit_test_setup(reset_key_resets, setup),
         cmocka_unit_test_setup(input_goes_to_dom0_once_it_is_there, setup),
         cmocka_unit_test_setup(who_reads_the_ring_hears_of_each_line_of_the_hypervisors, setup),
+        cmocka_unit_test_setup(crash_key_panics, setup),
+        cmocka_unit_test_setup(a_panic_prints_whatever_holds_the_console, setup),
         cmocka_unit_test_setup(three_switch_characters_move_the_input, setup),
         cmocka_unit_test_setup(fewer_switch_characters_are_dom0s, setup),
         cmocka_unit_test_setup(input_that_dom0_does_not_read_is_bounded, setup),

@@ -13,6 +13,7 @@
 #include "abi/domctl.h"
 #include "base/cpu.h"
 #include "base/time.h"
+#include "base/printk.h"
 #include "dev/console.h"
 
 #define CPUS 4
@@ -50,7 +51,7 @@ struct domain *domain_get_from(domid_t id)
     return NULL;
 }
 
-size_t console_ring_read(char *buf, size_t size, uint32_t *index, bool incremental, bool clear)
+size_t printk_ring_read(char *buf, size_t size, uint32_t *index, bool incremental, bool clear)
 {
     size_t from = incremental ? *index : 0;
     size_t n = min_u64(size, sizeof(ring) - min_u64(from, sizeof(ring)));

@@ -26,13 +26,6 @@ static unsigned physical_intid(const struct domain *d)
     return d->privileged ? machine.physical : GUEST_TIMER_PHYS_NS_PPI;
 }
 
-static void hypervisor_timer_fired(unsigned irq, void *data)
-{
-    (void)irq;
-    (void)data;
-    timer_interrupt();
-}
-
 /* The guest that runs ends it; a late one, for a vCPU that has just left, is ended here. */
 static void virtual_timer_fired(unsigned irq, void *data)
 {
@@ -48,19 +41,24 @@ static void virtual_timer_fired(unsigned irq, void *data)
 void vtimer_init(const struct timer_irqs *irqs)
 {
     machine = *irqs;
-    if (irq_request(irqs->hypervisor, hypervisor_timer_fired, NULL, "timer") ||
-        irq_request_forwarded(irqs->virtual, virtual_timer_fired, NULL, "virtual timer"))
-        panic("timer interrupts %u and %u cannot be had", irqs->hypervisor, irqs->virtual);
+    if (irq_request_forwarded(irqs->virtual, virtual_timer_fired, NULL, "virtual timer"))
+        panic("the virtual timer's interrupt %u cannot be had", irqs->virtual);
 }
 
-void vtimer_cpu_init(void)
+static void vtimer_cpu_off(void)
 {
     write_sysreg(0, cntv_ctl_el0);
-    gic_set_type(machine.hypervisor, GIC_LEVEL_HIGH);
-    gic_set_type(machine.virtual, GIC_LEVEL_HIGH);
-    gic_enable_irq(machine.hypervisor);
-    gic_enable_irq(machine.virtual);
 }
+
+static int vtimer_cpu_on(void)
+{
+    vtimer_cpu_off();
+    gic_set_type(machine.virtual, GIC_LEVEL_HIGH);
+    gic_enable_irq(machine.virtual);
+    return 0;
+}
+
+const struct cpu_stage vtimer_cpu_stage = { .name = "vtimer", .on = vtimer_cpu_on, .off = vtimer_cpu_off, .kept = true };
 
 static bool phys_condition(const struct vcpu *v)
 {

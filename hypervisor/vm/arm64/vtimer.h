@@ -13,10 +13,12 @@ struct domain;
 
 /* The machine's interrupts of the timers, private ones; 0 if the device tree has none. Boot. */
 struct timer_irqs {
-    unsigned physical, virtual, hypervisor;
+    unsigned physical, virtual;
 };
 void vtimer_init(const struct timer_irqs *irqs);
-void vtimer_cpu_init(void);
+/* This CPU's virtual timer and its interrupt; a host sleep keeps it as dom0's and the interrupt controller's state. */
+struct cpu_stage;
+extern const struct cpu_stage vtimer_cpu_stage;
 
 void vtimer_vcpu_init(struct vcpu *v);
 void vtimer_vcpu_reset(struct vcpu *v);

@@ -73,7 +73,7 @@ void vgic_load(struct vcpu *v);
 void vgic_save(struct vcpu *v);
 /* WORK_VGIC on the way back to the guest. */
 void vgic_update_running(struct vcpu *v);
-/* Boot, once: has gic.maintenance_irq, which gic_cpu_init() enables. */
+/* Boot, once: has gic.maintenance_irq, which gic_cpu_stage enables. */
 void vgic_init(void);
 
 /*
