@@ -7,6 +7,7 @@
 # The hypervisor that is run and tested; build/xen is Debian's stock Xen.
 HYPERVISOR ?= build/torpor
 
+include flags.mk
 include images/build.mk
 include hypervisor/build.mk
 include firmware/build.mk

@@ -4,7 +4,7 @@
 BENCH_GUESTS := $(addprefix build/bench/,costs.img sleeper.img first.img first-sleep.img)
 BENCH_PEERS  := $(addprefix build/bench/,floor-gic2.elf floor-gic3.elf kvm.gz)
 
-build/bench/obj/%.o: bench/guest/%
+build/bench/obj/%.o: bench/guest/% flags.mk | $(bare-include)/.done
 	@mkdir -p $(@D)
 	@$(DORMOUSE_CC) $(DORMOUSE_CFLAGS) -MMD -MP -c $< -o $@
 

@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The order in which a guest comes up; entry.S calls this with the MMU on and an empty .bss. */
 #include "dormouse/dormouse.h"
-#include "dormouse/arm64/cpu.h"
+#include "dormouse/arm64/entry.h"
 #include "dormouse/arm64/gic.h"
 #include "dormouse/console.h"
 #include "dormouse/evtchn.h"
 #include "dormouse/platform.h"
-
-void dormouse_main(const void *fdt);
 
 void dormouse_main(const void *fdt)
 {

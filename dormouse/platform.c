@@ -1,103 +1,85 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The device tree, read once. Bindings: Documentation/devicetree/bindings of Linux (arm,gic, arm,gic-v3, xen, psci). */
 #include "dormouse/platform.h"
+#include "lib/devicetree.h"
 #include "lib/string.h"
-#include <libfdt.h>
 
 struct platform platform;
 
-enum { SPI_BASE = 32, PPI_BASE = 16, INTERRUPT_CELLS = 3 };
+enum { TIMER_PHYSICAL = 1, TIMER_VIRTUAL = 2 };   /* of arm,armv8-timer's interrupts; 0 is the secure world's */
 
-/* The nth (address, size) pair of a node's reg; trees for domains have two cells for each. */
-static bool reg_get(int node, int n, uint64_t *address, uint64_t *size)
+static const struct dt *tree;
+
+static void reg_get(const struct dt_node *n, unsigned i, uint64_t *address, uint64_t *size)
 {
-    int len;
-    const fdt64_t *reg = node < 0 ? NULL : fdt_getprop(platform.fdt, node, "reg", &len);
+    uint64_t unused;
 
-    if (!reg || len < (n + 1) * 16)
-        return false;
-    *address = fdt64_to_cpu(reg[n * 2]);
-    *size = fdt64_to_cpu(reg[n * 2 + 1]);
-    return true;
+    if (dt_reg(n, i, address, size ? size : &unused))
+        *address = 0;
 }
 
-static unsigned interrupt_get(int node, int n)
+static unsigned interrupt_get(const struct dt_node *n, unsigned i)
 {
-    int len;
-    const fdt32_t *cell = node < 0 ? NULL : fdt_getprop(platform.fdt, node, "interrupts", &len);
+    struct dt_irq irq;
 
-    if (!cell || len < (n + 1) * INTERRUPT_CELLS * 4)
-        return 0;
-    cell += n * INTERRUPT_CELLS;
-    return fdt32_to_cpu(cell[1]) + (fdt32_to_cpu(cell[0]) ? PPI_BASE : SPI_BASE);
+    return dt_irq(tree, n, i, &irq) ? 0 : irq.intid;
 }
 
-static int find(const char *compatible)
+static void gic_read(const struct dt_node *n)
 {
-    return fdt_node_offset_by_compatible(platform.fdt, -1, compatible);
+    platform.gic_version = dt_gic_version(n);
+    reg_get(n, 0, &platform.gicd, NULL);
+    if (platform.gic_version == 3)
+        reg_get(n, 1, &platform.gicr, &platform.gicr_size);
+    else
+        reg_get(n, 1, &platform.gicc, NULL);
 }
 
-static void gic_read(void)
+static void bootargs_read(const struct dt_node *n)
 {
-    uint64_t size;
-    int node = find("arm,gic-v3");
+    const char *text = dt_text(tree, n, "bootargs");
 
-    if (node >= 0) {
-        platform.gic_version = 3;
-        reg_get(node, 1, &platform.gicr, &platform.gicr_size);
-    } else {
-        node = find("arm,gic-400");
-        if (node < 0)
-            node = find("arm,cortex-a15-gic");
-        platform.gic_version = 2;
-        reg_get(node, 1, &platform.gicc, &size);
+    if (text)
+        memcpy(platform.bootargs, text, strnlen(text, sizeof(platform.bootargs) - 1));
+}
+
+static void node_read(const struct dt_node *n)
+{
+    if (n->parent && !strcmp(n->parent->name, "cpus") && n->props[DT_REG].data) {
+        platform.cpus++;
+    } else if (dt_gic_version(n) && !platform.gic_version) {
+        gic_read(n);
+    } else if (dt_is_compatible(n, "arm,armv8-timer")) {
+        platform.timer_physical = interrupt_get(n, TIMER_PHYSICAL);
+        platform.timer_virtual = interrupt_get(n, TIMER_VIRTUAL);
+    } else if (dt_is_compatible(n, "arm,pl011") && !platform.uart) {
+        reg_get(n, 0, &platform.uart, NULL);
+    } else if (dt_is_compatible(n, "xen,xen")) {
+        platform.xen = true;
+        platform.evtchn_intid = interrupt_get(n, 0);
+        reg_get(n, 0, &platform.grant_base, &platform.grant_size);
+    } else if (dt_value_is(&n->props[DT_DEVICE_TYPE], "memory") && !platform.ram_size) {
+        reg_get(n, 0, &platform.ram_base, &platform.ram_size);
+    } else if (dt_is_compatible(n, "arm,psci") || dt_is_compatible(n, "arm,psci-0.2")) {
+        platform.psci_method = dt_text(tree, n, "method");
+    } else if (n->depth == 1 && !strcmp(n->name, "chosen")) {
+        bootargs_read(n);
     }
-    reg_get(node, 0, &platform.gicd, &size);
-}
-
-static void cpus_count(void)
-{
-    int node, cpus = fdt_path_offset(platform.fdt, "/cpus");
-
-    fdt_for_each_subnode(node, platform.fdt, cpus)
-        if (fdt_getprop(platform.fdt, node, "reg", NULL))
-            platform.cpus++;
 }
 
 bool platform_init(const void *fdt)
 {
-    const char *s;
-    uint64_t size;
-    int node, len;
+    static struct dt_walk walk;   /* large for a stack */
+    static struct dt dt;
+    const struct dt_node *n;
 
-    if (fdt_check_header(fdt))
+    if (dt_open(&dt, fdt))
         return false;
     platform.fdt = fdt;
-    gic_read();
-    cpus_count();
-
-    node = find("arm,armv8-timer");     /* secure, non-secure physical, virtual */
-    platform.timer_physical = interrupt_get(node, 1);
-    platform.timer_virtual = interrupt_get(node, 2);
-
-    reg_get(find("arm,pl011"), 0, &platform.uart, &size);
-
-    node = find("xen,xen");
-    platform.xen = node >= 0;
-    platform.evtchn_intid = interrupt_get(node, 0);
-    reg_get(node, 0, &platform.grant_base, &platform.grant_size);
-
-    node = fdt_node_offset_by_prop_value(fdt, -1, "device_type", "memory", sizeof("memory"));
-    reg_get(node, 0, &platform.ram_base, &platform.ram_size);
-
-    node = find("arm,psci");
-    if (node < 0)
-        node = find("arm,psci-0.2");
-    platform.psci_method = node < 0 ? NULL : fdt_getprop(fdt, node, "method", NULL);
-
-    s = fdt_getprop(fdt, fdt_path_offset(fdt, "/chosen"), "bootargs", &len);
-    if (s && len > 0)
-        memcpy(platform.bootargs, s, min_u64((uint64_t)len, sizeof(platform.bootargs) - 1));
+    tree = &dt;
+    dt_walk_start(&walk, &dt);
+    while ((n = dt_walk_next(&walk)))
+        node_read(n);
     return true;
 }
 

@@ -4,6 +4,7 @@
 #include "arch/barrier.h"
 #include "arch/idle.h"
 #include "arch/relax.h"
+#include "firmware/entry.h"
 #include "firmware/forget.h"
 #include "firmware/gic.h"
 #include "firmware/machine.h"
@@ -13,8 +14,6 @@
 struct cpu cpus[MAX_CPUS];
 _Static_assert(sizeof(struct cpu) == STRUCT_CPU_SIZE, "entry.S knows this size");
 
-/* entry.S: leaves EL3. x1 to x3 hold `fill`, what else there is a pattern. */
-NORETURN void enter_nonsecure(uint64_t entry, uint64_t context, uint64_t fill);
 #define REGISTER_POISON UINT64_C(0xdeadfa11deadfa15)
 
 _Static_assert(offsetof(struct cpu, stack_top) == 0, "entry.S loads the stack pointer from there");

@@ -180,7 +180,7 @@ smc_entry:
     add     sp, sp, #256
     eret
 
-/* enter_nonsecure(entry, context, fill): see cpu.c. The stack is empty again: whoever comes next comes by SMC. */
+/* enter_nonsecure(entry, context, fill): see entry.h. The stack is empty again: whoever comes next comes by SMC. */
     .globl  enter_nonsecure
 enter_nonsecure:
     mrs     x4, tpidr_el3

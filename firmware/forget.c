@@ -8,14 +8,12 @@
 #include "firmware/forget.h"
 
 #include "arch/barrier.h"
+#include "firmware/entry.h"
 #include "firmware/sysreg.h"
 #include "lib/base.h"
 
 /* Of an address: not canonical, not aligned. Of a control register: a bit of everything. */
 #define POISON UINT64_C(0xdeadfa11deadfa15)
-
-void forget_vectors(void);   /* entry.S: V0-V31, FPCR, FPSR */
-void forget_sve(void);       /* entry.S: P0-P15, FFR; Z is what follows from V */
 
 static void forget_translation(void)
 {

@@ -4,6 +4,7 @@
 #include "arch/idle.h"
 #include "arch/io.h"
 #include "lib/print.h"
+#include "lib/stack_protector.h"
 #include "lib/string.h"
 
 /* PL061, DDI 0190B 3.3: an access to GPIODATA touches the lines whose bits are set in address bits 9:2. */
@@ -97,7 +98,6 @@ void machine_fail(const char *fmt, ...)
 
 /* What libfdt, built with -fstack-protector, asks for, and our own code too. */
 uint64_t __stack_chk_guard = 0x3f1ce0a7d5b26900;
-NORETURN void __stack_chk_fail(void);
 void __stack_chk_fail(void)
 {
     machine_fail("a function wrote beyond its stack frame");

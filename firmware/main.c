@@ -8,13 +8,10 @@
  * has to say is an error, in one line on the secure UART.
  */
 #include "firmware/cpu.h"
+#include "firmware/entry.h"
 #include "firmware/gic.h"
 #include "firmware/payload.h"
 #include "firmware/tree.h"
-
-/* entry.S: the first CPU after a reset, the others when the first let them go; each on its own stack. */
-NORETURN void firmware_start(void);
-NORETURN void firmware_start_secondary(void);
 
 void firmware_start(void)
 {

@@ -4,11 +4,14 @@
 #include <libfdt.h>
 
 #include "firmware/machine.h"
+#include "lib/devicetree.h"
 #include "lib/string.h"
 
 #define MAX_RAM_RANGES 16
 
 static void *const tree = (void *)(uintptr_t)MACHINE_RAM;
+static struct dt reader;
+static struct dt_walk walk;                     /* large for a stack; one question at a time */
 static struct tree_range ram[MAX_RAM_RANGES];   /* the non-secure world writes the tree later: what is asked for then is kept here */
 static unsigned ram_ranges;
 
@@ -18,19 +21,6 @@ static void check(int result, const char *what)
         machine_fail("the device tree at %#x cannot be used: %s: %s", MACHINE_RAM, what, fdt_strerror(result));
 }
 
-/* The n-th (address, size) of a node whose parent has two cells for each, as QEMU's root and /chosen have. */
-static bool read_range(int node, int n, struct tree_range *range)
-{
-    int length;
-    const fdt64_t *reg = fdt_getprop(tree, node, "reg", &length);
-
-    if (!reg || (n + 1) * 2 * (int)sizeof(*reg) > length)
-        return false;
-    range->base = fdt64_ld(&reg[n * 2]);
-    range->size = fdt64_ld(&reg[n * 2 + 1]);
-    return true;
-}
-
 static bool property_is(int node, const char *name, const char *value)
 {
     return fdt_stringlist_search(tree, node, name, value) == 0;
@@ -38,15 +28,15 @@ static bool property_is(int node, const char *name, const char *value)
 
 static void read_ram(void)
 {
+    const struct dt_node *n;
     struct tree_range range;
-    int node = -1;
 
-    while ((node = fdt_node_offset_by_prop_value(tree, node, "device_type", "memory", sizeof("memory"))) >= 0) {
-        if (property_is(node, "status", "disabled"))   /* the secure world's */
+    dt_walk_start(&walk, &reader);
+    while ((n = dt_walk_next(&walk))) {
+        if (!n->enabled || !dt_value_is(&n->props[DT_DEVICE_TYPE], "memory"))   /* disabled: the secure world's */
             continue;
-        for (int n = 0; read_range(node, n, &range); n++)
-            if (ram_ranges < MAX_RAM_RANGES)
-                ram[ram_ranges++] = range;
+        for (unsigned i = 0; ram_ranges < MAX_RAM_RANGES && !dt_reg(n, i, &range.base, &range.size); i++)
+            ram[ram_ranges++] = range;
     }
     if (!ram_ranges)
         machine_fail("the device tree has no memory");
@@ -54,7 +44,10 @@ static void read_ram(void)
 
 void tree_open(void)
 {
-    check(fdt_check_header(tree), "header");
+    const char *why = dt_open(&reader, tree);
+
+    if (why)
+        machine_fail("the device tree at %#x cannot be used: %s", MACHINE_RAM, why);
     check(fdt_open_into(tree, tree, (int)(fdt_totalsize(tree) + TREE_ROOM)), "making room");
     read_ram();
 }
@@ -79,37 +72,40 @@ bool tree_is_ram(uint64_t address)
 
 void tree_each_cpu(void (*add)(uint64_t affinity))
 {
-    int cpus = fdt_path_offset(tree, "/cpus"), node, length;
-    int cells = fdt_address_cells(tree, cpus);
+    const struct dt_node *n;
+    uint64_t affinity, size;
 
-    check(cpus, "/cpus");
-    fdt_for_each_subnode(node, tree, cpus) {
-        const fdt32_t *reg = fdt_getprop(tree, node, "reg", &length);
-
-        if (!property_is(node, "device_type", "cpu"))
+    dt_walk_start(&walk, &reader);
+    while ((n = dt_walk_next(&walk))) {
+        if (!n->parent || strcmp(n->parent->name, "cpus") || !dt_value_is(&n->props[DT_DEVICE_TYPE], "cpu"))
             continue;
-        if (!reg || length < cells * (int)sizeof(*reg))
+        if (dt_reg_raw(n, 0, &affinity, &size))
             machine_fail("a CPU of the device tree has no reg");
-        add(cells == 2 ? (uint64_t)fdt32_ld(&reg[0]) << 32 | fdt32_ld(&reg[1]) : fdt32_ld(&reg[0]));
+        add(affinity);
     }
 }
 
 void tree_each_module(void (*found)(struct tree_range module))
 {
+    const struct dt_node *n;
     struct tree_range range;
-    int node = -1;
 
-    while ((node = fdt_node_offset_by_compatible(tree, node, "multiboot,module")) >= 0)
-        if (read_range(node, 0, &range))
+    dt_walk_start(&walk, &reader);
+    while ((n = dt_walk_next(&walk)))
+        if (dt_is_compatible(n, "multiboot,module") && !dt_reg_raw(n, 0, &range.base, &range.size))
             found(range);
 }
 
 uint64_t tree_device(const char *compatible)
 {
-    struct tree_range range;
-    int node = fdt_node_offset_by_compatible(tree, -1, compatible);
+    const struct dt_node *n;
+    uint64_t base, size;
 
-    return node >= 0 && read_range(node, 0, &range) ? range.base : 0;
+    dt_walk_start(&walk, &reader);
+    while ((n = dt_walk_next(&walk)))
+        if (dt_is_compatible(n, compatible) && !dt_reg(n, 0, &base, &size))
+            return base;
+    return 0;
 }
 
 void tree_set_initrd(struct tree_range initrd)

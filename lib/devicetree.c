@@ -10,7 +10,6 @@
 
 #include <libfdt.h>
 
-#include "base/printk.h"
 #include "lib/errno.h"
 #include "lib/string.h"
 
@@ -30,10 +29,13 @@ static const char *const property_names[DT_PROPERTIES] = {
     [DT_DEVICE_TYPE] = "device_type",
 };
 
-/* Linux Documentation/devicetree/bindings/interrupt-controller/arm,gic*.yaml */
-static const char *const gic_names[] = {
-    "arm,gic-v3", "arm,gic-400", "arm,cortex-a15-gic", "arm,cortex-a7-gic", "arm,cortex-a9-gic", "arm,eb11mp-gic",
-    "arm,pl390", NULL
+/* Linux Documentation/devicetree/bindings/interrupt-controller/arm,gic*.yaml, and the architecture's version that each has. */
+static const struct {
+    const char *name;
+    unsigned version;
+} gics[] = {
+    { "arm,gic-v3", 3 }, { "arm,gic-400", 2 }, { "arm,cortex-a15-gic", 2 }, { "arm,cortex-a7-gic", 2 }, { "arm,cortex-a9-gic", 1 },
+    { "arm,eb11mp-gic", 1 }, { "arm,pl390", 1 }, { "qcom,msm-qgic2", 2 },
 };
 
 bool dt_cell(const struct dt_value *v, unsigned i, uint32_t *cell)
@@ -96,9 +98,14 @@ bool dt_is_compatible_any(const struct dt_node *n, const char *const *names)
     return false;
 }
 
-bool dt_is_gic(const struct dt_node *n)
+unsigned dt_gic_version(const struct dt_node *n)
 {
-    return n->props[DT_INTERRUPT_CELLS].data && dt_is_compatible_any(n, gic_names);
+    if (!n->props[DT_INTERRUPT_CELLS].data || !n->props[DT_COMPATIBLE].data)
+        return 0;
+    for (unsigned i = 0; i < ARRAY_SIZE(gics); i++)
+        if (dt_is_compatible(n, gics[i].name))
+            return gics[i].version;
+    return 0;
 }
 
 struct dt_value dt_property(const struct dt *dt, const struct dt_node *n, const char *name)
@@ -208,7 +215,7 @@ static void find_gic(struct dt *dt)
 
     dt_walk_start(&w, dt);
     while ((n = dt_walk_next(&w))) {
-        if (!dt_is_gic(n))
+        if (!dt_gic_version(n))
             continue;
         if (!dt_cell(&n->props[DT_PHANDLE], 0, &dt->gic_phandle))
             dt->gic_phandle = 0;
@@ -218,7 +225,7 @@ static void find_gic(struct dt *dt)
     }
 }
 
-int dt_open(struct dt *dt, const void *fdt)
+const char *dt_open(struct dt *dt, const void *fdt)
 {
     int err = -FDT_ERR_TRUNCATED;
 
@@ -229,15 +236,12 @@ int dt_open(struct dt *dt, const void *fdt)
     } else if (fdt && fdt_totalsize(fdt) <= DT_MAX_SIZE) {
         err = fdt_check_full(fdt, fdt_totalsize(fdt));
     }
-    if (err) {
-        printk("torpor: the device tree is damaged or missing (%s): pass an intact one of at most 2 MiB in x0",
-               fdt ? fdt_strerror(err) : "no address given");
-        return -EINVAL;
-    }
+    if (err)
+        return fdt ? fdt_strerror(err) : "no address given";
     find_gic(dt);
     if (dt->gic_interrupt_cells < 3 || dt->gic_interrupt_cells > 4 || dt->gic_address_cells > 2)
         dt->gic_phandle = 0;
-    return 0;
+    return NULL;
 }
 
 int dt_reg_raw(const struct dt_node *n, unsigned i, uint64_t *start, uint64_t *size)

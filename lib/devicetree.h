@@ -60,8 +60,8 @@ struct dt_irq {
     bool edge;
 };
 
-/* -EINVAL, with one line, if this is not a well-formed tree of at most DT_MAX_SIZE (which is all that is read). */
-int dt_open(struct dt *dt, const void *fdt);
+/* NULL; or why this is not a well-formed tree of at most DT_MAX_SIZE (which is all that is read), in a few words. */
+const char *dt_open(struct dt *dt, const void *fdt);
 
 void dt_walk_start(struct dt_walk *w, const struct dt *dt);
 /* The next node in the order of the tree, or NULL at its end. Valid until the walk goes on; its ancestors while it is below them. */
@@ -74,7 +74,8 @@ const struct dt_node *dt_walk_to(struct dt_walk *w, const struct dt *dt, int off
 bool dt_is_compatible(const struct dt_node *n, const char *name);
 /* ... with one of a list that ends with NULL. */
 bool dt_is_compatible_any(const struct dt_node *n, const char *const *names);
-bool dt_is_gic(const struct dt_node *n);
+/* The architecture version of the GIC that the node describes: 1 to 3; 0: it is none. */
+unsigned dt_gic_version(const struct dt_node *n);
 
 /* True if the property is a NUL-terminated text equal to `text` (the first, if it is a list). */
 bool dt_value_is(const struct dt_value *v, const char *text);

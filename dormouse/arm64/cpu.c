@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The vCPUs' structures and stacks, and how further vCPUs are started and end. */
 #include "dormouse/arm64/cpu.h"
+#include "dormouse/arm64/entry.h"
 #include "dormouse/arm64/gic.h"
 #include "dormouse/arm64/psci.h"
 #include "dormouse/evtchn.h"
@@ -8,9 +9,6 @@
 
 struct cpu cpus[MAX_CPUS];
 char stacks[MAX_CPUS][STACK_SIZE] __attribute__((aligned(16)));
-
-extern char secondary_entry[];
-void cpu_main(struct cpu *c);
 
 long cpu_start(unsigned id, void (*fn)(void *), void *arg)
 {

@@ -2,15 +2,13 @@
 /* Exceptions in C: see trap.h. The table of interrupt handlers is shared by all vCPUs and only ever filled in. */
 #include "dormouse/arm64/trap.h"
 #include "dormouse/arm64/cpu.h"
+#include "dormouse/arm64/entry.h"
 #include "dormouse/arm64/gic.h"
 #include "dormouse/console.h"
 #include "dormouse/hypercall.h"
 
 enum { MAX_INTID = 1020, KIND_SYNC = 4 };
 static void (*handlers[MAX_INTID])(unsigned);
-
-void trap_handle(struct frame *f, unsigned kind);
-void irq_handle(void);
 
 void irq_register(unsigned intid, void (*fn)(unsigned))
 {

@@ -17,6 +17,7 @@
 #include "arch/relax.h"
 #include "arch/sysreg.h"
 #include "lib/print.h"
+#include "lib/stack_protector.h"
 #include "lib/string.h"
 
 /* power_state, DEN0022D 5.4.2 */
@@ -110,7 +111,6 @@ void probe_trapped(void)
 }
 
 uint64_t __stack_chk_guard = 0x7d3105c2e6f4a800;
-NORETURN void __stack_chk_fail(void);
 void __stack_chk_fail(void) { probe_trapped(); }
 
 /* --- The machine --- */

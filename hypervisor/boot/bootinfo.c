@@ -456,15 +456,17 @@ static int read_everything(struct reader *r)
 int bootinfo_parse(const void *fdt, struct bootinfo *b)
 {
     static struct reader reader;   /* boot only, and too large for the stack */
-    int err;
+    const char *why;
 
     memset(b, 0, sizeof(*b));
     b->cmdline = b->dom0_cmdline = "";
     memset(&reader, 0, sizeof(reader));
     reader.b = b;
-    err = dt_open(&reader.dt, fdt);
-    if (err)
-        return err;
+    why = dt_open(&reader.dt, fdt);
+    if (why) {
+        printk("torpor: the device tree is damaged or missing (%s): pass an intact one of at most 2 MiB in x0", why);
+        return -EINVAL;
+    }
     b->fdt_size = fdt_totalsize(fdt);
     return read_everything(&reader);
 }
@@ -500,10 +502,8 @@ int bootinfo_select_uart(const void *fdt, struct bootinfo *b, const char *name)
 {
     static struct dt_walk walk;
     struct dt dt;
-    int err = dt_open(&dt, fdt);
+    int err = dt_open(&dt, fdt) ? -EINVAL : read_uart(&walk, &dt, name, &b->uart);
 
-    if (!err)
-        err = read_uart(&walk, &dt, name, &b->uart);
     if (err)
         printk("torpor: dtuart=%s is not a PL011 or SBSA UART of the device tree; stdout-path is used", name);
     return err ? -ENOENT : 0;

@@ -17,18 +17,6 @@ struct gic_info gic;
 static const struct gic_ops *ops;
 static struct spinlock config_lock = SPINLOCK_INIT;
 
-static const struct {
-    const char *compatible;
-    unsigned version;
-} models[] = {
-    { "arm,gic-v3", 3 },
-    { "arm,gic-400", 2 },
-    { "arm,cortex-a15-gic", 2 },
-    { "arm,cortex-a7-gic", 2 },
-    { "arm,cortex-a9-gic", 2 },
-    { "qcom,msm-qgic2", 2 },
-};
-
 /* --- The device tree --- */
 
 static uint32_t node_u32(const struct dt *dt, const struct dt_node *n, const char *name, uint32_t fallback)
@@ -81,9 +69,7 @@ static int read_node(const struct dt *dt, const struct dt_node *n)
     struct dt_irq irq;
     int error;
 
-    for (unsigned i = 0; i < ARRAY_SIZE(models); i++)
-        if (dt_is_compatible(n, models[i].compatible))
-            gic.version = models[i].version;
+    gic.version = dt_gic_version(n);
     error = gic.version == 3 ? read_v3_node(dt, n) : read_v2_node(n);
     if (error)
         return error;
@@ -95,25 +81,17 @@ static int read_node(const struct dt *dt, const struct dt_node *n)
     return 0;
 }
 
-static bool is_gic(const struct dt_node *n)
-{
-    for (unsigned i = 0; i < ARRAY_SIZE(models); i++)
-        if (n->enabled && dt_is_compatible(n, models[i].compatible))
-            return true;
-    return false;
-}
-
 int gic_init(const void *fdt)
 {
     static struct dt_walk walk;   /* boot only, and large for a stack */
     const struct dt_node *n;
     struct dt dt;
-    int error = dt_open(&dt, fdt);
+    int error;
 
-    if (error)
-        return error;
+    if (dt_open(&dt, fdt))
+        return -EINVAL;   /* it was read before */
     dt_walk_start(&walk, &dt);
-    while ((n = dt_walk_next(&walk)) && !is_gic(n))
+    while ((n = dt_walk_next(&walk)) && !(n->enabled && dt_gic_version(n) >= 2))
         ;
     if (!n) {
         printk("gic: no GICv2 or GICv3 in the device tree: Torpor needs one of them");

@@ -15,7 +15,7 @@ DOM0_IMAGES  := $(patsubst tests/dom0/%.c,build/guests/dom0-%.img,$(wildcard tes
 .PHONY: guests
 guests: $(GUEST_IMAGES) $(DOM0_IMAGES)
 
-build/guests/obj/%.o: %.c | build/sysroot/.done
+build/guests/obj/%.o: %.c flags.mk | $(bare-include)/.done
 	@mkdir -p $(@D)
 	$(DORMOUSE_CC) $(DORMOUSE_CFLAGS) -MMD -MP -c $< -o $@
 

@@ -277,7 +277,7 @@ static bool node_is_hidden(const struct builder *b, const struct dt_node *n)
     if (n->depth == 1 && (dt_value_is(&n->props[DT_DEVICE_TYPE], "memory") || !strcmp(n->name, "hypervisor") ||
                           !strcmp(n->name, "psci") || !strncmp(n->name, "pmu", 3)))
         return true;
-    return n->offset == b->uart_offset || (dt_is_gic(n) && n->depth) || dt_is_compatible_any(n, hidden_names);
+    return n->offset == b->uart_offset || (dt_gic_version(n) && n->depth) || dt_is_compatible_any(n, hidden_names);
 }
 
 static void hide(struct builder *b, const struct dt_node *n)
@@ -644,9 +644,7 @@ int dom0_dt_build(const void *host_fdt, const struct dom0_dt_params *params, voi
     b->out = out;
     b->timer_offset = -1;
     b->address_cells = b->size_cells = 2;
-    err = dt_open(&b->dt, host_fdt);
-    if (!err)
-        err = check_host(b);
+    err = dt_open(&b->dt, host_fdt) ? -EINVAL : check_host(b);
     if (err)
         return err;
     b->uart_offset = params->uart_path ? fdt_path_offset(host_fdt, params->uart_path) : -1;

@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+/* C's functions that assembly calls, and the address of what it starts vCPUs at. */
+#pragma once
+
+#include "dormouse/arm64/cpu.h"
+#include "dormouse/arm64/trap.h"
+
+/* entry.S: vCPU 0, with the MMU on and an empty .bss. */
+void dormouse_main(const void *fdt);
+/* entry.S: every other vCPU. */
+void cpu_main(struct cpu *c);
+extern char secondary_entry[];
+
+/* vectors.S: a synchronous exception, FIQ or SError (`kind`: the vector's number); an interrupt. */
+void trap_handle(struct frame *f, unsigned kind);
+void irq_handle(void);
