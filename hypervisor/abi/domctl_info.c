@@ -54,9 +54,9 @@ void domctl_fill_info(struct domain *d, struct xen_domctl_getdomaininfo *info)
     memset(info, 0, sizeof(*info));
     info->domain = d->id;
     info->flags = life_flags(d);
-    info->tot_pages = d->total_pages;
-    info->max_pages = d->max_pages;
-    info->outstanding_pages = frames_claimed(d);
+    info->tot_pages = frames_owned(&d->frames);
+    info->max_pages = frames_limit(&d->frames);
+    info->outstanding_pages = frames_claimed(&d->frames);
     info->shared_info_frame = d->shared_info_gfn.gfn;
     info->ssidref = d->ssidref;
     memcpy(info->handle, d->handle, sizeof(info->handle));

@@ -6,13 +6,14 @@
 
 #include "cpu/cpu.h"
 #include "lib/errno.h"
+#include "mm/frames.h"
 #include "mm/p2m.h"
 #include "vm/domain.h"
 
 /* A limit below what the domain has now is legal: it only cannot get more. */
 int domctl_max_mem(struct domain *d, struct xen_domctl *op)
 {
-    d->max_pages = op->u.max_mem.max_memkb / (PAGE_SIZE / KIB);
+    frames_set_limit(&d->frames, op->u.max_mem.max_memkb / (PAGE_SIZE / KIB));
     return 0;
 }
 

@@ -117,10 +117,10 @@ static long reservation_query(unsigned op, uint64_t arg_va)
         return error;
     switch (op) {
     case XENMEM_current_reservation:
-        result = (long)d->total_pages;
+        result = (long)frames_owned(&d->frames);
         break;
     case XENMEM_maximum_reservation:
-        result = (long)d->max_pages;
+        result = (long)frames_limit(&d->frames);
         break;
     default:
         result = (long)p2m_max_gfn(&d->p2m);
@@ -145,7 +145,7 @@ static long claim_pages(uint64_t arg_va)
     d = abi_domain_get(arg.domid);
     if (!d)
         return -ESRCH;
-    result = frames_claim(d, arg.nr_extents);
+    result = frames_claim(&d->frames, arg.nr_extents);
     domain_put(d);
     return result;
 }

@@ -5,7 +5,7 @@
  * struct frame.word holds count, owner and state in one 64-bit value, so that a reference is taken with one
  * compare-and-swap that also proves who owns the frame. A free block of 2^order frames is described by its first
  * frame alone and linked by frame index. Invariants, under `lock`: a frame is in a free list iff it is FREE and the
- * first of its block; two buddies are never both free at the same order. A domain's page_list holds exactly its frames
+ * first of its block; two buddies are never both free at the same order. An owner's list holds exactly its frames
  * whose allocation reference has not been released.
  */
 #include "mm/frames.h"
@@ -14,7 +14,6 @@
 #include "lib/errno.h"
 #include "arch/lock.h"
 #include "lib/string.h"
-#include "vm/domain.h"
 
 #define MAX_ORDER   FRAMES_LARGE_ORDER
 #define SLICE_ORDER 8               /* of a large block; 1 MiB is zeroed at a time */
@@ -23,12 +22,12 @@
 
 struct frame {
     uint64_t word;                  /* refs 31:0, owner 47:32, state 55:48, order of a free block 63:56 */
-    uint32_t next, prev;            /* index in a free list or its owner's page list */
+    uint32_t next, prev;            /* index in a free list or its owner's list */
 };
 
 enum frame_state { ABSENT, FREE, HYPERVISOR, OWNED, OWNED_RELEASED, SHARED };
 
-/* In the states that belong to a domain. */
+/* In the states that belong to an owner. */
 static bool state_is_owned(enum frame_state s) { return s == OWNED || s == OWNED_RELEASED || s == SHARED; }
 
 static struct frame *table;
@@ -37,7 +36,7 @@ static struct spinlock lock = SPINLOCK_INIT;
 static uint32_t free_list[MAX_ORDER + 1] GUARDED_BY(lock);
 static uint64_t free_frames GUARDED_BY(lock);
 static uint64_t total_frames;                /* written at boot only */
-static uint64_t claimed_frames GUARDED_BY(lock);   /* of the free ones, kept for domains: the sum of their claimed_pages */
+static uint64_t claimed_frames GUARDED_BY(lock);   /* of the free ones, kept for domains: the sum of what each claimed */
 
 static uint64_t word_make(uint32_t refs, domid_t owner, enum frame_state state, unsigned order)
 {
@@ -79,6 +78,27 @@ static void unlink_frame(uint32_t *head, struct frame *f)
     else
         *head = f->next;
 }
+
+void frames_owner_init(struct frame_owner *o, domid_t id, uint64_t limit)
+{
+    o->id = id;
+    o->max = limit;
+    spin_lock(&o->lock);
+    o->list = NONE;
+    spin_unlock(&o->lock);
+}
+
+void frames_owner_die(struct frame_owner *o)
+{
+    spin_lock(&o->lock);
+    o->dying = true;
+    spin_unlock(&o->lock);
+    (void)frames_claim(o, 0);
+}
+
+uint64_t frames_owned(const struct frame_owner *o) { return __atomic_load_n(&o->total, __ATOMIC_RELAXED); }
+uint64_t frames_limit(const struct frame_owner *o) { return __atomic_load_n(&o->max, __ATOMIC_RELAXED); }
+void frames_set_limit(struct frame_owner *o, uint64_t pages) { __atomic_store_n(&o->max, pages, __ATOMIC_RELAXED); }
 
 void frames_init(void *frame_table, paddr_t ram_start, paddr_t ram_end, uint64_t ram_bytes)
 {
@@ -139,70 +159,70 @@ static struct frame *block_split(struct frame *f, unsigned from, unsigned order,
 }
 
 /*
- * The first block of at least `order` that lies below `limit` (frames), for d or, NULL, for the hypervisor, which claims do
+ * The first block of at least `order` that lies below `limit` (frames), for an owner or, NULL, for the hypervisor, which claims do
  * not keep from anything: it takes little, and to give it nothing helps nobody.
  */
-static struct frame *block_alloc(struct domain *d, unsigned order, uint64_t limit) EXCLUDES(lock)
+static struct frame *block_alloc(struct frame_owner *o, unsigned order, uint64_t limit) EXCLUDES(lock)
 {
     struct frame *found = NULL;
     uint64_t n = UINT64_C(1) << order, own;
 
     spin_lock(&lock);
-    own = d ? d->claimed_pages : claimed_frames;
+    own = o ? o->claimed : claimed_frames;
     if (n + (claimed_frames - own) > free_frames) {
         spin_unlock(&lock);
         return NULL;
     }
-    for (unsigned o = order; o <= MAX_ORDER && !found; o++) {
+    for (unsigned from = order; from <= MAX_ORDER && !found; from++) {
         unsigned looked = 0;
 
-        for (uint32_t i = free_list[o]; i != NONE && looked < SEARCH_MAX; i = table[i].next, looked++) {
+        for (uint32_t i = free_list[from]; i != NONE && looked < SEARCH_MAX; i = table[i].next, looked++) {
             if (table_first + i + (UINT64_C(1) << order) > limit)
                 continue;
-            found = block_split(&table[i], o, order, mfn_of(&table[i]));
+            found = block_split(&table[i], from, order, mfn_of(&table[i]));
             break;
         }
     }
-    if (found && d) {
+    if (found && o) {
         claimed_frames -= min_u64(n, own);
-        d->claimed_pages = own - min_u64(n, own);
+        o->claimed = own - min_u64(n, own);
     }
     spin_unlock(&lock);
     return found;
 }
 
-int frames_claim(struct domain *d, uint64_t pages)
+int frames_claim(struct frame_owner *o, uint64_t pages)
 {
     uint64_t lacking = 0;
     int err = 0;
 
     /* Both locks: a domain that begins to die drops its claim, and must not get one after that. */
-    spin_lock(&d->page_lock);
-    if (pages && d->life != DOMAIN_ALIVE)
+    spin_lock(&o->lock);
+    if (pages && o->dying)
         err = -EINVAL;
     else if (pages)
-        lacking = pages - min_u64(pages, d->total_pages);
+        lacking = pages - min_u64(pages, o->total);
     spin_lock(&lock);
     if (!err) {
-        claimed_frames -= d->claimed_pages;
-        d->claimed_pages = 0;
+        claimed_frames -= o->claimed;
+        o->claimed = 0;
         if (lacking > free_frames - min_u64(claimed_frames, free_frames))
             err = -ENOMEM;
         else
-            d->claimed_pages = lacking;
-        claimed_frames += d->claimed_pages;
+            o->claimed = lacking;
+        claimed_frames += o->claimed;
     }
     spin_unlock(&lock);
-    spin_unlock(&d->page_lock);
+    spin_unlock(&o->lock);
     return err;
 }
 
-uint64_t frames_claimed(const struct domain *d_or_null)
+uint64_t frames_claimed(const struct frame_owner *o_or_null)
 {
     uint64_t n;
 
     spin_lock(&lock);
-    n = d_or_null ? d_or_null->claimed_pages : claimed_frames;
+    n = o_or_null ? o_or_null->claimed : claimed_frames;
     spin_unlock(&lock);
     return n;
 }
@@ -276,40 +296,40 @@ void pages_free(void *va, unsigned order)
     spin_unlock(&lock);
 }
 
-/* May d have n pages more? */
-static int growth_check(const struct domain *d, uint64_t n) REQUIRES(d->page_lock)
+/* May it have n pages more? */
+static int growth_check(const struct frame_owner *o, uint64_t n) REQUIRES(o->lock)
 {
-    if (d->life != DOMAIN_ALIVE)
+    if (o->dying)
         return -EINVAL;
-    return d->total_pages + n > d->max_pages ? -ENOMEM : 0;
+    return o->total + n > frames_limit(o) ? -ENOMEM : 0;
 }
 
-/* Makes a block d's, or says why not; counts it. */
-static int block_assign(struct domain *d, struct frame *f, unsigned order)
+/* Makes a block somebody's, or says why not; counts it. */
+static int block_assign(struct frame_owner *o, struct frame *f, unsigned order)
 {
     uint64_t n = UINT64_C(1) << order;
     int err;
 
-    spin_lock(&d->page_lock);
-    err = growth_check(d, n);
+    spin_lock(&o->lock);
+    err = growth_check(o, n);
     if (err) {
-        spin_unlock(&d->page_lock);
+        spin_unlock(&o->lock);
         return err;
     }
-    if (d->total_pages == 0)
-        BUG_ON(!domain_hold(d));   /* as long as it has pages its struct stays */
-    d->total_pages += n;
+    if (o->total == 0)
+        BUG_ON(!frame_owner_hold(o));   /* as long as it has pages its struct stays */
+    __atomic_store_n(&o->total, o->total + n, __ATOMIC_RELAXED);
     for (uint64_t i = 0; i < n; i++) {
-        __atomic_store_n(&f[i].word, word_make(1, d->id, OWNED, 0), __ATOMIC_RELEASE);
-        link_frame(&d->page_list, &f[i]);
+        __atomic_store_n(&f[i].word, word_make(1, o->id, OWNED, 0), __ATOMIC_RELEASE);
+        link_frame(&o->list, &f[i]);
     }
-    spin_unlock(&d->page_lock);
+    spin_unlock(&o->lock);
     return 0;
 }
 
-static int assign_or_free(struct domain *d, struct frame *f, unsigned order)
+static int assign_or_free(struct frame_owner *o, struct frame *f, unsigned order)
 {
-    int err = block_assign(d, f, order);
+    int err = block_assign(o, f, order);
 
     if (err) {
         spin_lock(&lock);
@@ -319,7 +339,7 @@ static int assign_or_free(struct domain *d, struct frame *f, unsigned order)
     return err;
 }
 
-int frames_alloc_domain(struct domain *d, unsigned order, unsigned address_bits, unsigned flags, mfn_t *first)
+int frames_alloc_domain(struct frame_owner *o, unsigned order, unsigned address_bits, unsigned flags, mfn_t *first)
 {
     uint64_t limit = address_bits && address_bits < 64 ? (UINT64_C(1) << address_bits) >> PAGE_SHIFT : UINT64_MAX;
     struct frame *f;
@@ -328,81 +348,81 @@ int frames_alloc_domain(struct domain *d, unsigned order, unsigned address_bits,
     if (order > MAX_ORDER)
         return -ENOMEM;
     /* Before anything is zeroed or taken off a claim; block_assign() asks again. */
-    spin_lock(&d->page_lock);
-    err = growth_check(d, UINT64_C(1) << order);
-    spin_unlock(&d->page_lock);
+    spin_lock(&o->lock);
+    err = growth_check(o, UINT64_C(1) << order);
+    spin_unlock(&o->lock);
     if (err)
         return err;
-    f = block_alloc(d, order, limit);
+    f = block_alloc(o, order, limit);
     if (!f)
         return -ENOMEM;
     if (!(flags & FRAME_KEEP_CONTENT))
         memory_zero(mfn_to_virt(mfn_of(f)), PAGE_SIZE << order);
     *first = mfn_of(f);
-    return assign_or_free(d, f, order);
+    return assign_or_free(o, f, order);
 }
 
-/* Takes a large block for d, if it may have one. */
-static int large_begin(struct domain *d) REQUIRES(d->large_lock)
+/* Takes a large block, if it may have one. */
+static int large_begin(struct frame_owner *o) REQUIRES(o->large_lock)
 {
     struct frame *f;
     int err;
 
-    spin_lock(&d->page_lock);
-    err = growth_check(d, UINT64_C(1) << FRAMES_LARGE_ORDER);
-    spin_unlock(&d->page_lock);
+    spin_lock(&o->lock);
+    err = growth_check(o, UINT64_C(1) << FRAMES_LARGE_ORDER);
+    spin_unlock(&o->lock);
     if (err)
         return err;
-    f = block_alloc(d, FRAMES_LARGE_ORDER, UINT64_MAX);
+    f = block_alloc(o, FRAMES_LARGE_ORDER, UINT64_MAX);
     if (!f)
         return -ENOMEM;
-    d->large_first = mfn_of(f);
-    d->large_ready = 0;
-    d->large_begun = true;
+    o->large_first = mfn_of(f);
+    o->large_ready = 0;
+    o->large_begun = true;
     return 0;
 }
 
-/* Ends it: what is not d's yet goes back to where it came from. */
-static void large_end(struct domain *d) REQUIRES(d->large_lock)
+/* Ends it: what is not the owner's yet goes back to where it came from. */
+static void large_end(struct frame_owner *o) REQUIRES(o->large_lock)
 {
-    if (!d->large_begun)
+    if (!o->large_begun)
         return;
-    d->large_begun = false;
+    o->large_begun = false;
     spin_lock(&lock);
-    for (uint64_t i = d->large_ready; i < UINT64_C(1) << FRAMES_LARGE_ORDER; i += UINT64_C(1) << SLICE_ORDER)
-        block_free(frame_at(mfn_add(d->large_first, i)), SLICE_ORDER);
+    for (uint64_t i = o->large_ready; i < UINT64_C(1) << FRAMES_LARGE_ORDER; i += UINT64_C(1) << SLICE_ORDER)
+        block_free(frame_at(mfn_add(o->large_first, i)), SLICE_ORDER);
     spin_unlock(&lock);
 }
 
 /* One slice more of it: 0, and *ready if that was the last. */
-static int large_step(struct domain *d, bool *ready) REQUIRES(d->large_lock)
+static int large_step(struct frame_owner *o, bool *ready) REQUIRES(o->large_lock)
 {
-    int err = d->large_begun ? 0 : large_begin(d);
+    int err = o->large_begun ? 0 : large_begin(o);
     struct frame *f;
 
     if (err)
         return err;
-    f = frame_at(mfn_add(d->large_first, d->large_ready));
+    f = frame_at(mfn_add(o->large_first, o->large_ready));
     memory_zero(mfn_to_virt(mfn_of(f)), PAGE_SIZE << SLICE_ORDER);
-    err = block_assign(d, f, SLICE_ORDER);
+    err = block_assign(o, f, SLICE_ORDER);
     if (!err)
-        d->large_ready += UINT64_C(1) << SLICE_ORDER;
-    *ready = d->large_ready == UINT64_C(1) << FRAMES_LARGE_ORDER;
+        o->large_ready += UINT64_C(1) << SLICE_ORDER;
+    *ready = o->large_ready == UINT64_C(1) << FRAMES_LARGE_ORDER;
     if (err || *ready)
-        large_end(d);
+        large_end(o);
     return err;
 }
 
-int frames_alloc_large(struct domain *d, mfn_t *first, bool (*preempt)(void))
+int frames_alloc_large(struct frame_owner *o, mfn_t *first, bool (*preempt)(void))
 {
     bool ready = false;
     int err;
 
     for (;;) {
-        spin_lock(&d->large_lock);
-        err = large_step(d, &ready);
-        *first = d->large_first;
-        spin_unlock(&d->large_lock);
+        spin_lock(&o->large_lock);
+        err = large_step(o, &ready);
+        *first = o->large_first;
+        spin_unlock(&o->large_lock);
         if (err || ready)
             return err;
         if (preempt())
@@ -424,7 +444,7 @@ static struct frame *block_containing(mfn_t mfn, unsigned order, unsigned *found
     return NULL;
 }
 
-int frames_alloc_domain_at(struct domain *d, mfn_t first, unsigned order)
+int frames_alloc_domain_at(struct frame_owner *o, mfn_t first, unsigned order)
 {
     unsigned from = 0;
     struct frame *f;
@@ -434,7 +454,7 @@ int frames_alloc_domain_at(struct domain *d, mfn_t first, unsigned order)
     if (f)
         f = block_split(f, from, order, first);
     spin_unlock(&lock);
-    return f ? assign_or_free(d, f, order) : -ENOMEM;
+    return f ? assign_or_free(o, f, order) : -ENOMEM;
 }
 
 bool frame_range_free(mfn_t first, unsigned order)
@@ -448,7 +468,8 @@ bool frame_range_free(mfn_t first, unsigned order)
     return is_free;
 }
 
-bool frame_get(mfn_t mfn, const struct domain *d)
+/* One more reference to a frame of `id`, or of anybody (NULL); *whose it is. */
+static bool frame_get_if(mfn_t mfn, const domid_t *id, domid_t *whose)
 {
     struct frame *f = frame_at(mfn);
     uint64_t w;
@@ -457,35 +478,50 @@ bool frame_get(mfn_t mfn, const struct domain *d)
         return false;
     w = word_of(f);
     do {
-        if (!state_is_owned(word_state(w)) || word_owner(w) != d->id || word_refs(w) == 0 ||
-            word_refs(w) == UINT32_MAX)
+        if (!state_is_owned(word_state(w)) || (id && word_owner(w) != *id) || word_refs(w) == 0 || word_refs(w) == UINT32_MAX)
             return false;
+        *whose = word_owner(w);
     } while (!__atomic_compare_exchange_n(&f->word, &w, w + 1, true, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED));
     return true;
 }
 
+bool frame_get(mfn_t mfn, const struct frame_owner *o)
+{
+    domid_t id;
+
+    return frame_get_if(mfn, &o->id, &id);
+}
+
+struct frame_owner *frame_get_any(mfn_t mfn)
+{
+    domid_t id;
+
+    return frame_get_if(mfn, NULL, &id) ? frame_owner_of_id(id) : NULL;
+}
+
 /* The last reference went: the frame is nobody's, and its owner one page smaller. */
-static void frame_last_put(struct frame *f, struct domain *d)
+static void frame_last_put(struct frame *f, struct frame_owner *o)
 {
     bool last;
 
-    spin_lock(&d->page_lock);
-    BUG_ON(d->total_pages == 0);
-    last = --d->total_pages == 0;
-    spin_unlock(&d->page_lock);
+    spin_lock(&o->lock);
+    BUG_ON(o->total == 0);
+    last = o->total == 1;
+    __atomic_store_n(&o->total, o->total - 1, __ATOMIC_RELAXED);
+    spin_unlock(&o->lock);
     spin_lock(&lock);
     block_free(f, 0);
     spin_unlock(&lock);
     if (last)
-        domain_put(d);
+        frame_owner_put(o);
 }
 
-static void shared_last_put(struct frame *f, struct domain *d)
+static void shared_last_put(struct frame *f, struct frame_owner *o)
 {
     spin_lock(&lock);
     block_free(f, 0);
     spin_unlock(&lock);
-    domain_put(d);
+    frame_owner_put(o);
 }
 
 void frame_put(mfn_t mfn)
@@ -500,24 +536,24 @@ void frame_put(mfn_t mfn)
         return;
     BUG_ON(word_state(w) != OWNED_RELEASED && word_state(w) != SHARED);
     if (word_state(w) == SHARED)
-        shared_last_put(f, domain_of_id(word_owner(w)));
+        shared_last_put(f, frame_owner_of_id(word_owner(w)));
     else
-        frame_last_put(f, domain_of_id(word_owner(w)));
+        frame_last_put(f, frame_owner_of_id(word_owner(w)));
 }
 
-void *frame_alloc_shared(struct domain *d)
+void *frame_alloc_shared(struct frame_owner *o)
 {
     struct frame *f;
 
-    if (!domain_hold(d))
+    if (!frame_owner_hold(o))
         return NULL;
     f = block_alloc(NULL, 0, UINT64_MAX);
     if (!f) {
-        domain_put(d);
+        frame_owner_put(o);
         return NULL;
     }
     memory_zero(mfn_to_virt(mfn_of(f)), PAGE_SIZE);
-    __atomic_store_n(&f->word, word_make(1, d->id, SHARED, 0), __ATOMIC_RELEASE);
+    __atomic_store_n(&f->word, word_make(1, o->id, SHARED, 0), __ATOMIC_RELEASE);
     return mfn_to_virt(mfn_of(f));
 }
 
@@ -527,34 +563,34 @@ void frame_free_shared(void *va)
         frame_put(virt_to_mfn(va));
 }
 
-bool frame_release(mfn_t mfn, struct domain *d)
+bool frame_release(mfn_t mfn, struct frame_owner *o)
 {
     struct frame *f = frame_at(mfn);
     uint64_t w;
 
     if (!f)
         return false;
-    spin_lock(&d->page_lock);
+    spin_lock(&o->lock);
     w = word_of(f);
     do {
-        if (word_state(w) != OWNED || word_owner(w) != d->id) {
-            spin_unlock(&d->page_lock);
+        if (word_state(w) != OWNED || word_owner(w) != o->id) {
+            spin_unlock(&o->lock);
             return false;
         }
-    } while (!__atomic_compare_exchange_n(&f->word, &w, word_make(word_refs(w), d->id, OWNED_RELEASED, word_order(w)),
+    } while (!__atomic_compare_exchange_n(&f->word, &w, word_make(word_refs(w), o->id, OWNED_RELEASED, word_order(w)),
                                           true, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED));
-    unlink_frame(&d->page_list, f);
-    spin_unlock(&d->page_lock);
+    unlink_frame(&o->list, f);
+    spin_unlock(&o->lock);
     frame_put(mfn);
     return true;
 }
 
-struct domain *frame_owner(mfn_t mfn)
+struct frame_owner *frame_owner(mfn_t mfn)
 {
     struct frame *f = frame_at(mfn);
     uint64_t w = f ? word_of(f) : 0;
 
-    return state_is_owned(word_state(w)) ? domain_of_id(word_owner(w)) : NULL;
+    return state_is_owned(word_state(w)) ? frame_owner_of_id(word_owner(w)) : NULL;
 }
 
 unsigned frame_refs(mfn_t mfn)
@@ -564,21 +600,21 @@ unsigned frame_refs(mfn_t mfn)
     return f ? word_refs(word_of(f)) : 0;
 }
 
-int frames_release_all(struct domain *d, bool (*preempt)(void))
+int frames_release_all(struct frame_owner *o, bool (*preempt)(void))
 {
-    spin_lock(&d->large_lock);
-    large_end(d);
-    spin_unlock(&d->large_lock);
+    spin_lock(&o->large_lock);
+    large_end(o);
+    spin_unlock(&o->large_lock);
     for (unsigned n = 1;; n++) {
         uint32_t first;
 
-        spin_lock(&d->page_lock);
-        first = d->page_list;
-        spin_unlock(&d->page_lock);
+        spin_lock(&o->lock);
+        first = o->list;
+        spin_unlock(&o->lock);
         if (first == NONE)
             return 0;
-        /* Nobody else releases pages of a dying domain, so the head cannot have changed hands. */
-        frame_release(MFN(table_first + first), d);
+        /* Nobody else releases pages of a dying owner, so the head cannot have changed hands. */
+        frame_release(MFN(table_first + first), o);
         if (n % 64 == 0 && preempt())
             return -ERESTART;
     }

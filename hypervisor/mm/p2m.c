@@ -10,7 +10,6 @@
 #include "lib/errno.h"
 #include "mm/el2.h"
 #include "mm/frames.h"
-#include "vm/domain.h"
 
 #define MAX_VMIDS     256
 #define RELEASE_SLICE 256   /* entries and holes, between two looks at the clock */
@@ -156,7 +155,7 @@ bool p2m_get_frame(struct p2m *p2m, gfn_t gfn, bool write, bool any, mfn_t *mfn)
         bool readable = e.type == P2M_RAM_RO || (any && (e.type == P2M_FOREIGN_RO || e.type == P2M_GRANT_RO));
         bool writable = e.type == P2M_RAM_RW ||
                         (any && (e.type == P2M_FOREIGN_RW || e.type == P2M_GRANT_RW || e.type == P2M_XENHEAP));
-        struct domain *owner = type_holds_reference(e.type) ? frame_owner(e.mfn) : p2m->domain;
+        struct frame_owner *owner = type_holds_reference(e.type) ? frame_owner(e.mfn) : p2m->owner;
 
         got = (writable || (readable && !write)) && owner && frame_get(e.mfn, owner);
         *mfn = e.mfn;
@@ -265,13 +264,13 @@ static void vmid_free(uint16_t vmid)
     spin_unlock(&vmid_lock);
 }
 
-int p2m_init(struct p2m *p2m, struct domain *d)
+int p2m_init(struct p2m *p2m, struct frame_owner *owner)
 {
     int err = vmid_alloc(&p2m->vmid);
 
     if (err)
         return err;
-    p2m->domain = d;
+    p2m->owner = owner;
     p2m->address_bits = stage2_address_bits();
     p2m->root_level = 1;
     p2m->root_order = p2m->address_bits > 39 ? p2m->address_bits - 39 : 0;

@@ -15,7 +15,7 @@
 #include "lib/base.h"
 #include "arch/lock.h"
 
-struct domain;
+struct frame_owner;
 
 enum p2m_type {
     P2M_INVALID = 0,
@@ -32,7 +32,7 @@ enum p2m_type {
 
 struct p2m {
     struct spinlock lock;
-    struct domain *domain;
+    struct frame_owner *owner;           /* of its RAM */
     uint64_t *root GUARDED_BY(lock);     /* the first-level table, concatenated */
     unsigned root_order;
     unsigned root_level;
@@ -55,7 +55,7 @@ struct p2m_entry {
     unsigned order;  /* of the whole mapping that contains the gfn */
 };
 
-int p2m_init(struct p2m *p2m, struct domain *d);
+int p2m_init(struct p2m *p2m, struct frame_owner *owner);
 /*
  * Removes every mapping and drops what the entries hold, in slices: -ERESTART: call again. From the first call on p2m_map()
  * refuses. 0: the tables and the VMID are given back, too. No vCPU may use it any more.

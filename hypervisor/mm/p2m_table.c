@@ -350,7 +350,7 @@ static void leaf_let_go(struct p2m *p2m, const struct p2m_change *c, uint64_t pt
         frame_put(pte_mfn(pte));
     /* Not its owner's any more is only what a destroy that is under way has taken already. */
     for (uint64_t i = 0; c->give_back && i < level_span(level); i++)
-        (void)frame_release(mfn_add(pte_mfn(pte), i), p2m->domain);
+        (void)frame_release(mfn_add(pte_mfn(pte), i), p2m->owner);
 }
 
 static void finish_below(struct p2m *p2m, const struct p2m_change *c, uint64_t *table, unsigned level, uint64_t base, uint64_t gfn,

@@ -174,6 +174,16 @@ void domain_put(struct domain *d)
         domain_free(d);
 }
 
+struct frame_owner *frame_owner_of_id(domid_t id)
+{
+    struct domain *d = domain_of_id(id);
+
+    return d ? &d->frames : NULL;
+}
+
+bool frame_owner_hold(struct frame_owner *o) { return domain_hold(domain_of_frames(o)); }
+void frame_owner_put(struct frame_owner *o) { domain_put(domain_of_frames(o)); }
+
 static void watchdog_fired(void *data);
 
 static void domain_init_fields(struct domain *d, const struct domain_config *c)
@@ -185,8 +195,6 @@ static void domain_init_fields(struct domain *d, const struct domain_config *c)
     d->ssidref = c->ssidref;
     memcpy(d->handle, c->handle, sizeof(d->handle));
     d->max_vcpus = c->max_vcpus;
-    d->page_list = FRAME_NONE;
-    d->max_pages = c->privileged ? UINT64_MAX : 0;
     d->shared_info_gfn = INVALID_GFN;
     d->created_ns = system_time_ns();
     d->counter_offset = c->privileged ? 0 : counter_now();
@@ -218,13 +226,14 @@ static int domain_init_vgic(struct domain *d, unsigned nr_spis)
 
 static int domain_init_parts(struct domain *d, const struct domain_config *c)
 {
-    int err = p2m_init(&d->p2m, d);
+    int err = p2m_init(&d->p2m, &d->frames);
 
+    frames_owner_init(&d->frames, d->id, d->privileged ? UINT64_MAX : 0);
     if (!err && !d->privileged)
         err = p2m_set_pool(&d->p2m, FIRST_POOL);
     if (err)
         return err;
-    d->shared_info = frame_alloc_shared(d);
+    d->shared_info = frame_alloc_shared(&d->frames);
     if (!d->shared_info)
         return -ENOMEM;
     err = domain_init_vgic(d, c->nr_spis);
@@ -271,22 +280,20 @@ static void watchdog_arm(struct domain *d, unsigned i, unsigned timeout_seconds)
 /* From now on nothing of the domain's runs or begins. */
 static int destroy_stop(struct domain *d)
 {
-    spin_lock(&d->page_lock);
     d->life = DOMAIN_DYING;
-    spin_unlock(&d->page_lock);
+    frames_owner_die(&d->frames);
     domain_pause(d);
     spin_lock(&d->watchdog_lock);
     for (unsigned i = 0; i < DOMAIN_WATCHDOGS; i++)
         watchdog_arm(d, i, 0);
     spin_unlock(&d->watchdog_lock);
-    frames_claim(d, 0);
     return 0;
 }
 
 static int destroy_events(struct domain *d) { return evtchn_domain_destroy(d, preempt_pending); }
 static int destroy_grants(struct domain *d) { return grant_domain_destroy(d, preempt_pending); }
 static int destroy_mappings(struct domain *d) { return p2m_release_all(&d->p2m, preempt_pending); }
-static int destroy_pages(struct domain *d) { return frames_release_all(d, preempt_pending); }
+static int destroy_pages(struct domain *d) { return frames_release_all(&d->frames, preempt_pending); }
 
 static int destroy_devices(struct domain *d)
 {

@@ -14,6 +14,7 @@
 #include "lib/base.h"
 #include "lib/list.h"
 #include "arch/lock.h"
+#include "mm/frames.h"
 #include "mm/p2m.h"
 #include "vm/evtchn/evtchn.h"
 #include "vm/grant/grant.h"
@@ -54,16 +55,8 @@ struct domain {
     struct vcpu **vcpus;         /* max_vcpus of them; an entry is NULL until created, and once destroyed */
     struct vcpu *destroyed_vcpus;   /* whoever has a reference to the domain may still look at one */
 
-    /* Memory; the list and counts are mm/frames.c's, under page_lock */
-    struct spinlock page_lock;
-    uint32_t page_list GUARDED_BY(page_lock);   /* index of the first frame, or FRAME_NONE */
-    uint64_t total_pages;        /* frames owned, in pages; written under page_lock */
-    uint64_t max_pages;
-    uint64_t claimed_pages;      /* mm/frames.c's, under its lock */
-    struct spinlock large_lock;  /* frames_alloc_large(): the block under way */
-    mfn_t large_first GUARDED_BY(large_lock);
-    uint64_t large_ready GUARDED_BY(large_lock);   /* so many of its frames are d's already */
-    bool large_begun GUARDED_BY(large_lock);
+    /* Memory */
+    struct frame_owner frames;
     struct p2m p2m;
 
     /* What the guest sees of us */
@@ -138,6 +131,7 @@ struct domain *domain_of_id(domid_t id);
 /* A reference, or NULL. By exact id; the first with an id >= `id` (for listing). */
 struct domain *domain_get(domid_t id);
 struct domain *domain_get_from(domid_t id);
+static inline struct domain *domain_of_frames(struct frame_owner *o) { return container_of(o, struct domain, frames); }
 bool domain_hold(struct domain *d);      /* one more; false if the struct is about to be freed */
 void domain_put(struct domain *d);
 

@@ -68,7 +68,7 @@ static void show_vcpu(struct vcpu *v)
 static void show_domain(struct domain *d)
 {
     printk("domain %u: %s, %u references, %lu of %lu pages, paused %u (by the toolstack %u), shut down %u (reason %u)", d->id,
-           life_name(d->life), d->refs, (unsigned long)d->total_pages, (unsigned long)d->max_pages, d->pause_count,
+           life_name(d->life), d->refs, (unsigned long)frames_owned(&d->frames), (unsigned long)frames_limit(&d->frames), d->pause_count,
            d->controller_pause_count, d->shutting_down, d->shutdown_code);
     for_each_vcpu(d, show_vcpu);
 }
@@ -103,7 +103,7 @@ static void key_schedule(char key)
 static void show_domain_memory(struct domain *d)
 {
     printk("domain %u: %lu pages, at most %lu; the hypervisor's for it: %lu stage-2 tables and %lu put aside, %u of event ports, "
-           "%u of grant mappings", d->id, (unsigned long)d->total_pages, (unsigned long)d->max_pages,
+           "%u of grant mappings", d->id, (unsigned long)frames_owned(&d->frames), (unsigned long)frames_limit(&d->frames),
            (unsigned long)d->p2m.table_pages, (unsigned long)d->p2m.spare_pages, evtchn_pages(d), d->grants.maptrack_pages);
 }
 

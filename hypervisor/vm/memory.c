@@ -26,7 +26,7 @@ static int populate_direct(struct domain *d, gfn_t gfn, unsigned order)
     for (uint64_t i = 0; i < BIT(order); i++) {
         mfn_t mfn = MFN(gfn.gfn + i);
 
-        if (!frame_get(mfn, d))
+        if (!frame_get(mfn, &d->frames))
             return -EINVAL;
         frame_put(mfn);
     }
@@ -43,13 +43,14 @@ int memory_populate(struct domain *d, gfn_t gfn, unsigned order, unsigned addres
         return -EINVAL;
     if (d->direct_mapped)
         return populate_direct(d, gfn, order);
-    err = large ? frames_alloc_large(d, &mfn, preempt) : frames_alloc_domain(d, order, address_bits, 0, &mfn);
+    err = large ? frames_alloc_large(&d->frames, &mfn, preempt)
+                : frames_alloc_domain(&d->frames, order, address_bits, 0, &mfn);
     if (err)
         return err;
     err = p2m_map(&d->p2m, gfn, mfn, BIT(order), P2M_RAM_RW);
     /* A large extent is only refused by a domain that dies, which loses all its frames anyway. */
     for (uint64_t i = 0; err && !large && i < BIT(order); i++)
-        (void)frame_release(mfn_add(mfn, i), d);
+        (void)frame_release(mfn_add(mfn, i), &d->frames);
     return err;
 }
 
@@ -57,7 +58,7 @@ int memory_increase(struct domain *d, unsigned order, unsigned address_bits)
 {
     mfn_t mfn;
 
-    return d->direct_mapped ? -EINVAL : frames_alloc_domain(d, order, address_bits, 0, &mfn);
+    return d->direct_mapped ? -EINVAL : frames_alloc_domain(&d->frames, order, address_bits, 0, &mfn);
 }
 
 int memory_decrease(struct domain *d, gfn_t gfn, unsigned order)
@@ -90,7 +91,7 @@ int memory_map_foreign(struct domain *d, gfn_t gfn, struct domain *from, gfn_t f
 
 int memory_map_shared(struct domain *d, gfn_t gfn, struct domain *with, mfn_t mfn)
 {
-    return frame_get(mfn, with) ? map_held(d, gfn, mfn, P2M_FOREIGN_RW) : -EINVAL;
+    return frame_get(mfn, &with->frames) ? map_held(d, gfn, mfn, P2M_FOREIGN_RW) : -EINVAL;
 }
 
 int memory_map_shared_info(struct domain *d, gfn_t gfn)
@@ -104,7 +105,7 @@ int memory_map_shared_info(struct domain *d, gfn_t gfn)
     if (!page)
         return -EINVAL;
     mfn = virt_to_mfn(page);
-    if (!frame_get(mfn, d))
+    if (!frame_get(mfn, &d->frames))
         return -EINVAL;
     err = p2m_map(&d->p2m, gfn, mfn, 1, P2M_XENHEAP);
     frame_put(mfn);

@@ -167,8 +167,9 @@ static struct fake_frame *frame_new(struct domain *owner, bool shared)
     return f;
 }
 
-void *frame_alloc_shared(struct domain *d)
+void *frame_alloc_shared(struct frame_owner *o)
 {
+    struct domain *d = domain_of_frames(o);
     struct fake_frame *f = frame_new(d, true);
 
     if (f)
@@ -182,14 +183,14 @@ void frame_free_shared(void *va)
         frame_put(virt_to_mfn(va));
 }
 
-bool frame_get(mfn_t mfn, const struct domain *d)
+bool frame_get(mfn_t mfn, const struct frame_owner *o)
 {
     struct fake_frame *f;
     bool got;
 
     pthread_mutex_lock(&big);
     f = frame_find(mfn.mfn);
-    got = f && f->owner == d;
+    got = f && &f->owner->frames == o;
     if (got)
         f->refs++;
     pthread_mutex_unlock(&big);
@@ -218,11 +219,18 @@ void frame_put(mfn_t mfn)
 bool frame_is_ram(mfn_t mfn) { return frame_find(mfn.mfn) != NULL; }
 unsigned frame_refs(mfn_t mfn) { return frame_find(mfn.mfn)->refs; }
 
-struct domain *frame_owner(mfn_t mfn)
+struct frame_owner *frame_owner(mfn_t mfn)
 {
     struct fake_frame *f = frame_find(mfn.mfn);
 
-    return f ? f->owner : NULL;
+    return f ? &f->owner->frames : NULL;
+}
+
+struct frame_owner *frame_get_any(mfn_t mfn)
+{
+    struct frame_owner *o = frame_owner(mfn);
+
+    return o && frame_get(mfn, o) ? o : NULL;
 }
 
 static struct fake_domain *fake_of(const struct domain *d)
@@ -233,9 +241,11 @@ static struct fake_domain *fake_of(const struct domain *d)
     panic("no such fake domain");
 }
 
+static struct domain *domain_of_p2m(struct p2m *p2m) { return container_of(p2m, struct domain, p2m); }
+
 static void entry_drop(struct p2m *p2m, uint64_t gfn)
 {
-    struct fake_domain *f = fake_of(p2m->domain);
+    struct fake_domain *f = fake_of(domain_of_p2m(p2m));
     enum p2m_type type = f->p2m[gfn].type;
 
     f->p2m[gfn].type = P2M_INVALID;
@@ -245,7 +255,7 @@ static void entry_drop(struct p2m *p2m, uint64_t gfn)
 
 int p2m_map(struct p2m *p2m, gfn_t gfn, mfn_t mfn, uint64_t nr, enum p2m_type type)
 {
-    struct fake_domain *f = fake_of(p2m->domain);
+    struct fake_domain *f = fake_of(domain_of_p2m(p2m));
 
     if (gfn.gfn >= FAKE_GFNS || nr > FAKE_GFNS - gfn.gfn)
         return -EINVAL;
@@ -261,7 +271,7 @@ int p2m_map(struct p2m *p2m, gfn_t gfn, mfn_t mfn, uint64_t nr, enum p2m_type ty
 
 int p2m_unmap_exact(struct p2m *p2m, gfn_t gfn, mfn_t mfn, uint64_t nr)
 {
-    struct fake_domain *f = fake_of(p2m->domain);
+    struct fake_domain *f = fake_of(domain_of_p2m(p2m));
     int err = 0;
 
     for (uint64_t i = 0; i < nr; i++) {
@@ -277,14 +287,14 @@ int p2m_unmap_exact(struct p2m *p2m, gfn_t gfn, mfn_t mfn, uint64_t nr)
 
 bool p2m_get_frame(struct p2m *p2m, gfn_t gfn, bool write, bool any, mfn_t *mfn)
 {
-    enum p2m_type type = gfn.gfn < FAKE_GFNS ? fake_of(p2m->domain)->p2m[gfn.gfn].type : P2M_INVALID;
+    enum p2m_type type = gfn.gfn < FAKE_GFNS ? fake_of(domain_of_p2m(p2m))->p2m[gfn.gfn].type : P2M_INVALID;
     bool own = type == P2M_RAM_RW || type == P2M_RAM_RO;
     bool foreign = type == P2M_GRANT_RW || type == P2M_GRANT_RO || type == P2M_FOREIGN_RW || type == P2M_FOREIGN_RO;
     bool writable = type == P2M_RAM_RW || type == P2M_GRANT_RW || type == P2M_FOREIGN_RW;
 
     if (!(own || (any && foreign)) || (write && !writable))
         return false;
-    *mfn = fake_of(p2m->domain)->p2m[gfn.gfn].mfn;
+    *mfn = fake_of(domain_of_p2m(p2m))->p2m[gfn.gfn].mfn;
     return frame_get(*mfn, frame_owner(*mfn));
 }
 
@@ -327,10 +337,10 @@ struct domain *fake_domain(domid_t id, unsigned vcpus, unsigned pages)
     *f = (struct fake_domain){ .d = d };
     d->id = id;
     d->refs = 1;
-    d->p2m.domain = d;
+    d->frames.id = id;
     d->max_vcpus = vcpus;
     d->vcpus = calloc(vcpus, sizeof(*d->vcpus));
-    d->shared_info = frame_alloc_shared(d);
+    d->shared_info = frame_alloc_shared(&d->frames);
     for (unsigned i = 0; i < vcpus; i++) {
         d->vcpus[i] = calloc(1, sizeof(struct vcpu));
         d->vcpus[i]->id = i;

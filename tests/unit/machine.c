@@ -10,8 +10,8 @@
 #include "mm/heap.h"
 #include "arch/stage2.h"
 
-struct cpu cpus[MAX_CPUS];
-struct domain *domains[MACHINE_DOMAINS];
+struct machine_owner owners[MACHINE_OWNERS];
+static struct frame_owner own[MACHINE_OWNERS];
 unsigned machine_flushes, machine_entry_flushes, machine_lines_cleaned;
 static char *ram;
 static uint64_t free_at_start;
@@ -54,21 +54,21 @@ bool machine_has(uint64_t mfn)
     return (mfn >= RAM_FIRST && mfn < HOLE_FIRST) || (mfn >= HOLE_END && mfn < RAM_END);
 }
 
-bool domain_hold(struct domain *d)
+bool frame_owner_hold(struct frame_owner *o)
 {
-    d->refs++;
+    owners[o->id - 1].refs++;
     return true;
 }
 
-void domain_put(struct domain *d)
+void frame_owner_put(struct frame_owner *o)
 {
-    assert_true(d->refs > 1);   /* the test's own stays */
-    d->refs--;
+    assert_true(owners[o->id - 1].refs > 1);   /* the test's own stays */
+    owners[o->id - 1].refs--;
 }
 
-struct domain *domain_of_id(domid_t id)
+struct frame_owner *frame_owner_of_id(domid_t id)
 {
-    return id >= 1 && id <= MACHINE_DOMAINS ? domains[id - 1] : NULL;
+    return id >= 1 && id <= MACHINE_OWNERS ? owners[id - 1].frames : NULL;
 }
 
 unsigned stage2_address_bits(void) { return 40; }
@@ -97,14 +97,11 @@ bool never_preempt(void) { return false; }
 bool always_preempt(void) { return true; }
 bool sometimes_preempt(void) { return random_below(3) == 0; }
 
-static void domain_reset(unsigned i)
+void machine_owner_is(unsigned n, struct frame_owner *o)
 {
-    free(domains[i]);
-    domains[i] = calloc(1, sizeof(struct domain));
-    domains[i]->id = (domid_t)(i + 1);
-    domains[i]->refs = 1;
-    domains[i]->page_list = FRAME_NONE;
-    domains[i]->max_pages = RAM_END;
+    memset(o, 0, sizeof(*o));
+    owners[n] = (struct machine_owner){ .frames = o, .refs = 1 };
+    frames_owner_init(o, (domid_t)(n + 1), RAM_END);
 }
 
 int machine_start(void **state)
@@ -124,8 +121,8 @@ int machine_start(void **state)
     free_at_start = frames_free();
     if (free_at_start != frames_total() || free_at_start != RAM_END - RAM_FIRST - hole)
         return -1;
-    for (unsigned i = 0; i < MACHINE_DOMAINS; i++)
-        domain_reset(i);
+    for (unsigned i = 0; i < MACHINE_OWNERS; i++)
+        machine_owner_is(i, &own[i]);
     return 0;
 }
 
@@ -139,11 +136,11 @@ int machine_is_whole(void **state)
             fail_msg("frame %lx is not free", (unsigned long)mfn);
     for (uint64_t mfn = 0x80000; mfn < RAM_END; mfn += 0x40000)
         assert_true(frame_range_free(MFN(mfn), 18));
-    for (unsigned i = 0; i < MACHINE_DOMAINS; i++) {
-        assert_int_equal(domains[i]->refs, 1);
-        assert_int_equal(domains[i]->total_pages, 0);
-        assert_true(domains[i]->page_list == FRAME_NONE);
-        domain_reset(i);
+    for (unsigned i = 0; i < MACHINE_OWNERS; i++) {
+        assert_int_equal(owners[i].refs, 1);
+        assert_int_equal(owners[i].frames->total, 0);
+        assert_true(owners[i].frames->list == FRAME_NONE);
+        machine_owner_is(i, &own[i]);
     }
     return 0;
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * A machine that is only memory, for the tests of mm/: RAM at guest-like addresses with a hole in it, the real frame table on
- * top, and domains that are nothing but owners. Taken up as it is used, so it may be larger than the host's.
+ * top, and owners. Taken up as it is used, so it may be larger than the host's.
  */
 #pragma once
 
@@ -14,9 +14,8 @@
 #include "lib/base.h"
 #include "lib/errno.h"
 #include "mm/frames.h"
-#include "vm/domain.h"
 
-#define MACHINE_DOMAINS 4
+#define MACHINE_OWNERS 4
 
 /* Neither end is aligned to a large block. */
 #define RAM_FIRST  UINT64_C(0x40007)    /* frames */
@@ -24,12 +23,14 @@
 #define HOLE_FIRST UINT64_C(0x44000)
 #define HOLE_END   UINT64_C(0x45123)
 
-/* cmocka's group set-up: the machine, and its domains with numbers 1 .. MACHINE_DOMAINS. */
+/* cmocka's group set-up: the machine, and its owners with numbers 1 .. MACHINE_OWNERS. */
 int machine_start(void **state);
 /* Each test's end: nothing is anybody's, every free block is whole again. */
 int machine_is_whole(void **state);
 
-extern struct domain *domains[MACHINE_DOMAINS];
+extern struct machine_owner { struct frame_owner *frames; unsigned refs; } owners[MACHINE_OWNERS];
+/* A new owner in place of the n-th, until the test ends. */
+void machine_owner_is(unsigned n, struct frame_owner *o);
 extern unsigned machine_flushes;        /* of all of stage 2's TLB entries */
 extern unsigned machine_entry_flushes;  /* of a few of them */
 extern unsigned machine_lines_cleaned;  /* calls of cache_clean_invalidate() */

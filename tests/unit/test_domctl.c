@@ -78,7 +78,10 @@ void domain_start_clock(struct domain *d) { (void)d; }
 int evtchn_set_virq_handler(struct domain *d, unsigned virq) { (void)d; return virq == VIRQ_CONSOLE ? 0 : -EINVAL; }
 uint64_t counter_frequency_override(void) { return 62500000; }
 unsigned cpus_present(void) { return 4; }
-uint64_t frames_claimed(const struct domain *d) { (void)d; return 3; }
+uint64_t frames_claimed(const struct frame_owner *o) { (void)o; return 3; }
+uint64_t frames_owned(const struct frame_owner *o) { return o->total; }
+uint64_t frames_limit(const struct frame_owner *o) { return o->max; }
+void frames_set_limit(struct frame_owner *o, uint64_t pages) { o->max = pages; }
 
 struct vcpu *vcpu_create(struct domain *d, unsigned id)
 {
@@ -721,7 +724,7 @@ static void sizes_are_in_the_abis_units(void **state)
     begin(XEN_DOMCTL_max_mem);
     op.u.max_mem.max_memkb = 1027;
     assert_int_equal(call(), 0);
-    assert_int_equal(guest->max_pages, 256);
+    assert_int_equal(guest->frames.max, 256);
     begin(XEN_DOMCTL_set_paging_mempool_size);
     op.u.paging_mempool.size = 3 * PAGE_SIZE;
     assert_int_equal(call(), 0);

@@ -7,7 +7,8 @@
 
 #include "mm/heap.h"
 
-#define D(n) domains[n]
+#define D(n)    owners[n].frames
+#define REFS(n) owners[n].refs
 
 static void zeroed_and_soiled(mfn_t mfn, uint64_t n)
 {
@@ -29,9 +30,9 @@ static void a_block_is_zeroed_owned_and_given_back(void **state)
         assert_int_equal(frames_alloc_domain(D(0), 9, 0, 0, &mfn), 0);
         assert_int_equal(mfn.mfn & 511, 0);
         zeroed_and_soiled(mfn, 512);
-        assert_int_equal(D(0)->total_pages, 512);
+        assert_int_equal(D(0)->total, 512);
         assert_int_equal(frames_free(), before - 512);
-        assert_int_equal(D(0)->refs, 2);   /* its pages keep the struct */
+        assert_int_equal(REFS(0), 2);   /* its pages keep the struct */
         assert_ptr_equal(frame_owner(mfn_add(mfn, 511)), D(0));
         assert_true(frame_is_ram(mfn));
         for (unsigned i = 0; i < 512; i++)
@@ -50,12 +51,12 @@ static void a_second_release_is_refused(void **state)
     assert_false(frame_release(mfn, D(1)));
     assert_true(frame_release(mfn, D(0)));
     assert_false(frame_release(mfn, D(0)));
-    assert_int_equal(D(0)->total_pages, 1);   /* somebody still holds it */
+    assert_int_equal(D(0)->total, 1);   /* somebody still holds it */
     assert_int_equal(frame_refs(mfn), 1);
     frame_put(mfn);
     assert_false(frame_release(mfn, D(0)));
     assert_false(frame_get(mfn, D(0)));
-    assert_int_equal(D(0)->total_pages, 0);
+    assert_int_equal(D(0)->total, 0);
 }
 
 static void a_reference_too_many_dropped_is_a_broken_invariant(void **state)
@@ -92,6 +93,22 @@ static void only_the_owner_names_a_frame(void **state)
     assert_true(frame_release(mfn, D(0)));
 }
 
+static void a_reference_to_anybodys_frame_keeps_its_owner(void **state)
+{
+    mfn_t mfn;
+
+    (void)state;
+    assert_int_equal(frames_alloc_domain(D(1), 0, 0, 0, &mfn), 0);
+    assert_ptr_equal(frame_get_any(mfn), D(1));
+    assert_true(frame_release(mfn, D(1)));
+    assert_int_equal(REFS(1), 2);
+    frame_put(mfn);
+    assert_int_equal(REFS(1), 1);
+    assert_null(frame_get_any(mfn));
+    assert_null(frame_get_any(MFN(HOLE_FIRST)));
+    assert_null(frame_get_any(INVALID_MFN));
+}
+
 static void a_shared_frame_lives_until_its_last_reference(void **state)
 {
     void *va = frame_alloc_shared(D(0));
@@ -100,15 +117,15 @@ static void a_shared_frame_lives_until_its_last_reference(void **state)
     (void)state;
     assert_non_null(va);
     zeroed_and_soiled(mfn, 1);
-    assert_int_equal(D(0)->total_pages, 0);
-    assert_int_equal(D(0)->refs, 2);
+    assert_int_equal(D(0)->total, 0);
+    assert_int_equal(REFS(0), 2);
     assert_false(frame_release(mfn, D(0)));   /* the guest cannot give it back */
     assert_true(frame_get(mfn, D(0)));
     frame_free_shared(va);
-    assert_int_equal(D(0)->refs, 2);
+    assert_int_equal(REFS(0), 2);
     assert_ptr_equal(frame_owner(mfn), D(0));
     frame_put(mfn);
-    assert_int_equal(D(0)->refs, 1);
+    assert_int_equal(REFS(0), 1);
     frame_free_shared(NULL);
 }
 
@@ -117,12 +134,12 @@ static void limits_are_kept(void **state)
     mfn_t mfn;
 
     (void)state;
-    D(0)->max_pages = 10;
+    D(0)->max = 10;
     assert_int_equal(frames_alloc_domain(D(0), 4, 0, 0, &mfn), -ENOMEM);
     assert_int_equal(frames_alloc_domain(D(0), 3, 0, 0, &mfn), 0);
     assert_int_equal(frames_alloc_domain(D(0), 2, 0, 0, &mfn), -ENOMEM);
     assert_int_equal(frames_alloc_domain(D(0), 40, 0, 0, &mfn), -ENOMEM);
-    D(0)->life = DOMAIN_DYING;
+    frames_owner_die(D(0));
     assert_int_equal(frames_alloc_domain(D(0), 0, 0, 0, &mfn), -EINVAL);
     assert_int_equal(frames_release_all(D(0), never_preempt), 0);
 }
@@ -133,7 +150,7 @@ static void a_refused_allocation_leaves_the_claim(void **state)
     mfn_t mfn;
 
     (void)state;
-    D(0)->max_pages = 100;
+    D(0)->max = 100;
     assert_int_equal(frames_claim(D(0), 100), 0);
     assert_int_equal(frames_alloc_domain(D(0), 9, 0, 0, &mfn), -ENOMEM);
     assert_int_equal(frames_claimed(D(0)), 100);
@@ -163,7 +180,7 @@ static void a_claim_keeps_others_out(void **state)
     assert_int_equal(frames_claimed(D(0)), 0);
     assert_int_equal(frames_claim(D(0), 600), 0);
     assert_int_equal(frames_claimed(D(0)), 88);
-    D(0)->life = DOMAIN_DYING;
+    frames_owner_die(D(0));
     assert_int_equal(frames_claim(D(0), 1), -EINVAL);
     assert_int_equal(frames_claim(D(0), 0), 0);
     assert_int_equal(frames_release_all(D(0), never_preempt), 0);
@@ -218,8 +235,8 @@ static void release_all_can_be_interrupted(void **state)
     } while (err == -ERESTART);
     assert_int_equal(err, 0);
     assert_true(calls > 10);
-    assert_int_equal(D(0)->total_pages, 1);
-    assert_int_equal(D(0)->refs, 2);
+    assert_int_equal(D(0)->total, 1);
+    assert_int_equal(REFS(0), 2);
     frame_put(mfn);
 }
 
@@ -257,7 +274,7 @@ static void model_drop(unsigned i)
 
 static void random_take(void)
 {
-    unsigned order = random_below(7), i = random_below(MODEL), owner = random_below(MACHINE_DOMAINS);
+    unsigned order = random_below(7), i = random_below(MODEL), owner = random_below(MACHINE_OWNERS);
     uint64_t mfn = align_down(at(i), BIT(order));
 
     if (mfn < RAM_FIRST || mfn + BIT(order) > RAM_FIRST + MODEL)
@@ -274,7 +291,7 @@ static void random_take(void)
 /* From wherever the allocator likes; only blocks in the model's range are kept. */
 static void random_take_anywhere(void)
 {
-    unsigned order = random_below(5), owner = random_below(MACHINE_DOMAINS);
+    unsigned order = random_below(5), owner = random_below(MACHINE_OWNERS);
     void *va;
     mfn_t mfn;
 
@@ -302,7 +319,7 @@ static void random_take_anywhere(void)
 static void random_change(unsigned i)
 {
     mfn_t mfn = MFN(at(i));
-    unsigned d = random_below(MACHINE_DOMAINS);
+    unsigned d = random_below(MACHINE_OWNERS);
 
     if (!machine_has(at(i)))
         return;
@@ -340,7 +357,7 @@ static void random_change(unsigned i)
 
 static void counts_are_right(void)
 {
-    uint64_t owned[MACHINE_DOMAINS] = { 0 };
+    uint64_t owned[MACHINE_OWNERS] = { 0 };
 
     for (unsigned i = 0; i < MODEL; i++) {
         bool domains_own = model[i].owner && model[i].owner != 255;
@@ -354,9 +371,9 @@ static void counts_are_right(void)
         assert_int_equal(frame_refs(MFN(at(i))), model[i].refs);
         owned[model[i].owner - 1]++;
     }
-    for (unsigned d = 0; d < MACHINE_DOMAINS; d++) {
-        assert_int_equal(D(d)->total_pages, owned[d]);
-        assert_int_equal(D(d)->refs, owned[d] ? 2 : 1);
+    for (unsigned d = 0; d < MACHINE_OWNERS; d++) {
+        assert_int_equal(D(d)->total, owned[d]);
+        assert_int_equal(REFS(d), owned[d] ? 2 : 1);
     }
     for (unsigned order = 0; order < 12; order++)
         for (uint64_t mfn = align_up(RAM_FIRST, BIT(order)); mfn + BIT(order) <= RAM_FIRST + MODEL; mfn += BIT(order))
@@ -383,7 +400,7 @@ static void random_use_agrees_with_the_model(void **state)
                 counts_are_right();
         }
         counts_are_right();
-        for (unsigned d = 0; d < MACHINE_DOMAINS; d++)
+        for (unsigned d = 0; d < MACHINE_OWNERS; d++)
             while (frames_release_all(D(d), sometimes_preempt))
                 continue;
         for (unsigned i = 0; i < MODEL; i++) {
@@ -454,7 +471,7 @@ static void memory_can_run_out(void **state)
     assert_int_equal(frames_free(), 0);
     assert_null(page_alloc());
     assert_null(frame_alloc_shared(D(1)));
-    assert_int_equal(D(1)->refs, 1);
+    assert_int_equal(REFS(1), 1);
     assert_null(heap_alloc(1024));
     assert_int_equal(frames_release_all(D(0), never_preempt), 0);
     heap_free(small, 32);
@@ -468,6 +485,7 @@ int main(void)
         TEST(a_block_is_zeroed_owned_and_given_back),
         TEST(a_second_release_is_refused),
         TEST(only_the_owner_names_a_frame),
+        TEST(a_reference_to_anybodys_frame_keeps_its_owner),
         TEST(a_shared_frame_lives_until_its_last_reference),
         TEST(limits_are_kept),
         TEST(a_refused_allocation_leaves_the_claim),

@@ -16,7 +16,6 @@
 
 #include "lib/errno.h"
 #include "mm/frames.h"
-#include "vm/domain.h"
 
 #define RAM_START  GIB
 #define RAM_END    (2 * GIB + 4 * MIB)
@@ -25,7 +24,8 @@
 #define ALL_FRAMES ((RAM_END - RAM_START) / PAGE_SIZE)
 
 static char *arena;
-static struct domain domains[2], *const a = &domains[0], *const b = &domains[1];
+static struct { struct frame_owner frames; unsigned refs; } owners[2];
+static struct frame_owner *const a = &owners[0].frames, *const b = &owners[1].frames;
 static unsigned stop_every, asked;
 
 void panic(const char *fmt, ...)
@@ -40,32 +40,30 @@ void panic(const char *fmt, ...)
 
 void *mfn_to_virt(mfn_t mfn) { return arena + ((mfn.mfn << PAGE_SHIFT) - RAM_START); }
 mfn_t virt_to_mfn(const void *va) { return MFN(((uint64_t)((const char *)va - arena) + RAM_START) >> PAGE_SHIFT); }
-struct domain *domain_of_id(domid_t id) { return &domains[id - 1]; }
-bool domain_hold(struct domain *d) { return ++d->refs; }
+struct frame_owner *frame_owner_of_id(domid_t id) { return &owners[id - 1].frames; }
+bool frame_owner_hold(struct frame_owner *o) { return ++owners[o->id - 1].refs; }
 
-void domain_put(struct domain *d)
+void frame_owner_put(struct frame_owner *o)
 {
-    if (--d->refs == 0)
+    if (--owners[o->id - 1].refs == 0)
         panic("the last reference is the test's");
 }
 
 static bool stop(void) { return stop_every && ++asked % stop_every == 0; }
 static bool never(void) { return false; }
 
-static void domain_revive(struct domain *d)
+static void owner_revive(unsigned i)
 {
-    memset(d, 0, sizeof(*d));
-    d->id = (domid_t)(d - domains + 1);
-    d->refs = 1;
-    d->page_list = FRAME_NONE;
-    d->max_pages = UINT64_MAX;
+    memset(&owners[i], 0, sizeof(owners[i]));
+    owners[i].refs = 1;
+    frames_owner_init(&owners[i].frames, (domid_t)(i + 1), UINT64_MAX);
 }
 
 static int setup(void **state)
 {
     (void)state;
-    domain_revive(a);
-    domain_revive(b);
+    owner_revive(0);
+    owner_revive(1);
     stop_every = asked = 0;
     return 0;
 }
@@ -76,13 +74,13 @@ static int teardown(void **state)
 
     (void)state;
     for (unsigned i = 0; i < 2; i++) {
-        domains[i].life = DOMAIN_DYING;
-        assert_int_equal(frames_release_all(&domains[i], never), 0);
-        assert_int_equal(domains[i].total_pages, 0);
-        assert_int_equal(domains[i].refs, 1);
+        frames_owner_die(&owners[i].frames);
+        assert_int_equal(frames_release_all(&owners[i].frames, never), 0);
+        assert_int_equal(owners[i].frames.total, 0);
+        assert_int_equal(owners[i].refs, 1);
     }
     assert_int_equal(frames_free(), ALL_FRAMES);
-    domain_revive(a);
+    owner_revive(0);
     assert_int_equal(frames_alloc_domain(a, FRAMES_LARGE_ORDER, 0, FRAME_KEEP_CONTENT, &mfn), 0);
     assert_int_equal(frames_release_all(a, never), 0);
     return 0;
@@ -102,7 +100,7 @@ static void a_large_block_comes_zeroed_and_in_slices(void **state)
         for (; frames_alloc_large(a, &mfn, stop) == -ERESTART; calls++)
             ;
         assert_int_equal(mfn.mfn, first.mfn);
-        assert_int_equal(a->total_pages, PER_LARGE);
+        assert_int_equal(a->total, PER_LARGE);
         assert_true(stop_every == 0 ? calls == 1 : calls > 400);
         assert_true(memory[0] == 0 && memory[MIB - 1] == 0);
         for (uint64_t i = 0; i < PER_LARGE; i += 1000)
@@ -112,7 +110,7 @@ static void a_large_block_comes_zeroed_and_in_slices(void **state)
     }
 }
 
-static void what_was_begun_belongs_to_its_domain(void **state)
+static void what_was_begun_belongs_to_its_owner(void **state)
 {
     mfn_t mfn;
 
@@ -120,10 +118,10 @@ static void what_was_begun_belongs_to_its_domain(void **state)
     stop_every = 1;
     for (unsigned i = 0; i < 5; i++)
         assert_int_equal(frames_alloc_large(a, &mfn, stop), -ERESTART);
-    assert_int_equal(a->total_pages, 5 * PER_SLICE);
+    assert_int_equal(a->total, 5 * PER_SLICE);
     assert_int_equal(frames_free(), ALL_FRAMES - PER_LARGE);
     /* Dying is noticed at the next slice: the rest goes back at once. */
-    a->life = DOMAIN_DYING;
+    frames_owner_die(a);
     assert_int_equal(frames_alloc_large(a, &mfn, never), -EINVAL);
     assert_int_equal(frames_free(), ALL_FRAMES - 5 * PER_SLICE);
 }
@@ -135,7 +133,7 @@ static void destruction_takes_what_was_begun(void **state)
     (void)state;
     stop_every = 1;
     assert_int_equal(frames_alloc_large(a, &mfn, stop), -ERESTART);
-    a->life = DOMAIN_DYING;
+    frames_owner_die(a);
     while (frames_release_all(a, stop) == -ERESTART)
         ;
     assert_int_equal(frames_free(), ALL_FRAMES);
@@ -147,9 +145,9 @@ static void it_is_within_the_limit_or_not_begun(void **state)
 
     (void)state;
     assert_int_equal(frames_alloc_domain(a, 0, 0, 0, &mfn), 0);
-    a->max_pages = PER_LARGE;
+    a->max = PER_LARGE;
     assert_int_equal(frames_alloc_large(a, &mfn, never), -ENOMEM);
-    assert_int_equal(a->total_pages, 1);
+    assert_int_equal(a->total, 1);
     assert_int_equal(frames_free(), ALL_FRAMES - 1);
 }
 
@@ -171,7 +169,7 @@ int main(void)
 {
     static const struct CMUnitTest tests[] = {
         TEST(a_large_block_comes_zeroed_and_in_slices),
-        TEST(what_was_begun_belongs_to_its_domain),
+        TEST(what_was_begun_belongs_to_its_owner),
         TEST(destruction_takes_what_was_begun),
         TEST(it_is_within_the_limit_or_not_begun),
     };

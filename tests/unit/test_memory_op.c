@@ -24,7 +24,7 @@ static struct domain *host, *guest, *other;
 static struct { struct domain *owner; } pool[FREE_FRAMES];
 static uint64_t claimed;
 
-int frames_alloc_domain(struct domain *d, unsigned order, unsigned address_bits, unsigned flags, mfn_t *first)
+int frames_alloc_domain(struct frame_owner *o, unsigned order, unsigned address_bits, unsigned flags, mfn_t *first)
 {
     (void)address_bits;
     (void)flags;
@@ -36,9 +36,9 @@ int frames_alloc_domain(struct domain *d, unsigned order, unsigned address_bits,
         if (!free)
             continue;
         for (uint64_t j = 0; j < BIT(order); j++)
-            pool[i + j].owner = d;
+            pool[i + j].owner = domain_of_frames(o);
         *first = MFN(FIRST_MFN + i);
-        d->total_pages += BIT(order);
+        o->total += BIT(order);
         return 0;
     }
     return -ENOMEM;
@@ -46,34 +46,36 @@ int frames_alloc_domain(struct domain *d, unsigned order, unsigned address_bits,
 
 /* Done at the third call. */
 static unsigned large_calls;
-int frames_alloc_large(struct domain *d, mfn_t *first, bool (*preempt)(void))
+int frames_alloc_large(struct frame_owner *o, mfn_t *first, bool (*preempt)(void))
 {
     (void)preempt;
     if (++large_calls < 3)
         return -ERESTART;
-    d->total_pages += BIT(FRAMES_LARGE_ORDER);
+    o->total += BIT(FRAMES_LARGE_ORDER);
     *first = MFN(BIT(FRAMES_LARGE_ORDER));
     return 0;
 }
 
-bool frame_release(mfn_t mfn, struct domain *d)
+bool frame_release(mfn_t mfn, struct frame_owner *o)
 {
     uint64_t i = mfn.mfn - FIRST_MFN;
 
-    if (i >= FREE_FRAMES || pool[i].owner != d)
+    if (i >= FREE_FRAMES || pool[i].owner != domain_of_frames(o))
         return false;
     pool[i].owner = NULL;
-    d->total_pages--;
+    o->total--;
     return true;
 }
 
-int frames_claim(struct domain *d, uint64_t pages)
+int frames_claim(struct frame_owner *o, uint64_t pages)
 {
-    (void)d;
+    (void)o;
     claimed = pages;
     return 0;
 }
 
+uint64_t frames_owned(const struct frame_owner *o) { return o->total; }
+uint64_t frames_limit(const struct frame_owner *o) { return o->max; }
 mfn_t frames_last(void) { return MFN(0xbffff); }
 uint64_t p2m_max_gfn(struct p2m *p2m) { return p2m == &guest->p2m ? 200 : 100; }
 
@@ -81,21 +83,21 @@ bool p2m_lookup(struct p2m *p2m, gfn_t gfn, struct p2m_entry *entry)
 {
     if (gfn.gfn >= FAKE_GFNS)
         return false;
-    entry->mfn = fake_mfn(p2m->domain, gfn.gfn);
-    entry->type = fake_type(p2m->domain, gfn.gfn);
+    entry->mfn = fake_mfn(container_of(p2m, struct domain, p2m), gfn.gfn);
+    entry->type = fake_type(container_of(p2m, struct domain, p2m), gfn.gfn);
     return entry->type != P2M_INVALID;
 }
 
 int p2m_remove_ram(struct p2m *p2m, gfn_t gfn, uint64_t nr, bool give_back)
 {
-    struct domain *d = p2m->domain;
+    struct domain *d = container_of(p2m, struct domain, p2m);
 
     for (uint64_t at = gfn.gfn; at < gfn.gfn + nr; at++)
         if (at >= FAKE_GFNS || (fake_type(d, at) != P2M_RAM_RW && fake_type(d, at) != P2M_RAM_RO))
             return -EINVAL;
     for (uint64_t at = gfn.gfn; at < gfn.gfn + nr; at++) {
         assert_int_equal(p2m_unmap_exact(p2m, GFN(at), fake_mfn(d, at), 1), 0);
-        assert_int_equal(give_back && frame_release(fake_mfn(d, at), d), give_back);
+        assert_int_equal(give_back && frame_release(fake_mfn(d, at), &d->frames), give_back);
     }
     return 0;
 }
@@ -135,10 +137,10 @@ static int setup(void **state)
     host->privileged = true;
     guest = fake_domain(1, 1, 4);
     other = fake_domain(2, 1, 4);
-    guest->max_pages = 1000;
+    guest->frames.max = 1000;
     guest->shared_info_gfn = INVALID_GFN;
-    grant_pages[0] = frame_alloc_shared(guest);
-    grant_pages[1] = frame_alloc_shared(guest);
+    grant_pages[0] = frame_alloc_shared(&guest->frames);
+    grant_pages[1] = frame_alloc_shared(&guest->frames);
     fake_set_current(guest->vcpus[0]);
     return 0;
 }
@@ -229,7 +231,7 @@ static void a_mapping_that_fails_gives_its_frames_back(void **state)
     (void)state;
     assert_int_equal(reserve(XENMEM_populate_physmap, list, 2, 1), 1);
     assert_int_equal(pool_used(), 2);
-    assert_int_equal(guest->total_pages, 2);
+    assert_int_equal(guest->frames.total, 2);
     fake_fail_allocation(0);
     assert_int_equal(reserve(XENMEM_populate_physmap, list, 1, 1), 0);
     assert_int_equal(pool_used(), 2);
@@ -310,7 +312,7 @@ static void a_large_extent_is_a_toolstacks_and_aligned(void **state)
     guest->direct_mapped = true;
     assert_int_equal(call(XENMEM_populate_physmap, &r), 0);
     assert_int_equal(large_calls, 3);
-    guest->total_pages = 0;
+    guest->frames.total = 0;
 }
 
 static void only_own_ram_is_given_back(void **state)
@@ -486,7 +488,7 @@ static void questions_are_answered_to_whom_they_concern(void **state)
     struct xen_memory_reservation c = { .nr_extents = 9, .domid = 1 };
 
     (void)state;
-    guest->total_pages = 5;
+    guest->frames.total = 5;
     assert_int_equal(call(XENMEM_current_reservation, &q), 5);
     assert_int_equal(call(XENMEM_maximum_reservation, &q), 1000);
     assert_int_equal(call(XENMEM_maximum_gpfn, &q), 200);
@@ -502,7 +504,7 @@ static void questions_are_answered_to_whom_they_concern(void **state)
     assert_int_equal(claimed, 9);
     c.extent_order = 1;
     assert_int_equal(call(XENMEM_claim_pages, &c), -EINVAL);
-    guest->total_pages = 0;
+    guest->frames.total = 0;
 }
 
 /* abi/hypercall.c's, of which the dispatch is not wanted here. */

@@ -8,12 +8,14 @@
 
 #include <string.h>
 
+#include "vm/domain.h"
 #include "vm/memory.h"
 
-#define D      domains[0]
-#define P      (&domains[0]->p2m)
+#define D      (&domain)
+#define P      (&domain.p2m)
 #define WINDOW 2048u   /* guest frames that are used */
 
+static struct domain domain;
 static unsigned unlocks, act_at;
 static void (*other_vcpu)(void);
 
@@ -41,19 +43,20 @@ static void assert_sound(void)
             continue;
         mapped++;
         assert_false(seen[e.mfn.mfn - RAM_FIRST]++);
-        if (!frame_get(e.mfn, D))
+        if (!frame_get(e.mfn, &D->frames))
             fail_msg("guest frame %lu maps a frame that was freed (%u unlocks)", (unsigned long)gfn, act_at);
         assert_int_equal(frame_refs(e.mfn), 2);
         frame_put(e.mfn);
     }
-    assert_true(D->total_pages >= mapped);   /* what was replaced is mapped nowhere */
+    assert_true(D->frames.total >= mapped);   /* what was replaced is mapped nowhere */
 }
 
 static int setup(void **state)
 {
     (void)state;
-    memset(P, 0, sizeof(*P));
-    assert_int_equal(p2m_init(P, D), 0);
+    memset(D, 0, sizeof(*D));
+    machine_owner_is(0, &D->frames);
+    assert_int_equal(p2m_init(P, &D->frames), 0);
     return 0;
 }
 
@@ -61,7 +64,7 @@ static void empty(void)
 {
     while (p2m_release_all(P, sometimes_preempt))
         continue;
-    assert_int_equal(frames_release_all(D, never_preempt), 0);
+    assert_int_equal(frames_release_all(&D->frames, never_preempt), 0);
 }
 
 static int teardown(void **state)

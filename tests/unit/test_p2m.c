@@ -8,12 +8,14 @@
 
 #include "mm/p2m.h"
 
-#define D(n)     domains[n]
-#define P        (&domains[0]->p2m)
+#define D(n)     owners[n].frames
+#define P        (&the_p2m)
 #define MFN_RAM  UINT64_C(0x80000)    /* three whole large blocks from here on */
 #define BLOCK    UINT64_C(512)
 #define LARGE    UINT64_C(0x40000)
 #define LAST_GFN (BIT(28) - 1)
+
+static struct p2m the_p2m;
 
 static int p2m_setup(void **state)
 {
@@ -29,7 +31,7 @@ static int p2m_teardown(void **state)
         continue;
     p2m_destroy(P);
     assert_int_equal(P->table_pages, 0);
-    for (unsigned i = 0; i < MACHINE_DOMAINS; i++)
+    for (unsigned i = 0; i < MACHINE_OWNERS; i++)
         assert_int_equal(frames_release_all(D(i), never_preempt), 0);
     return machine_is_whole(state);
 }
@@ -191,7 +193,7 @@ static void a_block_takes_the_place_of_tables(void **state)
     assert_int_equal(P->table_pages, 0);
 }
 
-static mfn_t foreign_page(struct domain *owner)
+static mfn_t foreign_page(struct frame_owner *owner)
 {
     mfn_t mfn;
 
@@ -223,12 +225,12 @@ static void a_foreign_page_outlives_its_owner(void **state)
 
     (void)state;
     assert_int_equal(p2m_map(P, GFN(7), mfn, 1, P2M_FOREIGN_RW), 0);
-    D(1)->life = DOMAIN_DYING;
+    frames_owner_die(D(1));
     assert_int_equal(frames_release_all(D(1), never_preempt), 0);
-    assert_int_equal(D(1)->refs, 2);
+    assert_int_equal(owners[1].refs, 2);
     assert_int_equal(frame_refs(mfn), 1);
     assert_int_equal(unmap(7, 1), 0);
-    assert_int_equal(D(1)->refs, 1);
+    assert_int_equal(owners[1].refs, 1);
 }
 
 /* A change that cannot be made whole is not begun: what another vCPU finds meanwhile, or takes, would be undone under its hands. */
@@ -291,16 +293,16 @@ static void own_ram_is_removed_whole_or_not(void **state)
     assert_int_equal(p2m_map(P, GFN(LARGE + BLOCK), foreign, 1, P2M_FOREIGN_RW), 0);
     assert_int_equal(p2m_remove_ram(P, GFN(LARGE + 1), BLOCK, true), -EINVAL);       /* the foreign page is none */
     assert_int_equal(p2m_remove_ram(P, GFN(LARGE - 1), 2, true), -EINVAL);           /* nor is a hole */
-    assert_int_equal(D(0)->total_pages, BLOCK);
+    assert_int_equal(D(0)->total, BLOCK);
     assert_int_equal(p2m_remove_ram(P, GFN(LARGE + 7), 3, true), 0);
-    assert_int_equal(D(0)->total_pages, BLOCK - 3);
+    assert_int_equal(D(0)->total, BLOCK - 3);
     assert_false(frame_get(mfn_add(mfn, 8), D(0)));
     assert_int_equal(p2m_remove_ram(P, GFN(LARGE + 10), 1, false), 0);
     assert_int_equal(frame_refs(mfn_add(mfn, 10)), 1);                               /* gone from there, and still its own */
     machine_flushes = machine_entry_flushes = 0;
     assert_int_equal(p2m_remove_ram(P, GFN(LARGE + 11), BLOCK - 11, true), 0);
     assert_int_equal(machine_flushes + machine_entry_flushes, 1);                    /* for all of them */
-    assert_int_equal(D(0)->total_pages, 8);
+    assert_int_equal(D(0)->total, 8);
     assert_int_equal(unmap(LARGE + BLOCK, 1), 0);
 }
 

@@ -32,7 +32,7 @@ uint64_t counter_now(void) { return 1000; }
 uint64_t ticks_to_ns(uint64_t ticks) { return ticks * 16; }
 uint64_t frames_total(void) { return 1000; }
 uint64_t frames_free(void) { return 400; }
-uint64_t frames_claimed(const struct domain *d) { return d ? 0 : 5; }
+uint64_t frames_claimed(const struct frame_owner *o) { return o ? 0 : 5; }
 mfn_t frames_last(void) { return MFN(0xbffff); }
 unsigned sched_ratelimit(void) { return ratelimit; }
 void sched_set_ratelimit(unsigned us) { ratelimit = us; }

@@ -83,7 +83,7 @@ void dom0_reserve_modules(struct bootinfo *b)
 
 static int take_block(struct builder *x, uint64_t start)
 {
-    if (frames_alloc_domain_at(x->d, MFN(start >> PAGE_SHIFT), BLOCK_ORDER))
+    if (frames_alloc_domain_at(&x->d->frames, MFN(start >> PAGE_SHIFT), BLOCK_ORDER))
         return 0;
     return boot_ranges_add(&x->banks, start, BLOCK);
 }
@@ -411,7 +411,7 @@ static int build(struct builder *x)
                boot_ranges_total(&x->banks) / MIB);
         return -ENOMEM;
     }
-    x->d->max_pages = max_u64(options.dom0_mem_max, boot_ranges_total(&x->banks)) >> PAGE_SHIFT;
+    frames_set_limit(&x->d->frames, max_u64(options.dom0_mem_max, boot_ranges_total(&x->banks)) >> PAGE_SHIFT);
     err = place_modules(x);
     if (!err)
         err = map_banks(x);

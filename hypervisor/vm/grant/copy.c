@@ -68,14 +68,16 @@ int grant_copy(struct domain *caller, const struct grant_copy_end *from, const s
 int grant_cache_flush(struct domain *d, uint64_t machine_addr, uint16_t offset, uint16_t length)
 {
     mfn_t mfn = paddr_to_mfn(PADDR(machine_addr));
-    struct domain *owner = frame_is_ram(mfn) ? frame_owner(mfn) : NULL;
+    struct frame_owner *frames;
+    struct domain *owner;
     int err = 0;
 
     if ((uint64_t)offset + length > PAGE_SIZE)
         return -EINVAL;
-    /* With a reference to the frame its owner stays, and is who we took it for. */
-    if (!owner || !frame_get(mfn, owner))
+    frames = frame_get_any(mfn);
+    if (!frames)
         return -EPERM;
+    owner = domain_of_frames(frames);
     /* Cleaned as well whenever invalidated: else what the owner had there before would come back, data not given to d. */
     if (owner == d || grant_is_pinned(owner, d, mfn))
         cache_clean_invalidate((const char *)mfn_to_virt(mfn) + offset, length);

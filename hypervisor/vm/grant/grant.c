@@ -83,7 +83,7 @@ void grant_domain_free(struct domain *d)
 static int table_append(struct domain *d, unsigned expected)
 {
     struct domain_grants *g = &d->grants;
-    void *frame = frame_alloc_shared(d);
+    void *frame = frame_alloc_shared(&d->frames);
     struct grant_active *active = pages_alloc(ACTIVE_ORDER);
     int err = frame && active ? 0 : -ENOMEM;
     bool used = false;

@@ -97,7 +97,7 @@ static int host_map(struct domain *mapper, struct domain *granter, const struct 
 {
     enum p2m_type type = op->flags & GNTMAP_readonly ? P2M_GRANT_RO : P2M_GRANT_RW;
 
-    if (!frame_get(mfn, granter))
+    if (!frame_get(mfn, &granter->frames))
         return GNTST_general_error;
     if (p2m_map(&mapper->p2m, GFN(op->host_addr >> PAGE_SHIFT), mfn, 1, type)) {
         frame_put(mfn);
