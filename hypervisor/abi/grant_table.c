@@ -10,6 +10,7 @@
 #include <xen/xen.h>
 #include <xen/grant_table.h>
 
+#include "arch/nospec.h"
 #include "cpu/cpu.h"
 #include "vm/domain.h"
 #include "vm/grant/grant.h"
@@ -32,34 +33,52 @@ union grant_op {
     struct gnttab_cache_flush flush;
 };
 
-/* How to do one entry. Its own result goes into the entry; what it returns, if not 0, ends the whole call. */
+/* A call under way: one entry at a time. */
+struct grant_call {
+    struct domain *caller;
+    union grant_op op;
+    unsigned progress;   /* how far a long entry has come; 0 at its beginning */
+};
+
+/*
+ * How to do one entry. Its own result goes into the entry; what it returns, if not 0, ends the whole call, or stops it
+ * (-ERESTART).
+ */
 struct grant_op_kind {
     size_t size;
     bool single;     /* an array of it is not allowed */
     bool silent;     /* nothing is written back */
-    long (*run)(struct domain *caller, union grant_op *op);
+    bool resumed;    /* an entry may stop half-way */
+    long (*run)(struct grant_call *call);
+    bool (*settle)(struct domain *caller);   /* after the last entry, until it says false; may stop in between */
 };
 
-static long run_map(struct domain *caller, union grant_op *op)
+/* How far an entry has come stands in the command while the call is stopped, above its number, as Xen has it. */
+#define COMMAND_BITS 12
+#define COMMAND_MASK ((UINT64_C(1) << COMMAND_BITS) - 1)
+
+static long run_map(struct grant_call *call)
 {
     struct grant_map map = {
-        .host_addr = op->map.host_addr,
-        .flags = op->map.flags,
-        .ref = op->map.ref,
-        .granter = op->map.dom,
+        .host_addr = call->op.map.host_addr,
+        .flags = call->op.map.flags,
+        .ref = call->op.map.ref,
+        .granter = call->op.map.dom,
     };
 
-    op->map.status = (int16_t)grant_map_ref(caller, &map);
-    if (op->map.status == GNTST_okay) {
-        op->map.handle = map.handle;
-        op->map.dev_bus_addr = map.machine_addr;
+    call->op.map.status = (int16_t)grant_map_ref(call->caller, &map);
+    if (call->op.map.status == GNTST_okay) {
+        call->op.map.handle = map.handle;
+        call->op.map.dev_bus_addr = map.machine_addr;
     }
     return 0;
 }
 
-static long run_unmap(struct domain *caller, union grant_op *op)
+static long run_unmap(struct grant_call *call)
 {
-    op->unmap.status = (int16_t)grant_unmap_ref(caller, op->unmap.handle, op->unmap.host_addr, op->unmap.dev_bus_addr);
+    struct gnttab_unmap_grant_ref *op = &call->op.unmap;
+
+    op->status = (int16_t)grant_unmap_ref(call->caller, op->handle, op->host_addr, op->dev_bus_addr);
     return 0;
 }
 
@@ -74,32 +93,31 @@ static struct grant_copy_end copy_end(const struct gnttab_copy_ptr *p, bool is_r
     };
 }
 
-static long run_copy(struct domain *caller, union grant_op *op)
+static long run_copy(struct grant_call *call)
 {
-    struct grant_copy_end from = copy_end(&op->copy.source, op->copy.flags & GNTCOPY_source_gref);
-    struct grant_copy_end to = copy_end(&op->copy.dest, op->copy.flags & GNTCOPY_dest_gref);
+    struct grant_copy_end from = copy_end(&call->op.copy.source, call->op.copy.flags & GNTCOPY_source_gref);
+    struct grant_copy_end to = copy_end(&call->op.copy.dest, call->op.copy.flags & GNTCOPY_dest_gref);
 
-    op->copy.status = (int16_t)grant_copy(caller, &from, &to, op->copy.len);
+    call->op.copy.status = (int16_t)grant_copy(call->caller, &from, &to, call->op.copy.len);
     return 0;
 }
 
 /* Only domains without a p2m of the hypervisor's can give pages away; bad_page: the page stays the caller's. */
-static long run_transfer(struct domain *caller, union grant_op *op)
+static long run_transfer(struct grant_call *call)
 {
-    (void)caller;
-    op->transfer.status = GNTST_bad_page;
+    call->op.transfer.status = GNTST_bad_page;
     return 0;
 }
 
-static long run_swap(struct domain *caller, union grant_op *op)
+static long run_swap(struct grant_call *call)
 {
-    op->swap.status = (int16_t)grant_swap(caller, op->swap.ref_a, op->swap.ref_b);
+    call->op.swap.status = (int16_t)grant_swap(call->caller, call->op.swap.ref_a, call->op.swap.ref_b);
     return 0;
 }
 
-static long run_flush(struct domain *caller, union grant_op *op)
+static long run_flush(struct grant_call *call)
 {
-    const struct gnttab_cache_flush *f = &op->flush;
+    const struct gnttab_cache_flush *f = &call->op.flush;
 
     if (f->op & GNTTAB_CACHE_SOURCE_GREF)
         return -EOPNOTSUPP;
@@ -107,7 +125,7 @@ static long run_flush(struct domain *caller, union grant_op *op)
         return -EINVAL;
     if (f->length == 0 || f->op == 0)
         return 0;
-    return grant_cache_flush(caller, f->a.dev_bus_addr, f->offset, f->length);
+    return grant_cache_flush(call->caller, f->a.dev_bus_addr, f->offset, f->length, &call->progress, preempt_pending);
 }
 
 /* The domain whose table is asked about, or NULL and *status. */
@@ -134,66 +152,61 @@ static int16_t setup_table(struct domain *d, const struct gnttab_setup_table *op
     return GNTST_okay;
 }
 
-static long run_setup(struct domain *caller, union grant_op *op)
+static long run_setup(struct grant_call *call)
 {
-    struct domain *d = table_owner(op->setup.dom, &op->setup.status);
+    struct domain *d = table_owner(call->op.setup.dom, &call->op.setup.status);
 
-    (void)caller;
     if (!d)
         return 0;
-    op->setup.status = setup_table(d, &op->setup);
+    call->op.setup.status = setup_table(d, &call->op.setup);
     domain_put(d);
     return 0;
 }
 
-static long run_size(struct domain *caller, union grant_op *op)
+static long run_size(struct grant_call *call)
 {
-    struct domain *d = table_owner(op->size.dom, &op->size.status);
+    struct domain *d = table_owner(call->op.size.dom, &call->op.size.status);
     unsigned now, max;
 
-    (void)caller;
     if (!d)
         return 0;
     grant_size(d, &now, &max);
-    op->size.nr_frames = now;
-    op->size.max_nr_frames = max;
+    call->op.size.nr_frames = now;
+    call->op.size.max_nr_frames = max;
     domain_put(d);
     return 0;
 }
 
 /* Frames of that kind belong to version 2. */
-static long run_status_frames(struct domain *caller, union grant_op *op)
+static long run_status_frames(struct grant_call *call)
 {
-    struct domain *d = table_owner(op->status_frames.dom, &op->status_frames.status);
+    struct domain *d = table_owner(call->op.status_frames.dom, &call->op.status_frames.status);
 
-    (void)caller;
     if (!d)
         return 0;
-    op->status_frames.status = GNTST_general_error;
+    call->op.status_frames.status = GNTST_general_error;
     domain_put(d);
     return 0;
 }
 
-static long run_set_version(struct domain *caller, union grant_op *op)
+static long run_set_version(struct grant_call *call)
 {
-    uint32_t wanted = op->set_version.version;
+    uint32_t wanted = call->op.set_version.version;
 
-    (void)caller;
     if (wanted != 1 && wanted != 2)
         return -EINVAL;
     return wanted == GRANT_VERSION ? 0 : -ENOSYS;
 }
 
-static long run_get_version(struct domain *caller, union grant_op *op)
+static long run_get_version(struct grant_call *call)
 {
     struct domain *d;
     int error;
 
-    (void)caller;
-    d = abi_domain_get_allowed(op->get_version.dom, &error);
+    d = abi_domain_get_allowed(call->op.get_version.dom, &error);
     if (!d)
         return error;
-    op->get_version.version = GRANT_VERSION;
+    call->op.get_version.version = GRANT_VERSION;
     domain_put(d);
     return 0;
 }
@@ -202,7 +215,7 @@ static long run_get_version(struct domain *caller, union grant_op *op)
 
 static const struct grant_op_kind kinds[] = {
     [GNTTABOP_map_grant_ref]     = { .size = SIZE(map), .run = run_map },
-    [GNTTABOP_unmap_grant_ref]   = { .size = SIZE(unmap), .run = run_unmap },
+    [GNTTABOP_unmap_grant_ref]   = { .size = SIZE(unmap), .run = run_unmap, .settle = grant_trim },
     [GNTTABOP_setup_table]       = { .size = SIZE(setup), .single = true, .run = run_setup },
     [GNTTABOP_transfer]          = { .size = SIZE(transfer), .run = run_transfer },
     [GNTTABOP_copy]              = { .size = SIZE(copy), .run = run_copy },
@@ -211,41 +224,65 @@ static const struct grant_op_kind kinds[] = {
     [GNTTABOP_get_status_frames] = { .size = SIZE(status_frames), .single = true, .run = run_status_frames },
     [GNTTABOP_get_version]       = { .size = SIZE(get_version), .single = true, .run = run_get_version },
     [GNTTABOP_swap_grant_ref]    = { .size = SIZE(swap), .run = run_swap },
-    [GNTTABOP_cache_flush]       = { .size = SIZE(flush), .silent = true, .run = run_flush },
+    [GNTTABOP_cache_flush]       = { .size = SIZE(flush), .silent = true, .resumed = true, .run = run_flush },
 };
 
-static long entry_run(struct domain *caller, const struct grant_op_kind *kind, uint64_t va)
+static long entry_run(struct grant_call *call, const struct grant_op_kind *kind, uint64_t va)
 {
-    union grant_op op;
     long error;
 
-    if (copy_from_guest(&op, va, kind->size))
+    if (copy_from_guest(&call->op, va, kind->size))
         return -EFAULT;
-    error = kind->run(caller, &op);
+    error = kind->run(call);
     if (error || kind->silent)
         return error;
-    return copy_to_guest(va, &op, kind->size);
+    return copy_to_guest(va, &call->op, kind->size);
 }
 
-long abi_grant_table_op(uint64_t cmd, uint64_t va, uint64_t count)
+/* The call goes on with `count` entries at va, of which the first has come as far as `progress`. */
+static long call_stop(uint64_t cmd, uint64_t va, uint64_t count, unsigned progress)
 {
     struct vcpu *v = current_vcpu();
-    const struct grant_op_kind *kind = cmd < ARRAY_SIZE(kinds) ? &kinds[cmd] : NULL;
 
-    if (!kind || !kind->run)
+    v->regs.x[0] = cmd | (uint64_t)progress << COMMAND_BITS;
+    v->regs.x[1] = va;
+    v->regs.x[2] = count;
+    return -ERESTART;
+}
+
+static const struct grant_op_kind *kind_of(uint64_t command)
+{
+    uint64_t cmd = command & COMMAND_MASK;
+    const struct grant_op_kind *kind = cmd < ARRAY_SIZE(kinds) ? &kinds[index_nospec(cmd, ARRAY_SIZE(kinds))] : NULL;
+
+    if (!kind || !kind->run || (command != cmd && !kind->resumed))
+        return NULL;
+    return kind;
+}
+
+long abi_grant_table_op(uint64_t command, uint64_t va, uint64_t count)
+{
+    struct grant_call call = { .caller = current_vcpu()->domain, .progress = (unsigned)(command >> COMMAND_BITS) };
+    const struct grant_op_kind *kind = kind_of(command);
+    uint64_t cmd = command & COMMAND_MASK;
+
+    if (!kind)
         return -ENOSYS;
     if (count > INT32_MAX || (kind->single && count != 1))
         return -EINVAL;
     for (; count; count--, va += kind->size) {
-        long error = entry_run(v->domain, kind, va);
+        long error = entry_run(&call, kind, va);
 
+        if (error == -ERESTART)
+            return call_stop(cmd, va, count, call.progress);
         if (error)
             return error;
-        if (count > 1 && preempt_pending()) {
-            v->regs.x[1] = va + kind->size;
-            v->regs.x[2] = count - 1;
-            return -ERESTART;
-        }
+        call.progress = 0;
+        if (count > 1 && preempt_pending())
+            return call_stop(cmd, va + kind->size, count - 1, 0);
     }
+    while (kind->settle && kind->settle(call.caller))
+        if (preempt_pending())
+            return call_stop(cmd, va, 0, 0);
     return 0;
 }

@@ -61,8 +61,8 @@ static long poll_look(struct domain *d, const evtchn_port_t *ports, unsigned cou
 }
 
 /*
- * The ports are looked at only after evtchn_poll_begin(): an event that comes in between ends the poll, so that the vCPU does
- * not stay blocked. It goes on by an event, an interrupt or the time-out.
+ * The ports are looked at only after evtchn_poll_begin(): an event that comes in between ends the poll, so that the
+ * vCPU does not stay blocked. It goes on by an event, an interrupt or the time-out.
  */
 static long op_poll(struct vcpu *v, uint64_t arg_va)
 {

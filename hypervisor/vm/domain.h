@@ -14,6 +14,7 @@
 #include "lib/base.h"
 #include "lib/list.h"
 #include "arch/lock.h"
+#include "arch/nospec.h"
 #include "mm/frames.h"
 #include "mm/p2m.h"
 #include "vm/evtchn/evtchn.h"
@@ -157,7 +158,7 @@ void domain_resume(struct domain *d);
 
 static inline struct vcpu *domain_vcpu(const struct domain *d, unsigned id)
 {
-    return id < d->max_vcpus ? __atomic_load_n(&d->vcpus[id], __ATOMIC_ACQUIRE) : NULL;
+    return id < d->max_vcpus ? __atomic_load_n(&d->vcpus[index_nospec(id, d->max_vcpus)], __ATOMIC_ACQUIRE) : NULL;
 }
 
 extern struct domain *dom0;   /* the hardware domain, once built */

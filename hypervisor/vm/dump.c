@@ -104,7 +104,7 @@ static void show_domain_memory(struct domain *d)
 {
     printk("domain %u: %lu pages, at most %lu; the hypervisor's for it: %lu stage-2 tables and %lu put aside, %u of event ports, "
            "%u of grant mappings", d->id, (unsigned long)frames_owned(&d->frames), (unsigned long)frames_limit(&d->frames),
-           (unsigned long)d->p2m.table_pages, (unsigned long)d->p2m.spare_pages, evtchn_pages(d), d->grants.maptrack_pages);
+           (unsigned long)d->p2m.table_pages, (unsigned long)d->p2m.spare_pages, evtchn_pages(d), grant_maptrack_pages(d));
 }
 
 static void key_memory(char key)

@@ -31,6 +31,7 @@ static struct fake_domain {
 static pthread_mutex_t big = PTHREAD_MUTEX_INITIALIZER;
 static struct vcpu *current;
 static long heap_bytes, hypervisor_pages;
+static unsigned pages_freed;
 static int fail_in = -1;
 static unsigned preempt_every, preempt_calls;
 static uint32_t random_state = 1;
@@ -137,8 +138,11 @@ void *pages_alloc(unsigned order)
 void pages_free(void *va, unsigned order)
 {
     __atomic_fetch_sub(&hypervisor_pages, 1L << order, __ATOMIC_RELAXED);
+    __atomic_fetch_add(&pages_freed, 1u << order, __ATOMIC_RELAXED);
     free(va);
 }
+
+unsigned fake_pages_freed(void) { return __atomic_exchange_n(&pages_freed, 0, __ATOMIC_RELAXED); }
 
 /* The direct map of this machine is the identity. */
 void *mfn_to_virt(mfn_t mfn) { return (void *)(uintptr_t)(mfn.mfn << PAGE_SHIFT); }

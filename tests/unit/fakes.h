@@ -31,6 +31,9 @@ void fake_assert_nothing_left(void);
 /* The n-th allocation from now on (0: the next) fails, once; -1: none. */
 void fake_fail_allocation(int n);
 
+/* Pages that the hypervisor gave back, since last asked. */
+unsigned fake_pages_freed(void);
+
 /* A domain with vCPUs and the first `pages` of its p2m filled with RAM; evtchn_domain_init and the like are the test's. */
 struct domain *fake_domain(domid_t id, unsigned vcpus, unsigned pages);
 /* Takes its p2m's mappings and its pages from it. */

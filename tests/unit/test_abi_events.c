@@ -261,6 +261,17 @@ static void a_copy_and_an_unmap_through_the_call(void **state)
     assert_int_equal(grant_op(host, GNTTABOP_map_grant_ref, &map, 1), 0);
     flush.a.dev_bus_addr = map.dev_bus_addr;
     assert_int_equal(grant_op(host, GNTTABOP_cache_flush, &flush, 1), 0);
+    /* Stopped: the call goes on from what stands in its registers. */
+    flush.a.dev_bus_addr = fake_mfn(guest, 8).mfn << PAGE_SHIFT;
+    assert_int_equal(grant_map_frame(guest, 1, GFN(TABLE_GFN + 1)), 0);
+    fake_preempt_every(1);
+    assert_int_equal(grant_op(host, GNTTABOP_cache_flush, &flush, 1), -ERESTART);
+    assert_int_equal(host->vcpus[0]->regs.x[0], GNTTABOP_cache_flush | 1 << 12);
+    assert_int_equal(host->vcpus[0]->regs.x[2], 1);
+    assert_int_equal(grant_op(host, GNTTABOP_cache_flush | 1 << 12, &flush, 1), -ERESTART);
+    assert_int_equal(grant_op(host, GNTTABOP_cache_flush | 2 << 12, &flush, 1), -EPERM);
+    assert_int_equal(grant_op(host, GNTTABOP_map_grant_ref | 1 << 12, &map, 1), -ENOSYS);
+    fake_preempt_every(0);
     flush.op = 0x10;
     assert_int_equal(grant_op(host, GNTTABOP_cache_flush, &flush, 1), -EINVAL);
     flush.op = GNTTAB_CACHE_SOURCE_GREF;

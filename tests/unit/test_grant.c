@@ -483,6 +483,13 @@ static void a_table_frame_is_in_one_place(void **state)
     assert_int_equal(grant_map_frame(granter, FRAMES, GFN(TABLE_GFN)), -EINVAL);
 }
 
+static int flush(struct domain *d, uint64_t addr, uint16_t offset, uint16_t length)
+{
+    unsigned next = 0;
+
+    return grant_cache_flush(d, addr, offset, length, &next, preempt_pending);
+}
+
 static void caches_are_flushed_for_own_and_mapped_frames_only(void **state)
 {
     uint64_t addr = fake_mfn(granter, 5).mfn << PAGE_SHIFT;
@@ -490,15 +497,105 @@ static void caches_are_flushed_for_own_and_mapped_frames_only(void **state)
 
     (void)state;
     give(1, 5, GTF_permit_access);
-    assert_int_equal(grant_cache_flush(granter, addr, 0, 4096), 0);
-    assert_int_equal(grant_cache_flush(mapper, addr, 0, 4096), -EPERM);
+    assert_int_equal(flush(granter, addr, 0, 4096), 0);
+    assert_int_equal(flush(mapper, addr, 0, 4096), -EPERM);
     assert_int_equal(map(1, GNTMAP_host_map, &handle), GNTST_okay);
-    assert_int_equal(grant_cache_flush(mapper, addr, 96, 4000), 0);
-    assert_int_equal(grant_cache_flush(mapper, addr, 97, 4000), -EINVAL);
-    assert_int_equal(grant_cache_flush(mapper, 0x1000, 0, 1), -EPERM);
+    assert_int_equal(flush(mapper, addr, 96, 4000), 0);
+    assert_int_equal(flush(mapper, addr, 97, 4000), -EINVAL);
+    assert_int_equal(flush(mapper, 0x1000, 0, 1), -EPERM);
     assert_int_equal(unmap(handle, 1), GNTST_okay);
-    assert_int_equal(grant_cache_flush(mapper, addr, 0, 1), -EPERM);
+    assert_int_equal(flush(mapper, addr, 0, 1), -EPERM);
     fake_assert_refs(granter, PAGES, 1);
+}
+
+/* The owner chose how long its table is. */
+static void a_flush_stops_between_two_frames_of_the_owners_table(void **state)
+{
+    uint64_t addr = fake_mfn(granter, 5).mfn << PAGE_SHIFT;
+    uint32_t ref = (FRAMES - 1) * ENTRIES_PER_FRAME, handle;
+    unsigned next = 0;
+
+    (void)state;
+    for (unsigned i = 1; i < FRAMES; i++)
+        assert_int_equal(grant_map_frame(granter, i, GFN(TABLE_GFN + i)), 0);
+    *(struct grant_entry_v1 *)fake_page(granter, TABLE_GFN + FRAMES - 1) =
+        (struct grant_entry_v1){ GTF_permit_access, mapper->id, 5 };
+    struct grant_map op = request(ref, GNTMAP_host_map, MAP_GFN);
+    assert_int_equal(grant_map_ref(mapper, &op), GNTST_okay);
+    handle = op.handle;
+    fake_preempt_every(1);
+    for (unsigned i = 1; i < FRAMES; i++) {
+        assert_int_equal(grant_cache_flush(mapper, addr, 0, 1, &next, preempt_pending), -ERESTART);
+        assert_int_equal(next, i);
+        assert_int_equal(frame_refs(fake_mfn(granter, 5)), 3);   /* nothing is held in between */
+    }
+    assert_int_equal(grant_cache_flush(mapper, addr, 0, 1, &next, preempt_pending), 0);
+    next = UINT32_MAX;   /* as a guest may have it */
+    assert_int_equal(grant_cache_flush(mapper, addr, 0, 1, &next, preempt_pending), -EPERM);
+    fake_preempt_every(0);
+    assert_int_equal(grant_unmap_ref(mapper, handle, op.host_addr, 0), GNTST_okay);
+}
+
+#define MANY_PAGES 128   /* of handles */
+#define MANY       (MANY_PAGES * 128)
+
+/* A domain that has mapped one frame of the granter's as often as it may. */
+static struct domain *mapper_of_many(void)
+{
+    struct domain *d = fake_domain(3, 1, PAGES);
+    struct grant_map op = request(1, GNTMAP_device_map, 0);
+
+    assert_int_equal(grant_domain_init(d, FRAMES, MANY_PAGES / 2), 0);
+    *entry(granter, 1) = (struct grant_entry_v1){ GTF_permit_access, d->id, 5 };
+    for (uint32_t i = 0; i < MANY; i++)
+        assert_int_equal(grant_map_ref(d, &op), GNTST_okay);
+    assert_int_equal(grant_map_ref(d, &op), GNTST_no_space);
+    return d;
+}
+
+static void the_last_unmap_frees_the_handles_pages_in_slices(void **state)
+{
+    uint64_t bus = fake_mfn(granter, 5).mfn << PAGE_SHIFT;
+    struct domain *d = mapper_of_many();
+    struct grant_map op = request(1, GNTMAP_device_map, 0);
+    unsigned freed = 0;
+    bool more = true;
+
+    (void)state;
+    fake_pages_freed();
+    for (uint32_t handle = 0; handle < MANY; handle++)
+        assert_int_equal(grant_unmap_ref(d, handle, 0, bus), GNTST_okay);
+    assert_true(fake_pages_freed() <= 16);
+    /* What is not freed yet is used again. */
+    for (uint32_t i = 0; i < 200; i++)
+        assert_int_equal(grant_map_ref(d, &op), GNTST_okay);
+    while (more) {
+        unsigned now;
+
+        more = grant_trim(d);
+        now = fake_pages_freed();
+        assert_true(now <= 16);
+        freed += now;
+    }
+    assert_int_equal(freed, MANY_PAGES - 2);
+    assert_int_equal(grant_maptrack_pages(d), 2);
+    domain_destroy_all(d);
+    domain_end(d);
+}
+
+static void a_release_looks_at_the_clock_also_where_nothing_is_mapped(void **state)
+{
+    uint64_t bus = fake_mfn(granter, 5).mfn << PAGE_SHIFT;
+    struct domain *d = mapper_of_many();
+
+    (void)state;
+    for (uint32_t handle = 0; handle < MANY - 1; handle++)
+        assert_int_equal(grant_unmap_ref(d, handle, 0, bus), GNTST_okay);
+    fake_preempt_every(1);
+    assert_int_equal(grant_domain_destroy(d, preempt_pending), -ERESTART);
+    assert_int_equal(d->grants.maptrack_used, 1);
+    domain_destroy_all(d);
+    domain_end(d);
 }
 
 static void limits_that_make_no_sense_are_refused(void **state)
@@ -660,6 +757,9 @@ int main(void)
         TEST(the_table_grows_to_its_limit),
         TEST(a_table_frame_is_in_one_place),
         TEST(caches_are_flushed_for_own_and_mapped_frames_only),
+        TEST(a_flush_stops_between_two_frames_of_the_owners_table),
+        TEST(the_last_unmap_frees_the_handles_pages_in_slices),
+        TEST(a_release_looks_at_the_clock_also_where_nothing_is_mapped),
         TEST(limits_that_make_no_sense_are_refused),
         TEST(random_operations_return_every_reference),
         TEST(a_granter_that_scribbles_gets_every_reference_back),

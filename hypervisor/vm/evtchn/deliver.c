@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * How an event reaches a vCPU: its form in the guest's memory, the upcall interrupt, and the vCPUs that poll for it; and
- * where a vCPU's vcpu_info is.
+ * How an event reaches a vCPU: its form in the guest's memory, the upcall interrupt, and the vCPUs that poll for it;
+ * and where a vCPU's vcpu_info is.
  *
  * The invariant of polling: whoever raises first makes the event visible and then looks for pollers; whoever polls
  * first says so and then looks for the event. All four are sequentially consistent, so one of the two sees the other.

@@ -2,9 +2,9 @@
 /*
  * What is done with ports: connecting and closing them, sending through them, and closing all.
  *
- * A port is opened and freed with the domain's lock and its own. Two connected ports point to each other, and each end holds a
- * reference to the other's domain, so that neither pointer outlives what it points to; the pair changes only with both ports'
- * locks held.
+ * A port is opened and freed with the domain's lock and its own. Two connected ports point to each other, and each end
+ * holds a reference to the other's domain, so that neither pointer outlives what it points to; the pair changes only
+ * with both ports' locks held.
  */
 #include "vm/evtchn/internal.h"
 
@@ -76,7 +76,10 @@ static bool hold_both(struct domain *d, struct domain *remote)
     return false;
 }
 
-/* Connects a new port of d with rp, which waits for d; the references of both ends are there. Nobody else wants the new port's lock. */
+/*
+ * Connects a new port of d with rp, which waits for d; the references of both ends are there. Nobody else wants the new
+ * port's lock.
+ */
 static int connect(struct domain *d, struct domain *remote, struct port *rp, uint32_t *port)
     REQUIRES(d->evtchn.lock, rp->lock)
 {
@@ -124,9 +127,9 @@ int evtchn_bind_interdomain(struct domain *d, struct domain *remote, uint32_t re
 }
 
 /*
- * Locks p, and its peer if it has one. Of the two the one at the lower address is taken first: whoever has the other let it go
- * again and begins anew, so two who close both ends do not wait for each other, and the first of them gets on. The analysis
- * cannot follow.
+ * Locks p, and its peer if it has one. Of the two the one at the lower address is taken first: whoever has the other
+ * let it go again and begins anew, so two who close both ends do not wait for each other, and the first of them gets
+ * on. The analysis cannot follow.
  */
 static UNCHECKED_LOCKING struct port *port_lock_pair(struct port *p) ACQUIRES(p->lock)
 {
@@ -148,7 +151,10 @@ static UNCHECKED_LOCKING struct port *port_lock_pair(struct port *p) ACQUIRES(p-
     }
 }
 
-/* p has no peer any more: the peer waits for a new connection. Returns its domain; the references of both ends are the caller's. */
+/*
+ * p has no peer any more: the peer waits for a new connection. Returns its domain; the references of both ends are the
+ * caller's.
+ */
 static UNCHECKED_LOCKING struct domain *port_disconnect(struct domain *d, struct port *p) ACQUIRES(p->lock)
 {
     struct port *peer = port_lock_pair(p);
@@ -163,7 +169,10 @@ static UNCHECKED_LOCKING struct domain *port_disconnect(struct domain *d, struct
     return remote;
 }
 
-/* p is in use. Returns the domain of its peer, or NULL: the references of a connection are the caller's to drop, without locks. */
+/*
+ * p is in use. Returns the domain of its peer, or NULL: the references of a connection are the caller's to drop,
+ * without locks.
+ */
 static struct domain *port_close(struct domain *d, struct port *p) REQUIRES(d->evtchn.lock)
 {
     struct domain *remote = port_disconnect(d, p);
@@ -341,7 +350,10 @@ static bool close_next(struct domain *d, uint32_t *next, bool hypervisor)
     return p;
 }
 
-/* Every port that was in use when it was called. It begins at the first each time: a walk that is not gone on with leaves no trace. */
+/*
+ * Every port that was in use when it was called. It begins at the first each time: a walk that is not gone on with
+ * leaves no trace.
+ */
 static int close_all(struct domain *d, bool hypervisor, bool (*preempt)(void))
 {
     uint32_t next = 1;

@@ -7,8 +7,9 @@
  * (interdomain), or fed by a virtual interrupt (VIRQ) or by the domain's own vCPUs (IPI). Two locks:
  *
  *   domain_evtchn.lock  which ports are in use, and the buckets they live in;
- *   port.lock           what one port is. Connecting and disconnecting hold the locks of both ends, so whoever holds one
- *                       end of a connection knows that the other end stays; each end holds a reference to the other's domain.
+ *   port.lock           what one port is. Connecting and disconnecting hold the locks of both ends, so whoever holds that
+ *                       of one end of a connection knows that the other end stays; each end holds a reference to the
+ *                       other's domain.
  *
  * A send takes one lock: the sending port's. Events reach the guest in the 2-level form (twolevel.c) or, once a vCPU
  * has registered a control block, as FIFO queues (fifo.c).
@@ -35,7 +36,7 @@ struct domain_evtchn {
     unsigned nr_buckets;
     uint64_t open_buckets[EVTCHN_MAX_BUCKETS / 64] GUARDED_BY(lock);  /* a bit for each with a port in use */
     uint64_t full_buckets[EVTCHN_MAX_BUCKETS / 64] GUARDED_BY(lock);  /* ... and for each with none that is free */
-    uint32_t alloc_from GUARDED_BY(lock);  /* below it every port is in use, or was still on a queue (FIFO) when last looked at */
+    uint32_t alloc_from GUARDED_BY(lock);  /* below it each port is in use, or was on a queue (FIFO) when last looked at */
     uint32_t max_port;               /* the highest number the domain may have */
     uint32_t ports_used GUARDED_BY(lock);
     uint32_t consumer_ports GUARDED_BY(lock);  /* of these, the hypervisor's */
@@ -63,7 +64,10 @@ struct evtchn_port_status {
 
 /* d->shared_info is there already. max_port as createdomain has it. -ENOMEM. */
 int evtchn_domain_init(struct domain *d, uint32_t max_port);
-/* Closes every port, and no new ones come: whatever resets are under way. -ERESTART: call again. Before the vCPUs are destroyed. */
+/*
+ * Closes every port, and no new ones come: whatever resets are under way. -ERESTART: call again. Before the vCPUs are
+ * destroyed.
+ */
 int evtchn_domain_destroy(struct domain *d, bool (*preempt)(void));
 /* Frees the tables; with the last reference to d, when no port is in use. Harmless after a failed init. */
 void evtchn_domain_free(struct domain *d);
@@ -73,8 +77,9 @@ void evtchn_vcpu_init(struct vcpu *v);
 void evtchn_vcpu_destroy(struct vcpu *v);
 
 /*
- * EVTCHNOP_*. d is the domain whose ports they are; who may ask is decided by the caller. All return 0 or: -EINVAL (no such
- * port, or not in a state for that), -ENOSPC (no port left), -ENOMEM, -ENOENT (no such vCPU), -EEXIST, and as noted.
+ * EVTCHNOP_*. d is the domain whose ports they are; who may ask is decided by the caller. All return 0 or: -EINVAL (no
+ * such port, or not in a state for that), -ENOSPC (no port left), -ENOMEM, -ENOENT (no such vCPU), -EEXIST, and as
+ * noted.
  */
 int evtchn_alloc_unbound(struct domain *d, domid_t remote, uint32_t *port);
 int evtchn_bind_interdomain(struct domain *d, struct domain *remote, uint32_t remote_port, uint32_t *port);
@@ -86,8 +91,8 @@ int evtchn_status(struct domain *d, uint32_t port, struct evtchn_port_status *st
 int evtchn_bind_vcpu(struct domain *d, uint32_t port, unsigned vcpu);
 int evtchn_unmask(struct domain *d, uint32_t port);
 /*
- * Closes all ports that are the guest's own and goes back to the 2-level form. -ERESTART: call again, or not: nothing is kept
- * from one call to the next. -EAGAIN: others were opened meanwhile.
+ * Closes all ports that are the guest's own and goes back to the 2-level form. -ERESTART: call again, or not: nothing
+ * is kept from one call to the next. -EAGAIN: others were opened meanwhile.
  */
 int evtchn_reset(struct domain *d, bool (*preempt)(void));
 /* FIFO. init_control: the page at `gfn` holds v's control block at `offset`. */
@@ -101,15 +106,21 @@ int evtchn_set_priority(struct domain *d, uint32_t port, unsigned priority);  /*
  */
 int evtchn_register_vcpu_info(struct vcpu *v, gfn_t gfn, uint32_t offset);
 
-/* A virtual interrupt of one vCPU; of the domain that handles a global one (dom0 unless changed). Nobody bound: no effect. */
+/*
+ * A virtual interrupt of one vCPU; of the domain that handles a global one (dom0 unless changed). Nobody bound: no
+ * effect.
+ */
 void evtchn_send_virq(struct vcpu *v, unsigned virq);
 void evtchn_send_global_virq(unsigned virq);
-/* XEN_DOMCTL_set_virq_handler: -EINVAL if virq is not a global one, -ESRCH if d dies. Until d dies, when dom0 takes it back. */
+/*
+ * XEN_DOMCTL_set_virq_handler: -EINVAL if virq is not a global one, -ESRCH if d dies. Until d dies, when dom0 takes it
+ * back.
+ */
 int evtchn_set_virq_handler(struct domain *d, unsigned virq);
 
 /*
- * Ports whose local end is the hypervisor (the vuart's): the guest d cannot touch them; an event from the peer calls notify,
- * with the peer's port lock held: it may inject interrupts and take its own lock, but not call evtchn_*.
+ * Ports whose local end is the hypervisor (the vuart's): the guest d cannot touch them; an event from the peer calls
+ * notify, with the peer's port lock held: it may inject interrupts and take its own lock, but not call evtchn_*.
  */
 typedef void evtchn_consumer(struct domain *d, uint32_t port);
 int evtchn_alloc_consumer(struct domain *d, domid_t remote, evtchn_consumer *notify, uint32_t *port);
@@ -118,10 +129,10 @@ void evtchn_free_consumer(struct domain *d, uint32_t port);
 void evtchn_notify(struct domain *d, uint32_t port);
 
 /*
- * SCHEDOP_poll. begin: from now on the next event on `port` (EVTCHN_POLL_ANY: on any port; 0: on none) ends the poll and kicks v; look
- * with evtchn_port_pending after it, then block, and look with evtchn_polling after that: an event that came between has found v
- * awake. A v that goes on for another reason leaves its poll to the next event or poll, which costs a needless kick. end: may be called
- * twice.
+ * SCHEDOP_poll. begin: from now on the next event on `port` (EVTCHN_POLL_ANY: on any port; 0: on none) ends the poll
+ * and kicks v; look with evtchn_port_pending after it, then block, and look with evtchn_polling after that: an event
+ * that came between has found v awake. A v that goes on for another reason leaves its poll to the next event or poll,
+ * which costs a needless kick. end: may be called twice.
  */
 #define EVTCHN_POLL_ANY UINT32_MAX
 void evtchn_poll_begin(struct vcpu *v, uint32_t port);

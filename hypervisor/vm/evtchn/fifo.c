@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The FIFO form of pending events (xen/include/public/event_channel.h, "FIFO ABI"): an event word for each port, in pages
- * that the guest adds one by one, and in each vCPU's control block the head of a queue for each of 16 priorities. A queue
- * is linked through the words, head to tail; only we know the tail.
+ * The FIFO form of pending events (xen/include/public/event_channel.h, "FIFO ABI"): an event word for each port, in
+ * pages that the guest adds one by one, and in each vCPU's control block the head of a queue for each of 16 priorities.
+ * A queue is linked through the words, head to tail; only we know the tail.
  *
  * An event is on a queue iff its word is LINKED. We link at the tail, the guest unlinks at the head: it clears LINKED
  * and takes the link in one atomic step. So a tail whose LINKED is gone was consumed, and the queue is empty. All words
@@ -26,7 +26,9 @@
 #define WORDS_PER_PAGE (PAGE_SIZE / sizeof(event_word_t))
 #define MAX_PAGES      (EVTCHN_FIFO_NR_CHANNELS / WORDS_PER_PAGE)
 
-/* How often we try to change a word that the guest changes, too, before we ask it to keep off, and before we give up. */
+/*
+ * How often we try to change a word that the guest changes, too, before we ask it to keep off, and before we give up.
+ */
 #define POLITE_TRIES 8
 #define ALL_TRIES    64
 
@@ -155,7 +157,9 @@ bool fifo_pending(const struct domain *d, const struct port *p)
 {
     const event_word_t *word = event_word(d, p->number);
 
-    return word ? __atomic_load_n(word, __ATOMIC_SEQ_CST) & WORD_PENDING : __atomic_load_n(&p->missed, __ATOMIC_SEQ_CST);
+    if (!word)
+        return __atomic_load_n(&p->missed, __ATOMIC_SEQ_CST);
+    return __atomic_load_n(word, __ATOMIC_SEQ_CST) & WORD_PENDING;
 }
 
 void fifo_clear(struct domain *d, struct port *p)
@@ -173,7 +177,9 @@ bool fifo_busy(const struct domain *d, const struct port *p)
     return word && (__atomic_load_n(word, __ATOMIC_ACQUIRE) & WORD_LINKED);
 }
 
-/* The first control block makes the domain's form FIFO; what was pending in the other form is lost, as the header says. */
+/*
+ * The first control block makes the domain's form FIFO; what was pending in the other form is lost, as the header says.
+ */
 static int control_install(struct domain *d, struct vcpu *v, struct fifo_domain **f, struct fifo_vcpu *fv)
     REQUIRES(d->evtchn.lock)
 {

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * What the files of the event channels share among themselves: the port, and the two forms in which an
- * event is shown to the guest. Lock order: domain_evtchn.lock, then a port's, then fifo_domain.lock, then the vGIC's. Of two
- * connected ports' locks that of the lower address comes first; one that nothing is connected to yet may come after any.
+ * event is shown to the guest. Lock order: domain_evtchn.lock, then a port's, then fifo_domain.lock, then the vGIC's.
+ * Of two connected ports' locks that of the lower address comes first; one that nothing is connected to yet may come
+ * after any.
  */
 #pragma once
 
@@ -100,8 +101,8 @@ bool twolevel_pending(const struct domain *d, uint32_t port);
 void twolevel_clear(struct domain *d, uint32_t port);
 
 /*
- * The FIFO form (fifo.c). What fifo_of() gives stays while d's lock is held, or that of a port of the guest's in use or of
- * its peer: a port that is the hypervisor's stays open when the form changes, and has no place in either.
+ * The FIFO form (fifo.c). What fifo_of() gives stays while d's lock is held, or that of a port of the guest's in use or
+ * of its peer: a port that is the hypervisor's stays open when the form changes, and has no place in either.
  */
 static inline struct fifo_domain *fifo_of(const struct domain *d)
 {
@@ -112,7 +113,9 @@ void fifo_raise(struct domain *d, struct vcpu *v, struct port *p);
 void fifo_unmask(struct domain *d, struct vcpu *v, struct port *p);
 bool fifo_pending(const struct domain *d, const struct port *p);
 void fifo_clear(struct domain *d, struct port *p);
-/* The guest has not taken the port's last event off its queue yet: it cannot be used anew. False in the 2-level form. */
+/*
+ * The guest has not taken the port's last event off its queue yet: it cannot be used anew. False in the 2-level form.
+ */
 bool fifo_busy(const struct domain *d, const struct port *p);
 /* Back to 2-level; no port of the guest's is in use. */
 void fifo_destroy(struct domain *d) REQUIRES(d->evtchn.lock);

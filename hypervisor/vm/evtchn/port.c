@@ -2,9 +2,10 @@
 /*
  * A domain's ports: where they live, which are in use, and opening and freeing them.
  *
- * Ports live in buckets of a page; a bucket once filled stays until the domain is freed, so that a port can be looked up
- * without a lock, and then locked. Each port has a bit that says whether it is in use, each bucket one that says whether any
- * port of it is, and one whether all are: the next port that is free or in use is found in a few steps, however many there are.
+ * Ports live in buckets of a page; a bucket once filled stays until the domain is freed, so that a port can be looked
+ * up without a lock, and then locked. Each port has a bit that says whether it is in use, each bucket one that says
+ * whether any port of it is, and one whether all are: the next port that is free or in use is found in a few steps,
+ * however many there are.
  */
 #include "vm/evtchn/internal.h"
 
@@ -14,7 +15,10 @@
 #include "mm/frames.h"
 #include "mm/heap.h"
 
-/* How many closed ports that the guest still has on a queue one call looks at, before it leaves the others to the next call. */
+/*
+ * How many closed ports that the guest still has on a queue one call looks at, before it leaves the others to the next
+ * call.
+ */
 #define BUSY_TRIES 1024
 
 _Static_assert(EVTCHN_MAX_BUCKETS * PORTS_PER_BUCKET == EVTCHN_FIFO_NR_CHANNELS, "a bucket for every port");
@@ -87,7 +91,8 @@ static uint32_t number_find_free(const struct domain *d, uint32_t from) REQUIRES
         bucket = bitmap_find(e->full_buckets, e->nr_buckets, bucket, false);
         if (bucket == e->nr_buckets)
             return UINT32_MAX;
-        i = bitmap_find(e->buckets[bucket].used, PORTS_PER_BUCKET, bucket == first ? from % PORTS_PER_BUCKET : 0, false);
+        i = bitmap_find(e->buckets[bucket].used, PORTS_PER_BUCKET, bucket == first ? from % PORTS_PER_BUCKET : 0,
+                        false);
         bucket += i == PORTS_PER_BUCKET;   /* at most once: only the first bucket is looked at from its middle */
     }
     return (uint32_t)(bucket * PORTS_PER_BUCKET + i);

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The 2-level form of pending events (xen/include/public/xen.h, struct shared_info): a bit for each port in evtchn_pending,
- * hidden by one in evtchn_mask; a selector bit per word of these in the vCPU's vcpu_info; an upcall flag above all.
- * We set from the bottom to the top, the guest clears from the top to the bottom, so that no event is lost between.
+ * The 2-level form of pending events (xen/include/public/xen.h, struct shared_info): a bit for each port in
+ * evtchn_pending, hidden by one in evtchn_mask; a selector bit per word of these in the vCPU's vcpu_info; an upcall
+ * flag above all. We set from the bottom to the top, the guest clears from the top to the bottom, so that no event is
+ * lost between.
  *
  * The guest writes to all of it at any time: each bit is only ever tested and set, never believed.
  */

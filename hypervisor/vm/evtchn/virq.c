@@ -38,6 +38,7 @@ int evtchn_bind_virq(struct domain *d, unsigned virq, unsigned vcpu, uint32_t *p
     if (!v)
         return -ENOENT;
 
+    virq = (unsigned)index_nospec(virq, EVTCHN_NR_VIRQS);
     spin_lock(&d->evtchn.lock);
     err = v->evtchn.virq_port[virq] ? -EEXIST : port_alloc(d, &p);
     if (!err) {
@@ -101,6 +102,7 @@ int evtchn_set_virq_handler(struct domain *d, unsigned virq)
         return -EINVAL;
     if (!domain_hold(d))
         return -ESRCH;
+    virq = (unsigned)index_nospec(virq, EVTCHN_NR_VIRQS);
     /* d's lock keeps this from passing by evtchn_domain_destroy, which sets dying first and then clears. */
     spin_lock(&d->evtchn.lock);
     if (d->evtchn.dying) {

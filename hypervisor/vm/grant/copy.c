@@ -45,7 +45,8 @@ static void end_drop(const struct grant_copy_end *end, bool write, const struct 
     domain_put(held->granter);
 }
 
-int grant_copy(struct domain *caller, const struct grant_copy_end *from, const struct grant_copy_end *to, uint16_t length)
+int grant_copy(struct domain *caller, const struct grant_copy_end *from, const struct grant_copy_end *to,
+               uint16_t length)
 {
     struct held_end source, dest;
     int status;
@@ -65,24 +66,30 @@ int grant_copy(struct domain *caller, const struct grant_copy_end *from, const s
     return status;
 }
 
-int grant_cache_flush(struct domain *d, uint64_t machine_addr, uint16_t offset, uint16_t length)
+/* Whether d may have the frame flushed, which is owner's: 1, 0, or -ERESTART. */
+static int flush_allowed(struct domain *d, struct domain *owner, mfn_t mfn, unsigned *next, bool (*preempt)(void))
+{
+    return owner == d ? 1 : grant_is_pinned(owner, d, mfn, next, preempt);
+}
+
+int grant_cache_flush(struct domain *d, uint64_t machine_addr, uint16_t offset, uint16_t length, unsigned *next,
+                      bool (*preempt)(void))
 {
     mfn_t mfn = paddr_to_mfn(PADDR(machine_addr));
     struct frame_owner *frames;
-    struct domain *owner;
-    int err = 0;
+    int allowed;
 
     if ((uint64_t)offset + length > PAGE_SIZE)
         return -EINVAL;
     frames = frame_get_any(mfn);
     if (!frames)
         return -EPERM;
-    owner = domain_of_frames(frames);
-    /* Cleaned as well whenever invalidated: else what the owner had there before would come back, data not given to d. */
-    if (owner == d || grant_is_pinned(owner, d, mfn))
+    allowed = flush_allowed(d, domain_of_frames(frames), mfn, next, preempt);
+    /*
+     * Cleaned as well whenever invalidated: else what the owner had there before would come back, data not given to d.
+     */
+    if (allowed > 0)
         cache_clean_invalidate((const char *)mfn_to_virt(mfn) + offset, length);
-    else
-        err = -EPERM;
     frame_put(mfn);
-    return err;
+    return allowed < 0 ? allowed : allowed ? 0 : -EPERM;
 }

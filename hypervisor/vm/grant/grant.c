@@ -3,9 +3,9 @@
  * A domain's grant table: its frames, and the pins on its entries.
  *
  * The guest writes an entry's type, domain and frame; we take it by setting GTF_reading and GTF_writing in one
- * compare-and-exchange of flags and domain together (xen/include/public/grant_table.h: the guest gives an entry up only by
- * the same on flags without these). The frame is read after that, once, and kept in the active entry: from then
- * on it does not matter what the guest writes. An active entry's pins are 0 iff it holds no reference.
+ * compare-and-exchange of flags and domain together (xen/include/public/grant_table.h: the guest gives an entry up only
+ * by the same on flags without these). The frame is read after that, once, and kept in the active entry: from then on
+ * it does not matter what the guest writes. An active entry's pins are 0 iff it holds no reference.
  */
 #include "vm/grant/internal.h"
 
@@ -67,6 +67,8 @@ void grant_domain_free(struct domain *d)
 {
     struct domain_grants *g = &d->grants;
 
+    /* Who pins an entry has a reference to d. */
+    BUG_ON(g->pinned);
     for (unsigned i = 0; g->active && i < g->nr_frames; i++)
         pages_free(g->active[i], ACTIVE_ORDER);
     maptrack_free(d);
@@ -79,7 +81,9 @@ void grant_domain_free(struct domain *d)
     g->nr_frames = 0;
 }
 
-/* Appends a frame, unless another vCPU did it meanwhile, or the domain dies. The pages are prepared without the lock. */
+/*
+ * Appends a frame, unless another vCPU did it meanwhile, or the domain dies. The pages are prepared without the lock.
+ */
 static int table_append(struct domain *d, unsigned expected)
 {
     struct domain_grants *g = &d->grants;
@@ -139,7 +143,7 @@ int grant_get_frame(struct domain *d, unsigned idx, mfn_t *mfn)
     if (g->closed)
         err = -EINVAL;
     else
-        *mfn = virt_to_mfn(g->frames[idx]);
+        *mfn = virt_to_mfn(g->frames[index_nospec(idx, g->nr_frames)]);
     spin_unlock(&g->lock);
     return err;
 }
@@ -147,12 +151,14 @@ int grant_get_frame(struct domain *d, unsigned idx, mfn_t *mfn)
 static int frame_move(struct domain *d, unsigned idx, gfn_t gfn) REQUIRES(d->grants.lock)
 {
     struct domain_grants *g = &d->grants;
-    gfn_t old = GFN(g->frame_gfns[idx]);
+    gfn_t old;
     mfn_t mfn;
     int err;
 
     if (g->closed)
         return -EINVAL;
+    idx = (unsigned)index_nospec(idx, g->nr_frames);
+    old = GFN(g->frame_gfns[idx]);
     mfn = virt_to_mfn(g->frames[idx]);
     err = p2m_map(&d->p2m, gfn, mfn, 1, P2M_XENHEAP);
     if (err)
@@ -190,14 +196,14 @@ gfn_t grant_frame_gfn(struct domain *d, unsigned idx)
 
 static struct grant_entry_v1 *entry_at(struct domain_grants *g, uint32_t ref) REQUIRES(g->lock)
 {
-    struct grant_entry_v1 *entries = g->frames[ref / ENTRIES_PER_FRAME];
+    struct grant_entry_v1 *entries = g->frames[index_nospec(ref / ENTRIES_PER_FRAME, g->nr_frames)];
 
     return &entries[ref % ENTRIES_PER_FRAME];
 }
 
 static struct grant_active *active_at(struct domain_grants *g, uint32_t ref) REQUIRES(g->lock)
 {
-    return &g->active[ref / ENTRIES_PER_FRAME][ref % ENTRIES_PER_FRAME];
+    return &g->active[index_nospec(ref / ENTRIES_PER_FRAME, g->nr_frames)][ref % ENTRIES_PER_FRAME];
 }
 
 static bool ref_exists(struct domain_grants *g, uint32_t ref) REQUIRES(g->lock)
@@ -254,6 +260,7 @@ static int active_start(struct domain *granter, uint32_t ref, const struct domai
     a->mfn = mfn.mfn;
     a->read_only = !writable;
     a->user = user->id;
+    granter->grants.pinned++;
     return GNTST_okay;
 }
 
@@ -311,6 +318,7 @@ void grant_unpin(struct domain *granter, uint32_t ref, bool write)
     else
         a->readers--;
     last = !a->readers && !a->writers;
+    g->pinned -= last;
     mfn = MFN(a->mfn);
     entry_update(g, ref);
     spin_unlock(&g->lock);
@@ -343,13 +351,14 @@ int grant_swap(struct domain *d, uint32_t a, uint32_t b)
     return status;
 }
 
-/* One frame of the table; the lock is not held for longer. */
-static bool frame_is_pinned(struct domain_grants *g, unsigned frame, const struct domain *user, mfn_t mfn)
+/* One frame of the table, while it has that many; the lock is not held for longer. */
+static bool frame_is_pinned(struct domain_grants *g, unsigned frame, const struct domain *user, mfn_t mfn, bool *more)
 {
     bool found = false;
 
     spin_lock(&g->lock);
-    for (unsigned i = 0; frame < g->nr_frames && i < ENTRIES_PER_FRAME && !found; i++) {
+    *more = frame < g->nr_frames;
+    for (unsigned i = 0; *more && i < ENTRIES_PER_FRAME && !found; i++) {
         const struct grant_active *a = &g->active[frame][i];
 
         found = (a->readers || a->writers) && a->mfn == mfn.mfn && a->user == user->id;
@@ -358,12 +367,19 @@ static bool frame_is_pinned(struct domain_grants *g, unsigned frame, const struc
     return found;
 }
 
-bool grant_is_pinned(struct domain *granter, const struct domain *user, mfn_t mfn)
+int grant_is_pinned(struct domain *granter, const struct domain *user, mfn_t mfn, unsigned *next,
+                    bool (*preempt)(void))
 {
-    for (unsigned frame = 0; frame < granter->grants.max_frames; frame++)
-        if (frame_is_pinned(&granter->grants, frame, user, mfn))
-            return true;
-    return false;
+    bool more = true;
+
+    while (more) {
+        if (frame_is_pinned(&granter->grants, *next, user, mfn, &more))
+            return 1;
+        ++*next;
+        if (more && preempt())
+            return -ERESTART;
+    }
+    return 0;
 }
 
 void grant_dump(struct domain *d)

@@ -4,6 +4,7 @@
 
 #include "lib/base.h"
 #include "arch/lock.h"
+#include "arch/nospec.h"
 
 #include <xen/xen.h>
 #include <xen/grant_table.h>
@@ -28,8 +29,12 @@ _Static_assert(sizeof(struct grant_active) == 16, "two pages of these to a grant
 int grant_pin(struct domain *granter, uint32_t ref, const struct domain *user, bool write, mfn_t *mfn);
 void grant_unpin(struct domain *granter, uint32_t ref, bool write);
 
-/* Whether `user` has pinned an entry of granter's that means this frame. */
-bool grant_is_pinned(struct domain *granter, const struct domain *user, mfn_t mfn);
+/*
+ * Whether `user` has pinned an entry of granter's that means this frame: 1, 0, or -ERESTART. The table is searched from
+ * its frame *next on, which moves on.
+ */
+int grant_is_pinned(struct domain *granter, const struct domain *user, mfn_t mfn, unsigned *next,
+                    bool (*preempt)(void));
 
 /* Gives back what d maps, and frees its handles (map.c). */
 int maptrack_release(struct domain *d, bool (*preempt)(void));

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Grants that a domain maps. Each mapping has a handle, which indexes the mapper's maptrack: pages of struct grant_mapping
- * whose free ones are a list. A mapping in use (kinds != 0) holds one pin on the granter's entry and one
+ * Grants that a domain maps. Each mapping has a handle, which indexes the mapper's maptrack: pages of struct
+ * grant_mapping whose free ones are a list. A mapping in use (kinds != 0) holds one pin on the granter's entry and one
  * reference to the granter. Whoever takes the last kind out of a mapping, under the lock, gives these back after it.
  */
 #include "vm/grant/internal.h"
@@ -24,14 +24,19 @@ _Static_assert(sizeof(struct grant_mapping) == 32, "the limits count on 128 hand
 #define MAP_KINDS         (GNTMAP_host_map | GNTMAP_device_map)
 #define NO_HANDLE         UINT32_MAX
 
-/* How many mappings a dying domain gives back between two looks at the clock. */
+/*
+ * How many mappings a dying domain gives back, and how many pages of handles are freed, between two looks at the clock.
+ */
 #define RELEASE_SLICE 16
+#define TRIM_SLICE    16
 
 static struct grant_mapping *mapping_at(struct domain_grants *g, uint32_t handle) REQUIRES(g->maptrack_lock)
 {
-    if (handle / MAPPINGS_PER_PAGE >= g->maptrack_pages)
+    unsigned page = handle / MAPPINGS_PER_PAGE;
+
+    if (page >= g->maptrack_pages)
         return NULL;
-    return &g->maptrack[handle / MAPPINGS_PER_PAGE][handle % MAPPINGS_PER_PAGE];
+    return &g->maptrack[index_nospec(page, g->maptrack_pages)][handle % MAPPINGS_PER_PAGE];
 }
 
 /* Puts a page of free handles before the other free ones. */
@@ -45,11 +50,11 @@ static void handles_add(struct domain_grants *g, unsigned page) REQUIRES(g->mapt
     g->maptrack_free = first;
 }
 
-/* No handle is in use: one page is kept, so that what a back end had in flight at most is not for ever missing from what is free. */
+/* No handle is in use: one page goes on being one of handles, the others are spare until grant_trim() frees them. */
 static void maptrack_shrink(struct domain_grants *g) REQUIRES(g->maptrack_lock)
 {
-    while (g->maptrack_pages > 1)
-        page_free(g->maptrack[--g->maptrack_pages]);
+    g->maptrack_spare += g->maptrack_pages - 1;
+    g->maptrack_pages = 1;
     g->maptrack_free = NO_HANDLE;
     handles_add(g, 0);
 }
@@ -62,18 +67,35 @@ static void handle_free(struct domain_grants *g, uint32_t handle) REQUIRES(g->ma
         maptrack_shrink(g);
 }
 
+bool grant_trim(struct domain *d)
+{
+    struct domain_grants *g = &d->grants;
+    bool more;
+
+    spin_lock(&g->maptrack_lock);
+    for (unsigned n = 0; n < TRIM_SLICE && g->maptrack_spare; n++)
+        page_free(g->maptrack[g->maptrack_pages + --g->maptrack_spare]);
+    more = g->maptrack_spare != 0;
+    spin_unlock(&g->maptrack_lock);
+    return more;
+}
+
 static bool maptrack_grow(struct domain_grants *g) REQUIRES(g->maptrack_lock)
 {
     struct grant_mapping *page;
 
     if (g->maptrack_pages == g->max_maptrack_pages)
         return false;
-    if (!g->maptrack)
-        g->maptrack = heap_alloc_array(g->max_maptrack_pages, sizeof(*g->maptrack));
-    page = g->maptrack ? page_alloc() : NULL;
-    if (!page)
-        return false;
-    g->maptrack[g->maptrack_pages] = page;
+    if (g->maptrack_spare) {
+        g->maptrack_spare--;
+    } else {
+        if (!g->maptrack)
+            g->maptrack = heap_alloc_array(g->max_maptrack_pages, sizeof(*g->maptrack));
+        page = g->maptrack ? page_alloc() : NULL;
+        if (!page)
+            return false;
+        g->maptrack[g->maptrack_pages] = page;
+    }
     handles_add(g, g->maptrack_pages++);
     return true;
 }
@@ -90,6 +112,13 @@ static uint32_t handle_alloc(struct domain_grants *g)
     }
     spin_unlock(&g->maptrack_lock);
     return handle;
+}
+
+static void handle_give_back(struct domain_grants *g, uint32_t handle)
+{
+    spin_lock(&g->maptrack_lock);
+    handle_free(g, handle);
+    spin_unlock(&g->maptrack_lock);
 }
 
 /* Puts the pinned frame where the mapper wants it; the entry takes a reference of its own. */
@@ -171,9 +200,7 @@ int grant_map_ref(struct domain *mapper, struct grant_map *op)
         op->machine_addr = mfn_to_paddr(mfn).pa;
         return GNTST_okay;
     }
-    spin_lock(&mapper->grants.maptrack_lock);
-    handle_free(&mapper->grants, op->handle);
-    spin_unlock(&mapper->grants.maptrack_lock);
+    handle_give_back(&mapper->grants, op->handle);
     domain_put(granter);
     return status;
 }
@@ -223,52 +250,88 @@ int grant_unmap_ref(struct domain *mapper, uint32_t handle, uint64_t host_addr, 
     return GNTST_okay;
 }
 
-/* The mapping behind the next handle in use, its handle given back; false: there is none. */
-static bool mapping_take_next(struct domain_grants *g, struct grant_mapping *was) REQUIRES(g->maptrack_lock)
-{
-    while (g->maptrack_used) {
-        uint32_t handle = g->release_next++;
-        struct grant_mapping *m = mapping_at(g, handle);
+/* What a step of the release found. */
+enum release_step { RELEASE_DONE, RELEASE_NOTHING_HERE, RELEASE_TAKEN };
 
-        BUG_ON(!m);
-        if (!m->kinds)
-            continue;
-        *was = *m;
-        m->kinds = 0;
-        handle_free(g, handle);
-        return true;
+/* Looks at the next handle, and takes the mapping behind it, its handle given back. */
+static enum release_step mapping_take_next(struct domain_grants *g, struct grant_mapping *was)
+    REQUIRES(g->maptrack_lock)
+{
+    struct grant_mapping *m;
+    uint32_t handle;
+
+    if (!g->maptrack_used)
+        return RELEASE_DONE;
+    handle = g->release_next++;
+    m = mapping_at(g, handle);
+    BUG_ON(!m);   /* one of them is in use, and none comes any more */
+    if (!m->kinds)
+        return RELEASE_NOTHING_HERE;
+    *was = *m;
+    m->kinds = 0;
+    handle_free(g, handle);
+    return RELEASE_TAKEN;
+}
+
+/* A page of handles may be looked at under one lock, a slice of mappings given back between two looks at the clock. */
+static enum release_step mapping_find_next(struct domain_grants *g, struct grant_mapping *was)
+{
+    enum release_step step = RELEASE_NOTHING_HERE;
+
+    spin_lock(&g->maptrack_lock);
+    g->dying = true;
+    for (unsigned n = 0; n < MAPPINGS_PER_PAGE && step == RELEASE_NOTHING_HERE; n++)
+        step = mapping_take_next(g, was);
+    spin_unlock(&g->maptrack_lock);
+    return step;
+}
+
+static int mappings_release(struct domain *d, bool (*preempt)(void))
+{
+    for (unsigned n = 1;; n++) {
+        struct grant_mapping was;
+        enum release_step step = mapping_find_next(&d->grants, &was);
+
+        if (step == RELEASE_DONE)
+            return 0;
+        if (step == RELEASE_TAKEN) {
+            grant_unpin(was.granter, was.ref, was.write);
+            domain_put(was.granter);
+        }
+        if (n % RELEASE_SLICE == 0 && preempt())
+            return -ERESTART;
     }
-    return false;
 }
 
 int maptrack_release(struct domain *d, bool (*preempt)(void))
 {
-    struct domain_grants *g = &d->grants;
+    int err = mappings_release(d, preempt);
 
-    for (unsigned n = 1;; n++) {
-        struct grant_mapping was;
-        bool more;
+    while (!err && grant_trim(d))
+        if (preempt())
+            err = -ERESTART;
+    return err;
+}
 
-        spin_lock(&g->maptrack_lock);
-        g->dying = true;
-        more = mapping_take_next(g, &was);
-        spin_unlock(&g->maptrack_lock);
-        if (!more)
-            return 0;
-        grant_unpin(was.granter, was.ref, was.write);
-        domain_put(was.granter);
-        if (n % RELEASE_SLICE == 0 && preempt())
-            return -ERESTART;
-    }
+unsigned grant_maptrack_pages(struct domain *d)
+{
+    unsigned pages;
+
+    spin_lock(&d->grants.maptrack_lock);
+    pages = d->grants.maptrack_pages + d->grants.maptrack_spare;
+    spin_unlock(&d->grants.maptrack_lock);
+    return pages;
 }
 
 void maptrack_free(struct domain *d)
 {
     struct domain_grants *g = &d->grants;
 
-    for (unsigned i = 0; i < g->maptrack_pages; i++)
+    /* A mapping is a reference to another domain and a pin on its entry. */
+    BUG_ON(g->maptrack_used);
+    for (unsigned i = 0; i < g->maptrack_pages + g->maptrack_spare; i++)
         page_free(g->maptrack[i]);
     heap_free(g->maptrack, g->max_maptrack_pages * sizeof(*g->maptrack));
     g->maptrack = NULL;
-    g->maptrack_pages = 0;
+    g->maptrack_pages = g->maptrack_spare = 0;
 }
