@@ -10,6 +10,12 @@ static inline bool bitmap_test(const uint64_t *b, unsigned n) { return (b[n / 64
 static inline void bitmap_set(uint64_t *b, unsigned n) { b[n / 64] |= BIT(n % 64); }
 static inline void bitmap_clear(uint64_t *b, unsigned n) { b[n / 64] &= ~BIT(n % 64); }
 
+/* Not moved before an atomic operation that stands before it. */
+static inline bool bitmap_test_atomic(const uint64_t *b, unsigned n)
+{
+    return (__atomic_load_n(&b[n / 64], __ATOMIC_SEQ_CST) >> (n % 64)) & 1;
+}
+
 /* Both return the bit's value before. */
 static inline bool bitmap_set_atomic(uint64_t *b, unsigned n)
 {

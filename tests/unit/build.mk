@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # build/unit/NAME: the unit tests of tests/unit/test_NAME.c, for the build machine, with sanitizers. What else goes into
 # the program stands at the top of the test, in a comment of one line: /* sources: hypervisor/vm/evtchn/evtchn.c ... */
+# build/unit/tsan_NAME: tests/unit/tsan_NAME.c in the same way, with threads and the sanitizer for these.
 
 unit-out     := build/unit
 unit-names   := $(patsubst tests/unit/test_%.c,%,$(wildcard tests/unit/test_*.c))
@@ -13,9 +14,16 @@ unit-cflags := -std=gnu11 -O1 -g $(unit-sanitize) -fno-omit-frame-pointer -Wall 
 	-include tests/unit/include/guest_abi.h -Itests/unit/include -I. -Ihypervisor -Iarch/arm64/include -isystem $(unit-out)/.include -MMD -MP
 unit-libs := -lcmocka -lfdt -lpthread
 
+tsan-names   := $(patsubst tests/unit/tsan_%.c,%,$(wildcard tests/unit/tsan_*.c))
+tsan-tests   := $(tsan-names:%=$(unit-out)/tsan_%)
+tsan-sources  = $(shell sed -n 's|^/\* sources: \(.*\) \*/$$|\1|p' tests/unit/tsan_$(1).c)
+tsan-objects  = $(patsubst %,$(unit-out)/.tsan/%.o,tests/unit/tsan_$(1).c $(call tsan-sources,$(1)))
+tsan-sanitize := -fsanitize=thread
+tsan-cflags  := $(subst $(unit-sanitize),$(tsan-sanitize),$(unit-cflags))
+
 .PHONY: unit-tests
 ## unit-tests: build and run the tests that need no machine
-unit-tests: $(unit-tests)
+unit-tests: $(unit-tests) $(tsan-tests)
 	@failed=0; for t in $^; do \
 		if $$t >$$t.log 2>&1; then echo "ok   unit/$${t##*/}"; else cat $$t.log; echo "FAIL unit/$${t##*/}"; failed=1; fi; \
 	done; exit $$failed
@@ -30,6 +38,17 @@ $(foreach name,$(unit-names),$(eval $(call unit-program,$(name))))
 $(unit-out)/.obj/%.c.o: %.c tests/unit/build.mk $(unit-out)/.include/.done
 	@mkdir -p $(@D)
 	@clang $(unit-cflags) -c $< -o $@
+
+define tsan-program
+$(unit-out)/tsan_$(1): $(call tsan-objects,$(1))
+	@clang $(tsan-sanitize) $$^ $(unit-libs) -o $$@
+-include $(patsubst %.o,%.d,$(call tsan-objects,$(1)))
+endef
+$(foreach name,$(tsan-names),$(eval $(call tsan-program,$(name))))
+
+$(unit-out)/.tsan/%.c.o: %.c tests/unit/build.mk $(unit-out)/.include/.done
+	@mkdir -p $(@D)
+	@clang $(tsan-cflags) -c $< -o $@
 
 $(unit-out)/.include/.done: build/sysroot/.done
 	@mkdir -p $(@D)

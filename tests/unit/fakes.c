@@ -27,8 +27,19 @@ static struct fake_domain {
     unsigned injected[FAKE_VCPUS], kicked[FAKE_VCPUS];
 } domains[MAX_DOMAINS];
 
-/* One lock for all of it: some tests have threads. */
-static pthread_mutex_t big = PTHREAD_MUTEX_INITIALIZER;
+/* One lock for all of it: some tests have threads. Recursive: a p2m's entry drops frames. */
+static pthread_mutex_t big;
+
+__attribute__((constructor)) static void big_init(void)
+{
+    pthread_mutexattr_t attributes;
+
+    pthread_mutexattr_init(&attributes);
+    pthread_mutexattr_settype(&attributes, PTHREAD_MUTEX_RECURSIVE);
+    pthread_mutex_init(&big, &attributes);
+    pthread_mutexattr_destroy(&attributes);
+}
+
 static struct vcpu *current;
 static long heap_bytes, hypervisor_pages;
 static unsigned pages_freed;
@@ -99,7 +110,7 @@ void fake_assert_nothing_left(void)
 
 static bool allocation_fails(void)
 {
-    return fail_in >= 0 && fail_in-- == 0;
+    return __atomic_load_n(&fail_in, __ATOMIC_RELAXED) >= 0 && __atomic_fetch_sub(&fail_in, 1, __ATOMIC_RELAXED) == 0;
 }
 
 void *heap_alloc(size_t size)
@@ -220,14 +231,18 @@ void frame_put(mfn_t mfn)
         domain_put(shared_with);
 }
 
-bool frame_is_ram(mfn_t mfn) { return frame_find(mfn.mfn) != NULL; }
 unsigned frame_refs(mfn_t mfn) { return frame_find(mfn.mfn)->refs; }
 
 struct frame_owner *frame_owner(mfn_t mfn)
 {
-    struct fake_frame *f = frame_find(mfn.mfn);
+    struct frame_owner *owner;
+    struct fake_frame *f;
 
-    return f ? &f->owner->frames : NULL;
+    pthread_mutex_lock(&big);
+    f = frame_find(mfn.mfn);
+    owner = f ? &f->owner->frames : NULL;
+    pthread_mutex_unlock(&big);
+    return owner;
 }
 
 struct frame_owner *frame_get_any(mfn_t mfn)
@@ -236,6 +251,9 @@ struct frame_owner *frame_get_any(mfn_t mfn)
 
     return o && frame_get(mfn, o) ? o : NULL;
 }
+
+/* Each frame that there is has an owner. */
+bool frame_is_ram(mfn_t mfn) { return frame_owner(mfn) != NULL; }
 
 static struct fake_domain *fake_of(const struct domain *d)
 {
@@ -265,11 +283,13 @@ int p2m_map(struct p2m *p2m, gfn_t gfn, mfn_t mfn, uint64_t nr, enum p2m_type ty
         return -EINVAL;
     if (allocation_fails())
         return -ENOMEM;
+    pthread_mutex_lock(&big);
     for (uint64_t i = 0; i < nr; i++) {
         entry_drop(p2m, gfn.gfn + i);
         f->p2m[gfn.gfn + i].mfn = mfn_add(mfn, i);
         f->p2m[gfn.gfn + i].type = type;
     }
+    pthread_mutex_unlock(&big);
     return 0;
 }
 
@@ -278,6 +298,7 @@ int p2m_unmap_exact(struct p2m *p2m, gfn_t gfn, mfn_t mfn, uint64_t nr)
     struct fake_domain *f = fake_of(domain_of_p2m(p2m));
     int err = 0;
 
+    pthread_mutex_lock(&big);
     for (uint64_t i = 0; i < nr; i++) {
         uint64_t at = gfn.gfn + i;
 
@@ -286,10 +307,11 @@ int p2m_unmap_exact(struct p2m *p2m, gfn_t gfn, mfn_t mfn, uint64_t nr)
         else
             entry_drop(p2m, at);
     }
+    pthread_mutex_unlock(&big);
     return err;
 }
 
-bool p2m_get_frame(struct p2m *p2m, gfn_t gfn, bool write, bool any, mfn_t *mfn)
+static bool p2m_get_frame_locked(struct p2m *p2m, gfn_t gfn, bool write, bool any, mfn_t *mfn)
 {
     enum p2m_type type = gfn.gfn < FAKE_GFNS ? fake_of(domain_of_p2m(p2m))->p2m[gfn.gfn].type : P2M_INVALID;
     bool own = type == P2M_RAM_RW || type == P2M_RAM_RO;
@@ -300,6 +322,16 @@ bool p2m_get_frame(struct p2m *p2m, gfn_t gfn, bool write, bool any, mfn_t *mfn)
         return false;
     *mfn = fake_of(domain_of_p2m(p2m))->p2m[gfn.gfn].mfn;
     return frame_get(*mfn, frame_owner(*mfn));
+}
+
+bool p2m_get_frame(struct p2m *p2m, gfn_t gfn, bool write, bool any, mfn_t *mfn)
+{
+    bool got;
+
+    pthread_mutex_lock(&big);
+    got = p2m_get_frame_locked(p2m, gfn, write, any, mfn);
+    pthread_mutex_unlock(&big);
+    return got;
 }
 
 mfn_t fake_mfn(struct domain *d, uint64_t gfn) { return fake_of(d)->p2m[gfn].mfn; }

@@ -21,7 +21,7 @@ void port_raise(struct domain *d, struct port *p)
 
     if (unlikely(!v))
         return;
-    if (fifo_of(d))
+    if (__atomic_load_n(&d->evtchn.fifo, __ATOMIC_RELAXED))
         fifo_raise(d, v, p);
     else
         twolevel_raise(d, v, p->number);
@@ -85,7 +85,7 @@ int evtchn_port_pending(struct domain *d, uint32_t number)
 
 bool evtchn_upcall_pending(const struct vcpu *v)
 {
-    const struct vcpu_info *info = __atomic_load_n(&v->evtchn.info, __ATOMIC_RELAXED);
+    const struct vcpu_info *info = vcpu_info_of(v);
 
     return info && __atomic_load_n(&info->evtchn_upcall_pending, __ATOMIC_RELAXED);
 }

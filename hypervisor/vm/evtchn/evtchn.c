@@ -245,9 +245,9 @@ int evtchn_send(struct domain *d, uint32_t number)
     spin_lock(&p->lock);
     if (unlikely(p->consumer))
         err = -EINVAL;
-    else if (p->state == PORT_INTERDOMAIN)
+    else if (likely(p->state == PORT_INTERDOMAIN))
         port_send_to_peer(p);
-    else if (p->state == PORT_IPI)
+    else if (likely(p->state == PORT_IPI))
         port_raise(d, p);
     else if (p->state != PORT_UNBOUND)  /* an event for a peer that is still to come is silently dropped */
         err = -EINVAL;

@@ -32,8 +32,9 @@ struct vcpu_info;
 
 struct domain_evtchn {
     struct spinlock lock;
-    struct port_bucket *buckets;     /* nr_buckets of them; their ports are allocated on demand and stay */
+    struct port_bucket *buckets;     /* nr_buckets are used; their ports are allocated on demand and stay */
     unsigned nr_buckets;
+    uint32_t bucket_mask;            /* there are that many and one, a power of two */
     uint64_t open_buckets[EVTCHN_MAX_BUCKETS / 64] GUARDED_BY(lock);  /* a bit for each with a port in use */
     uint64_t full_buckets[EVTCHN_MAX_BUCKETS / 64] GUARDED_BY(lock);  /* ... and for each with none that is free */
     uint32_t alloc_from GUARDED_BY(lock);  /* below it each port is in use, or was on a queue (FIFO) when last looked at */

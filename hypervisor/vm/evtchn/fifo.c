@@ -123,8 +123,12 @@ static void event_link(struct domain *d, struct vcpu *v, struct port *p, event_w
     tell = queue_append(d, fv, p, priority);
     spin_unlock(&f->lock);
 
-    if (tell && !(__atomic_fetch_or(&fv->control->ready, BIT32(priority), __ATOMIC_SEQ_CST) & BIT32(priority)))
-        vcpu_mark_events(v);
+    if (tell && !(__atomic_fetch_or(&fv->control->ready, BIT32(priority), __ATOMIC_SEQ_CST) & BIT32(priority))) {
+        struct vcpu_info *info = vcpu_info_of(v);
+
+        if (info)
+            vcpu_mark_events(v, info);
+    }
 }
 
 void fifo_raise(struct domain *d, struct vcpu *v, struct port *p)

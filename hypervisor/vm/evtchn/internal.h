@@ -47,18 +47,20 @@ _Static_assert(sizeof(struct port) == 32, "a bucket of ports fills a page");
 struct port_bucket {
     struct port *ports;      /* a page of them, or NULL; set once */
     uint64_t used[PORTS_PER_BUCKET / 64];   /* a bit for each that is not PORT_FREE; under the domain's lock */
+    uint64_t : 64;           /* a send finds the bucket by a shift */
 };
 
 /* Ports (port.c) */
 static inline struct port *port_lookup(struct domain *d, uint32_t number)
 {
     struct domain_evtchn *e = &d->evtchn;
-    unsigned bucket = number / PORTS_PER_BUCKET;
+    uint32_t bucket = number / (uint32_t)PORTS_PER_BUCKET;
     struct port *ports;
 
-    if (unlikely(bucket >= e->nr_buckets))
+    if (unlikely(bucket > e->bucket_mask))
         return NULL;
-    ports = __atomic_load_n(&e->buckets[index_nospec(bucket, e->nr_buckets)].ports, __ATOMIC_ACQUIRE);
+    /* The mask holds also where the CPU only guesses that the number will turn out right (Spectre variant 1). */
+    ports = __atomic_load_n(&e->buckets[bucket & e->bucket_mask].ports, __ATOMIC_ACQUIRE);
     return likely(ports) ? &ports[number % PORTS_PER_BUCKET] : NULL;
 }
 
@@ -85,12 +87,19 @@ void port_raise(struct domain *d, struct port *p);
 void port_clear(struct domain *d, struct port *p) REQUIRES(d->evtchn.lock, p->lock);
 void port_wake_pollers(struct domain *d, uint32_t number);
 
-/* Something became visible in v's shared memory: tells it, once until it has looked. */
-static inline void vcpu_mark_events(struct vcpu *v)
+/*
+ * Where v's guest looks, or NULL. Read after the event was made visible: whoever moves the place then sees that event, or we
+ * see the new place.
+ */
+static inline struct vcpu_info *vcpu_info_of(const struct vcpu *v)
 {
-    struct vcpu_info *info = __atomic_load_n(&v->evtchn.info, __ATOMIC_SEQ_CST);
+    return __atomic_load_n(&v->evtchn.info, __ATOMIC_SEQ_CST);
+}
 
-    if (info && !__atomic_exchange_n(&info->evtchn_upcall_pending, 1, __ATOMIC_SEQ_CST))
+/* Something became visible in v's shared memory: tells it, once until it has looked. */
+static inline void vcpu_mark_events(struct vcpu *v, struct vcpu_info *info)
+{
+    if (!__atomic_exchange_n(&info->evtchn_upcall_pending, 1, __ATOMIC_SEQ_CST))
         vgic_inject(v->domain, v, GUEST_EVTCHN_PPI);
 }
 

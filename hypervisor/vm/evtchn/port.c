@@ -29,7 +29,9 @@ int evtchn_domain_init(struct domain *d, uint32_t max_port)
 
     e->max_port = max_port < PORT_MAX ? max_port : PORT_MAX;
     e->nr_buckets = e->max_port / PORTS_PER_BUCKET + 1;
-    e->buckets = heap_alloc_array(e->nr_buckets, sizeof(*e->buckets));
+    while (e->bucket_mask < e->nr_buckets - 1)
+        e->bucket_mask = 2 * e->bucket_mask + 1;
+    e->buckets = heap_alloc_array(e->bucket_mask + 1, sizeof(*e->buckets));
     if (!e->buckets) {
         e->nr_buckets = 0;
         return -ENOMEM;
@@ -47,7 +49,7 @@ void evtchn_domain_free(struct domain *d)
     for (unsigned i = 0; i < e->nr_buckets; i++)
         if (e->buckets[i].ports)
             page_free(e->buckets[i].ports);
-    heap_free(e->buckets, e->nr_buckets * sizeof(*e->buckets));
+    heap_free(e->buckets, (e->bucket_mask + 1) * sizeof(*e->buckets));
     e->buckets = NULL;
     e->nr_buckets = 0;
 }

@@ -5,6 +5,9 @@
  * flag above all. We set from the bottom to the top, the guest clears from the top to the bottom, so that no event is
  * lost between.
  *
+ * Whoever raises sets the pending bit and then looks at the mask, whoever unmasks clears the mask and then looks at
+ * the pending bit: all sequentially consistent, so that one of the two tells the guest.
+ *
  * The guest writes to all of it at any time: each bit is only ever tested and set, never believed.
  */
 #include "vm/evtchn/internal.h"
@@ -13,11 +16,11 @@
 
 static void select_port(struct vcpu *v, uint32_t port)
 {
-    struct vcpu_info *info = __atomic_load_n(&v->evtchn.info, __ATOMIC_SEQ_CST);
+    struct vcpu_info *info = vcpu_info_of(v);
 
     /* A vCPU without a place for its vcpu_info finds everything marked when it registers one. */
     if (info && !bitmap_set_atomic(&info->evtchn_pending_sel, port / 64))
-        vcpu_mark_events(v);
+        vcpu_mark_events(v, info);
 }
 
 void twolevel_raise(struct domain *d, struct vcpu *v, uint32_t port)
@@ -26,7 +29,7 @@ void twolevel_raise(struct domain *d, struct vcpu *v, uint32_t port)
 
     if (bitmap_set_atomic(shared->evtchn_pending, port))
         return;
-    if (!bitmap_test(shared->evtchn_mask, port))
+    if (!bitmap_test_atomic(shared->evtchn_mask, port))
         select_port(v, port);
 }
 
@@ -34,7 +37,7 @@ void twolevel_unmask(struct domain *d, struct vcpu *v, uint32_t port)
 {
     struct shared_info *shared = d->shared_info;
 
-    if (bitmap_clear_atomic(shared->evtchn_mask, port) && bitmap_test(shared->evtchn_pending, port))
+    if (bitmap_clear_atomic(shared->evtchn_mask, port) && bitmap_test_atomic(shared->evtchn_pending, port))
         select_port(v, port);
 }
 
@@ -42,7 +45,7 @@ bool twolevel_pending(const struct domain *d, uint32_t port)
 {
     const struct shared_info *shared = d->shared_info;
 
-    return bitmap_test(shared->evtchn_pending, port);
+    return bitmap_test_atomic(shared->evtchn_pending, port);
 }
 
 void twolevel_clear(struct domain *d, uint32_t port)

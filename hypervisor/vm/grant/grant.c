@@ -215,6 +215,7 @@ static bool ref_exists(struct domain_grants *g, uint32_t ref) REQUIRES(g->lock)
 static uint32_t *entry_word(struct grant_entry_v1 *e) { return (uint32_t *)(void *)e; }
 static uint16_t word_flags(uint32_t word) { return (uint16_t)word; }
 static domid_t word_domain(uint32_t word) { return (domid_t)(word >> 16); }
+_Static_assert(sizeof(struct grant_entry_v1) == sizeof(uint64_t), "an entry is read and written in one");
 _Static_assert(offsetof(struct grant_entry_v1, flags) == 0 && offsetof(struct grant_entry_v1, domid) == 2,
                "flags and domain are one little-endian word");
 
@@ -326,6 +327,16 @@ void grant_unpin(struct domain *granter, uint32_t ref, bool write)
         frame_put(mfn);
 }
 
+/* The guest may write to them meanwhile: each is read and written in one. */
+static void entries_swap(struct grant_entry_v1 *a, struct grant_entry_v1 *b)
+{
+    uint64_t *word_a = (void *)a, *word_b = (void *)b;
+    uint64_t was_a = __atomic_load_n(word_a, __ATOMIC_RELAXED);
+
+    __atomic_store_n(word_a, __atomic_load_n(word_b, __ATOMIC_RELAXED), __ATOMIC_RELAXED);
+    __atomic_store_n(word_b, was_a, __ATOMIC_RELAXED);
+}
+
 int grant_swap(struct domain *d, uint32_t a, uint32_t b)
 {
     struct domain_grants *g = &d->grants;
@@ -342,10 +353,7 @@ int grant_swap(struct domain *d, uint32_t a, uint32_t b)
     if (active_a->readers || active_a->writers || active_b->readers || active_b->writers) {
         status = GNTST_eagain;
     } else {
-        struct grant_entry_v1 was_a = *entry_at(g, a);
-
-        *entry_at(g, a) = *entry_at(g, b);
-        *entry_at(g, b) = was_a;
+        entries_swap(entry_at(g, a), entry_at(g, b));
     }
     spin_unlock(&g->lock);
     return status;
