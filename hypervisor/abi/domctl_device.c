@@ -26,12 +26,12 @@ static bool range_last(uint64_t first, uint64_t nr, uint64_t *last)
 
 static bool caller_has_iomem(uint64_t first, uint64_t last)
 {
-    return range_set_contains(&current_vcpu()->domain->iomem_caps, first, last);
+    return capability_has(current_vcpu()->domain, CAPABILITY_IOMEM, first, last);
 }
 
 static bool caller_has_irq(uint64_t irq)
 {
-    return range_set_contains(&current_vcpu()->domain->irq_caps, irq, irq);
+    return capability_has(current_vcpu()->domain, CAPABILITY_IRQ, irq, irq);
 }
 
 int domctl_iomem_permission(struct domain *d, struct xen_domctl *op)
@@ -43,8 +43,8 @@ int domctl_iomem_permission(struct domain *d, struct xen_domctl *op)
         return -EINVAL;
     if (!caller_has_iomem(p->first_mfn, last))
         return -EPERM;
-    return p->allow_access ? range_set_add(&d->iomem_caps, p->first_mfn, last)
-                           : range_set_remove(&d->iomem_caps, p->first_mfn, last);
+    return p->allow_access ? capability_grant(d, CAPABILITY_IOMEM, p->first_mfn, last)
+                           : capability_revoke(d, CAPABILITY_IOMEM, p->first_mfn, last);
 }
 
 int domctl_irq_permission(struct domain *d, struct xen_domctl *op)
@@ -53,8 +53,8 @@ int domctl_irq_permission(struct domain *d, struct xen_domctl *op)
 
     if (!caller_has_irq(p->pirq))
         return -EPERM;
-    return p->allow_access ? range_set_add(&d->irq_caps, p->pirq, p->pirq)
-                           : range_set_remove(&d->irq_caps, p->pirq, p->pirq);
+    return p->allow_access ? capability_grant(d, CAPABILITY_IRQ, p->pirq, p->pirq)
+                           : capability_revoke(d, CAPABILITY_IRQ, p->pirq, p->pirq);
 }
 
 static bool range_has_ram(uint64_t first, uint64_t last)
@@ -75,7 +75,7 @@ int domctl_memory_mapping(struct domain *d, struct xen_domctl *op)
         return -EINVAL;
     if (m->nr_mfns > MAPPING_MAX_FRAMES)
         return -E2BIG;
-    if (!caller_has_iomem(m->first_mfn, last) || !range_set_contains(&d->iomem_caps, m->first_mfn, last))
+    if (!caller_has_iomem(m->first_mfn, last) || !capability_has(d, CAPABILITY_IOMEM, m->first_mfn, last))
         return -EPERM;
     if (range_has_ram(m->first_mfn, last))
         return -EPERM;
@@ -117,7 +117,7 @@ int domctl_vuart(struct domain *d, struct xen_domctl *op)
         return -EINVAL;
     if (u->type != XEN_DOMCTL_VUART_TYPE_VPL011)
         return -EOPNOTSUPP;
-    if (d->started)
+    if (d->pause.started)
         return -EPERM;
     return vuart_init(d, u->console_domid, GFN(u->gfn), &u->evtchn);
 }

@@ -11,15 +11,16 @@
 #include "vm/domain.h"
 #include "vm/vcpu.h"
 
-static uint32_t life_flags(const struct domain *d)
+static uint32_t life_flags(struct domain *d)
 {
     uint32_t flags = XEN_DOMINF_hvm_guest | XEN_DOMINF_hap;
+    unsigned reason;
 
     if (d->life == DOMAIN_DEAD)
         flags |= XEN_DOMINF_dying;
-    if (d->shutting_down)
-        flags |= XEN_DOMINF_shutdown | (d->shutdown_code & XEN_DOMINF_shutdownmask) << XEN_DOMINF_shutdownshift;
-    if (d->controller_pause_count || domain_is_suspended(d))
+    if (domain_is_down(d, &reason))
+        flags |= XEN_DOMINF_shutdown | (reason & XEN_DOMINF_shutdownmask) << XEN_DOMINF_shutdownshift;
+    if (domain_is_paused_by_controller(d) || domain_is_suspended(d))
         flags |= XEN_DOMINF_paused;
     return flags;
 }
@@ -57,9 +58,9 @@ void domctl_fill_info(struct domain *d, struct xen_domctl_getdomaininfo *info)
     info->tot_pages = frames_owned(&d->frames);
     info->max_pages = frames_limit(&d->frames);
     info->outstanding_pages = frames_claimed(&d->frames);
-    info->shared_info_frame = d->shared_info_gfn.gfn;
+    info->shared_info_frame = d->shared_info.gfn.gfn;
     info->ssidref = d->ssidref;
-    memcpy(info->handle, d->handle, sizeof(info->handle));
+    domain_get_handle(d, info->handle);
     info->gpaddr_bits = (uint8_t)d->p2m.address_bits;
     info->arch_config.gic_version = gic.version == 2 ? XEN_DOMCTL_CONFIG_GIC_V2 : XEN_DOMCTL_CONFIG_GIC_V3;
     fill_vcpus(d, info);

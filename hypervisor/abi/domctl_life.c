@@ -16,7 +16,6 @@
 #include "vm/evtchn/evtchn.h"
 #include "vm/vcpu.h"
 
-#define DOMID_ANY             0xffffu  /* domain_create(): the next free number */
 #define GICV2_MAX_VCPUS       8        /* IHI 0048B.b 2.1: eight CPU interfaces */
 #define FIFO_MAX_PORT         ((1u << 17) - 1)  /* EVTCHN_FIFO_NR_CHANNELS - 1 */
 
@@ -118,9 +117,7 @@ int domctl_unpause(struct domain *d, struct xen_domctl *op)
     int error;
 
     (void)op;
-    if (!d->started)
-        domain_start_clock(d);
-    d->started = true;
+    domain_start(d);
     error = domain_unpause_by_controller(d);
     /* A domain that has suspended itself is shown as paused, so this wakes it: libxenctrl's way to resumedomain is for other suspends. */
     return error && domain_wake(d) ? 0 : error;
@@ -155,20 +152,19 @@ int domctl_max_vcpus(struct domain *d, struct xen_domctl *op)
 
 int domctl_set_handle(struct domain *d, struct xen_domctl *op)
 {
-    memcpy(d->handle, op->u.setdomainhandle.handle, sizeof(d->handle));
+    domain_set_handle(d, op->u.setdomainhandle.handle);
     return 0;
 }
 
 int domctl_set_time_offset(struct domain *d, struct xen_domctl *op)
 {
-    d->time_offset_seconds = op->u.settimeoffset.time_offset_seconds;
-    wallclock_update(d);
+    clock_set_time_offset(d, op->u.settimeoffset.time_offset_seconds);
     return 0;
 }
 
 int domctl_subscribe(struct domain *d, struct xen_domctl *op)
 {
-    d->suspend_port = op->u.subscribe.port;
+    domain_subscribe_suspend(d, op->u.subscribe.port);
     return 0;
 }
 

@@ -137,7 +137,7 @@ static long op_reset(struct domain *caller, uint64_t arg_va)
     if (!d)
         return err;
     /* Another domain's ports are taken from it only while its owner keeps it paused. */
-    if (d != caller && !d->controller_pause_count)
+    if (d != caller && !domain_is_paused_by_controller(d))
         err = -EINVAL;
     else
         err = evtchn_reset(d, preempt_pending);

@@ -13,8 +13,6 @@
 #include "vm/guest_access.h"
 #include "vm/vcpu.h"
 
-_Static_assert(DOMAIN_HVM_PARAMS == HVM_NR_PARAMS, "struct domain has room for each parameter");
-
 static bool param_known(uint32_t index)
 {
     switch (index) {
@@ -46,11 +44,11 @@ static long param_access(uint64_t arg_va, bool set)
 
     if (set) {
         if (caller->privileged)
-            __atomic_store_n(&d->hvm_params[arg.index], arg.value, __ATOMIC_RELAXED);
+            params_set(d, arg.index, arg.value);
         domain_put(d);
         return caller->privileged ? 0 : -EPERM;
     }
-    arg.value = __atomic_load_n(&d->hvm_params[arg.index], __ATOMIC_RELAXED);
+    arg.value = params_get(d, arg.index);
     domain_put(d);
     return copy_to_guest(arg_va, &arg, sizeof(arg));
 }

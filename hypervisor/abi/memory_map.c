@@ -20,7 +20,7 @@ static int map_one(struct domain *d, unsigned space, uint64_t idx, gfn_t gfn, st
 {
     switch (space) {
     case XENMAPSPACE_shared_info:
-        return idx ? -EINVAL : memory_map_shared_info(d, gfn);
+        return idx ? -EINVAL : shared_info_map(d, gfn);
     case XENMAPSPACE_grant_table:
         /* Also what XENMAPIDX_grant_table_status asks for: version 2 has those frames, version 1 has none. */
         return idx > UINT32_MAX || (idx & XENMAPIDX_grant_table_status) ? -EINVAL

@@ -48,12 +48,9 @@ int sysctl_scheduler(struct xen_sysctl *op)
 static uint32_t domain_count(void)
 {
     uint32_t count = 0;
-    struct domain *d;
 
-    for (unsigned id = 0; (d = domain_get_from((domid_t)id)) != NULL; count++) {
-        id = d->id + 1u;
-        domain_put(d);
-    }
+    domain_for_each(d)
+        count++;
     return count;
 }
 

@@ -97,6 +97,14 @@ static long build_id_get(uint64_t arg_va)
     return (long)size;
 }
 
+static long handle_get(const struct domain *d, uint64_t arg_va)
+{
+    uint8_t handle[sizeof(xen_domain_handle_t)];
+
+    domain_get_handle(d, handle);
+    return copy_to_guest(arg_va, handle, sizeof(handle));
+}
+
 long abi_xen_version(uint64_t cmd, uint64_t arg_va)
 {
     struct domain *d;
@@ -121,7 +129,7 @@ long abi_xen_version(uint64_t cmd, uint64_t arg_va)
     case XENVER_pagesize:
         return arg_va == 0 ? (long)PAGE_SIZE : -EINVAL;
     case XENVER_guest_handle:
-        return copy_to_guest(arg_va, d->handle, sizeof(d->handle));
+        return handle_get(d, arg_va);
     case XENVER_commandline:
         return copy_text(arg_va, d->privileged ? cmdline_text() : "<denied>", sizeof(xen_commandline_t));
     case XENVER_build_id:

@@ -446,9 +446,12 @@ static int read_everything(struct reader *r)
     if (err)
         return err;
     choose_command_lines(r);
-    for (unsigned i = 0; i < r->no_map.count; i++)
-        if (boot_ranges_remove(&b->ram, r->no_map.ranges[i].start, r->no_map.ranges[i].size))
+    for (unsigned i = 0; i < r->no_map.count; i++) {
+        struct boot_range no_map = boot_ranges_at(&r->no_map, i);
+
+        if (boot_ranges_remove(&b->ram, no_map.start, no_map.size))
             return range_list_full("RAM");
+    }
     err = check_machine(b, &r->dt);
     return err ? err : check_modules(b);
 }
@@ -484,14 +487,16 @@ void bootinfo_for_each_free(const struct bootinfo *b, void (*found)(void *contex
     unsigned next = 0;
 
     for (unsigned i = 0; i < b->ram.count; i++) {
-        uint64_t at = b->ram.ranges[i].start, end = at + b->ram.ranges[i].size;
+        struct boot_range ram = boot_ranges_at(&b->ram, i), taken;
+        uint64_t at = ram.start, end = at + ram.size;
 
-        while (next < b->reserved.count && b->reserved.ranges[next].start + b->reserved.ranges[next].size <= at)
+        while (next < b->reserved.count && b->reserved.room[next].last < at)
             next++;
-        for (unsigned j = next; j < b->reserved.count && b->reserved.ranges[j].start < end; j++) {
-            if (b->reserved.ranges[j].start > at)
-                found(context, at, b->reserved.ranges[j].start - at);
-            at = b->reserved.ranges[j].start + b->reserved.ranges[j].size;
+        for (unsigned j = next; j < b->reserved.count && b->reserved.room[j].first < end; j++) {
+            taken = boot_ranges_at(&b->reserved, j);
+            if (taken.start > at)
+                found(context, at, taken.start - at);
+            at = taken.start + taken.size;
         }
         if (at < end)
             found(context, at, end - at);

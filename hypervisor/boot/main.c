@@ -93,7 +93,7 @@ static void console_input_init(void)
 
 static void input_waits(void)
 {
-    domain_send_global_virq(VIRQ_CONSOLE);
+    evtchn_send_global_virq(VIRQ_CONSOLE);
 }
 
 /*
@@ -108,7 +108,7 @@ static void ring_news_fired(void *data)
 {
     (void)data;
     __atomic_store_n(&ring_news_due, false, __ATOMIC_SEQ_CST);
-    domain_send_global_virq(VIRQ_CON_RING);
+    evtchn_send_global_virq(VIRQ_CON_RING);
 }
 
 static void ring_written(void)
@@ -136,7 +136,7 @@ static void map_all_ram(void)
     if (boot_ranges_remove(&mapped, image_start_address().pa, image_end_address().pa - image_start_address().pa))
         panic("the memory map has too many pieces");
     for (unsigned i = 0; i < mapped.count; i++) {
-        struct boot_range r = mapped.ranges[i];
+        struct boot_range r = boot_ranges_at(&mapped, i);
 
         if (el2_map_ram(PADDR(r.start), r.size) == 0)
             continue;
@@ -167,7 +167,7 @@ static void give_free(void *context, uint64_t start, uint64_t size)
 
 static void memory_init(paddr_t fdt)
 {
-    const struct boot_range *last;
+    struct boot_range last;
     struct table_place place = { 0 };
     paddr_t start, end;
 
@@ -178,9 +178,9 @@ static void memory_init(paddr_t fdt)
     dom0_reserve_modules(&boot);
     if (!boot.ram.count)
         panic("the device tree names no usable memory");
-    last = &boot.ram.ranges[boot.ram.count - 1];
-    start = PADDR(align_down(boot.ram.ranges[0].start, 2 * MIB));
-    end = PADDR(last->start + last->size);
+    last = boot_ranges_at(&boot.ram, boot.ram.count - 1);
+    start = PADDR(align_down(boot_ranges_at(&boot.ram, 0).start, 2 * MIB));
+    end = PADDR(last.start + last.size);
     place.size = frames_table_size(start, end);
     bootinfo_for_each_free(&boot, find_table_place, &place);
     if (!place.start || bootinfo_reserve(&boot, place.start, place.size))

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Sorted lists of disjoint address ranges of a fixed capacity: RAM, and what of it is spoken for. */
+/* Sorted lists of disjoint address ranges of a fixed capacity (lib/ranges.h), by start and size: RAM, and what of it is spoken for. */
 #pragma once
 
-#include "lib/base.h"
+#include "lib/ranges.h"
 
 #define BOOT_RANGES 64
 
@@ -10,9 +10,8 @@ struct boot_range {
     uint64_t start, size;   /* bytes; size is not 0 in a list */
 };
 
-/* Invariant: ranges[0..count) ascend and neither overlap nor touch. */
 struct boot_ranges {
-    struct boot_range ranges[BOOT_RANGES];
+    struct range room[BOOT_RANGES];
     unsigned count;
 };
 
@@ -20,7 +19,12 @@ struct boot_ranges {
 int boot_ranges_add(struct boot_ranges *r, uint64_t start, uint64_t size);
 int boot_ranges_remove(struct boot_ranges *r, uint64_t start, uint64_t size);
 
-/* True if all of [start, start + size) is in the list. */
+/* The i-th, of count. */
+struct boot_range boot_ranges_at(const struct boot_ranges *r, unsigned i);
+/* The first of them, `most` at most, into `out`: how many. */
+unsigned boot_ranges_list(const struct boot_ranges *r, struct boot_range *out, unsigned most);
+
+/* True if all, or any, of [start, start + size) is in the list; of a size of 0 nothing is. */
 bool boot_ranges_contain(const struct boot_ranges *r, uint64_t start, uint64_t size);
 bool boot_ranges_overlap(const struct boot_ranges *r, uint64_t start, uint64_t size);
 uint64_t boot_ranges_total(const struct boot_ranges *r);

@@ -20,13 +20,8 @@
 
 static void for_each_domain(void (*show)(struct domain *d))
 {
-    struct domain *d;
-
-    for (unsigned id = 0; id < DOMID_FIRST_RESERVED_ && (d = domain_get_from((domid_t)id)); ) {
+    domain_for_each(d)
         show(d);
-        id = d->id + 1u;
-        domain_put(d);
-    }
 }
 
 static void for_each_vcpu(struct domain *d, void (*show)(struct vcpu *v))
@@ -67,9 +62,12 @@ static void show_vcpu(struct vcpu *v)
 
 static void show_domain(struct domain *d)
 {
+    unsigned reason;
+    bool down = domain_is_down(d, &reason);
+
     printk("domain %u: %s, %u references, %lu of %lu pages, paused %u (by the toolstack %u), shut down %u (reason %u)", d->id,
-           life_name(d->life), d->refs, (unsigned long)frames_owned(&d->frames), (unsigned long)frames_limit(&d->frames), d->pause_count,
-           d->controller_pause_count, d->shutting_down, d->shutdown_code);
+           life_name(d->life), d->refs, (unsigned long)frames_owned(&d->frames), (unsigned long)frames_limit(&d->frames), d->pause.count,
+           d->pause.by_controller, down, reason);
     for_each_vcpu(d, show_vcpu);
 }
 

@@ -66,7 +66,7 @@ bool irq_is_wake_source(unsigned irq, domid_t *d)
     spin_lock(&lock);
     owner = irq < IRQS ? routes[irq].domain : NULL;
     *d = owner ? owner->id : DOMID_HYPERVISOR;
-    wakes = owner ? owner->privileged || owner->was_suspended : irq_wakes_host(irq);
+    wakes = owner ? owner->privileged || owner->freeze.was_suspended : irq_wakes_host(irq);
     spin_unlock(&lock);
     return wakes;
 }

@@ -94,33 +94,9 @@ int memory_map_shared(struct domain *d, gfn_t gfn, struct domain *with, mfn_t mf
     return frame_get(mfn, &with->frames) ? map_held(d, gfn, mfn, P2M_FOREIGN_RW) : -EINVAL;
 }
 
-int memory_map_shared_info(struct domain *d, gfn_t gfn)
-{
-    void *page = __atomic_load_n(&d->shared_info, __ATOMIC_RELAXED);
-    gfn_t old;
-    mfn_t mfn;
-    int err;
-
-    /* Gone, or about to go, with a dying domain. */
-    if (!page)
-        return -EINVAL;
-    mfn = virt_to_mfn(page);
-    if (!frame_get(mfn, &d->frames))
-        return -EINVAL;
-    err = p2m_map(&d->p2m, gfn, mfn, 1, P2M_XENHEAP);
-    frame_put(mfn);
-    if (err)
-        return err;
-    old = GFN(__atomic_exchange_n(&d->shared_info_gfn.gfn, gfn.gfn, __ATOMIC_RELAXED));
-    /* The guest may long have put something else there. What is mapped page by page needs no split to go. */
-    if (old.gfn != gfn.gfn)
-        BUG_ON(p2m_unmap_exact(&d->p2m, old, mfn, 1) == -ENOMEM);
-    return 0;
-}
-
 int memory_map_device(struct domain *d, gfn_t gfn, mfn_t mfn)
 {
-    if (frame_is_ram(mfn) || !range_set_contains(&d->iomem_caps, mfn.mfn, mfn.mfn))
+    if (frame_is_ram(mfn) || !capability_has(d, CAPABILITY_IOMEM, mfn.mfn, mfn.mfn))
         return -EPERM;
     return p2m_map(&d->p2m, gfn, mfn, 1, P2M_DEVICE_CACHED);
 }

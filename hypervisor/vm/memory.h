@@ -28,8 +28,6 @@ MUST_CHECK int memory_decrease(struct domain *d, gfn_t gfn, unsigned order);
  */
 MUST_CHECK int memory_map_foreign(struct domain *d, gfn_t gfn, struct domain *from, gfn_t from_gfn);
 MUST_CHECK int memory_map_shared(struct domain *d, gfn_t gfn, struct domain *with, mfn_t mfn);
-/* Its shared info, which has one place: it is not where it was before. */
-MUST_CHECK int memory_map_shared_info(struct domain *d, gfn_t gfn);
 /* A page of device memory. -EPERM: d may not, or it is RAM. */
 MUST_CHECK int memory_map_device(struct domain *d, gfn_t gfn, mfn_t mfn);
 

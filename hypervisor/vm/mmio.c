@@ -7,9 +7,9 @@
 
 int mmio_add_region(struct domain *d, uint64_t start, uint64_t size, mmio_handler *handler, void *context)
 {
-    if (d->mmio_count == MMIO_REGIONS)
+    if (d->mmio.count == MMIO_REGIONS)
         return -ENOSPC;
-    d->mmio[d->mmio_count++] = (struct mmio_region){ start, size, handler, context };
+    d->mmio.region[d->mmio.count++] = (struct mmio_region){ start, size, handler, context };
     return 0;
 }
 
@@ -17,8 +17,8 @@ bool mmio_emulate(struct vcpu *v, uint64_t gpa, struct mmio_access *a, bool *han
 {
     struct domain *d = v->domain;
 
-    for (unsigned i = 0; i < d->mmio_count; i++) {
-        struct mmio_region *r = &d->mmio[i];
+    for (unsigned i = 0; i < d->mmio.count; i++) {
+        struct mmio_region *r = &d->mmio.region[i];
 
         if (gpa - r->start >= r->size)
             continue;

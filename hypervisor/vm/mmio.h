@@ -26,8 +26,15 @@ struct mmio_region {
     void *context;
 };
 
-/* Regions are few (MMIO_REGIONS) and never removed before the domain goes. -ENOSPC. */
 #define MMIO_REGIONS 8
+
+/* mmio.c's. Regions are few and never removed before the domain goes. */
+struct domain_mmio {
+    struct mmio_region region[MMIO_REGIONS];
+    unsigned count;              /* only grows, before vCPUs run */
+};
+
+/* -ENOSPC. */
 int mmio_add_region(struct domain *d, uint64_t start, uint64_t size, mmio_handler *handler, void *context);
 /* true: emulated. Tells *handled_ok false if the handler refused. */
 bool mmio_emulate(struct vcpu *v, uint64_t gpa, struct mmio_access *a, bool *handled_ok);

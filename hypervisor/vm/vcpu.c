@@ -108,7 +108,7 @@ void vcpus_free(struct domain *d)
 bool vcpu_runnable(const struct vcpu *v)
 {
     return vcpu_is_on(v) && !__atomic_load_n(&v->blocked, __ATOMIC_RELAXED) && !__atomic_load_n(&v->pause_count, __ATOMIC_RELAXED) &&
-           !__atomic_load_n(&v->domain->pause_count, __ATOMIC_RELAXED);
+           !domain_is_paused(v->domain);
 }
 
 /* What the core itself loses by a reset (PSCI DEN0022 6.4). */

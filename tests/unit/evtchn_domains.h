@@ -56,7 +56,7 @@ static inline int teardown(void **state)
     return 0;
 }
 
-static inline struct shared_info *shared(struct domain *d) { return d->shared_info; }
+static inline struct shared_info *shared(struct domain *d) { return d->shared_info.page; }
 static inline struct vcpu_info *info(struct domain *d, unsigned v) { return d->vcpus[v]->evtchn.info; }
 static inline bool pending(struct domain *d, uint32_t port) { return bitmap_test(shared(d)->evtchn_pending, port); }
 

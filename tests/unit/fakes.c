@@ -376,7 +376,8 @@ struct domain *fake_domain(domid_t id, unsigned vcpus, unsigned pages)
     d->frames.id = id;
     d->max_vcpus = vcpus;
     d->vcpus = calloc(vcpus, sizeof(*d->vcpus));
-    d->shared_info = frame_alloc_shared(&d->frames);
+    d->shared_info.page = frame_alloc_shared(&d->frames);
+    d->shared_info.gfn = INVALID_GFN;
     for (unsigned i = 0; i < vcpus; i++) {
         d->vcpus[i] = calloc(1, sizeof(struct vcpu));
         d->vcpus[i]->id = i;
@@ -396,8 +397,8 @@ void fake_domain_release(struct domain *d)
     for (unsigned gfn = 0; gfn < FAKE_GFNS; gfn++)
         if (fake_of(d)->p2m[gfn].type)
             entry_drop(&d->p2m, gfn);
-    frame_free_shared(d->shared_info);
-    d->shared_info = NULL;
+    frame_free_shared(d->shared_info.page);
+    d->shared_info.page = NULL;
     /* The allocations' own references, of pages that may be mapped nowhere any more. */
     for (unsigned i = 0; i < MAX_FRAMES; i++)
         if (frames[i].owner == d && !frames[i].shared)

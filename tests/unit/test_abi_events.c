@@ -17,6 +17,8 @@
 static struct domain *host, *guest;
 
 /* As hypervisor/abi/hypercall.c has them. */
+bool domain_is_paused_by_controller(const struct domain *d) { return d->pause.by_controller; }
+
 struct domain *abi_domain_get(domid_t id)
 {
     return domain_get(id == DOMID_SELF ? current_vcpu()->domain->id : id);
@@ -135,7 +137,7 @@ static void a_guest_does_not_act_for_others(void **state)
     assert_int_equal(event_op(host, EVTCHNOP_alloc_unbound, &alloc), -ESRCH);
     reset.dom = guest->id;
     assert_int_equal(event_op(host, EVTCHNOP_reset, &reset), -EINVAL);
-    guest->controller_pause_count = 1;
+    guest->pause.by_controller = 1;
     assert_int_equal(event_op(host, EVTCHNOP_reset, &reset), 0);
     assert_int_equal(grant_op(guest, GNTTABOP_query_size, &size, 1), 0);
     assert_int_equal(size.status, GNTST_permission_denied);

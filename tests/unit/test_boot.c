@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* sources: hypervisor/boot/ranges.c hypervisor/base/options.c hypervisor/boot/dom0/kernel_image.c */
+/* sources: hypervisor/boot/ranges.c lib/ranges.c hypervisor/base/options.c hypervisor/boot/dom0/kernel_image.c */
 /* The small parts of start-up: range lists against a bitmap, the command line, the head of dom0's kernel. */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -50,9 +50,9 @@ static void assert_same(const struct boot_ranges *r, const bool *in)
     }
     assert_int_equal(boot_ranges_total(r), total);
     for (unsigned i = 0; i + 1 < r->count; i++)
-        assert_true(r->ranges[i].start + r->ranges[i].size < r->ranges[i + 1].start);
+        assert_true(r->room[i].last + 1 < r->room[i + 1].first);
     for (unsigned i = 0; i < r->count; i++)
-        assert_true(r->ranges[i].size > 0);
+        assert_true(r->room[i].first <= r->room[i].last);
 }
 
 static void ranges_behave_as_a_bitmap(void **state)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* sources: lib/devicetree.c hypervisor/boot/bootinfo.c hypervisor/boot/ranges.c hypervisor/boot/dom0/dom0_dt.c */
+/* sources: lib/devicetree.c hypervisor/boot/bootinfo.c hypervisor/boot/ranges.c lib/ranges.c hypervisor/boot/dom0/dom0_dt.c */
 /*
  * The machine's device tree, as QEMU makes it and in every damaged form: bootinfo finds what is there, dom0's tree has what
  * dom0 may see, and no byte of it makes the reader leave the blob.
@@ -276,8 +276,8 @@ static void machine_is_found(void **state)
 
     (void)state;
     assert_int_equal(b.ram.count, 1);
-    assert_int_equal(b.ram.ranges[0].start, 0x40000000);
-    assert_int_equal(b.ram.ranges[0].size, 2 * GIB);
+    assert_int_equal(boot_ranges_at(&b.ram, 0).start, 0x40000000);
+    assert_int_equal(boot_ranges_at(&b.ram, 0).size, 2 * GIB);
     assert_int_equal(b.cpu_count, 4);
     assert_int_equal(b.cpus[3].mpidr, 3);
     assert_true(b.psci.present);
@@ -457,11 +457,11 @@ static void banks_are_sorted_and_merged(void **state)
     fdt_setprop(tree, node("/memory@40000000"), "reg", reg, sizeof(reg));
     b = parse();
     assert_int_equal(b.ram.count, 3);
-    assert_int_equal(b.ram.ranges[0].start, 0x40000000);
-    assert_int_equal(b.ram.ranges[0].size, 0x50000000);
-    assert_int_equal(b.ram.ranges[1].start, 0x140000000);
-    assert_int_equal(b.ram.ranges[2].start, 0x200001000);
-    assert_int_equal(b.ram.ranges[2].size, 0xf000);
+    assert_int_equal(boot_ranges_at(&b.ram, 0).start, 0x40000000);
+    assert_int_equal(boot_ranges_at(&b.ram, 0).size, 0x50000000);
+    assert_int_equal(boot_ranges_at(&b.ram, 1).start, 0x140000000);
+    assert_int_equal(boot_ranges_at(&b.ram, 2).start, 0x200001000);
+    assert_int_equal(boot_ranges_at(&b.ram, 2).size, 0xf000);
 }
 
 /* --- What is missing or wrong is told --- */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* sources: hypervisor/abi/domctl.c hypervisor/abi/domctl_life.c hypervisor/abi/domctl_info.c hypervisor/abi/domctl_vcpu.c hypervisor/abi/domctl_mem.c hypervisor/abi/domctl_device.c hypervisor/abi/ctl_bitmap.c hypervisor/vm/range_set.c tests/unit/fakes.c */
+/* sources: hypervisor/abi/domctl.c hypervisor/abi/domctl_life.c hypervisor/abi/domctl_info.c hypervisor/abi/domctl_vcpu.c hypervisor/abi/domctl_mem.c hypervisor/abi/domctl_device.c hypervisor/abi/ctl_bitmap.c hypervisor/vm/capabilities.c lib/ranges.c tests/unit/fakes.c */
 /*
  * Domctls through their hypercall: who may, of which domain, in which state; what a new domain's description may say; what registers,
  * bitmaps, devices may be set. What is below (domains, scheduler, p2m) only notes what it was asked.
@@ -73,8 +73,13 @@ bool domain_wake(struct domain *d)
     return seen.suspended;
 }
 
-void wallclock_update(struct domain *d) { (void)d; }
-void domain_start_clock(struct domain *d) { (void)d; }
+bool domain_is_paused_by_controller(const struct domain *d) { return d->pause.by_controller; }
+void domain_start(struct domain *d) { d->pause.started = true; }
+bool domain_is_down(struct domain *d, unsigned *reason) { *reason = d->shutdown.reason; return d->shutdown.down; }
+void domain_subscribe_suspend(struct domain *d, uint32_t port) { d->shutdown.suspend_port = port; }
+void domain_set_handle(struct domain *d, const uint8_t handle[16]) { memcpy(d->handle, handle, 16); }
+void domain_get_handle(const struct domain *d, uint8_t handle[16]) { memcpy(handle, d->handle, 16); }
+void clock_set_time_offset(struct domain *d, int64_t seconds) { d->clock.time_offset_seconds = seconds; }
 int evtchn_set_virq_handler(struct domain *d, unsigned virq) { (void)d; return virq == VIRQ_CONSOLE ? 0 : -EINVAL; }
 uint64_t counter_frequency_override(void) { return 62500000; }
 unsigned cpus_present(void) { return 4; }
@@ -166,9 +171,9 @@ static int setup(void **state)
     host = fake_domain(0, 1, 4);
     host->privileged = true;
     guest = fake_domain(1, 2, 4);
-    guest->started = false;
-    range_set_add(&host->iomem_caps, 0x8000, 0x8fff);
-    range_set_add(&host->irq_caps, 40, 50);
+    guest->pause.started = false;
+    capability_grant(host, CAPABILITY_IOMEM, 0x8000, 0x8fff);
+    capability_grant(host, CAPABILITY_IRQ, 40, 50);
     for (unsigned i = 0; i < 2; i++) {
         guest->vcpus[i]->power = i == 0 ? VCPU_ON : VCPU_OFF;
         guest->vcpus[i]->sched.hard_affinity = guest->vcpus[i]->sched.soft_affinity = UINT64_MAX;
@@ -183,8 +188,7 @@ static int teardown(void **state)
 
     (void)state;
     for (unsigned i = 0; i < 2; i++) {
-        range_set_free(&all[i]->iomem_caps);
-        range_set_free(&all[i]->irq_caps);
+        capabilities_free(all[i]);
         fake_domain_release(all[i]);
         fake_domain_free(all[i]);
     }
@@ -389,9 +393,9 @@ static void info_says_what_a_domain_does(void **state)
     struct xen_domctl_getdomaininfo *info = &op.u.getdomaininfo;
 
     (void)state;
-    guest->shutting_down = true;
-    guest->shutdown_code = 3;
-    guest->controller_pause_count = 1;
+    guest->shutdown.down = true;
+    guest->shutdown.reason = 3;
+    guest->pause.by_controller = 1;
     begin(XEN_DOMCTL_getdomaininfo);
     op.domain = 0;   /* the first from there on */
     assert_int_equal(call(), 0);
@@ -404,8 +408,8 @@ static void info_says_what_a_domain_does(void **state)
     assert_int_equal(info->cpu_time, 201);
     assert_int_equal(info->outstanding_pages, 3);
 
-    guest->shutting_down = false;
-    guest->controller_pause_count = 0;
+    guest->shutdown.down = false;
+    guest->pause.by_controller = 0;
     guest->vcpus[0]->blocked = true;
     guest->vcpus[1]->sched.running = true;   /* not online: does not count */
     begin(XEN_DOMCTL_getdomaininfo);
@@ -609,12 +613,12 @@ static void rights_to_devices_are_only_handed_on(void **state)
     assert_int_equal(call(), -EPERM);   /* leaves what the caller has */
     p->nr_mfns = 0x10;
     assert_int_equal(call(), 0);
-    assert_true(range_set_contains(&guest->iomem_caps, 0x8100, 0x810f));
+    assert_true(capability_has(guest, CAPABILITY_IOMEM, 0x8100, 0x810f));
     p->allow_access = 0;
     p->nr_mfns = 8;
     assert_int_equal(call(), 0);
-    assert_false(range_set_contains(&guest->iomem_caps, 0x8107, 0x8107));
-    assert_true(range_set_contains(&guest->iomem_caps, 0x8108, 0x810f));
+    assert_false(capability_has(guest, CAPABILITY_IOMEM, 0x8107, 0x8107));
+    assert_true(capability_has(guest, CAPABILITY_IOMEM, 0x8108, 0x810f));
 
     begin(XEN_DOMCTL_irq_permission);
     op.u.irq_permission.allow_access = 1;
@@ -622,7 +626,7 @@ static void rights_to_devices_are_only_handed_on(void **state)
     assert_int_equal(call(), -EPERM);
     op.u.irq_permission.pirq = 40;
     assert_int_equal(call(), 0);
-    assert_true(range_set_contains(&guest->irq_caps, 40, 40));
+    assert_true(capability_has(guest, CAPABILITY_IRQ, 40, 40));
 }
 
 static void device_memory_is_mapped_by_right_and_in_slices(void **state)
@@ -639,7 +643,7 @@ static void device_memory_is_mapped_by_right_and_in_slices(void **state)
     assert_int_equal(call(), -E2BIG);
     m->nr_mfns = 4;
     assert_int_equal(call(), -EPERM);   /* the guest has not been given it */
-    range_set_add(&guest->iomem_caps, 0, UINT64_MAX);
+    capability_grant(guest, CAPABILITY_IOMEM, 0, UINT64_MAX);
     m->first_mfn = 0x8ffe;
     assert_int_equal(call(), -EPERM);   /* the caller has not */
     m->first_mfn = 0x8000;
@@ -653,7 +657,7 @@ static void device_memory_is_mapped_by_right_and_in_slices(void **state)
 
     m->add_mapping = DPCI_ADD_MAPPING;
     m->first_mfn = fake_mfn(host, 0).mfn;
-    range_set_add(&host->iomem_caps, 0, UINT64_MAX);
+    capability_grant(host, CAPABILITY_IOMEM, 0, UINT64_MAX);
     m->nr_mfns = 1;
     assert_int_equal(call(), -EPERM);   /* RAM */
     m->first_mfn = 0x8000;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* sources: hypervisor/abi/memory.c hypervisor/abi/memory_map.c hypervisor/vm/memory.c tests/unit/fakes.c */
+/* sources: hypervisor/abi/memory.c hypervisor/abi/memory_map.c hypervisor/vm/memory.c hypervisor/vm/shared_info.c hypervisor/vm/capabilities.c lib/ranges.c tests/unit/fakes.c */
 /*
  * HYPERVISOR_memory_op over a memory of a few pages: what a list call has done when it stops, wherever it stops, and that every
  * reference that a mapping took is given back.
@@ -102,11 +102,6 @@ int p2m_remove_ram(struct p2m *p2m, gfn_t gfn, uint64_t nr, bool give_back)
     return 0;
 }
 
-bool range_set_contains(const struct range_set *s, uint64_t first, uint64_t last)
-{
-    return s->count && first >= s->ranges[0].first && last <= s->ranges[0].last;
-}
-
 /* A grant table of two frames. */
 static void *grant_pages[2];
 int grant_map_frame(struct domain *d, unsigned idx, gfn_t gfn)
@@ -138,7 +133,6 @@ static int setup(void **state)
     guest = fake_domain(1, 1, 4);
     other = fake_domain(2, 1, 4);
     guest->frames.max = 1000;
-    guest->shared_info_gfn = INVALID_GFN;
     grant_pages[0] = frame_alloc_shared(&guest->frames);
     grant_pages[1] = frame_alloc_shared(&guest->frames);
     fake_set_current(guest->vcpus[0]);
@@ -404,7 +398,7 @@ static void shared_pages_have_their_spaces(void **state)
 
     (void)state;
     assert_int_equal(call(XENMEM_add_to_physmap, &a), 0);
-    assert_int_equal(fake_mfn(guest, 60).mfn, virt_to_mfn(guest->shared_info).mfn);
+    assert_int_equal(fake_mfn(guest, 60).mfn, virt_to_mfn(guest->shared_info.page).mfn);
     a.gpfn = 61;   /* it moves */
     assert_int_equal(call(XENMEM_add_to_physmap, &a), 0);
     assert_int_equal(fake_type(guest, 60), P2M_INVALID);
@@ -430,16 +424,15 @@ static void shared_pages_have_their_spaces(void **state)
 static void device_memory_needs_the_right_and_is_not_ram(void **state)
 {
     struct xen_add_to_physmap a = { .domid = DOMID_SELF, .space = XENMAPSPACE_dev_mmio, .idx = 0x9000, .gpfn = 70 };
-    struct range range = { 0, UINT64_MAX };
 
     (void)state;
     assert_int_equal(call(XENMEM_add_to_physmap, &a), -EPERM);
-    guest->iomem_caps = (struct range_set){ &range, 1, 1 };
+    assert_int_equal(capability_grant(guest, CAPABILITY_IOMEM, 0, UINT64_MAX), 0);
     assert_int_equal(call(XENMEM_add_to_physmap, &a), 0);
     assert_int_equal(fake_type(guest, 70), P2M_DEVICE_CACHED);
     a.idx = fake_mfn(other, 0).mfn;
     assert_int_equal(call(XENMEM_add_to_physmap, &a), -EPERM);
-    guest->iomem_caps = (struct range_set){ 0 };
+    capabilities_free(guest);
     fake_set_type(guest, 70, P2M_INVALID);
 }
 

@@ -51,6 +51,15 @@ struct domain *domain_get_from(domid_t id)
     return NULL;
 }
 
+struct domain *domain_next(struct domain *d)
+{
+    struct domain *next = domain_get_from(d ? (domid_t)(d->id + 1) : 0);
+
+    if (d)
+        domain_put(d);
+    return next;
+}
+
 size_t printk_ring_read(char *buf, size_t size, uint32_t *index, bool incremental, bool clear)
 {
     size_t from = incremental ? *index : 0;

@@ -41,13 +41,13 @@ static void dom0s_redistributors_fill_the_machines_regions(void **state)
     gic.redistributors[0].size = 0x40000;
     gic.redistributors[1].base = 0x9000000;
     gic.redistributors[1].size = 0x40000;
-    dom->mmio_count = 0;
+    dom->mmio.count = 0;
     assert_int_equal(vgicv3_init(dom, &layout), 0);
     assert_int_equal(fake_read(dom->vcpus[0], 0x80a0000 + 8, 4), 0);
     assert_int_equal(fake_read(dom->vcpus[0], 0x80c0000 + 8, 4), 0x110);   /* number 1, the region's last */
     assert_int_equal(fake_read(dom->vcpus[0], 0x9000000 + 8, 4), 0x210);
     assert_int_equal(fake_read(dom->vcpus[0], 0x9020000 + 0xffe8, 4), 0);  /* nobody's */
-    dom->mmio_count = 0;
+    dom->mmio.count = 0;
     gic.redistributors[1].size = 0x10000;
     assert_int_equal(vgicv3_init(dom, &layout), -EINVAL);
     fake_guest_free(dom);

@@ -140,9 +140,9 @@ static void take_memory(struct builder *x)
 static int place(const struct builder *x, const struct boot_ranges *taken, uint64_t size, uint64_t *at)
 {
     for (unsigned i = 0; i < x->banks.count; i++) {
-        const struct boot_range *bank = &x->banks.ranges[i];
+        struct boot_range bank = boot_ranges_at(&x->banks, i);
 
-        for (uint64_t start = align_up(bank->start, BLOCK); start + size <= bank->start + bank->size; start += BLOCK) {
+        for (uint64_t start = align_up(bank.start, BLOCK); start + size <= bank.start + bank.size; start += BLOCK) {
             if (boot_ranges_overlap(taken, start, size))
                 continue;
             *at = start;
@@ -216,7 +216,7 @@ static int allow_mmio(void *context, uint64_t start, uint64_t size)
 
     if (boot_ranges_overlap(&x->b->ram, start, size))
         return -EINVAL;
-    return range_set_add(&x->d->iomem_caps, start >> PAGE_SHIFT, (start + size - 1) >> PAGE_SHIFT);
+    return capability_grant(x->d, CAPABILITY_IOMEM, start >> PAGE_SHIFT, (start + size - 1) >> PAGE_SHIFT);
 }
 
 static int map_mmio(void *context, uint64_t start, uint64_t size)
@@ -243,7 +243,7 @@ static int allow_irq(void *context, unsigned irq, bool edge, const char *device)
 
     irq_set_device(irq, device);
     gic_set_type(irq, edge ? GIC_EDGE_RISING : GIC_LEVEL_HIGH);
-    return range_set_add(&x->d->irq_caps, irq, irq);
+    return capability_grant(x->d, CAPABILITY_IRQ, irq, irq);
 }
 
 static int route_irq(void *context, unsigned irq, bool edge, const char *device)
@@ -274,23 +274,23 @@ static void extended_add(void *context, uint64_t start, uint64_t size)
 static unsigned extended_regions(struct builder *x, struct boot_range *out)
 {
     struct extended_walk w = { .x = x };
-    unsigned count;
 
     bootinfo_for_each_free(x->b, extended_add, &w);
-    for (unsigned i = 0; i < x->banks.count; i++)
-        (void)boot_ranges_remove(&w.left, x->banks.ranges[i].start, x->banks.ranges[i].size);
-    count = w.left.count < EXTENDED_MAX ? w.left.count : EXTENDED_MAX;
-    memcpy(out, w.left.ranges, count * sizeof(*out));
-    return count;
+    for (unsigned i = 0; i < x->banks.count; i++) {
+        struct boot_range bank = boot_ranges_at(&x->banks, i);
+
+        (void)boot_ranges_remove(&w.left, bank.start, bank.size);
+    }
+    return boot_ranges_list(&w.left, out, EXTENDED_MAX);
 }
 
 static int build_tree(struct builder *x)
 {
     uint64_t mpidrs[DOMAIN_MAX_VCPUS];
-    struct boot_range extended[EXTENDED_MAX];
+    struct boot_range extended[EXTENDED_MAX], memory[BOOT_RANGES];
     struct dom0_dt_params p = {
-        .memory = x->banks.ranges,
-        .memory_count = x->banks.count,
+        .memory = memory,
+        .memory_count = boot_ranges_list(&x->banks, memory, BOOT_RANGES),
         .bootargs = x->b->dom0_cmdline,
         .ramdisk = { x->ramdisk_at, x->b->ramdisk.size },
         .mpidrs = mpidrs,
@@ -320,8 +320,8 @@ static int build_tree(struct builder *x)
 static int map_banks(struct builder *x)
 {
     for (unsigned i = 0; i < x->banks.count; i++) {
-        const struct boot_range *r = &x->banks.ranges[i];
-        int err = p2m_map(&x->d->p2m, GFN(r->start >> PAGE_SHIFT), MFN(r->start >> PAGE_SHIFT), r->size >> PAGE_SHIFT, P2M_RAM_RW);
+        struct boot_range r = boot_ranges_at(&x->banks, i);
+        int err = p2m_map(&x->d->p2m, GFN(r.start >> PAGE_SHIFT), MFN(r.start >> PAGE_SHIFT), r.size >> PAGE_SHIFT, P2M_RAM_RW);
 
         if (err)
             return err;
@@ -344,7 +344,7 @@ static int create_domain(struct builder *x)
 
     if (err)
         return err;
-    x->d->hvm_params[HVM_PARAM_CALLBACK_IRQ] = CALLBACK_IRQ;
+    params_set(x->d, HVM_PARAM_CALLBACK_IRQ, CALLBACK_IRQ);
     for (unsigned i = 0; i < config.max_vcpus; i++)
         if (!vcpu_create(x->d, i))
             return -ENOMEM;
@@ -438,6 +438,6 @@ int dom0_build(const struct bootinfo *b, const void *fdt)
     vcpu_release(v, true);
     printk("torpor: dom0: %lu MiB in %u banks, %u vCPUs, kernel at 0x%lx%s\n", boot_ranges_total(&x.banks) / MIB, x.banks.count,
            x.d->max_vcpus, x.kernel_at, x.kernel_at == b->kernel.start ? " (where it was loaded)" : "");
-    x.d->started = true;
+    domain_start(x.d);
     return domain_unpause_by_controller(x.d);
 }

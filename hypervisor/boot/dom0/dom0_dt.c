@@ -562,7 +562,7 @@ static void write_memory(struct builder *b)
     for (unsigned i = 0; i < b->params->memory_count; i++)
         range_add(b, b->params->memory[i].start, b->params->memory[i].size);
     for (unsigned i = 0; i < b->reserved.count; i++)
-        range_add(b, b->reserved.ranges[i].start, b->reserved.ranges[i].size);
+        range_add(b, b->reserved.room[i].first, b->reserved.room[i].last - b->reserved.room[i].first + 1);
     put_cells(b, "reg");
     end(b);
 }

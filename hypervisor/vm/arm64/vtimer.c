@@ -142,14 +142,14 @@ void vtimer_save(struct vcpu *v)
     v->vtimer.cval = read_sysreg(cntv_cval_el0);
     isb();
     if (v->blocked && virt_would_interrupt(v))
-        timer_set(&v->vtimer.virt, v->vtimer.cval + v->domain->counter_offset);
+        timer_set(&v->vtimer.virt, v->vtimer.cval + v->domain->clock.counter_offset);
 }
 
 void vtimer_load(struct vcpu *v)
 {
     if (v->vtimer.virt.queued)
         timer_stop(&v->vtimer.virt);
-    write_sysreg(v->domain->counter_offset, cntvoff_el2);
+    write_sysreg(v->domain->clock.counter_offset, cntvoff_el2);
     write_sysreg(v->vtimer.cval, cntv_cval_el0);
     isb();
     write_sysreg(v->vtimer.ctl & (CNT_CTL_ENABLE | CNT_CTL_IMASK), cntv_ctl_el0);

@@ -92,7 +92,7 @@ bool evtchn_upcall_pending(const struct vcpu *v)
 
 void evtchn_vcpu_init(struct vcpu *v)
 {
-    struct shared_info *shared = v->domain->shared_info;
+    struct shared_info *shared = v->domain->shared_info.page;
 
     v->evtchn.info = v->id < XEN_LEGACY_MAX_VCPUS ? &shared->vcpu_info[v->id] : NULL;
     v->evtchn.info_frame = INVALID_MFN;

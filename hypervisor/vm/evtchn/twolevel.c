@@ -25,7 +25,7 @@ static void select_port(struct vcpu *v, uint32_t port)
 
 void twolevel_raise(struct domain *d, struct vcpu *v, uint32_t port)
 {
-    struct shared_info *shared = d->shared_info;
+    struct shared_info *shared = d->shared_info.page;
 
     if (bitmap_set_atomic(shared->evtchn_pending, port))
         return;
@@ -35,7 +35,7 @@ void twolevel_raise(struct domain *d, struct vcpu *v, uint32_t port)
 
 void twolevel_unmask(struct domain *d, struct vcpu *v, uint32_t port)
 {
-    struct shared_info *shared = d->shared_info;
+    struct shared_info *shared = d->shared_info.page;
 
     if (bitmap_clear_atomic(shared->evtchn_mask, port) && bitmap_test_atomic(shared->evtchn_pending, port))
         select_port(v, port);
@@ -43,14 +43,14 @@ void twolevel_unmask(struct domain *d, struct vcpu *v, uint32_t port)
 
 bool twolevel_pending(const struct domain *d, uint32_t port)
 {
-    const struct shared_info *shared = d->shared_info;
+    const struct shared_info *shared = d->shared_info.page;
 
     return bitmap_test_atomic(shared->evtchn_pending, port);
 }
 
 void twolevel_clear(struct domain *d, uint32_t port)
 {
-    struct shared_info *shared = d->shared_info;
+    struct shared_info *shared = d->shared_info.page;
 
     bitmap_clear_atomic(shared->evtchn_pending, port);
 }

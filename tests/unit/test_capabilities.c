@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* sources: hypervisor/vm/range_set.c */
-/* Sets of ranges against a model that is an array of flags. */
+/* sources: hypervisor/vm/capabilities.c lib/ranges.c */
+/* What a domain may map against a model that is an array of flags. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -44,14 +44,21 @@ static uint32_t random_below(uint32_t n)
     return (state >> 8) % n;
 }
 
-static void assert_agrees(const struct range_set *s)
+static struct domain d;
+static const struct ranges *const s = &d.capabilities.of[CAPABILITY_IOMEM];
+
+static bool has(uint64_t first, uint64_t last) { return capability_has(&d, CAPABILITY_IOMEM, first, last); }
+static int grant(uint64_t first, uint64_t last) { return capability_grant(&d, CAPABILITY_IOMEM, first, last); }
+static int revoke(uint64_t first, uint64_t last) { return capability_revoke(&d, CAPABILITY_IOMEM, first, last); }
+
+static void assert_agrees(void)
 {
     for (unsigned i = 0; i < N; i++)
-        assert_int_equal(range_set_contains(s, base + i, base + i), model[i]);
+        assert_int_equal(has(base + i, base + i), model[i]);
     for (unsigned i = 0; i < s->count; i++) {
-        assert_true(s->ranges[i].first <= s->ranges[i].last);
+        assert_true(s->at[i].first <= s->at[i].last);
         if (i)   /* sorted, and a gap between */
-            assert_true(s->ranges[i - 1].last + 1 < s->ranges[i].first);
+            assert_true(s->at[i - 1].last + 1 < s->at[i].first);
     }
     assert_true(s->count <= s->capacity);
 }
@@ -66,8 +73,6 @@ static bool model_all(unsigned first, unsigned last)
 
 static void random_changes(uint64_t at, bool with_failures)
 {
-    struct range_set s = { 0 };
-
     base = at;
     memset(model, 0, sizeof(model));
     for (unsigned n = 0; n < 20000; n++) {
@@ -75,20 +80,20 @@ static void random_changes(uint64_t at, bool with_failures)
         bool add = random_below(2);
         int err;
 
-        assert_int_equal(range_set_contains(&s, base + first, base + last), model_all(first, last));
+        assert_int_equal(has(base + first, base + last), model_all(first, last));
         fail = with_failures && random_below(2);
-        err = add ? range_set_add(&s, base + first, base + last) : range_set_remove(&s, base + first, base + last);
+        err = add ? grant(base + first, base + last) : revoke(base + first, base + last);
         fail = false;
         if (!err)
             memset(model + first, add, last - first + 1);
         else
             assert_true(with_failures && err == -ENOMEM);   /* and nothing has changed */
         if (n % 16 == 0)
-            assert_agrees(&s);
+            assert_agrees();
     }
-    assert_agrees(&s);
-    range_set_free(&s);
-    assert_int_equal(s.count, 0);
+    assert_agrees();
+    capabilities_free(&d);
+    assert_int_equal(s->count, 0);
     assert_int_equal(bytes, 0);
 }
 
@@ -109,31 +114,27 @@ static void no_memory_changes_nothing(void **state)
 
 static void the_whole_range_can_be_had(void **state)
 {
-    struct range_set s = { 0 };
-
     (void)state;
-    assert_int_equal(range_set_add(&s, 0, UINT64_MAX), 0);
-    assert_int_equal(range_set_add(&s, 5, 9), 0);
-    assert_int_equal(s.count, 1);
-    assert_true(range_set_contains(&s, 0, UINT64_MAX));
-    assert_int_equal(range_set_remove(&s, 0, 0), 0);
-    assert_int_equal(range_set_remove(&s, UINT64_MAX, UINT64_MAX), 0);
-    assert_true(range_set_contains(&s, 1, UINT64_MAX - 1));
-    assert_int_equal(range_set_remove(&s, 0, UINT64_MAX), 0);
-    assert_int_equal(s.count, 0);
-    range_set_free(&s);
+    assert_int_equal(grant(0, UINT64_MAX), 0);
+    assert_int_equal(grant(5, 9), 0);
+    assert_int_equal(s->count, 1);
+    assert_true(has(0, UINT64_MAX));
+    assert_int_equal(revoke(0, 0), 0);
+    assert_int_equal(revoke(UINT64_MAX, UINT64_MAX), 0);
+    assert_true(has(1, UINT64_MAX - 1));
+    assert_int_equal(revoke(0, UINT64_MAX), 0);
+    assert_int_equal(s->count, 0);
+    capabilities_free(&d);
 }
 
 static void a_range_that_ends_before_it_begins_is_refused(void **state)
 {
-    struct range_set s = { 0 };
-
     (void)state;
-    assert_int_equal(range_set_add(&s, 5, 4), -EINVAL);
-    assert_int_equal(range_set_remove(&s, 5, 4), -EINVAL);
-    assert_int_equal(range_set_add(&s, 0, 9), 0);
-    assert_false(range_set_contains(&s, 5, 4));
-    range_set_free(&s);
+    assert_int_equal(grant(5, 4), -EINVAL);
+    assert_int_equal(revoke(5, 4), -EINVAL);
+    assert_int_equal(grant(0, 9), 0);
+    assert_false(has(5, 4));
+    capabilities_free(&d);
 }
 
 int main(void)

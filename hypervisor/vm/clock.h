@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Time as a domain sees it: its counter, which stands still while it is frozen, and the wall clock. The wall clock is dom0's to set
+ * (XENPF_settime) and is told to every domain in its own time.
+ */
+#pragma once
+
+#include "lib/base.h"
+
+struct domain;
+
+/* clock.c's */
+struct domain_clock {
+    uint64_t counter_offset;     /* CNTVOFF_EL2, ticks: its counter, and with it its system time, began then, and stood still while frozen */
+    uint64_t stopped_at;         /* ticks */
+    int64_t time_offset_seconds; /* XEN_DOMCTL_settimeoffset */
+};
+
+void clock_init(struct domain *d);
+/* Its counter begins at 0 now. Before it runs. */
+void clock_begin(struct domain *d);
+/* The domain does not run, from the one to the other. hide: it does not see in its counter and timers that time went by. */
+void clock_stop(struct domain *d);
+void clock_continue(struct domain *d, bool hide);
+
+/* Its wall clock is so many seconds ahead of the machine's. */
+void clock_set_time_offset(struct domain *d, int64_t seconds);
+
+/* Who is found from now on by those who set the clock is told what it is. */
+void wallclock_update(struct domain *d);
+/* It was epoch_ns_at_boot, nanoseconds since the epoch, at system time 0. */
+void wallclock_set(uint64_t epoch_ns_at_boot);
+/* Seconds since the epoch at this system time; 0: dom0 has not set the clock yet. */
+uint64_t wallclock_at(uint64_t system_time_ns);

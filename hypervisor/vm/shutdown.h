@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+/* How a domain ended its own run, or was ended: a reason (SHUTDOWN_*, xen/include/public/sched.h) that the toolstack acts on. */
+#pragma once
+
+#include "arch/lock.h"
+#include "lib/base.h"
+
+struct domain;
+
+/* shutdown.c's */
+struct domain_shutdown {
+    struct spinlock lock;
+    bool down GUARDED_BY(lock);        /* vCPUs stopped, toolstack told */
+    bool latched GUARDED_BY(lock);     /* `reason` is what a later shutdown reports */
+    unsigned reason GUARDED_BY(lock);
+    uint32_t suspend_port;             /* gets an event instead of VIRQ_DOM_EXC on SHUTDOWN_suspend; 0: none; atomic */
+};
+
+/* Ends the guest's run with a SHUTDOWN_* reason and tells the toolstack by VIRQ_DOM_EXC. Safe from any context of the domain. */
+void domain_shutdown(struct domain *d, unsigned reason);
+/* SCHEDOP_shutdown_code: the reason that a later domain_shutdown() reports instead of its own; the first one latched stays. */
+void domain_latch_shutdown(struct domain *d, unsigned reason);
+/* After SHUTDOWN_suspend: the guest goes on (XEN_DOMCTL_resumedomain). */
+void domain_resume(struct domain *d);
+/* True: it is shut down, *reason says why. */
+bool domain_is_down(struct domain *d, unsigned *reason);
+/* XEN_DOMCTL_subscribe: the port of its own that is told of SHUTDOWN_suspend; 0: none. */
+void domain_subscribe_suspend(struct domain *d, uint32_t port);

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Watchdogs. Invariant, under the lock: the timer of one that is in use is set if and only if they are not halted or it has fired. */
+#include "vm/watchdog.h"
+
+#include "lib/base.h"
+
+#include <xen/sched.h>
+
+#include "base/printk.h"
+#include "base/time.h"
+#include "lib/errno.h"
+#include "vm/domain.h"
+
+static void watchdog_fired(void *data)
+{
+    struct domain *d = data;
+
+    printk("torpor: domain %u: its watchdog has run out\n", d->id);
+    domain_shutdown(d, SHUTDOWN_watchdog);
+}
+
+void watchdogs_init(struct domain *d)
+{
+    for (unsigned i = 0; i < DOMAIN_WATCHDOGS; i++)
+        timer_init(&d->watchdogs.each[i].timer, watchdog_fired, d);
+}
+
+static void watchdog_arm(struct watchdog *w, unsigned timeout_seconds)
+{
+    w->in_use = timeout_seconds != 0;
+    if (timeout_seconds)
+        timer_set(&w->timer, counter_now() + (uint64_t)timeout_seconds * counter_frequency());
+    else
+        timer_stop(&w->timer);
+}
+
+void watchdogs_end(struct domain *d)
+{
+    spin_lock(&d->watchdogs.lock);
+    for (unsigned i = 0; i < DOMAIN_WATCHDOGS; i++)
+        watchdog_arm(&d->watchdogs.each[i], 0);
+    spin_unlock(&d->watchdogs.lock);
+}
+
+/* sched.h: id 0 and a time: a free one, whose id comes back; id and time: set; id and 0: disarmed. */
+static int watchdog_set(struct domain_watchdogs *all, unsigned id, unsigned timeout_seconds) REQUIRES(all->lock)
+{
+    if (id == 0) {
+        if (!timeout_seconds)
+            return -EINVAL;
+        while (id < DOMAIN_WATCHDOGS && all->each[id].in_use)
+            id++;
+        if (id == DOMAIN_WATCHDOGS)
+            return -ENOSPC;
+        watchdog_arm(&all->each[id], timeout_seconds);
+        return (int)id + 1;
+    }
+    if (id > DOMAIN_WATCHDOGS || !all->each[id - 1].in_use)
+        return -EINVAL;
+    watchdog_arm(&all->each[id - 1], timeout_seconds);
+    return 0;
+}
+
+int domain_watchdog(struct domain *d, unsigned id, unsigned timeout_seconds)
+{
+    int result;
+
+    spin_lock(&d->watchdogs.lock);
+    result = watchdog_set(&d->watchdogs, id, timeout_seconds);
+    spin_unlock(&d->watchdogs.lock);
+    return result;
+}
+
+void domain_watchdogs_halt(struct domain *d)
+{
+    struct domain_watchdogs *all = &d->watchdogs;
+    uint64_t now = counter_now();
+
+    spin_lock(&all->lock);
+    for (unsigned i = 0; all->halted == 0 && i < DOMAIN_WATCHDOGS; i++) {
+        struct watchdog *w = &all->each[i];
+
+        if (!w->in_use)
+            continue;
+        timer_stop(&w->timer);
+        w->left = w->timer.expires - min_u64(now, w->timer.expires);
+    }
+    all->halted++;
+    spin_unlock(&all->lock);
+}
+
+void domain_watchdogs_continue(struct domain *d)
+{
+    struct domain_watchdogs *all = &d->watchdogs;
+
+    spin_lock(&all->lock);
+    all->halted--;
+    for (unsigned i = 0; all->halted == 0 && i < DOMAIN_WATCHDOGS; i++)
+        if (all->each[i].in_use)
+            timer_set(&all->each[i].timer, counter_now() + all->each[i].left);
+    spin_unlock(&all->lock);
+}
