@@ -17,7 +17,7 @@
 struct timer_queue {
     struct spinlock lock;
     struct timer *root GUARDED_BY(lock);
-    struct timer *firing GUARDED_BY(lock);
+    struct timer *firing;              /* set under the lock, read without it; it is not looked into */
 };
 
 static struct timer_queue queues[MAX_CPUS];
@@ -116,12 +116,12 @@ void timer_init(struct timer *t, void (*fire)(void *data), void *data)
 }
 
 /* Takes t off whatever queue it is in. The loop is for a timer that changes CPUs meanwhile. */
-static void timer_dequeue(struct timer *t, bool wait)
+static void timer_dequeue(struct timer *t)
 {
     for (;;) {
         struct cpu *cpu = __atomic_load_n(&t->cpu, __ATOMIC_ACQUIRE);
         struct timer_queue *q = &queues[cpu->id];
-        bool firing = false, here = false;
+        bool here = false;
 
         spin_lock(&q->lock);
         if (t->cpu == cpu) {
@@ -134,10 +134,9 @@ static void timer_dequeue(struct timer *t, bool wait)
                 if (was_root && cpu == this_cpu())
                     queue_program(q);
             }
-            firing = q->firing == t && cpu != this_cpu();
         }
         spin_unlock(&q->lock);
-        if (here && (!wait || !firing))
+        if (here)
             return;
         cpu_relax();
     }
@@ -149,7 +148,7 @@ void timer_set(struct timer *t, uint64_t expires_ticks)
     struct timer_queue *q = &queues[cpu->id];
 
     if (__atomic_load_n(&t->queued, __ATOMIC_RELAXED) || t->cpu != cpu)
-        timer_dequeue(t, false);
+        timer_dequeue(t);
     spin_lock(&q->lock);
     __atomic_store_n(&t->cpu, cpu, __ATOMIC_RELEASE);
     t->expires = expires_ticks;
@@ -161,8 +160,13 @@ void timer_set(struct timer *t, uint64_t expires_ticks)
 
 void timer_stop(struct timer *t)
 {
-    if (t->cpu)
-        timer_dequeue(t, true);
+    if (!t->cpu)
+        return;
+    timer_dequeue(t);
+    /* It fires where it was due, and may have been set elsewhere since. */
+    for (unsigned i = 0; i < cpus_present(); i++)
+        while (&cpus[i] != this_cpu() && __atomic_load_n(&queues[i].firing, __ATOMIC_ACQUIRE) == t)
+            cpu_relax();
 }
 
 void timer_interrupt(void)
@@ -175,11 +179,11 @@ void timer_interrupt(void)
         struct timer *t = q->root;
 
         queue_remove(q, t);
-        q->firing = t;
+        __atomic_store_n(&q->firing, t, __ATOMIC_RELAXED);
         spin_unlock(&q->lock);
         t->fire(t->data);
+        __atomic_store_n(&q->firing, NULL, __ATOMIC_RELEASE);
         spin_lock(&q->lock);
-        q->firing = NULL;
         now = counter_now();
     }
     queue_program(q);

@@ -37,8 +37,10 @@ void clock_init(struct domain *d)
 
 void clock_begin(struct domain *d)
 {
+    spin_lock(&lock);
     d->clock.counter_offset = counter_now();
-    wallclock_update(d);
+    publish(d);
+    spin_unlock(&lock);
 }
 
 void clock_stop(struct domain *d)
@@ -48,11 +50,13 @@ void clock_stop(struct domain *d)
 
 static void shift(struct domain *d, uint64_t ticks)
 {
+    spin_lock(&lock);
     d->clock.counter_offset += ticks;
+    publish(d);
+    spin_unlock(&lock);
     for (unsigned i = 0; i < d->max_vcpus; i++)
         if (d->vcpus[i])
             vtimer_shift(d->vcpus[i], ticks);
-    wallclock_update(d);
 }
 
 void clock_continue(struct domain *d, bool hide)
@@ -63,8 +67,10 @@ void clock_continue(struct domain *d, bool hide)
 
 void clock_set_time_offset(struct domain *d, int64_t seconds)
 {
+    spin_lock(&lock);
     d->clock.time_offset_seconds = seconds;
-    wallclock_update(d);
+    publish(d);
+    spin_unlock(&lock);
 }
 
 uint64_t wallclock_at(uint64_t system_time_ns)

@@ -9,7 +9,7 @@
 
 struct domain;
 
-/* clock.c's */
+/* clock.c's, under its lock; the counter's offset is read without it, by a vCPU that runs or by who stopped them */
 struct domain_clock {
     uint64_t counter_offset;     /* CNTVOFF_EL2, ticks: its counter, and with it its system time, began then, and stood still while frozen */
     uint64_t stopped_at;         /* ticks */

@@ -12,49 +12,56 @@
 
 int shared_info_create(struct domain *d)
 {
+    struct shared_info *page = frame_alloc_shared(&d->frames);
+
+    spin_lock(&d->shared_info.lock);
     d->shared_info.gfn = INVALID_GFN;
-    d->shared_info.page = frame_alloc_shared(&d->frames);
-    return d->shared_info.page ? 0 : -ENOMEM;
+    d->shared_info.page = page;
+    spin_unlock(&d->shared_info.lock);
+    return page ? 0 : -ENOMEM;
 }
 
 void shared_info_destroy(struct domain *d)
 {
-    frame_free_shared(d->shared_info.page);
+    struct shared_info *page;
+
+    spin_lock(&d->shared_info.lock);
+    page = d->shared_info.page;
     d->shared_info.page = NULL;
+    spin_unlock(&d->shared_info.lock);
+    frame_free_shared(page);
 }
 
 /* The page has one place: a guest that moves it (a kernel started by kexec, say) does not find it at the old one. */
-int shared_info_map(struct domain *d, gfn_t gfn)
+static int map_at(struct domain *d, gfn_t gfn) REQUIRES(d->shared_info.lock)
 {
-    void *page = __atomic_load_n(&d->shared_info.page, __ATOMIC_RELAXED);
-    gfn_t old;
-    mfn_t mfn;
-    int error;
+    mfn_t mfn = virt_to_mfn(d->shared_info.page);
+    gfn_t old = d->shared_info.gfn;
+    int error = p2m_map(&d->p2m, gfn, mfn, 1, P2M_XENHEAP);
 
-    /* Gone, or about to go, with a dying domain. */
-    if (!page)
-        return -EINVAL;
-    mfn = virt_to_mfn(page);
-    if (!frame_get(mfn, &d->frames))
-        return -EINVAL;
-    error = p2m_map(&d->p2m, gfn, mfn, 1, P2M_XENHEAP);
-    frame_put(mfn);
     if (error)
         return error;
-    old = GFN(__atomic_exchange_n(&d->shared_info.gfn.gfn, gfn.gfn, __ATOMIC_RELAXED));
+    d->shared_info.gfn = gfn;
     /* The guest may long have put something else there. What is mapped page by page needs no split to go. */
     if (old.gfn != gfn.gfn)
         BUG_ON(p2m_unmap_exact(&d->p2m, old, mfn, 1) == -ENOMEM);
     return 0;
 }
 
-/* A guest reads them between two equal, even values of wc_version. */
-void shared_info_set_clock(struct domain *d, uint64_t seconds, uint32_t ns)
+int shared_info_map(struct domain *d, gfn_t gfn)
 {
-    struct shared_info *s = d->shared_info.page;
+    int error = -EINVAL;
 
-    if (!s)
-        return;
+    spin_lock(&d->shared_info.lock);
+    if (d->shared_info.page)
+        error = map_at(d, gfn);
+    spin_unlock(&d->shared_info.lock);
+    return error;
+}
+
+/* A guest reads them between two equal, even values of wc_version. */
+static void write_clock(struct shared_info *s, uint64_t seconds, uint32_t ns)
+{
     __atomic_store_n(&s->wc_version, s->wc_version | 1, __ATOMIC_RELAXED);
     smp_wmb();
     s->wc_sec = (uint32_t)seconds;
@@ -62,4 +69,12 @@ void shared_info_set_clock(struct domain *d, uint64_t seconds, uint32_t ns)
     s->wc_nsec = ns;
     smp_wmb();
     __atomic_store_n(&s->wc_version, s->wc_version + 1, __ATOMIC_RELAXED);
+}
+
+void shared_info_set_clock(struct domain *d, uint64_t seconds, uint32_t ns)
+{
+    spin_lock(&d->shared_info.lock);
+    if (d->shared_info.page)
+        write_clock(d->shared_info.page, seconds, ns);
+    spin_unlock(&d->shared_info.lock);
 }

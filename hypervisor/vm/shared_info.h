@@ -12,8 +12,8 @@ struct shared_info;
 /* shared_info.c's; vm/evtchn/ sets the bits of events in the page. */
 struct domain_shared_info {
     struct spinlock lock;         /* orders those who map and write it with its end */
-    struct shared_info *page;     /* also in the p2m where the guest put it; NULL before and after */
-    gfn_t gfn;                    /* there; INVALID_GFN from the start */
+    struct shared_info *page;     /* also in the p2m where the guest put it; NULL before and after; written under the lock */
+    gfn_t gfn;                    /* there; INVALID_GFN from the start; written under the lock */
 };
 
 /* -ENOMEM. */

@@ -50,6 +50,7 @@ static bool begin(struct domain *d, unsigned reason)
         if (!s->latched)
             s->reason = reason;
         s->down = true;
+        domain_pause_nosync(d);   /* here, so that who resumes takes back a pause that was made */
     }
     spin_unlock(&s->lock);
     return first;
@@ -71,7 +72,6 @@ void domain_shutdown(struct domain *d, unsigned reason)
         machine_shutdown(reason);
     if (!begin(d, reason))
         return;
-    domain_pause_nosync(d);
     tell(d, reason);
 }
 
@@ -90,15 +90,13 @@ void domain_latch_shutdown(struct domain *d, unsigned reason)
 void domain_resume(struct domain *d)
 {
     struct domain_shutdown *s = &d->shutdown;
-    bool was;
 
     spin_lock(&s->lock);
-    was = s->down;
+    if (s->down)
+        domain_unpause(d);
     s->down = s->latched = false;
     s->reason = 0;
     spin_unlock(&s->lock);
-    if (was)
-        domain_unpause(d);
 }
 
 bool domain_is_down(struct domain *d, unsigned *reason)

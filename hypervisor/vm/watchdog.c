@@ -25,11 +25,14 @@ void watchdogs_init(struct domain *d)
         timer_init(&d->watchdogs.each[i].timer, watchdog_fired, d);
 }
 
-static void watchdog_arm(struct watchdog *w, unsigned timeout_seconds)
+static void watchdog_arm(struct domain_watchdogs *all, struct watchdog *w, unsigned timeout_seconds) REQUIRES(all->lock)
 {
+    uint64_t ticks = (uint64_t)timeout_seconds * counter_frequency();
+
     w->in_use = timeout_seconds != 0;
-    if (timeout_seconds)
-        timer_set(&w->timer, counter_now() + (uint64_t)timeout_seconds * counter_frequency());
+    w->left = ticks;
+    if (w->in_use && !all->halted)
+        timer_set(&w->timer, counter_now() + ticks);
     else
         timer_stop(&w->timer);
 }
@@ -37,14 +40,17 @@ static void watchdog_arm(struct watchdog *w, unsigned timeout_seconds)
 void watchdogs_end(struct domain *d)
 {
     spin_lock(&d->watchdogs.lock);
+    d->watchdogs.ended = true;
     for (unsigned i = 0; i < DOMAIN_WATCHDOGS; i++)
-        watchdog_arm(&d->watchdogs.each[i], 0);
+        watchdog_arm(&d->watchdogs, &d->watchdogs.each[i], 0);
     spin_unlock(&d->watchdogs.lock);
 }
 
 /* sched.h: id 0 and a time: a free one, whose id comes back; id and time: set; id and 0: disarmed. */
 static int watchdog_set(struct domain_watchdogs *all, unsigned id, unsigned timeout_seconds) REQUIRES(all->lock)
 {
+    if (all->ended)
+        return -ESRCH;
     if (id == 0) {
         if (!timeout_seconds)
             return -EINVAL;
@@ -52,12 +58,12 @@ static int watchdog_set(struct domain_watchdogs *all, unsigned id, unsigned time
             id++;
         if (id == DOMAIN_WATCHDOGS)
             return -ENOSPC;
-        watchdog_arm(&all->each[id], timeout_seconds);
+        watchdog_arm(all, &all->each[id], timeout_seconds);
         return (int)id + 1;
     }
     if (id > DOMAIN_WATCHDOGS || !all->each[id - 1].in_use)
         return -EINVAL;
-    watchdog_arm(&all->each[id - 1], timeout_seconds);
+    watchdog_arm(all, &all->each[id - 1], timeout_seconds);
     return 0;
 }
 

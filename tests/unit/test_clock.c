@@ -13,6 +13,8 @@
 
 #include <xen/xen.h>
 
+#include "arch/barrier.h"
+#include "arch/relax.h"
 #include "arch/sysreg.h"
 #include "vm/domain.h"
 
@@ -25,10 +27,8 @@ static struct shared_info page[2];
 static struct domain first, second;
 
 struct domain *domain_next(struct domain *d) { return !d ? &first : d == &first ? &second : NULL; }
-bool frame_get(mfn_t mfn, const struct domain *d) { (void)mfn; (void)d; return false; }
-void frame_put(mfn_t mfn) { (void)mfn; }
-void *frame_alloc_shared(struct domain *d) { (void)d; return NULL; }
-void frame_free_shared(void *va) { (void)va; }
+void *frame_alloc_shared(struct domain *d) { (void)d; return calloc(1, sizeof(struct shared_info)); }
+void frame_free_shared(void *va) { free(va); }
 mfn_t virt_to_mfn(const void *va) { return MFN((uintptr_t)va >> PAGE_SHIFT); }
 int p2m_map(struct p2m *p2m, gfn_t gfn, mfn_t mfn, uint64_t nr, enum p2m_type type)
 {
@@ -136,12 +136,44 @@ static void before_dom0_sets_it_nobody_knows_the_time(void **state)
     assert_int_equal(wallclock_at(system_time_ns()), 0);
 }
 
+static jmp_buf waits;
+static bool waited;
+
+static void end_wait(void) { longjmp(waits, 1); }
+
+/* Another CPU, which has to wait. */
+static void take_apart(void)
+{
+    host_between_writes = NULL;
+    host_relax = end_wait;
+    if (setjmp(waits))
+        waited = true;
+    else
+        shared_info_destroy(&first);
+    host_relax = NULL;
+}
+
+/* The address sanitizer sees a write into the page of a domain that has gone. */
+static void the_clock_is_not_told_to_a_page_that_has_gone(void **state)
+{
+    (void)state;
+    assert_int_equal(shared_info_create(&first), 0);
+    waited = false;
+    host_between_writes = take_apart;
+    wallclock_set(EPOCH_S);
+    assert_true(waited);
+    shared_info_destroy(&first);
+    assert_null(first.shared_info.page);
+    wallclock_set(EPOCH_S);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(a_domain_reads_the_time_of_day_whenever_it_began, two_domains),
         cmocka_unit_test_setup(a_clock_that_dom0_sets_reaches_all, two_domains),
         cmocka_unit_test_setup(a_domain_that_stood_still_reads_the_right_time, two_domains),
+        cmocka_unit_test_setup(the_clock_is_not_told_to_a_page_that_has_gone, two_domains),
         cmocka_unit_test_setup(before_dom0_sets_it_nobody_knows_the_time, two_domains),
     };
 

@@ -3,6 +3,7 @@
 /* The timers' queues, and the arithmetic of time. */
 #include "fake_cpus.h"
 
+#include "arch/relax.h"
 #include "base/time.h"
 #include "sleep/sleep.h"
 
@@ -97,6 +98,42 @@ static void a_timer_may_set_itself_again(void **state)
     assert_false(comparator[0].enabled);
 }
 
+static struct timer moved;
+static jmp_buf waits;
+
+static void end_wait(void) { longjmp(waits, 1); }
+
+/* It fires on CPU 0; meanwhile CPU 1 sets it again and then stops it. */
+static void fire_and_be_stopped(void *data)
+{
+    volatile bool *waited = data;
+
+    host_cpu = 1;
+    timer_set(&moved, now + 1000);
+    host_relax = end_wait;
+    if (setjmp(waits))
+        *waited = true;
+    else
+        timer_stop(&moved);
+    host_relax = NULL;
+    host_cpu = 0;
+}
+
+static void who_stops_a_timer_waits_where_it_fires_even_if_it_was_set_elsewhere_since(void **state)
+{
+    bool waited = false;
+
+    (void)state;
+    machine(2);
+    timer_init(&moved, fire_and_be_stopped, &waited);
+    timer_set(&moved, now + 10);
+    now += 10;
+    timer_interrupt();
+    assert_true(waited);
+    assert_false(moved.queued);
+    timer_stop(&moved);   /* done: nobody waits any more */
+}
+
 static void a_cpu_that_is_off_leaves_its_timers_to_another(void **state)
 {
     static struct counted timers[10];
@@ -157,6 +194,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(timers_fire_once_in_order_and_not_early),
         cmocka_unit_test(a_timer_may_set_itself_again),
+        cmocka_unit_test(who_stops_a_timer_waits_where_it_fires_even_if_it_was_set_elsewhere_since),
         cmocka_unit_test(a_cpu_that_is_off_leaves_its_timers_to_another),
         cmocka_unit_test(time_is_exact_at_any_frequency),
     };

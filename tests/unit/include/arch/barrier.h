@@ -8,4 +8,13 @@ static inline void dsb_ishst(void) { __atomic_thread_fence(__ATOMIC_SEQ_CST); }
 static inline void dsb_sy(void) { __atomic_thread_fence(__ATOMIC_SEQ_CST); }
 static inline void smp_mb(void) { __atomic_thread_fence(__ATOMIC_SEQ_CST); }
 static inline void smp_rmb(void) { __atomic_thread_fence(__ATOMIC_SEQ_CST); }
-static inline void smp_wmb(void) { __atomic_thread_fence(__ATOMIC_SEQ_CST); }
+
+/* What others do while somebody writes in several steps. */
+__attribute__((weak)) void (*host_between_writes)(void);
+
+static inline void smp_wmb(void)
+{
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    if (host_between_writes)
+        host_between_writes();
+}
