@@ -9,13 +9,13 @@
 
 #include <libfdt.h>
 
+#include "arch/psci.h"
+#include "arch/sysreg.h"
 #include "base/printk.h"
 #include "lib/devicetree.h"
 #include "lib/errno.h"
 #include "lib/string.h"
 
-#define PSCI_0_2_CPU_ON_64 0xc4000003u          /* PSCI DEN0022 5.1.4 */
-#define MPIDR_AFFINITY     UINT64_C(0xff00ffffff)  /* Arm ARM D17.2.101: Aff3, Aff2..Aff0 */
 #define PA_LIMIT           BIT(48)
 
 static const char *const pl011_names[] = { "arm,pl011", NULL };
@@ -145,7 +145,7 @@ static int read_psci(struct reader *r, const struct dt_node *n)
     }
     psci->hvc = dt_value_is(&method, "hvc");
     psci->is_0_1 = !dt_is_compatible(n, "arm,psci-1.0") && !dt_is_compatible(n, "arm,psci-0.2");
-    psci->cpu_on = PSCI_0_2_CPU_ON_64;
+    psci->cpu_on = PSCI_CPU_ON_64;
     if (psci->is_0_1 && !dt_cell(&cpu_on, 0, &psci->cpu_on)) {
         printk("torpor: %s: PSCI 0.1 without cpu_on; only one CPU runs", n->name);
         return 0;

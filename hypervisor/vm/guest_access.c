@@ -95,32 +95,3 @@ int guest_va_to_gpa(uint64_t guest_va, bool write, uint64_t *gpa)
     *gpa = (par & PAR_ADDRESS) | (guest_va & ~PAGE_MASK);
     return 0;
 }
-
-static int copy_by_gpa(struct domain *d, uint64_t gpa, char *buffer, size_t n, bool write)
-{
-    while (n) {
-        size_t piece = min_u64(n, PAGE_SIZE - (gpa & ~PAGE_MASK));
-        char *guest;
-        mfn_t mfn;
-
-        if (!p2m_get_frame(&d->p2m, GFN(gpa >> PAGE_SHIFT), write, true, &mfn))
-            return -EFAULT;
-        guest = (char *)mfn_to_virt(mfn) + (gpa & ~PAGE_MASK);
-        memcpy(write ? guest : buffer, write ? buffer : guest, piece);
-        frame_put(mfn);
-        gpa += piece;
-        buffer += piece;
-        n -= piece;
-    }
-    return 0;
-}
-
-int copy_from_domain(struct domain *d, void *to, uint64_t gpa, size_t n)
-{
-    return copy_by_gpa(d, gpa, to, n, false);
-}
-
-int copy_to_domain(struct domain *d, uint64_t gpa, const void *from, size_t n)
-{
-    return copy_by_gpa(d, gpa, (char *)(uintptr_t)from, n, true);
-}

@@ -17,10 +17,6 @@ int copy_to_guest(uint64_t guest_va, const void *from, size_t n);
 /* The guest frame behind a virtual address of the current vCPU (stage 1 only): -EFAULT. */
 int guest_va_to_gpa(uint64_t guest_va, bool write, uint64_t *gpa);
 
-/* The same by guest-physical address, of any domain. */
-int copy_from_domain(struct domain *d, void *to, uint64_t gpa, size_t n);
-int copy_to_domain(struct domain *d, uint64_t gpa, const void *from, size_t n);
-
 /* The i-th element of an array in guest memory, without overflow. */
 #define copy_from_guest_index(to, base, i) copy_from_guest((to), (base) + (uint64_t)(i) * sizeof(*(to)), sizeof(*(to)))
 #define copy_to_guest_index(base, i, from) copy_to_guest((base) + (uint64_t)(i) * sizeof(*(from)), (from), sizeof(*(from)))

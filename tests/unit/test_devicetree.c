@@ -798,6 +798,25 @@ static void fuzz(const char *machine, const struct gic_info *gic)
     assert_in_range(built, 1, FUZZ_SEEDS - 1);
 }
 
+/* Each name that the driver takes is one that interrupts are found by. */
+static void a_gic_of_any_known_name_gets_the_interrupts(void **state)
+{
+    static const char *const names[] = { "arm,gic-400", "arm,cortex-a15-gic", "arm,cortex-a7-gic", "qcom,msm-qgic2" };
+    static struct dt_walk walk;
+    struct dt_irq irq;
+    struct dt dt;
+
+    (void)state;
+    for (unsigned i = 0; i < ARRAY_SIZE(names); i++) {
+        load("gic-version=2");
+        fdt_setprop_string(tree, node("/intc@8000000"), "compatible", names[i]);
+        assert_null(dt_open(&dt, tree));
+        assert_int_equal(dt_gic_version(dt_walk_to(&walk, &dt, node("/intc@8000000"))), 2);
+        assert_int_equal(dt_irq(&dt, dt_walk_to(&walk, &dt, node("/pl011@9000000")), 0, &irq), 0);
+        assert_int_equal(irq.intid, 33);
+    }
+}
+
 static void damaged_trees_are_survived(void **state)
 {
     (void)state;
@@ -836,6 +855,7 @@ int main(void)
         cmocka_unit_test_setup(aliases_of_the_uart_go, setup),
         cmocka_unit_test_setup(refused_devices_are_told_and_lack_of_memory_ends, setup),
         cmocka_unit_test_setup(every_size_of_room_is_enough_or_refused, setup),
+        cmocka_unit_test_setup(a_gic_of_any_known_name_gets_the_interrupts, setup),
         cmocka_unit_test_setup(damaged_trees_are_survived, setup),
     };
 

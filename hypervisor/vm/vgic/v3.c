@@ -3,6 +3,7 @@
  * GICv3 as a guest sees it (IHI 0069 12.9, 12.11): one distributor with affinity routing always on and a single security state, one
  * redistributor of two 64 KiB frames per vCPU, no LPIs. The CPU interface is the hardware's, but for the registers that send SGIs.
  */
+#include "arch/sysreg.h"
 #include "dev/gic_ops.h"
 #include "lib/errno.h"
 #include "vm/vgic/internal.h"
@@ -18,8 +19,7 @@
 #define GICD_TYPER_NO1N    (1u << 25)
 #define GICD_TYPER_IDBITS  (9u << 19)       /* 10 bits */
 #define IROUTER_IRM        BIT(31)
-#define AFFINITY           UINT64_C(0xff00ffffff)   /* Aff3 and Aff2..0, of MPIDR_EL1 and GICD_IROUTER alike */
-#define IROUTER_MASK       (AFFINITY | IROUTER_IRM)
+#define IROUTER_MASK       (MPIDR_AFFINITY | IROUTER_IRM)   /* the affinity fields are those of MPIDR_EL1 */
 
 #define GICR_IIDR          0x0004
 #define GICR_TYPER         0x0008
@@ -53,14 +53,14 @@ static struct vcpu *vcpu_by_affinity(const struct domain *d, uint64_t affinity)
     uint64_t id = (affinity & 0xf) | ((affinity >> 8) & 0xff) << 4;
     struct vcpu *v = domain_vcpu(d, (unsigned)id);
 
-    return v && (v->vmpidr & AFFINITY) == affinity ? v : NULL;
+    return v && (v->vmpidr & MPIDR_AFFINITY) == affinity ? v : NULL;
 }
 
 struct vcpu *vgicv3_route_target(const struct domain *d, uint64_t route)
 {
     if (route & IROUTER_IRM)
         return domain_vcpu(d, 0);
-    return vcpu_by_affinity(d, route & AFFINITY);
+    return vcpu_by_affinity(d, route & MPIDR_AFFINITY);
 }
 
 /* --- SGIs --- */
@@ -213,7 +213,7 @@ static bool access_distributor(struct vcpu *v, struct mmio_access *a, void *cont
 
 static uint64_t redistributor_typer(const struct vgic_region *r, const struct vcpu *v)
 {
-    uint64_t affinity = v->vmpidr & AFFINITY;
+    uint64_t affinity = v->vmpidr & MPIDR_AFFINITY;
     uint64_t value = ((affinity & 0xffffff) | (affinity >> 32) << 24) << 32 | (uint64_t)v->id << 8;
 
     return v->id + 1 == r->first + r->count ? value | GICR_TYPER_LAST : value;
