@@ -109,9 +109,7 @@ secondary_at_link:
     b       .
 
 /*
- * int64_t cpu_sleep(struct cpu_context *c, int64_t (*down)(struct cpu_context *c))
- * Keeps in *c what a C function may count on and calls down(c). Comes back with down's result, or with 0 when the
- * firmware entered resume_entry instead, everything else in the CPU being lost.
+ * int64_t cpu_sleep(struct cpu_context *c, int64_t (*down)(struct cpu_context *c)): arch/sleep.h.
  */
     .globl cpu_sleep
 cpu_sleep:

@@ -37,7 +37,7 @@ long abi_hypfs_op(uint64_t cmd, uint64_t path_va, uint64_t path_len, uint64_t da
 
 /*
  * The domain that a call names by `id`, DOMID_SELF meaning the caller; a reference to put. NULL if there is none.
- * _privileged: only for a caller that is privileged, or itself; *error says -EPERM or -ESRCH.
+ * _allowed: only for a caller that is privileged, or itself; *error says -EPERM or -ESRCH.
  */
 struct domain *abi_domain_get(domid_t id);
 struct domain *abi_domain_get_allowed(domid_t id, int *error);

@@ -8,6 +8,7 @@
 
 #include "abi/abi.h"
 #include "arch/lock.h"
+#include "arch/nospec.h"
 #include "vm/domain.h"
 #include "vm/guest_access.h"
 #include "vm/vcpu.h"
@@ -96,7 +97,8 @@ static int domctl_run(struct domain *d, const struct domctl_entry *entry, struct
 static int domctl_dispatch(struct xen_domctl *op, unsigned *flags)
 {
     static const struct domctl_entry unknown;
-    const struct domctl_entry *entry = op->cmd < ARRAY_SIZE(entries) ? &entries[op->cmd] : &unknown;
+    const struct domctl_entry *entry = op->cmd < ARRAY_SIZE(entries) ? &entries[index_nospec(op->cmd, ARRAY_SIZE(entries))]
+                                                                     : &unknown;
     struct domain *d;
     int result;
 

@@ -9,6 +9,7 @@
 
 #include "abi/abi.h"
 #include "abi/domctl.h"
+#include "arch/nospec.h"
 #include "cpu/cpu.h"
 #include "base/printk.h"
 #include "dev/console.h"
@@ -118,6 +119,7 @@ static sysctl_op *const operations[] = {
 long abi_sysctl(uint64_t arg_va)
 {
     struct xen_sysctl op;
+    sysctl_op *run;
     int result;
 
     if (copy_from_guest(&op, arg_va, sizeof(op)))
@@ -126,10 +128,11 @@ long abi_sysctl(uint64_t arg_va)
         return -EACCES;
     if (!current_vcpu()->domain->privileged)
         return -EPERM;
-    if (op.cmd >= ARRAY_SIZE(operations) || !operations[op.cmd])
+    run = op.cmd < ARRAY_SIZE(operations) ? operations[index_nospec(op.cmd, ARRAY_SIZE(operations))] : NULL;
+    if (!run)
         return -ENOSYS;
 
-    result = operations[op.cmd](&op);
+    result = run(&op);
     if (result && result != -ERESTART)
         return result;
     return copy_to_guest(arg_va, &op, sizeof(op)) ? -EFAULT : result;

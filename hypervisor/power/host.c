@@ -9,6 +9,7 @@
 
 #include "arch/idle.h"
 #include "arch/sysreg.h"
+#include "arch/sleep.h"
 #include "base/printk.h"
 #include "base/time.h"
 #include "cpu/cpu.h"
@@ -28,13 +29,6 @@
 #include "vm/vcpu.h"
 #include "vm/arm64/vpsci.h"
 #include "vm/arm64/vtimer.h"
-
-/* arch/arm64/head.S: x19 to x30, SP, TPIDR_EL2. */
-struct cpu_context {
-    uint64_t registers[14];
-};
-int64_t cpu_sleep(struct cpu_context *c, int64_t (*down)(struct cpu_context *c));
-extern char resume_entry[];
 
 static struct host_sleep past[HOST_SLEEPS_KEPT];
 static unsigned sleeps;

@@ -6,6 +6,7 @@
 #include "vm/registry.h"
 
 #include "arch/lock.h"
+#include "arch/nospec.h"
 #include "lib/bitmap.h"
 #include "lib/errno.h"
 #include "mm/heap.h"
@@ -23,7 +24,7 @@ static domid_t next_id GUARDED_BY(lock) = 1;
 
 struct domain *domain_of_id(domid_t id)
 {
-    struct domain **chunk = id < DOMID_FIRST_RESERVED_ ? __atomic_load_n(&id_chunks[id / ID_CHUNK], __ATOMIC_ACQUIRE) : NULL;
+    struct domain **chunk = id < DOMID_FIRST_RESERVED_ ? __atomic_load_n(&id_chunks[index_nospec(id / ID_CHUNK, ID_CHUNKS)], __ATOMIC_ACQUIRE) : NULL;
 
     return chunk ? __atomic_load_n(&chunk[id % ID_CHUNK], __ATOMIC_ACQUIRE) : NULL;
 }

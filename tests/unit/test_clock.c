@@ -27,7 +27,7 @@ static struct shared_info page[2];
 static struct domain first, second;
 
 struct domain *domain_next(struct domain *d) { return !d ? &first : d == &first ? &second : NULL; }
-void *frame_alloc_shared(struct domain *d) { (void)d; return calloc(1, sizeof(struct shared_info)); }
+void *frame_alloc_shared(struct frame_owner *o) { (void)o; return calloc(1, sizeof(struct shared_info)); }
 void frame_free_shared(void *va) { free(va); }
 mfn_t virt_to_mfn(const void *va) { return MFN((uintptr_t)va >> PAGE_SHIFT); }
 int p2m_map(struct p2m *p2m, gfn_t gfn, mfn_t mfn, uint64_t nr, enum p2m_type type)

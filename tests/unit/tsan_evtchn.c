@@ -43,7 +43,7 @@ static struct domain *domain_new(unsigned n)
 /* What the guest itself does to the memory that it shares with us. */
 static void guest_touches(struct domain *d)
 {
-    struct shared_info *shared = d->shared_info;
+    struct shared_info *shared = d->shared_info.page;
     unsigned port = below(PORTS);
     uint32_t *word = (uint32_t *)fake_page(d, ARRAY) + port;
 
