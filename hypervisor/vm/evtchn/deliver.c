@@ -85,9 +85,15 @@ int evtchn_port_pending(struct domain *d, uint32_t number)
 
 bool evtchn_upcall_pending(const struct vcpu *v)
 {
-    const struct vcpu_info *info = vcpu_info_of(v);
+    const struct vcpu_info *info;
+    bool pending;
 
-    return info && __atomic_load_n(&info->evtchn_upcall_pending, __ATOMIC_RELAXED);
+    /* Not for its speed: the lock is what keeps the page. */
+    spin_lock(&v->domain->evtchn.lock);
+    info = vcpu_info_of(v);
+    pending = info && __atomic_load_n(&info->evtchn_upcall_pending, __ATOMIC_RELAXED);
+    spin_unlock(&v->domain->evtchn.lock);
+    return pending;
 }
 
 void evtchn_vcpu_init(struct vcpu *v)
@@ -100,11 +106,14 @@ void evtchn_vcpu_init(struct vcpu *v)
 
 void evtchn_vcpu_destroy(struct vcpu *v)
 {
-    mfn_t frame = v->evtchn.info_frame;
+    mfn_t frame;
 
     evtchn_poll_end(v);
+    spin_lock(&v->domain->evtchn.lock);
+    frame = v->evtchn.info_frame;
     __atomic_store_n(&v->evtchn.info, NULL, __ATOMIC_SEQ_CST);
     v->evtchn.info_frame = INVALID_MFN;
+    spin_unlock(&v->domain->evtchn.lock);
     if (mfn_valid_number(frame))
         frame_put(frame);
 }

@@ -142,7 +142,7 @@ bool evtchn_polling(const struct vcpu *v);
 /* 1: an event is pending, masked or not; 0: none (on one of the hypervisor's there never is); -EINVAL: no such port. */
 int evtchn_port_pending(struct domain *d, uint32_t port);
 
-/* True while the guest of v has an upcall to take (evtchn_upcall_pending). */
+/* True while the guest of v has an upcall to take (evtchn_upcall_pending); for dumps. */
 bool evtchn_upcall_pending(const struct vcpu *v);
 
 /* Pages that its ports take, for dumps. */
