@@ -190,6 +190,32 @@ static void fifo_port_still_on_a_queue_is_not_given_out_again(void **state)
     assert_int_equal(q, p);
 }
 
+/* ... and a guest that says so of all of them makes nobody search long. */
+static void fifo_search_for_a_port_is_bounded(void **state)
+{
+    struct domain *d = domain_new(3, 1, UINT32_MAX);
+    uint32_t *words = fake_page(d, ARRAY_GFN), p = 0;
+    unsigned pages = 0, calls = 0;
+
+    (void)state;
+    for (unsigned i = 0; i < 1024; i++)
+        words[i] = 1u << EVTCHN_FIFO_LINKED;
+    assert_int_equal(evtchn_init_control(d, 0, GFN(CONTROL_GFN), 0), 0);
+    for (unsigned i = 0; i < 128; i++)
+        assert_int_equal(evtchn_expand_array(d, GFN(ARRAY_GFN)), 0);
+    for (unsigned i = 0; i < 10; i++) {
+        assert_int_equal(evtchn_bind_ipi(d, 0, &p), -ENOSPC);
+        assert_true(evtchn_pages(d) - pages <= 9);   /* 1024 ports looked at, in pages of 128 */
+        pages = evtchn_pages(d);
+    }
+    words[700] = 0;   /* of each page the same */
+    while (evtchn_bind_ipi(d, 0, &p) && calls < 300)
+        calls++;
+    assert_int_equal(p % 1024, 700);
+    assert_int_equal(evtchn_close(d, p), 0);
+    domain_end(d);
+}
+
 static void fifo_event_that_changes_queues_does_not_join_them(void **state)
 {
     uint32_t heads[16] = { 0 }, p, q;
@@ -331,6 +357,7 @@ int main(void)
         TEST(fifo_reset_gives_every_page_back_and_is_two_level_again),
         TEST(fifo_has_131071_ports),
         TEST(fifo_port_still_on_a_queue_is_not_given_out_again),
+        TEST(fifo_search_for_a_port_is_bounded),
         TEST(fifo_event_that_changes_queues_does_not_join_them),
         TEST(fifo_loses_no_event),
         TEST(fifo_survives_a_guest_that_scribbles),

@@ -589,7 +589,7 @@ static void a_release_looks_at_the_clock_also_where_nothing_is_mapped(void **sta
     struct domain *d = mapper_of_many();
 
     (void)state;
-    for (uint32_t handle = 0; handle < MANY - 1; handle++)
+    for (uint32_t handle = 1; handle < MANY; handle++)
         assert_int_equal(grant_unmap_ref(d, handle, 0, bus), GNTST_okay);
     fake_preempt_every(1);
     assert_int_equal(grant_domain_destroy(d, preempt_pending), -ERESTART);

@@ -367,7 +367,7 @@ static bool frame_is_pinned(struct domain_grants *g, unsigned frame, const struc
     spin_lock(&g->lock);
     *more = frame < g->nr_frames;
     for (unsigned i = 0; *more && i < ENTRIES_PER_FRAME && !found; i++) {
-        const struct grant_active *a = &g->active[frame][i];
+        const struct grant_active *a = &g->active[index_nospec(frame, g->nr_frames)][i];
 
         found = (a->readers || a->writers) && a->mfn == mfn.mfn && a->user == user->id;
     }

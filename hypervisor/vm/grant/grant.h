@@ -38,7 +38,6 @@ struct domain_grants {
     unsigned max_maptrack_pages;
     uint32_t maptrack_free GUARDED_BY(maptrack_lock);   /* head of the free handles */
     uint32_t maptrack_used GUARDED_BY(maptrack_lock);
-    uint32_t release_next GUARDED_BY(maptrack_lock);    /* where a preempted destroy goes on */
     bool dying GUARDED_BY(maptrack_lock);               /* no more maps */
 };
 

@@ -251,66 +251,66 @@ int grant_unmap_ref(struct domain *mapper, uint32_t handle, uint64_t host_addr, 
 }
 
 /* What a step of the release found. */
-enum release_step { RELEASE_DONE, RELEASE_NOTHING_HERE, RELEASE_TAKEN };
+enum release_step { RELEASE_DONE, RELEASE_PAGE_FREED, RELEASE_TAKEN };
 
-/* Looks at the next handle, and takes the mapping behind it, its handle given back. */
-static enum release_step mapping_take_next(struct domain_grants *g, struct grant_mapping *was)
+/* The first mapping in use on a page of handles, or NULL. */
+static struct grant_mapping *page_find_used(struct grant_mapping *page)
+{
+    for (unsigned i = 0; i < MAPPINGS_PER_PAGE; i++)
+        if (page[i].kinds)
+            return &page[i];
+    return NULL;
+}
+
+/* Takes a mapping off the last page of handles, or frees the page: what is left of them is where the walk goes on. */
+static enum release_step mapping_take_last(struct domain_grants *g, struct grant_mapping *was)
     REQUIRES(g->maptrack_lock)
 {
     struct grant_mapping *m;
-    uint32_t handle;
 
-    if (!g->maptrack_used)
+    if (!g->maptrack_pages)
         return RELEASE_DONE;
-    handle = g->release_next++;
-    m = mapping_at(g, handle);
-    BUG_ON(!m);   /* one of them is in use, and none comes any more */
-    if (!m->kinds)
-        return RELEASE_NOTHING_HERE;
+    m = page_find_used(g->maptrack[g->maptrack_pages - 1]);
+    if (!m) {
+        page_free(g->maptrack[--g->maptrack_pages]);
+        return RELEASE_PAGE_FREED;
+    }
     *was = *m;
     m->kinds = 0;
-    handle_free(g, handle);
+    g->maptrack_used--;
     return RELEASE_TAKEN;
 }
 
-/* A page of handles may be looked at under one lock, a slice of mappings given back between two looks at the clock. */
-static enum release_step mapping_find_next(struct domain_grants *g, struct grant_mapping *was)
+static enum release_step mapping_release_last(struct domain *d)
 {
-    enum release_step step = RELEASE_NOTHING_HERE;
+    struct grant_mapping was;
+    enum release_step step;
 
-    spin_lock(&g->maptrack_lock);
-    g->dying = true;
-    for (unsigned n = 0; n < MAPPINGS_PER_PAGE && step == RELEASE_NOTHING_HERE; n++)
-        step = mapping_take_next(g, was);
-    spin_unlock(&g->maptrack_lock);
-    return step;
-}
-
-static int mappings_release(struct domain *d, bool (*preempt)(void))
-{
-    for (unsigned n = 1;; n++) {
-        struct grant_mapping was;
-        enum release_step step = mapping_find_next(&d->grants, &was);
-
-        if (step == RELEASE_DONE)
-            return 0;
-        if (step == RELEASE_TAKEN) {
-            grant_unpin(was.granter, was.ref, was.write);
-            domain_put(was.granter);
-        }
-        if (n % RELEASE_SLICE == 0 && preempt())
-            return -ERESTART;
+    spin_lock(&d->grants.maptrack_lock);
+    step = mapping_take_last(&d->grants, &was);
+    spin_unlock(&d->grants.maptrack_lock);
+    if (step == RELEASE_TAKEN) {
+        grant_unpin(was.granter, was.ref, was.write);
+        domain_put(was.granter);
     }
+    return step;
 }
 
 int maptrack_release(struct domain *d, bool (*preempt)(void))
 {
-    int err = mappings_release(d, preempt);
+    unsigned n = 0;
 
-    while (!err && grant_trim(d))
+    spin_lock(&d->grants.maptrack_lock);
+    d->grants.dying = true;
+    spin_unlock(&d->grants.maptrack_lock);
+    /* Spare pages are behind the others. */
+    while (grant_trim(d))
         if (preempt())
-            err = -ERESTART;
-    return err;
+            return -ERESTART;
+    while (mapping_release_last(d) != RELEASE_DONE)
+        if (++n % RELEASE_SLICE == 0 && preempt())
+            return -ERESTART;
+    return 0;
 }
 
 unsigned grant_maptrack_pages(struct domain *d)
