@@ -29,7 +29,10 @@ static const char *const property_names[DT_PROPERTIES] = {
     [DT_DEVICE_TYPE] = "device_type",
 };
 
-/* Linux Documentation/devicetree/bindings/interrupt-controller/arm,gic*.yaml, and the architecture's version that each has. */
+/*
+ * Linux Documentation/devicetree/bindings/interrupt-controller/arm,gic*.yaml, and the architecture's version that each
+ * has.
+ */
 static const struct {
     const char *name;
     unsigned version;

@@ -64,7 +64,10 @@ struct dt_irq {
 const char *dt_open(struct dt *dt, const void *fdt);
 
 void dt_walk_start(struct dt_walk *w, const struct dt *dt);
-/* The next node in the order of the tree, or NULL at its end. Valid until the walk goes on; its ancestors while it is below them. */
+/*
+ * The next node in the order of the tree, or NULL at its end. Valid until the walk goes on; its ancestors while it is
+ * below them.
+ */
 const struct dt_node *dt_walk_next(struct dt_walk *w);
 /* The children of the current node are passed over. */
 void dt_walk_skip_children(struct dt_walk *w);
@@ -87,13 +90,16 @@ const char *dt_text(const struct dt *dt, const struct dt_node *n, const char *na
 bool dt_cell(const struct dt_value *v, unsigned i, uint32_t *cell);
 
 /*
- * The i-th entry of `reg`, in the CPU's address space. -ENOENT: there is no such entry. -ENXIO: the node's bus is not mapped
- * (an I2C device, say). -EINVAL: it does not make sense (a part of an entry, an address that wraps).
+ * The i-th entry of `reg`, in the CPU's address space. -ENOENT: there is no such entry. -ENXIO: the node's bus is not
+ * mapped (an I2C device, say). -EINVAL: it does not make sense (a part of an entry, an address that wraps).
  */
 int dt_reg(const struct dt_node *n, unsigned i, uint64_t *start, uint64_t *size);
 /* The same as it stands there, untranslated. */
 int dt_reg_raw(const struct dt_node *n, unsigned i, uint64_t *start, uint64_t *size);
-/* The i-th window of a PCI host bridge (`ranges` with 3-cell child addresses): memory or I/O, in the CPU's address space. */
+/*
+ * The i-th window of a PCI host bridge (`ranges` with 3-cell child addresses): memory or I/O, in the CPU's address
+ * space.
+ */
 int dt_pci_window(const struct dt_node *n, unsigned i, uint64_t *start, uint64_t *size);
 
 /* The i-th interrupt, of those that go to the GIC. -ENOENT: no more; -ENXIO: this one goes elsewhere; -EINVAL. */

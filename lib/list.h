@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Circular, intrusive, doubly linked lists. An unlinked node points to itself, so that removing it twice is harmless. */
+/*
+ * Circular, intrusive, doubly linked lists. An unlinked node points to itself, so that removing it twice is harmless.
+ */
 #pragma once
 
 #include "lib/base.h"

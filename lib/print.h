@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Formatting without a C library: %d %i %u %x %X %p %s %c %% with l, ll, z, width, precision, 0 and - ; nothing else. */
+/*
+ * Formatting without a C library: %d %i %u %x %X %p %s %c %% with l, ll, z, width, precision, 0 and - ; nothing else.
+ */
 #pragma once
 
 #include <stdarg.h>

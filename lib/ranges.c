@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Range lists: additions merge with what they touch, removals split what they cut. Lists are short, so they are moved as arrays. */
+/*
+ * Range lists: additions merge with what they touch, removals split what they cut. Lists are short, so they are moved
+ * as arrays.
+ */
 #include "lib/ranges.h"
 
 #include "lib/errno.h"

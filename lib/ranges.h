@@ -14,7 +14,10 @@ struct ranges {
     unsigned count, capacity;
 };
 
-/* Both: -EINVAL if first > last; -ENOSPC if the list would not fit, and is then unchanged: neither needs more than one entry more. */
+/*
+ * Both: -EINVAL if first > last; -ENOSPC if the list would not fit, and is then unchanged: neither needs more than one
+ * entry more.
+ */
 int ranges_add(struct ranges *r, uint64_t first, uint64_t last);
 int ranges_remove(struct ranges *r, uint64_t first, uint64_t last);
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Operations tables and notifiers as stages. Nothing here remembers how far a sleep came: that an operation is undone if and
- * only if it was done is the runner's promise about stages, and whether to recover is read from where the failed stage stands
- * in the list.
+ * Operations tables and notifiers as stages. Nothing here remembers how far a sleep came: that an operation is undone
+ * if and only if it was done is the runner's promise about stages, and whether to recover is read from where the failed
+ * stage stands in the list.
  */
 #include "sleep/ops.h"
 
@@ -13,7 +13,10 @@ static const struct hibernation_ops no_hibernation_ops;
 static const struct suspend_ops *suspend_ops = &no_suspend_ops;
 static const struct hibernation_ops *hibernation_ops = &no_hibernation_ops;
 
-/* Part of the image like all else, where it is false: so it is true only for who came back from outside and was told so. */
+/*
+ * Part of the image like all else, where it is false: so it is true only for who came back from outside and was told
+ * so.
+ */
 static bool image_resumed;
 
 static struct list notifiers = LIST_INIT(notifiers);   /* of falling priority */
@@ -94,7 +97,8 @@ static void hibernation_end(struct sleep *s)
 }
 
 const struct sleep_stage hibernation_begin_stage = { "hibernation_begin", hibernation_begin, hibernation_end };
-const struct sleep_stage hibernation_snapshot_stage = { "hibernation_snapshot", hibernation_pre_snapshot, hibernation_finish };
+const struct sleep_stage hibernation_snapshot_stage = { "hibernation_snapshot", hibernation_pre_snapshot,
+                                                        hibernation_finish };
 const struct sleep_stage hibernation_leave_stage = { "hibernation_leave", hibernation_stay, hibernation_leave };
 const struct sleep_stage hibernation_prepare_stage = { "hibernation_prepare", hibernation_prepare, hibernation_finish };
 const struct sleep_stage hibernation_enter_stage = { "hibernation_enter", hibernation_enter, NULL };

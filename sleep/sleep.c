@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The runner. One loop enters, one leaves, and sleep->entered is the border between them: the stages below it, and no others, are
- * entered. So unwinding after a failure, turning back at a test level and coming back from a sleep are the same loop.
+ * The runner. One loop enters, one leaves, and sleep->entered is the border between them: the stages below it, and no
+ * others, are entered. So unwinding after a failure, turning back at a test level and coming back from a sleep are the
+ * same loop.
  *
- * Invariant of the timeline: event_count never exceeds SLEEP_MAX_EVENTS, and what found no room is counted in events_lost.
+ * Invariant of the timeline: event_count never exceeds SLEEP_MAX_EVENTS, and what found no room is counted in
+ * events_lost.
  */
 #include "sleep/sleep.h"
 
@@ -143,7 +145,10 @@ static void event_end(struct sleep *s, struct sleep_event *e, int result)
     e->end = s->now_ns();
 }
 
-/* A note is about one of many, a stage's line about the order: on a host of hundreds of domains the second kind has to remain. */
+/*
+ * A note is about one of many, a stage's line about the order: on a host of hundreds of domains the second kind has to
+ * remain.
+ */
 void sleep_note(struct sleep *s, enum sleep_event_kind kind, const char *name, unsigned id, int result,
                 uint64_t start_ns, uint64_t end_ns)
 {

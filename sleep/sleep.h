@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * A sleep is a list of stages: entered in order, left in reverse. What falls asleep (a host, a guest, a kernel before a jump) and
- * in which order is said by one array; each subsystem exports its stage beside its own state.
+ * A sleep is a list of stages: entered in order, left in reverse. What falls asleep (a host, a guest, a kernel before a
+ * jump) and in which order is said by one array; each subsystem exports its stage beside its own state.
  *
- * The runner gives every list the same: when a stage cannot be entered, those before it are left; a timeline of what was entered
- * and left, when, and with which result; faults at any stage; a test level that turns back after any stage. It is pure C: no
- * hardware, no locks, no memory of its own. One sleep at a time uses a struct sleep; who starts one sees to that.
+ * The runner gives every list the same: when a stage cannot be entered, those before it are left; a timeline of what
+ * was entered and left, when, and with which result; faults at any stage; a test level that turns back after any stage.
+ * It is pure C: no hardware, no locks, no memory of its own. One sleep at a time uses a struct sleep; who starts one
+ * sees to that.
  */
 #pragma once
 
@@ -16,10 +17,14 @@ struct sleep;
 struct sleep_stage {
     const char *name;
     int (*enter)(struct sleep *s);    /* 0, or -errno with nothing of this stage left entered */
-    void (*leave)(struct sleep *s);   /* the exact reverse of enter; NULL: there is nothing to reverse, and no line tells of it */
+    /* the exact reverse of enter; NULL: there is nothing to reverse, and no line tells of it */
+    void (*leave)(struct sleep *s);
 };
 
-/* The table of contents of one kind of sleep. The last stage's enter is where the sleep happens: it returns when that is over. */
+/*
+ * The table of contents of one kind of sleep. The last stage's enter is where the sleep happens: it returns when that
+ * is over.
+ */
 struct sleep_list {
     const char *name;                 /* "host", "guest", "jump" */
     const struct sleep_stage *const *stages;
@@ -33,8 +38,8 @@ enum sleep_event_kind {
 };
 
 /*
- * A line of the timeline. A stage's begins when the stage's function is called, so that stages' lines stand in the order of
- * their beginnings, each before the notes that the stage made; one whose end is 0 is still under way.
+ * A line of the timeline. A stage's begins when the stage's function is called, so that stages' lines stand in the
+ * order of their beginnings, each before the notes that the stage made; one whose end is 0 is still under way.
  */
 struct sleep_event {
     const char *name;                 /* the stage's, or the note's */
@@ -52,7 +57,10 @@ struct sleep {
     uint64_t (*now_ns)(void);
     void *context;                    /* the list's */
 
-    /* The runner's; to be read when it is over. A leave may read error, failed and turned_back: they say why it is called. */
+    /*
+     * The runner's; to be read when it is over. A leave may read error, failed and turned_back: they say why it is
+     * called.
+     */
     unsigned entered;                 /* stages that are entered now, without the one that is being entered or left */
     int error;                        /* why it ended: 0, a stage's error, or a fault's */
     const struct sleep_stage *failed; /* NULL: none */
@@ -63,21 +71,24 @@ struct sleep {
 };
 
 /*
- * Enters all stages in order; then, or from where one failed or the test level turned back, leaves in reverse those that
- * were entered. Returns 0 (slept, or turned back as asked), or the -errno of the stage that could not be entered. What an earlier
- * run left in the runner's fields is cleared first.
+ * Enters all stages in order; then, or from where one failed or the test level turned back, leaves in reverse those
+ * that were entered. Returns 0 (slept, or turned back as asked), or the -errno of the stage that could not be entered.
+ * What an earlier run left in the runner's fields is cleared first.
  */
 int sleep_run(struct sleep *s);
 
-/* For stages: a line of the timeline about one CPU, one domain, or the sleep itself. The name outlives the struct sleep. */
+/*
+ * For stages: a line of the timeline about one CPU, one domain, or the sleep itself. The name outlives the struct
+ * sleep.
+ */
 void sleep_note(struct sleep *s, enum sleep_event_kind kind, const char *name, unsigned id, int result,
                 uint64_t start_ns, uint64_t end_ns);
 
 /*
- * What is to go wrong, for tests: the next entering of `stage` fails with `error` instead of being called (always: every one
- * until sleep_fault_clear). NULL list or stage, or an empty one: any. The names are copied, and are not looked up: a fault at what
- * does not exist waits for ever. -EINVAL: error is not negative, or a name has no NUL within SLEEP_MAX_NAME bytes. -ENOSPC:
- * SLEEP_MAX_FAULTS are set.
+ * What is to go wrong, for tests: the next entering of `stage` fails with `error` instead of being called (always:
+ * every one until sleep_fault_clear). NULL list or stage, or an empty one: any. The names are copied, and are not
+ * looked up: a fault at what does not exist waits for ever. -EINVAL: error is not negative, or a name has no NUL within
+ * SLEEP_MAX_NAME bytes. -ENOSPC: SLEEP_MAX_FAULTS are set.
  *
  * Faults and test levels are one table for all sleeps. The caller sets them while none runs.
  */
@@ -87,9 +98,9 @@ int sleep_fault_set(const char *list, const char *stage, int error, bool always)
 void sleep_fault_clear(void);
 
 /*
- * As Linux's pm_test: sleeps of `list` turn back after `stage` was entered. NULL stage, or an empty one: they go all the way again,
- * as they do where the list has no such stage. A list has one level, the last that was set. -EINVAL: no list, or a name is too
- * long, as above. -ENOSPC: SLEEP_MAX_FAULTS lists have one.
+ * As Linux's pm_test: sleeps of `list` turn back after `stage` was entered. NULL stage, or an empty one: they go all
+ * the way again, as they do where the list has no such stage. A list has one level, the last that was set. -EINVAL: no
+ * list, or a name is too long, as above. -ENOSPC: SLEEP_MAX_FAULTS lists have one.
  */
 int sleep_test_level_set(const char *list, const char *stage);
 

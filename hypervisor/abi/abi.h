@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The hypercalls: each decodes its arguments, checks that the caller may, copies in and out, and calls vm/, mm/ or cpu/,
- * where the mechanism is. The convention (xen/include/public/arch-arm.h): `hvc #0xEA1`, number in x16,
+ * The hypercalls: each decodes its arguments, checks that the caller may, copies in and out, and calls vm/, mm/ or
+ * cpu/, where the mechanism is. The convention (xen/include/public/arch-arm.h): `hvc #0xEA1`, number in x16,
  * arguments in x0 to x4, result in x0.
  *
  * Every handler returns 0 or more, or a negative errno. -ERESTART means that it stopped half-way for a waiting
@@ -15,7 +15,10 @@
 struct domain;
 struct vcpu;
 
-/* The trap path's: v is the current vCPU, its ELR behind the hvc. Puts the result into x0, or rewinds to the hvc for -ERESTART. */
+/*
+ * The trap path's: v is the current vCPU, its ELR behind the hvc. Puts the result into x0, or rewinds to the hvc for
+ * -ERESTART.
+ */
 void abi_hypercall(struct vcpu *v);
 /* The call `number` with arguments x[0..4]: for abi_hypercall() and multicalls. */
 long abi_dispatch(uint64_t number, const uint64_t *x);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * HYPERVISOR_console_io: dom0's output to the machine's console, and its input from it; other domains have consoles of their own. Copied in small pieces; a long write stops for
- * waiting interrupts and goes on with what is left.
+ * HYPERVISOR_console_io: dom0's output to the machine's console, and its input from it; other domains have consoles of
+ * their own. Copied in small pieces; a long write stops for waiting interrupts and goes on with what is left.
  */
 #include "abi/abi.h"
 

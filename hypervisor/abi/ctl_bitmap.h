@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/* struct xenctl_bitmap (xen/include/public/xen.h): a bitmap in the caller's memory, of CPUs or nodes; 64 of them are enough for us. */
+/*
+ * struct xenctl_bitmap (xen/include/public/xen.h): a bitmap in the caller's memory, of CPUs or nodes; 64 of them are
+ * enough for us.
+ */
 #pragma once
 
 #include "lib/base.h"

@@ -69,7 +69,9 @@ static const struct domctl_entry entries[] = {
     [XEN_DOMCTL_setvnumainfo] = { NULL, UNSUPPORTED },
 };
 
-/* Guards nothing by itself: the order of domctls. Its two users are pairs of calls, which the analysis cannot follow. */
+/*
+ * Guards nothing by itself: the order of domctls. Its two users are pairs of calls, which the analysis cannot follow.
+ */
 static struct spinlock domctl_lock = SPINLOCK_INIT;
 
 bool UNCHECKED_LOCKING domctl_begin(void) { return spin_trylock(&domctl_lock); }
@@ -97,8 +99,9 @@ static int domctl_run(struct domain *d, const struct domctl_entry *entry, struct
 static int domctl_dispatch(struct xen_domctl *op, unsigned *flags)
 {
     static const struct domctl_entry unknown;
-    const struct domctl_entry *entry = op->cmd < ARRAY_SIZE(entries) ? &entries[index_nospec(op->cmd, ARRAY_SIZE(entries))]
-                                                                     : &unknown;
+    const struct domctl_entry *entry = op->cmd < ARRAY_SIZE(entries)
+                                           ? &entries[index_nospec(op->cmd, ARRAY_SIZE(entries))]
+                                           : &unknown;
     struct domain *d;
     int result;
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * XEN_DOMCTL_* (xen/include/public/domctl.h): one function an operation, grouped by what of a domain they are about. abi/domctl.c has
- * the table, and has checked privilege, interface version and the domain. An operation reads and fills its member of
- * op->u. It returns 0 or -errno; -ERESTART with op changed so that the same call goes on.
+ * XEN_DOMCTL_* (xen/include/public/domctl.h): one function an operation, grouped by what of a domain they are about.
+ * abi/domctl.c has the table, and has checked privilege, interface version and the domain. An operation reads and fills
+ * its member of op->u. It returns 0 or -errno; -ERESTART with op changed so that the same call goes on.
  */
 #pragma once
 
@@ -14,15 +14,18 @@ struct xen_domctl_createdomain;
 struct xen_domctl_getdomaininfo;
 struct domain_config;
 
-/* The most that a domain can have, and what it gets whose creator leaves it to us: Xen's gnttab_max_frames and _maptrack_frames. */
+/*
+ * The most that a domain can have, and what it gets whose creator leaves it to us: Xen's gnttab_max_frames and
+ * _maptrack_frames.
+ */
 #define DOMCTL_GRANT_FRAMES    64
 #define DOMCTL_MAPTRACK_FRAMES 1024
 
 typedef int domctl_op(struct domain *d, struct xen_domctl *op);
 
 /*
- * One domctl runs at a time, so that a domain that is found alive stays so to the end of the operation (destruction is one too), and
- * its vCPUs stay. false: somebody is at it; -ERESTART is the answer then.
+ * One domctl runs at a time, so that a domain that is found alive stays so to the end of the operation (destruction is
+ * one too), and its vCPUs stay. false: somebody is at it; -ERESTART is the answer then.
  */
 bool domctl_begin(void);
 void domctl_end(void);

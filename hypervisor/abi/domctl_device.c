@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Domctls that give a domain a device: the right to its registers and interrupts, their mapping, and the emulated UART. Rights can
- * only be handed on: the caller has to have them itself. RAM is never a device.
+ * Domctls that give a domain a device: the right to its registers and interrupts, their mapping, and the emulated UART.
+ * Rights can only be handed on: the caller has to have them itself. RAM is never a device.
  */
 #include "abi/domctl.h"
 

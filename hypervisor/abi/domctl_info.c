@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/* What XEN_DOMCTL_getdomaininfo and XEN_SYSCTL_getdomaininfolist say of a domain: a snapshot, taken without stopping it. */
+/*
+ * What XEN_DOMCTL_getdomaininfo and XEN_SYSCTL_getdomaininfolist say of a domain: a snapshot, taken without stopping
+ * it.
+ */
 #include "abi/domctl.h"
 
 #include <xen/domctl.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Domctls from a domain's creation to its end. What createdomain asks for is checked whole, in domctl_check_config(), before
- * anything is made.
+ * Domctls from a domain's creation to its end. What createdomain asks for is checked whole, in domctl_check_config(),
+ * before anything is made.
  */
 #include "abi/domctl.h"
 
@@ -19,7 +19,10 @@
 #define GICV2_MAX_VCPUS       8        /* IHI 0048B.b 2.1: eight CPU interfaces */
 #define FIFO_MAX_PORT         ((1u << 17) - 1)  /* EVTCHN_FIFO_NR_CHANNELS - 1 */
 
-/* Every guest is what the ABI calls HVM with hardware-assisted paging, and nothing else: there is no IOMMU, PMU, nesting. */
+/*
+ * Every guest is what the ABI calls HVM with hardware-assisted paging, and nothing else: there is no IOMMU, PMU,
+ * nesting.
+ */
 #define CDF_REQUIRED (XEN_DOMCTL_CDF_hvm | XEN_DOMCTL_CDF_hap)
 
 static int check_arch(const struct xen_arch_domainconfig *arch, unsigned max_vcpus, unsigned machine_gic)
@@ -119,7 +122,10 @@ int domctl_unpause(struct domain *d, struct xen_domctl *op)
     (void)op;
     domain_start(d);
     error = domain_unpause_by_controller(d);
-    /* A domain that has suspended itself is shown as paused, so this wakes it: libxenctrl's way to resumedomain is for other suspends. */
+    /*
+     * A domain that has suspended itself is shown as paused, so this wakes it: libxenctrl's way to resumedomain is for
+     * other suspends.
+     */
     return error && domain_wake(d) ? 0 : error;
 }
 

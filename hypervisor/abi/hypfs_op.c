@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * HYPERVISOR_hypfs_op (xen/include/public/hypfs.h), for privileged domains. Paths and values are copied before they are looked
- * at, so that nothing that the guest changes meanwhile matters.
+ * HYPERVISOR_hypfs_op (xen/include/public/hypfs.h), for privileged domains. Paths and values are copied before they are
+ * looked at, so that nothing that the guest changes meanwhile matters.
  */
 #include "base/hypfs.h"
 

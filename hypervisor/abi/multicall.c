@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * A list of hypercalls in one (xen/include/public/xen.h, struct multicall_entry). Each entry is made as if the guest had
- * called it: its arguments stand in the vCPU's registers while it runs, so that a call that stops half-way leaves its new
- * arguments there, and they are put back into the entry. Between entries the list itself may stop: x0 and
+ * A list of hypercalls in one (xen/include/public/xen.h, struct multicall_entry). Each entry is made as if the guest
+ * had called it: its arguments stand in the vCPU's registers while it runs, so that a call that stops half-way leaves
+ * its new arguments there, and they are put back into the entry. Between entries the list itself may stop: x0 and
  * x1 then name the rest of it. Registers other than these two come back as they were.
  */
 #include "abi/abi.h"

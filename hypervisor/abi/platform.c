@@ -15,8 +15,9 @@
 #define NS_PER_SECOND UINT64_C(1000000000)
 
 /*
- * Wall-clock time secs.nsecs, now. The header wants the system time at which it was; Linux on Arm gives its own CLOCK_MONOTONIC, which
- * began when dom0 did and stood still while dom0 slept, so that is not looked at but for its plausibility.
+ * Wall-clock time secs.nsecs, now. The header wants the system time at which it was; Linux on Arm gives its own
+ * CLOCK_MONOTONIC, which began when dom0 did and stood still while dom0 slept, so that is not looked at but for its
+ * plausibility.
  */
 static long op_settime(uint64_t secs, uint32_t nsecs, uint64_t system_time)
 {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * HYPERVISOR_sysctl: the toolstack's questions to the machine as a whole. The table, and the operations that are about messages and
- * the list of domains.
+ * HYPERVISOR_sysctl: the toolstack's questions to the machine as a whole. The table, and the operations that are about
+ * messages and the list of domains.
  */
 #include "abi/sysctl.h"
 
@@ -19,7 +19,9 @@
 
 #define CONSOLE_CHUNK 512
 
-/* The ring is copied in chunks; only the first may start anew, and it is forgotten, if so wished, only after the last. */
+/*
+ * The ring is copied in chunks; only the first may start anew, and it is forgotten, if so wished, only after the last.
+ */
 static int sysctl_read_console(struct xen_sysctl *op)
 {
     struct xen_sysctl_readconsole *r = &op->u.readconsole;
@@ -100,7 +102,10 @@ static int sysctl_coverage(struct xen_sysctl *op)
     return -EOPNOTSUPP;
 }
 
-/* What is not here is -ENOSYS: trace buffers, performance and lock counters, power management, page offlining, live patches, x86. */
+/*
+ * What is not here is -ENOSYS: trace buffers, performance and lock counters, power management, page offlining, live
+ * patches, x86.
+ */
 static sysctl_op *const operations[] = {
     [XEN_SYSCTL_readconsole] = sysctl_read_console,
     [XEN_SYSCTL_physinfo] = sysctl_physinfo,

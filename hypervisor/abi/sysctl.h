@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * XEN_SYSCTL_* (xen/include/public/sysctl.h): one function an operation; abi/sysctl.c has the table, and has checked privilege and
- * interface version. An operation reads and fills its member of op->u, and returns 0 or -errno; -ERESTART with op
- * changed so that the same call goes on.
+ * XEN_SYSCTL_* (xen/include/public/sysctl.h): one function an operation; abi/sysctl.c has the table, and has checked
+ * privilege and interface version. An operation reads and fills its member of op->u, and returns 0 or -errno; -ERESTART
+ * with op changed so that the same call goes on.
  */
 #pragma once
 

@@ -65,7 +65,8 @@ static int read_memory(struct reader *r, const struct dt_node *n)
         uint64_t first = align_up(start, PAGE_SIZE), end = align_down(start + size, PAGE_SIZE);
 
         if (start + size > PA_LIMIT) {
-            printk("torpor: %s: RAM at 0x%llx is beyond 48 address bits and not used", n->name, (unsigned long long)start);
+            printk("torpor: %s: RAM at 0x%llx is beyond 48 address bits and not used", n->name,
+                   (unsigned long long)start);
             continue;
         }
         if (first < end && boot_ranges_add(&r->b->ram, first, end - first))
@@ -241,7 +242,8 @@ static int read_module(struct reader *r, const struct dt_node *n)
         return 0;
     }
     if (dt_reg_raw(n, 0, &start, &size) || !size || start + size > PA_LIMIT) {
-        printk("torpor: boot module %s has no valid reg: give its address and length in the cells of its parent", n->name);
+        printk("torpor: boot module %s has no valid reg: give its address and length in the cells of its parent",
+               n->name);
         return -EINVAL;
     }
     *slot = (struct boot_range){ start, size };
@@ -250,7 +252,10 @@ static int read_module(struct reader *r, const struct dt_node *n)
     return bootinfo_reserve(r->b, start, size) ? range_list_full("reserved") : 0;
 }
 
-/* One reader for each kind of node; a node that is disabled is none of these, CPUs aside ("disabled": off until started). */
+/*
+ * One reader for each kind of node; a node that is disabled is none of these, CPUs aside ("disabled": off until
+ * started).
+ */
 static const struct {
     bool (*is)(const struct dt_node *n);
     int (*read)(struct reader *r, const struct dt_node *n);
@@ -327,15 +332,17 @@ static bool module_in_ram(const struct bootinfo *b, const struct boot_range *m, 
 {
     if (!m->size || boot_ranges_contain(&b->ram, m->start, m->size))
         return true;
-    printk("torpor: the %s module (0x%llx, %llu bytes) is not in RAM: load it elsewhere, or give the machine more memory",
-           what, (unsigned long long)m->start, (unsigned long long)m->size);
+    printk(
+        "torpor: the %s module (0x%llx, %llu bytes) is not in RAM: load it elsewhere, or give the machine more memory",
+        what, (unsigned long long)m->start, (unsigned long long)m->size);
     return false;
 }
 
 static int check_modules(const struct bootinfo *b)
 {
     if (!b->kernel.size) {
-        printk("torpor: no dom0 kernel: give one as a multiboot,kernel module (QEMU: -device guest-loader,addr=...,kernel=FILE)");
+        printk("torpor: no dom0 kernel: give one as a multiboot,kernel module (QEMU: -device "
+               "guest-loader,addr=...,kernel=FILE)");
         return -ENOENT;
     }
     if (!module_in_ram(b, &b->kernel, "kernel") || !module_in_ram(b, &b->ramdisk, "ramdisk"))
@@ -355,15 +362,18 @@ static int check_machine(const struct bootinfo *b, const struct dt *dt)
         return -ENODEV;
     }
     if (!b->cpu_count) {
-        printk("torpor: the device tree has no usable CPU: nodes below /cpus need device_type, reg and enable-method \"psci\"");
+        printk("torpor: the device tree has no usable CPU: nodes below /cpus need device_type, reg and enable-method "
+               "\"psci\"");
         return -ENODEV;
     }
     if (!dt->gic_phandle) {
-        printk("torpor: the device tree has no interrupt controller that can be used: a GICv2 or GICv3 node with a phandle is wanted");
+        printk("torpor: the device tree has no interrupt controller that can be used: a GICv2 or GICv3 node with a "
+               "phandle is wanted");
         return -ENODEV;
     }
     if (!b->timer.virt || !b->timer.phys || !b->timer.hyp) {
-        printk("torpor: the device tree has no timer node with physical, virtual and hypervisor interrupts (arm,armv8-timer)");
+        printk("torpor: the device tree has no timer node with physical, virtual and hypervisor interrupts "
+               "(arm,armv8-timer)");
         return -ENODEV;
     }
     if (!b->psci.present && b->cpu_count > 1)

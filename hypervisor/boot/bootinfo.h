@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What the boot loader and the device tree say about this machine, in the hypervisor's own terms. Read once, at boot; texts point
- * into the device tree, which has to stay where it is until dom0 is built.
+ * What the boot loader and the device tree say about this machine, in the hypervisor's own terms. Read once, at boot;
+ * texts point into the device tree, which has to stay where it is until dom0 is built.
  */
 #pragma once
 
@@ -49,17 +49,23 @@ struct bootinfo {
 };
 
 /*
- * fdt: mapped whole (DT_MAX_SIZE bytes of its head may be read). 0, or -errno with one line printed. The uart is found before
- * anything else can fail, so that the caller can show that line: uart.kind is valid even on errors.
+ * fdt: mapped whole (DT_MAX_SIZE bytes of its head may be read). 0, or -errno with one line printed. The uart is found
+ * before anything else can fail, so that the caller can show that line: uart.kind is valid even on errors.
  */
 int bootinfo_parse(const void *fdt, struct bootinfo *b);
 
-/* Takes [start, start + size) out of what is free: the hypervisor's image, the device tree's own pages. Rounded to pages. -ENOSPC. */
+/*
+ * Takes [start, start + size) out of what is free: the hypervisor's image, the device tree's own pages. Rounded to
+ * pages. -ENOSPC.
+ */
 int bootinfo_reserve(struct bootinfo *b, uint64_t start, uint64_t size);
 
 /* Calls `found` for each free range, page aligned, in ascending order: RAM without what is reserved. */
 void bootinfo_for_each_free(const struct bootinfo *b, void (*found)(void *context, uint64_t start, uint64_t size),
                             void *context);
 
-/* dtuart=NAME: a path or an alias, with or without ":options", instead of stdout-path. -ENOENT with one line: not a UART we know. */
+/*
+ * dtuart=NAME: a path or an alias, with or without ":options", instead of stdout-path. -ENOENT with one line: not a
+ * UART we know.
+ */
 int bootinfo_select_uart(const void *fdt, struct bootinfo *b, const char *name);

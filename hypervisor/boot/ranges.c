@@ -18,7 +18,10 @@ static int change(struct boot_ranges *r, int (*how)(struct ranges *, uint64_t, u
 }
 
 int boot_ranges_add(struct boot_ranges *r, uint64_t start, uint64_t size) { return change(r, ranges_add, start, size); }
-int boot_ranges_remove(struct boot_ranges *r, uint64_t start, uint64_t size) { return change(r, ranges_remove, start, size); }
+int boot_ranges_remove(struct boot_ranges *r, uint64_t start, uint64_t size)
+{
+    return change(r, ranges_remove, start, size);
+}
 
 struct boot_range boot_ranges_at(const struct boot_ranges *r, unsigned i)
 {

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Sorted lists of disjoint address ranges of a fixed capacity (lib/ranges.h), by start and size: RAM, and what of it is spoken for. */
+/*
+ * Sorted lists of disjoint address ranges of a fixed capacity (lib/ranges.h), by start and size: RAM, and what of it is
+ * spoken for.
+ */
 #pragma once
 
 #include "lib/ranges.h"

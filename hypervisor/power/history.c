@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * /torpor/sleep in hypfs: the timelines of the last sleeps as text (torpor(1) reads them), and two files that are written to test sleeps:
- * `fail` (a stage's name, and "always" behind it if it is to fail more than once; empty: none fails) and `test-level` (the stage after
- * which to turn back; empty: none).
+ * /torpor/sleep in hypfs: the timelines of the last sleeps as text (torpor(1) reads them), and two files that are
+ * written to test sleeps: `fail` (a stage's name, and "always" behind it if it is to fail more than once; empty: none
+ * fails) and `test-level` (the stage after which to turn back; empty: none).
  */
 #include "power/history.h"
 
@@ -39,7 +39,8 @@ static void PRINTF(2, 3) add(struct text *t, const char *fmt, ...)
 }
 
 static const char *const kinds[] = {
-    [SLEEP_ENTER] = "enter", [SLEEP_LEAVE] = "leave", [SLEEP_CPU] = "cpu", [SLEEP_DOMAIN] = "domain", [SLEEP_ASLEEP] = "asleep",
+    [SLEEP_ENTER] = "enter", [SLEEP_LEAVE] = "leave", [SLEEP_CPU] = "cpu",
+    [SLEEP_DOMAIN] = "domain", [SLEEP_ASLEEP] = "asleep",
 };
 
 static void add_events(struct text *t, const struct host_sleep *h)
@@ -49,7 +50,8 @@ static void add_events(struct text *t, const struct host_sleep *h)
     for (unsigned i = 0; i < s->event_count; i++) {
         const struct sleep_event *e = &s->events[i];
 
-        add(t, "event %s %s %u %d %lu %lu\n", kinds[e->kind], e->name, e->id, e->result, e->start - h->began_ns, e->end - h->began_ns);
+        add(t, "event %s %s %u %d %lu %lu\n", kinds[e->kind], e->name, e->id, e->result, e->start - h->began_ns,
+            e->end - h->began_ns);
     }
 }
 
@@ -139,7 +141,8 @@ static const struct hypfs_entry sleep_dir[] = {
     PAST("last", 0), PAST("before-1", 1), PAST("before-2", 2), PAST("before-3", 3),
     PAST("before-4", 4), PAST("before-5", 5), PAST("before-6", 6), PAST("before-7", 7),
     { .name = "fail", .type = HYPFS_STRING, .data = "", .size = 1, .write = fail_write, .max_write = 2 * NAME_SIZE },
-    { .name = "test-level", .type = HYPFS_STRING, .data = "", .size = 1, .write = test_level_write, .max_write = NAME_SIZE },
+    { .name = "test-level", .type = HYPFS_STRING, .data = "", .size = 1, .write = test_level_write,
+      .max_write = NAME_SIZE },
 };
 
 static const struct hypfs_entry torpor_dir[] = {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The host's sleep. One CPU goes through the list below, from dom0's SYSTEM_SUSPEND on, and comes back through it to dom0.
- * It runs to completion as any trap does: dom0 has no other vCPU on, so nobody else can begin anything.
+ * The host's sleep. One CPU goes through the list below, from dom0's SYSTEM_SUSPEND on, and comes back through it to
+ * dom0. It runs to completion as any trap does: dom0 has no other vCPU on, so nobody else can begin anything.
  */
 #include "power/host.h"
 
@@ -84,7 +84,10 @@ static bool wake_is_pending(void)
     return read_sysreg(isr_el1) & ISR_I;
 }
 
-/* Firmware without SYSTEM_SUSPEND, or that would refuse it: this CPU waits, with nothing enabled but what wakes the host. */
+/*
+ * Firmware without SYSTEM_SUSPEND, or that would refuse it: this CPU waits, with nothing enabled but what wakes the
+ * host.
+ */
 static void sleep_by_idling(void)
 {
     while (!wake_is_pending())
@@ -107,15 +110,18 @@ static int sleep_by_firmware(void)
 }
 
 /*
- * An interrupt that keeps dom0 awake, or VGIC_NO_INTID. The one of its event channels does not: who could send is frozen by now, and what
- * came while that was under way waits, as it does in a kernel that masks what may not wake it.
+ * An interrupt that keeps dom0 awake, or VGIC_NO_INTID. The one of its event channels does not: who could send is
+ * frozen by now, and what came while that was under way waits, as it does in a kernel that masks what may not wake it.
  */
 static unsigned dom0_waker(void) { return vgic_waker(current_vcpu(), GUEST_EVTCHN_PPI); }
 
 static int firmware_enter(struct sleep *s)
 {
     struct host_sleep *h = host_of(s);
-    /* what came for dom0 or a suspended domain while the rest went down is not seen at the interrupt controller any more */
+    /*
+     * what came for dom0 or a suspended domain while the rest went down is not seen at the interrupt controller any
+     * more
+     */
     unsigned waker = dom0_waker();
     bool awake = waker != VGIC_NO_INTID || domains_woken();
     int error = 0;
@@ -162,7 +168,8 @@ static void report(const struct host_sleep *h)
     char by[IRQ_DEVICE_NAME + 48];
 
     if (s->error) {
-        printk("torpor: the host does not sleep: stage %s failed (error %d)", s->failed ? s->failed->name : "?", -s->error);
+        printk("torpor: the host does not sleep: stage %s failed (error %d)", s->failed ? s->failed->name : "?",
+               -s->error);
         return;
     }
     if (s->turned_back) {
@@ -174,7 +181,8 @@ static void report(const struct host_sleep *h)
     else if (h->wake_domain == DOMID_HYPERVISOR)
         snprintf(by, sizeof(by), "%s (interrupt %u of the hypervisor)", irq_device(h->wake_irq), h->wake_irq);
     else
-        snprintf(by, sizeof(by), "%s (interrupt %u of domain %u)", irq_device(h->wake_irq), h->wake_irq, h->wake_domain);
+        snprintf(by, sizeof(by), "%s (interrupt %u of domain %u)", irq_device(h->wake_irq), h->wake_irq,
+                 h->wake_domain);
     printk("torpor: slept %lu.%03lu s, woken by %s; down in %lu us, up in %lu us", ms / 1000, ms % 1000, by,
            (h->down_ns - h->began_ns) / 1000, (end - h->up_ns) / 1000);
 }

@@ -43,7 +43,8 @@ static void wakeup_leave(struct sleep *s)
 {
     (void)s;
     for (unsigned irq = FIRST_SPI; irq < gic.nr_irqs && !wakeup.irq; irq++)
-        if ((wakeup.sources[irq / 32] >> irq % 32 & 1) && gic_is_pending(irq) && irq_is_wake_source(irq, &wakeup.domain))
+        if ((wakeup.sources[irq / 32] >> irq % 32 & 1) && gic_is_pending(irq) &&
+            irq_is_wake_source(irq, &wakeup.domain))
             wakeup.irq = irq;
 }
 

@@ -6,8 +6,8 @@
 #include "sleep/sleep.h"
 
 /*
- * Only the interrupts that dom0 and suspended domains left enabled, and the hypervisor's own that wake, can come while it is entered,
- * to this CPU. Those of frozen domains wait.
+ * Only the interrupts that dom0 and suspended domains left enabled, and the hypervisor's own that wake, can come while
+ * it is entered, to this CPU. Those of frozen domains wait.
  */
 extern const struct sleep_stage wakeup_stage;
 

@@ -28,7 +28,8 @@ static int make_room(struct ranges *r)
     return 0;
 }
 
-static int change(struct domain *d, enum capability kind, int (*how)(struct ranges *, uint64_t, uint64_t), uint64_t first, uint64_t last)
+static int change(struct domain *d, enum capability kind, int (*how)(struct ranges *, uint64_t, uint64_t),
+                  uint64_t first, uint64_t last)
 {
     struct domain_capabilities *c = &d->capabilities;
     int err;

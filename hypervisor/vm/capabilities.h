@@ -16,7 +16,10 @@ struct domain_capabilities {
     struct ranges of[CAPABILITY_COUNT] GUARDED_BY(lock);
 };
 
-/* All of first..last, both counted in. Granting what it has and revoking what it has not changes nothing. -EINVAL, -ENOMEM. */
+/*
+ * All of first..last, both counted in. Granting what it has and revoking what it has not changes nothing. -EINVAL,
+ * -ENOMEM.
+ */
 int capability_grant(struct domain *d, enum capability kind, uint64_t first, uint64_t last);
 int capability_revoke(struct domain *d, enum capability kind, uint64_t first, uint64_t last);
 /* It has all of first..last. */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Time of domains. The wall clock in a domain's shared info page is the time of day at its system time 0, which for a guest on Arm is
- * when its virtual counter was 0.
+ * Time of domains. The wall clock in a domain's shared info page is the time of day at its system time 0, which for a
+ * guest on Arm is when its virtual counter was 0.
  */
 #include "vm/clock.h"
 
@@ -20,7 +20,8 @@ static void publish(struct domain *d) REQUIRES(lock)
     uint64_t began = d->clock.counter_offset;
     uint64_t at_boot = epoch_ns + (began ? ticks_to_ns(began - system_time_boot_counter()) : 0);
 
-    shared_info_set_clock(d, at_boot / NS_PER_SECOND + (uint64_t)d->clock.time_offset_seconds, (uint32_t)(at_boot % NS_PER_SECOND));
+    shared_info_set_clock(d, at_boot / NS_PER_SECOND + (uint64_t)d->clock.time_offset_seconds,
+                          (uint32_t)(at_boot % NS_PER_SECOND));
 }
 
 void wallclock_update(struct domain *d)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Time as a domain sees it: its counter, which stands still while it is frozen, and the wall clock. The wall clock is dom0's to set
- * (XENPF_settime) and is told to every domain in its own time.
+ * Time as a domain sees it: its counter, which stands still while it is frozen, and the wall clock. The wall clock is
+ * dom0's to set (XENPF_settime) and is told to every domain in its own time.
  */
 #pragma once
 
@@ -11,7 +11,8 @@ struct domain;
 
 /* clock.c's, under its lock; the counter's offset is read without it, by a vCPU that runs or by who stopped them */
 struct domain_clock {
-    uint64_t counter_offset;     /* CNTVOFF_EL2, ticks: its counter, and with it its system time, began then, and stood still while frozen */
+    /* CNTVOFF_EL2, ticks: its counter, and with it its system time, began then, and stood still while frozen */
+    uint64_t counter_offset;
     uint64_t stopped_at;         /* ticks */
     int64_t time_offset_seconds; /* XEN_DOMCTL_settimeoffset */
 };
@@ -19,7 +20,10 @@ struct domain_clock {
 void clock_init(struct domain *d);
 /* Its counter begins at 0 now. Before it runs. */
 void clock_begin(struct domain *d);
-/* The domain does not run, from the one to the other. hide: it does not see in its counter and timers that time went by. */
+/*
+ * The domain does not run, from the one to the other. hide: it does not see in its counter and timers that time went
+ * by.
+ */
 void clock_stop(struct domain *d);
 void clock_continue(struct domain *d, bool hide);
 

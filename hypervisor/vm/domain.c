@@ -3,7 +3,8 @@
  * How a domain begins and ends.
  *
  * Invariant: a domain can be found from its creation until its last reference is dropped; its life is one reference
- * until domain_destroy() is through, each set of pages and each shared page one more. So its number is taken as long as anybody else has a part of it.
+ * until domain_destroy() is through, each set of pages and each shared page one more. So its number is taken as long as
+ * anybody else has a part of it.
  */
 #include "vm/domain.h"
 
@@ -17,7 +18,8 @@
 #include "mm/heap.h"
 #include "vm/vcpu.h"
 
-#define FIRST_POOL  16     /* pages for stage-2 tables until the toolstack says how many (XEN_DOMCTL_set_paging_mempool_size) */
+/* pages for stage-2 tables until the toolstack says how many (XEN_DOMCTL_set_paging_mempool_size) */
+#define FIRST_POOL  16
 
 struct domain *dom0;
 

@@ -89,14 +89,17 @@ struct domain_config {
 };
 
 /*
- * Creates a domain with no memory and no vCPUs contexts, paused once by the controller (as XEN_DOMCTL_createdomain says).
- * id: wanted number, or 0xffff for the next free one. -EEXIST, -EINVAL, -ENOMEM. The creator's reference is that of its life, which domain_destroy() drops.
+ * Creates a domain with no memory and no vCPUs contexts, paused once by the controller (as XEN_DOMCTL_createdomain
+ * says). id: wanted number, or 0xffff for the next free one. -EEXIST, -EINVAL, -ENOMEM. The creator's reference is that
+ * of its life, which domain_destroy() drops.
  */
 int domain_create(domid_t id, const struct domain_config *config, struct domain **out);
 
 static inline struct domain *domain_of_frames(struct frame_owner *o) { return container_of(o, struct domain, frames); }
 
-/* Takes the domain apart. -ERESTART: call again. Idempotent; 0 when everything that is the domain's own is given back. */
+/*
+ * Takes the domain apart. -ERESTART: call again. Idempotent; 0 when everything that is the domain's own is given back.
+ */
 int domain_destroy(struct domain *d);
 
 /* The guest's memory is gone and it can never run again; nothing but its number and what others hold of it is left. */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Dumps for the person at the console: one function a key, each a walk over the domains. Nothing is stopped for them, so
- * a line may be a moment older than the next.
+ * Dumps for the person at the console: one function a key, each a walk over the domains. Nothing is stopped for them,
+ * so a line may be a moment older than the next.
  */
 #include "vm/dump.h"
 

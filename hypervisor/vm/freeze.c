@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Domains through a host sleep. A frozen one does not run, its virtual counter does not advance and its watchdogs stand still, so
- * that it has nothing to notice; only its PV wall clock says that time went by. A domain that suspended itself keeps its own account of
- * time; it is held as well, for its interrupt may come while the host goes down: then the host must not sleep (domains_woken).
+ * Domains through a host sleep. A frozen one does not run, its virtual counter does not advance and its watchdogs stand
+ * still, so that it has nothing to notice; only its PV wall clock says that time went by. A domain that suspended
+ * itself keeps its own account of time; it is held as well, for its interrupt may come while the host goes down: then
+ * the host must not sleep (domains_woken).
  */
 #include "vm/freeze.h"
 

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/* A host sleep: every domain but dom0 stands still, and its virtual counter with it. One that has suspended itself stays so. */
+/*
+ * A host sleep: every domain but dom0 stands still, and its virtual counter with it. One that has suspended itself
+ * stays so.
+ */
 #pragma once
 
 #include "lib/base.h"

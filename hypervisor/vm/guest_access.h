@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Reading and writing the memory of the guest that made the call. Pointers are guest virtual addresses, translated by the
- * hardware with the guest's own stage 1 and stage 2, in pieces of at most a page, each copied under the p2m's
+ * Reading and writing the memory of the guest that made the call. Pointers are guest virtual addresses, translated by
+ * the hardware with the guest's own stage 1 and stage 2, in pieces of at most a page, each copied under the p2m's
  * lock so that nobody can unmap it meanwhile. Devices and read-only pages (for writing) are refused.
  */
 #pragma once

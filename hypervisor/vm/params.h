@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/* A domain's parameters (HVM_PARAM_*, xen/include/public/hvm/params.h): the toolstack writes them, the guest reads them. */
+/*
+ * A domain's parameters (HVM_PARAM_*, xen/include/public/hvm/params.h): the toolstack writes them, the guest reads
+ * them.
+ */
 #pragma once
 
 #include "lib/base.h"

@@ -68,7 +68,8 @@ int domain_pause_by_controller(struct domain *d)
     do {
         if (n >= PAUSE_MAX)
             return -EOVERFLOW;
-    } while (!__atomic_compare_exchange_n(&d->pause.by_controller, &n, n + 1, true, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED));
+    } while (
+        !__atomic_compare_exchange_n(&d->pause.by_controller, &n, n + 1, true, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED));
     domain_pause(d);
     return 0;
 }
@@ -80,7 +81,8 @@ int domain_unpause_by_controller(struct domain *d)
     do {
         if (n == 0)
             return -EINVAL;
-    } while (!__atomic_compare_exchange_n(&d->pause.by_controller, &n, n - 1, true, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED));
+    } while (
+        !__atomic_compare_exchange_n(&d->pause.by_controller, &n, n - 1, true, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED));
     domain_unpause(d);
     return 0;
 }

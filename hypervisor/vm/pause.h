@@ -17,12 +17,15 @@ struct domain_pause {
 void domain_pause_init(struct domain *d);
 
 void domain_pause(struct domain *d);            /* nested, and waits until no vCPU runs; not for one's own domain */
-void domain_pause_nosync(struct domain *d);     /* ... without waiting: for one's own domain, which leaves its CPUs on the way out of the trap */
+/* ... without waiting: for one's own domain, which leaves its CPUs on the way out of the trap */
+void domain_pause_nosync(struct domain *d);
 void domain_unpause(struct domain *d);
 int domain_pause_by_controller(struct domain *d);    /* -EOVERFLOW after too many */
 int domain_unpause_by_controller(struct domain *d);  /* -EINVAL if it was not */
 
-/* It is built and may run: the first call begins its clock (but dom0's, which is the machine's). One caller at a time. */
+/*
+ * It is built and may run: the first call begins its clock (but dom0's, which is the machine's). One caller at a time.
+ */
 void domain_start(struct domain *d);
 
 bool domain_is_paused(const struct domain *d);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The numbers of domains, in chunks made on demand and kept, and a bit for each that can be found. Invariant: a number whose bit is set
- * is in its chunk. With the bits, the next domain is found in steps that do not grow with how many there are.
+ * The numbers of domains, in chunks made on demand and kept, and a bit for each that can be found. Invariant: a number
+ * whose bit is set is in its chunk. With the bits, the next domain is found in steps that do not grow with how many
+ * there are.
  */
 #include "vm/registry.h"
 
@@ -24,7 +25,9 @@ static domid_t next_id GUARDED_BY(lock) = 1;
 
 struct domain *domain_of_id(domid_t id)
 {
-    struct domain **chunk = id < DOMID_FIRST_RESERVED_ ? __atomic_load_n(&id_chunks[index_nospec(id / ID_CHUNK, ID_CHUNKS)], __ATOMIC_ACQUIRE) : NULL;
+    struct domain **chunk = id < DOMID_FIRST_RESERVED_
+                                ? __atomic_load_n(&id_chunks[index_nospec(id / ID_CHUNK, ID_CHUNKS)], __ATOMIC_ACQUIRE)
+                                : NULL;
 
     return chunk ? __atomic_load_n(&chunk[id % ID_CHUNK], __ATOMIC_ACQUIRE) : NULL;
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Which domains there are: their numbers, and references. A number is taken from registry_take_id() to registry_remove(), which
- * comes when the last reference is dropped; the domain can be found from registry_enlist() on.
+ * Which domains there are: their numbers, and references. A number is taken from registry_take_id() to
+ * registry_remove(), which comes when the last reference is dropped; the domain can be found from registry_enlist() on.
  */
 #pragma once
 
@@ -19,7 +19,9 @@ void registry_enlist(struct domain *d);
 /* d has no reference any more, or never could be found. */
 void registry_remove(struct domain *d);
 
-/* The domain whose number this is, with no reference: only where something of the domain (a page) keeps it from going. */
+/*
+ * The domain whose number this is, with no reference: only where something of the domain (a page) keeps it from going.
+ */
 struct domain *domain_of_id(domid_t id);
 
 /* A reference, or NULL. By exact id; the first with an id >= `id` (for listing). */
@@ -30,5 +32,8 @@ struct domain *domain_next(struct domain *d);
 bool domain_hold(struct domain *d);      /* one more; false if the struct is about to be freed */
 void domain_put(struct domain *d);
 
-/* A walk over all domains in the order of their numbers, with a reference to the one at hand: who breaks off has to put it. */
+/*
+ * A walk over all domains in the order of their numbers, with a reference to the one at hand: who breaks off has to put
+ * it.
+ */
 #define domain_for_each(d) for (struct domain *d = domain_next(NULL); d; d = domain_next(d))

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The page that a guest reads of us (struct shared_info, xen/include/public/xen.h): event channels and the wall clock are in it. */
+/*
+ * The page that a guest reads of us (struct shared_info, xen/include/public/xen.h): event channels and the wall clock
+ * are in it.
+ */
 #pragma once
 
 #include "arch/lock.h"
@@ -12,7 +15,8 @@ struct shared_info;
 /* shared_info.c's; vm/evtchn/ sets the bits of events in the page. */
 struct domain_shared_info {
     struct spinlock lock;         /* orders those who map and write it with its end */
-    struct shared_info *page;     /* also in the p2m where the guest put it; NULL before and after; written under the lock */
+    /* also in the p2m where the guest put it; NULL before and after; written under the lock */
+    struct shared_info *page;
     gfn_t gfn;                    /* there; INVALID_GFN from the start; written under the lock */
 };
 

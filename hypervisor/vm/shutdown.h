@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/* How a domain ended its own run, or was ended: a reason (SHUTDOWN_*, xen/include/public/sched.h) that the toolstack acts on. */
+/*
+ * How a domain ended its own run, or was ended: a reason (SHUTDOWN_*, xen/include/public/sched.h) that the toolstack
+ * acts on.
+ */
 #pragma once
 
 #include "arch/lock.h"
@@ -16,9 +19,15 @@ struct domain_shutdown {
     uint32_t suspend_port;             /* gets an event instead of VIRQ_DOM_EXC on SHUTDOWN_suspend; 0: none; atomic */
 };
 
-/* Ends the guest's run with a SHUTDOWN_* reason and tells the toolstack by VIRQ_DOM_EXC. Safe from any context of the domain. */
+/*
+ * Ends the guest's run with a SHUTDOWN_* reason and tells the toolstack by VIRQ_DOM_EXC. Safe from any context of the
+ * domain.
+ */
 void domain_shutdown(struct domain *d, unsigned reason);
-/* SCHEDOP_shutdown_code: the reason that a later domain_shutdown() reports instead of its own; the first one latched stays. */
+/*
+ * SCHEDOP_shutdown_code: the reason that a later domain_shutdown() reports instead of its own; the first one latched
+ * stays.
+ */
 void domain_latch_shutdown(struct domain *d, unsigned reason);
 /* After SHUTDOWN_suspend: the guest goes on (XEN_DOMCTL_resumedomain). */
 void domain_resume(struct domain *d);

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Watchdogs. Invariant, under the lock: the timer of one that is in use is set if and only if they are not halted or it has fired. */
+/*
+ * Watchdogs. Invariant, under the lock: the timer of one that is in use is set if and only if they are not halted or it
+ * has fired.
+ */
 #include "vm/watchdog.h"
 
 #include "lib/base.h"

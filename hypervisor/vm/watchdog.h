@@ -26,7 +26,9 @@ void watchdogs_init(struct domain *d);
 /* The domain is being destroyed: none fires any more, nor can be set. */
 void watchdogs_end(struct domain *d);
 
-/* SCHEDOP_watchdog: id 0 takes a free one. Returns the id (1..2), 0, or -EINVAL, -ENOSPC; -ESRCH: the domain is dying. */
+/*
+ * SCHEDOP_watchdog: id 0 takes a free one. Returns the id (1..2), 0, or -EINVAL, -ENOSPC; -ESRCH: the domain is dying.
+ */
 int domain_watchdog(struct domain *d, unsigned id, unsigned timeout_seconds);
 /* While their domain sleeps they stand still (nested), and then go on with the time that they had left. */
 void domain_watchdogs_halt(struct domain *d);

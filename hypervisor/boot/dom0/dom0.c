@@ -36,8 +36,8 @@
 #define DOM0_PORTS      131071   /* FIFO's last port */
 #define DOM0_MAPTRACK   1024
 /* How events come, as HVM_PARAM_CALLBACK_IRQ says it: by a level-triggered private interrupt. */
-#define CALLBACK_IRQ    ((uint64_t)HVM_PARAM_CALLBACK_TYPE_PPI << 56 | HVM_PARAM_CALLBACK_TYPE_PPI_FLAG_LOW_LEVEL << 8 | \
-                         GUEST_EVTCHN_PPI)
+#define CALLBACK_IRQ \
+    ((uint64_t)HVM_PARAM_CALLBACK_TYPE_PPI << 56 | HVM_PARAM_CALLBACK_TYPE_PPI_FLAG_LOW_LEVEL << 8 | GUEST_EVTCHN_PPI)
 
 struct builder {
     const struct bootinfo *b;
@@ -164,7 +164,8 @@ static bool kernel_runs_in_place(const struct builder *x)
     uint64_t need = x->kernel.image_size;
 
     return x->in_place && x->kernel.text_offset == 0 && boot_ranges_contain(&x->banks, x->b->kernel.start, need) &&
-           (x->b->ramdisk.start >= x->b->kernel.start + need || x->b->ramdisk.start + x->b->ramdisk.size <= x->b->kernel.start);
+           (x->b->ramdisk.start >= x->b->kernel.start + need ||
+            x->b->ramdisk.start + x->b->ramdisk.size <= x->b->kernel.start);
 }
 
 static void copy_module(uint64_t to, const struct boot_range *module)
@@ -226,15 +227,16 @@ static int map_mmio(void *context, uint64_t start, uint64_t size)
 
     if (err)
         return err;
-    return p2m_map(&x->d->p2m, GFN(start >> PAGE_SHIFT), MFN(start >> PAGE_SHIFT), align_up(size, PAGE_SIZE) >> PAGE_SHIFT, P2M_DEVICE);
+    return p2m_map(&x->d->p2m, GFN(start >> PAGE_SHIFT), MFN(start >> PAGE_SHIFT),
+                   align_up(size, PAGE_SIZE) >> PAGE_SHIFT, P2M_DEVICE);
 }
 
 static int map_memory(void *context, uint64_t start, uint64_t size)
 {
     struct builder *x = context;
 
-    return p2m_map(&x->d->p2m, GFN(start >> PAGE_SHIFT), MFN(start >> PAGE_SHIFT), align_up(size, PAGE_SIZE) >> PAGE_SHIFT,
-                   P2M_DEVICE_CACHED);
+    return p2m_map(&x->d->p2m, GFN(start >> PAGE_SHIFT), MFN(start >> PAGE_SHIFT),
+                   align_up(size, PAGE_SIZE) >> PAGE_SHIFT, P2M_DEVICE_CACHED);
 }
 
 static int allow_irq(void *context, unsigned irq, bool edge, const char *device)
@@ -321,7 +323,8 @@ static int map_banks(struct builder *x)
 {
     for (unsigned i = 0; i < x->banks.count; i++) {
         struct boot_range r = boot_ranges_at(&x->banks, i);
-        int err = p2m_map(&x->d->p2m, GFN(r.start >> PAGE_SHIFT), MFN(r.start >> PAGE_SHIFT), r.size >> PAGE_SHIFT, P2M_RAM_RW);
+        int err = p2m_map(&x->d->p2m, GFN(r.start >> PAGE_SHIFT), MFN(r.start >> PAGE_SHIFT), r.size >> PAGE_SHIFT,
+                          P2M_RAM_RW);
 
         if (err)
             return err;
@@ -374,8 +377,8 @@ static void release_modules(const struct builder *x)
 }
 
 /*
- * What dom0 maps of others' pages breaks its blocks, wherever Linux takes the frame numbers from. The tables for that are put aside,
- * so that running guests does not fail for want of a page, nor change what is free.
+ * What dom0 maps of others' pages breaks its blocks, wherever Linux takes the frame numbers from. The tables for that
+ * are put aside, so that running guests does not fail for want of a page, nor change what is free.
  */
 static int reserve_tables(struct builder *x)
 {
@@ -392,11 +395,12 @@ static int build(struct builder *x)
     int err;
 
     if (!b->kernel.size) {
-        printk("torpor: no kernel for dom0: the boot loader gave no module compatible with multiboot,kernel (QEMU: -device guest-loader,addr=...,kernel=FILE)\n");
+        printk("torpor: no kernel for dom0: the boot loader gave no module compatible with multiboot,kernel (QEMU: "
+               "-device guest-loader,addr=...,kernel=FILE)\n");
         return -ENOENT;
     }
-    err = kernel_image_check(mfn_to_virt(MFN(b->kernel.start >> PAGE_SHIFT)) + (b->kernel.start & ~PAGE_MASK), b->kernel.size,
-                             &x->kernel);
+    err = kernel_image_check(mfn_to_virt(MFN(b->kernel.start >> PAGE_SHIFT)) + (b->kernel.start & ~PAGE_MASK),
+                             b->kernel.size, &x->kernel);
     if (err)
         return err;
     err = create_domain(x);

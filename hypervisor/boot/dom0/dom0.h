@@ -5,8 +5,8 @@
 #include "boot/bootinfo.h"
 
 /*
- * Before the frame allocator gets the free ranges: widens the modules' reservations to 2 MiB where that is possible, so that dom0 can
- * run its kernel and ramdisk where the boot loader put them. Changes b->reserved only.
+ * Before the frame allocator gets the free ranges: widens the modules' reservations to 2 MiB where that is possible, so
+ * that dom0 can run its kernel and ramdisk where the boot loader put them. Changes b->reserved only.
  */
 void dom0_reserve_modules(struct bootinfo *b);
 

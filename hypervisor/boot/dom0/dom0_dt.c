@@ -2,10 +2,10 @@
 /*
  * One walk over the machine's tree that writes dom0's as it goes.
  *
- * Invariant: `open` nodes of dom0's tree are begun and not ended, and they are copies of the first `open` nodes on the path to the
- * walk's current node. What the hypervisor stands in for (interrupt controller, timer, PSCI, CPUs, memory) is left out on
- * the way and written below the root at the end, in the root's cells. Names of properties are not deduplicated: searching for
- * them costs more than the few KiB they take.
+ * Invariant: `open` nodes of dom0's tree are begun and not ended, and they are copies of the first `open` nodes on the
+ * path to the walk's current node. What the hypervisor stands in for (interrupt controller, timer, PSCI, CPUs, memory)
+ * is left out on the way and written below the root at the end, in the root's cells. Names of properties are not
+ * deduplicated: searching for them costs more than the few KiB they take.
  */
 #include "boot/dom0/dom0_dt.h"
 
@@ -286,7 +286,9 @@ static void hide(struct builder *b, const struct dt_node *n)
     dt_walk_skip_children(&b->walk);
 }
 
-/* Marked for another domain (Xen's docs/misc/arm/passthrough.txt): dom0 may give it away, but does not see or use it. */
+/*
+ * Marked for another domain (Xen's docs/misc/arm/passthrough.txt): dom0 may give it away, but does not see or use it.
+ */
 static bool node_is_passthrough(const struct builder *b, const struct dt_node *n)
 {
     return n->depth && dt_property(&b->dt, n, "xen,passthrough").data;
@@ -567,7 +569,10 @@ static void write_memory(struct builder *b)
     end(b);
 }
 
-/* Linux Documentation/devicetree/bindings/arm/xen.txt: first the grant table's room, then where foreign pages may be mapped. */
+/*
+ * Linux Documentation/devicetree/bindings/arm/xen.txt: first the grant table's room, then where foreign pages may be
+ * mapped.
+ */
 static void write_hypervisor(struct builder *b)
 {
     static const char compatible[] = "xen,xen-4.17\0xen,xen";

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * dom0's device tree, out of the machine's: what the hypervisor keeps is left out or replaced by what it emulates, everything else is
- * copied, and whoever builds dom0 is told what the copied devices need.
+ * dom0's device tree, out of the machine's: what the hypervisor keeps is left out or replaced by what it emulates,
+ * everything else is copied, and whoever builds dom0 is told what the copied devices need.
  */
 #pragma once
 
@@ -10,8 +10,8 @@
 #include "lib/base.h"
 
 /*
- * What dom0 has to be given for the devices it drives. Ranges are page aligned. An error is told in one line and the device goes
- * without; -ENOMEM ends the building.
+ * What dom0 has to be given for the devices it drives. Ranges are page aligned. An error is told in one line and the
+ * device goes without; -ENOMEM ends the building.
  */
 struct dom0_device_visitor {
     int (*map_mmio)(void *context, uint64_t start, uint64_t size);
@@ -42,7 +42,7 @@ struct dom0_dt_params {
 };
 
 /*
- * Writes dom0's tree to out, at most `size` bytes (host tree + 16 KiB is ample). Returns its length in bytes, or -ENOSPC, -EINVAL (the
- * host's tree cannot be used), -ENOMEM (from the visitor), with one line printed. Boot only.
+ * Writes dom0's tree to out, at most `size` bytes (host tree + 16 KiB is ample). Returns its length in bytes, or
+ * -ENOSPC, -EINVAL (the host's tree cannot be used), -ENOMEM (from the visitor), with one line printed. Boot only.
  */
 int dom0_dt_build(const void *host_fdt, const struct dom0_dt_params *params, void *out, size_t size);

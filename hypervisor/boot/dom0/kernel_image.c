@@ -64,7 +64,8 @@ static int refuse(const uint8_t *data, uint64_t size)
     if (size >= 2 && (data[0] | data[1] << 8) == GZIP_MAGIC)
         printk("torpor: the dom0 kernel is compressed: unpack it with gunzip, an arm64 Image is wanted");
     else
-        printk("torpor: the dom0 kernel is not an arm64 Image (no magic ARM\\x64 at byte 56): give a Linux Image or vmlinuz");
+        printk("torpor: the dom0 kernel is not an arm64 Image (no magic ARM\\x64 at byte 56): give a Linux Image or "
+               "vmlinuz");
     return -ENOEXEC;
 }
 
