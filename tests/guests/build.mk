@@ -10,7 +10,8 @@ GUEST_SHARED := tests/guests/tap.c
 GUEST_NAMES  := $(filter-out tap,$(basename $(notdir $(wildcard tests/guests/*.c))))
 GUEST_IMAGES := $(GUEST_NAMES:%=build/guests/%.img)
 # those that run as dom0
-DOM0_IMAGES  := $(patsubst tests/dom0/%.c,build/guests/dom0-%.img,$(wildcard tests/dom0/*.c))
+DOM0_SHARED  := tests/dom0/clock.c
+DOM0_IMAGES  := $(patsubst tests/dom0/%.c,build/guests/dom0-%.img,$(filter-out $(DOM0_SHARED),$(wildcard tests/dom0/*.c)))
 
 .PHONY: guests
 guests: $(GUEST_IMAGES) $(DOM0_IMAGES)
@@ -23,7 +24,7 @@ build/guests/%.elf: build/guests/obj/tests/guests/%.o $(GUEST_SHARED:%.c=build/g
 	$(call DORMOUSE_LINK)
 
 # Linked for where the tests have QEMU load them (tests/qemu/machine.py: KERNEL_ADDRESS).
-build/guests/dom0-%.elf: build/guests/obj/tests/dom0/%.o build/dormouse/dormouse.a dormouse/arm64/image.ld
+build/guests/dom0-%.elf: build/guests/obj/tests/dom0/%.o $(DOM0_SHARED:%.c=build/guests/obj/%.o) build/dormouse/dormouse.a dormouse/arm64/image.ld
 	$(call DORMOUSE_LINK,--defsym=image_base=0x4c000000)
 
 build/guests/%.img: build/guests/%.elf

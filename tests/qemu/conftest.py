@@ -8,6 +8,9 @@ import pytest
 from machine import Board, Guest, Machine, is_stock_xen
 
 SOAK = bool(os.environ.get("SOAK"))
+# A file's tests stay together. The longest come first, so that no processor is left alone with one at the end.
+LONGEST = ["test_sleep", "test_boards", "test_abi_guests", "test_many", "test_guest_features", "test_lifecycle", "test_bad_input",
+           "test_devices", "test_scheduler"]
 
 
 def pytest_configure(config):
@@ -15,8 +18,7 @@ def pytest_configure(config):
 
 
 def pytest_collection_modifyitems(items):
-    # the longest file first: nobody is left alone with it at the end
-    items.sort(key=lambda item: "test_sleep.py" not in item.nodeid)
+    items.sort(key=lambda item: LONGEST.index(item.path.stem) if item.path.stem in LONGEST else len(LONGEST))
     for item in items:
         mark = item.get_closest_marker("torpor_only")
         if mark and is_stock_xen():
@@ -51,8 +53,22 @@ def guest(host):
         host.run(f"""for name in $(xl list | awk 'NR > 2 && $1 ~ /^({names})$/ {{ print $1 }}'); do xl destroy "$name" || true; done""")
 
 
+@pytest.fixture(scope="module")
+def standing(host):
+    """Makes guests that stay for all tests of the file. They go on as they were: a test ends in them what it began."""
+    made = {}
+
+    def get(name, **options):
+        if name not in made:
+            made[name] = Guest(host, name, **options).create()
+        return made[name]
+
+    return get
+
+
 @pytest.fixture(scope="session")
 def counts():
-    """How often to repeat what wears things out."""
-    return {"cycles": 500 if SOAK else 50, "sleeps": 500 if SOAK else 50, "rounds": 20 if SOAK else 1,
-            "alarms": 600 if SOAK else 8}
+    """How often to repeat what wears things out. A dom0 without userland (tests/dom0) repeats the same much more often."""
+    return {"cycles": 50 if SOAK else 4, "storm": 8192 if SOAK else 512, "storm sleeps": 1024 if SOAK else 32,
+            "sleeps": 200 if SOAK else 8, "races": 40 if SOAK else 4, "rounds": 20 if SOAK else 1, "alarms": 200 if SOAK else 8,
+            "whole": 16 if SOAK else 4}

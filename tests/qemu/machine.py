@@ -377,6 +377,8 @@ print(xc().physinfo()["free_memory"] // 4)'""").output)
 class Guest:
     """A Linux guest of a Machine: Debian's kernel and the busybox userland of images/guest."""
 
+    sleeps = 0   # how often it was told to suspend itself
+
     def __init__(self, machine, name, *, memory=96, vcpus=1, disk=None, address=None, config="", arguments=""):
         self.machine = machine
         self.name = name
@@ -421,9 +423,14 @@ class Guest:
         self.machine.run(f"tty=$(xenstore-read /local/domain/{self.domid()}/{device}/tty); echo {shlex.quote(line)} > $tty")
 
     def suspend(self):
-        """Have it suspend itself, and wait until it has. When it is awake again it says `came back:` and the status."""
-        self.type("echo mem > /sys/power/state; echo came back: $?")
+        """Have it suspend itself, and wait until it has."""
+        self.sleeps += 1
+        self.type(f"echo mem > /sys/power/state; echo came back {self.sleeps}: $?")
         self.machine.wait_for(f"xl list {self.name} | grep -q -- '-bp---'")
+
+    def wait_awake(self):
+        """Wait until it is awake again after suspend(), and says that its sleep was good."""
+        self.wait(f"came back {self.sleeps}: 0")
 
     def console(self):
         return self.machine.run(f"cat {self.log}").output

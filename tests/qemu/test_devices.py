@@ -55,18 +55,23 @@ def test_a_block_device_serves_as_disk(host, guest):
     host.wait_for(f"losetup -d {device}")
 
 
-def test_disks_come_and_go_while_the_guest_runs(host, guest):
-    one = guest("plug").create()
-    host.run(f"xl block-attach plug format=raw,vdev=xvdc,access=rw,target={fresh_disk(host, 'plug')}")
+def wired(standing):
+    """A guest without disks, with a network card."""
+    return standing("wired", address="192.168.77.2")
+
+
+def test_disks_come_and_go_while_the_guest_runs(host, standing):
+    one = wired(standing)
+    host.run(f"xl block-attach wired format=raw,vdev=xvdc,access=rw,target={fresh_disk(host, 'plug')}")
     one.run("until [ -b /dev/xvdc ]; do sleep 0.1; done; mount /dev/xvdc /mnt; cd /mnt; sha256sum -c SUMS; cd /; umount /mnt")
-    assert re.search(r"^\d+\s+0\s+\d+\s+4\s", host.run("xl block-list plug").output, re.M)
-    host.run("xl block-detach plug xvdc")
+    assert re.search(r"^\d+\s+0\s+\d+\s+4\s", host.run("xl block-list wired").output, re.M)
+    host.run("xl block-detach wired xvdc")
     one.run("while [ -b /dev/xvdc ]; do sleep 0.1; done")
-    assert len(host.run("xl block-list plug").lines()) == 1
+    assert len(host.run("xl block-list wired").lines()) == 1
 
 
-def test_network_carries_data_both_ways(host, guest):
-    one = guest("net", address="192.168.77.2").create()
+def test_network_carries_data_both_ways(host, standing):
+    one = wired(standing)
     host.run("ping -c 3 192.168.77.2")
     one.run("ping -c 3 192.168.77.1")
     here = host.run("dd if=/dev/urandom of=/tmp/out bs=64k count=64 2>/dev/null; sha256sum < /tmp/out; "
@@ -76,19 +81,19 @@ def test_network_carries_data_both_ways(host, guest):
     assert host.run("wget -q -O - http://192.168.77.2/in | sha256sum").output.split()[0] == here
 
 
-def test_guests_reach_each_other_over_the_bridge(host, guest):
-    one = guest("left", address="192.168.77.2").create()
+def test_guests_reach_each_other_over_the_bridge(host, guest, standing):
+    one = wired(standing)
     guest("right", address="192.168.77.3").create()
     one.run("ping -c 3 192.168.77.3")
 
 
-def test_network_cards_come_and_go_while_the_guest_runs(host, guest):
-    one = guest("card").create()
-    host.run("xl network-attach card bridge=xenbr0")
-    one.run("until [ -e /sys/class/net/eth0 ]; do sleep 0.1; done; "
-            "ip address add 192.168.77.9/24 dev eth0; ip link set eth0 up")
-    host.wait_for("ping -c 1 -W 1 192.168.77.9 >/dev/null")
-    assert re.search(r"^0\s+0\s+[0-9a-f:]{17}\s+\d+\s+4\s", host.run("xl network-list card").output, re.M)
-    host.run("xl network-detach card 0")
-    one.run("while [ -e /sys/class/net/eth0 ]; do sleep 0.1; done")
-    assert len(host.run("xl network-list card").lines()) == 1
+def test_network_cards_come_and_go_while_the_guest_runs(host, standing):
+    one = wired(standing)
+    host.run("xl network-attach wired bridge=xenbr0; ip address add 192.168.78.1/24 dev xenbr0")
+    one.run("until [ -e /sys/class/net/eth1 ]; do sleep 0.1; done; "
+            "ip address add 192.168.78.9/24 dev eth1; ip link set eth1 up")
+    host.wait_for("ping -c 1 -W 1 192.168.78.9 >/dev/null")
+    assert re.search(r"^1\s+0\s+[0-9a-f:]{17}\s+\d+\s+4\s", host.run("xl network-list wired").output, re.M)
+    host.run("xl network-detach wired 1")
+    one.run("while [ -e /sys/class/net/eth1 ]; do sleep 0.1; done")
+    assert len(host.run("xl network-list wired").lines()) == 2

@@ -92,8 +92,8 @@ def test_eight_vcpus_work_together(host, guest):
             "[ $(cat /tmp/[1-8] | wc -l) = 8 ]")
 
 
-def test_a_guests_clock_goes_as_dom0s(host, guest):
-    one = guest("time").create()
+def test_a_guests_clock_goes_as_dom0s(host, standing):
+    one = standing("bystander")
     clock = "cut -d' ' -f1 /proc/uptime"
     before = float(host.run(clock).output)
     there_before = float(one.run(clock).output)
@@ -116,15 +116,15 @@ def test_a_platform_device_is_passed_through(host, guest):
 
 
 @pytest.mark.torpor_only("stock Xen 4.17 cannot suspend an Arm host")
-def test_a_guests_own_device_wakes_it_and_the_sleeping_host(host, guest):
-    bystander = guest("bystander").create()
+def test_a_guests_own_device_wakes_it_and_the_sleeping_host(host, guest, standing):
+    bystander = standing("bystander")
     one = guest("sleeper", config='iomem = ["0x9010,1"]\nirqs = [34]\ndevice_tree = "/tmp/job/passthrough.dtb"\ndtdev = []').create()
     one.run("echo +20 > /sys/class/rtc/rtc0/wakealarm")
     one.suspend()
     host.run("echo mem > /sys/power/state")   # no alarm of dom0's own
     said = re.findall(r"torpor: (slept .*)", host.run("xl dmesg").output)
     assert len(said) == 1 and f"woken by pl031@9010000 (interrupt 34 of domain {one.domid()});" in said[0]
-    one.wait("came back: 0")
+    one.wait_awake()
     assert bystander.run("echo still here").output.strip() == "still here"
 
 
@@ -134,7 +134,7 @@ def test_input_at_the_emulated_uart_wakes_a_suspended_guest(host, guest):
     one.run("echo enabled > /sys/class/tty/ttyAMA0/power/wakeup; (exec 3< /dev/ttyAMA0; sleep 100000) > /dev/null 2>&1 &")
     one.suspend()
     one.type(device="vuart/0")
-    one.wait("came back: 0")
+    one.wait_awake()
 
 
 def test_a_guests_watchdog_ends_it_when_it_is_not_fed(host, guest):

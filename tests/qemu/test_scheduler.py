@@ -7,7 +7,8 @@ from machine import Board
 
 BOARD = Board(smp=4, mem=2048, arguments="dom0_mem=768M dom0_max_vcpus=2")
 
-BURN = "while :; do :; done &"
+BURN = "while :; do :; done & echo $! >> /tmp/burners"
+REST = "kill $(cat /tmp/burners); rm /tmp/burners"
 
 # CPU time of each named domain in milliseconds; all of them are read at one moment of dom0's
 TIMES = """PYTHONPATH=/usr/lib/xen-4.17/lib/python python3 -c '
@@ -24,44 +25,63 @@ print(*(two[i] - one[i] for i in ids))
 ' """
 
 
+def crowd(standing):
+    """Four guests of two vCPUs that do nothing."""
+    return [standing(f"crowd{i}", vcpus=2) for i in range(4)]
+
+
+def pin(host, cpus, *guests):
+    for one in guests:
+        host.run(f"xl vcpu-pin {one.name} all {cpus} {cpus}")
+
+
 def used(host, seconds, *guests):
     """The CPU time that each guest got while dom0 slept, in milliseconds."""
     ids = " ".join(str(one.domid()) for one in guests)
     return [float(word) for word in host.run(f"{TIMES} {seconds} {ids}").output.split()]
 
 
-def test_equal_weights_share_equally_and_unequal_ones_as_set(host, guest):
-    one, two = guest("one").create(), guest("two").create()
-    for name in ("one", "two"):
-        host.run(f"xl vcpu-pin {name} 0 3 3")
+def test_equal_weights_share_equally_and_unequal_ones_as_set(host, standing):
+    one, two = crowd(standing)[:2]
+    pin(host, 3, one, two)
     one.run(BURN)
     two.run(BURN)
     first, second = used(host, 10, one, two)
     assert 0.8 < first / second < 1.25
-    host.run("xl sched-credit2 -d one -w 512; xl sched-credit2 -d two -w 128")
-    assert re.search(r"^one\s+\d+\s+512\s+0$", host.run("xl sched-credit2").output, re.M)
+    host.run("xl sched-credit2 -d crowd0 -w 512; xl sched-credit2 -d crowd1 -w 128")
+    assert re.search(r"^crowd0\s+\d+\s+512\s+0$", host.run("xl sched-credit2").output, re.M)
     first, second = used(host, 10, one, two)
     assert 3 < first / second < 5
+    host.run("xl sched-credit2 -d crowd0 -w 256; xl sched-credit2 -d crowd1 -w 256")
+    one.run(REST)
+    two.run(REST)
 
 
-def test_a_cap_bounds_what_a_domain_gets(host, guest):
-    one, other = guest("capped").create(), guest("free").create()
-    for name in ("capped", "free"):
-        host.run(f"xl vcpu-pin {name} 0 all; xl sched-credit2 -d {name} -w 256")
-    host.run("xl vcpu-pin capped 0 2; xl vcpu-pin free 0 3; xl sched-credit2 -d capped -c 25")
-    assert re.search(r"^capped\s+\d+\s+256\s+25$", host.run("xl sched-credit2").output, re.M)
+def test_a_cap_bounds_what_a_domain_gets(host, standing):
+    one, other = crowd(standing)[:2]
+    pin(host, 2, one)
+    pin(host, 3, other)
+    host.run("xl sched-credit2 -d crowd0 -c 25")
+    assert re.search(r"^crowd0\s+\d+\s+256\s+25$", host.run("xl sched-credit2").output, re.M)
     one.run(BURN)
     other.run(BURN)
     capped, free = used(host, 10, one, other)
     # the other one has a CPU for itself: it is the measure of how much a CPU gives while the emulator is busy
     assert 0.15 < capped / free < 0.35
-    host.run("xl sched-credit2 -d capped -c 0")
+    host.run("xl sched-credit2 -d crowd0 -c 0")
     capped, free = used(host, 10, one, other)
     assert capped / free > 0.6
+    one.run(REST)
+    other.run(REST)
 
 
-def test_a_pinned_vcpu_runs_where_it_may(host, guest):
-    one = guest("pinned").create()
+def test_affinity_of_the_configuration_holds(host, standing):
+    standing("pinned", config='cpus = "2"')
+    assert re.search(r"^pinned\s+\d+\s+0\s+2\s.*\s2 / all$", host.run("xl vcpu-list pinned").output, re.M)
+
+
+def test_a_pinned_vcpu_runs_where_it_may(host, standing):
+    one = standing("pinned", config='cpus = "2"')
     one.run(BURN)
     for cpu in (0, 3, 1):
         host.run(f"xl vcpu-pin pinned 0 {cpu}")
@@ -70,11 +90,7 @@ def test_a_pinned_vcpu_runs_where_it_may(host, guest):
                          host.run("xl vcpu-list pinned").output, re.M)
     host.run("xl vcpu-pin pinned 0 0-3 2")
     assert re.search(r"0-3 / 2$|all / 2$", host.run("xl vcpu-list pinned").output, re.M)
-
-
-def test_affinity_of_the_configuration_holds(host, guest):
-    guest("born", config='cpus = "2"').create()
-    assert re.search(r"^born\s+\d+\s+0\s+2\s.*\s2 / all$", host.run("xl vcpu-list born").output, re.M)
+    one.run(REST)
 
 
 def test_vcpus_go_and_come_back(host, guest):
@@ -88,23 +104,28 @@ def test_vcpus_go_and_come_back(host, guest):
     one.run("until [ $(nproc) = 4 ]; do sleep 0.1; done")
 
 
-def test_many_busy_vcpus_all_get_their_turn(host, guest):
-    crowd = [guest(f"crowd{i}", vcpus=2).create() for i in range(4)]
-    for one in crowd:
+def test_many_busy_vcpus_all_get_their_turn(host, standing):
+    guests = crowd(standing)
+    pin(host, "all", *guests)
+    for one in guests:
         one.run(BURN)
         one.run(BURN)
-    shares = used(host, 10, *crowd)
+    shares = used(host, 10, *guests)
     assert min(shares) > 0.5 * max(shares)
     # and dom0 still answers, of course: this line was run by it
     assert "crowd3" in host.run("xl list").output
+    for one in guests:
+        one.run(REST)
 
 
-def test_waiting_for_a_cpu_is_seen_as_steal_time(host, guest):
-    one, two = guest("robbed").create(), guest("robber").create()
-    host.run("xl vcpu-pin robbed 0 3; xl vcpu-pin robber 0 3")
+def test_waiting_for_a_cpu_is_seen_as_steal_time(host, standing):
+    one, two = crowd(standing)[:2]
+    pin(host, 3, one, two)
     two.run(BURN)
     one.run(BURN)
     stolen = "awk '/^cpu / { print $9 }' /proc/stat"
     before = int(one.run(stolen).output)
     one.run("sleep 3")
     assert int(one.run(stolen).output) > before
+    one.run(REST)
+    two.run(REST)
