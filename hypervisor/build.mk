@@ -29,3 +29,18 @@ $(hyp-out)/%.S.o: %.S $(bare-include)/.done flags.mk hypervisor/build.mk
 	@clang $(hyp-flags) -g -D__ASSEMBLY__ -MMD -MP -c $< -o $@
 
 -include $(hyp-objects:.o=.d)
+
+# What each lock protects (GUARDED_BY), members and all, by a compiler that can check it.
+hyp-locks := $(patsubst %,$(hyp-out)/locks/%.ok,$(filter %.c,$(hyp-sources)))
+
+.PHONY: locks
+## locks: check that what a lock protects is touched with that lock held only
+locks: $(hyp-locks)
+
+$(hyp-out)/locks/%.c.ok: %.c $(hyp-out)/include/.done hypervisor/build.mk
+	@mkdir -p $(@D)
+	@clang-22 $(hyp-flags) -std=gnu11 -O2 -D__XEN_TOOLS__ -DTORPOR_CHANGESET='""' -DTORPOR_BUILD_DATE='""' -Wthread-safety -Werror \
+		-fexperimental-late-parse-attributes -MMD -MP -MF $(@:.ok=.d) -MT $@ -fsyntax-only $<
+	@touch $@
+
+-include $(hyp-locks:.ok=.d)

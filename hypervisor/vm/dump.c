@@ -98,7 +98,8 @@ static void key_schedule(char key)
     for_each_domain(show_domain_schedule);
 }
 
-static void show_domain_memory(struct domain *d)
+/* Numbers that others may be changing just now are shown as they are. */
+static UNCHECKED_LOCKING void show_domain_memory(struct domain *d)
 {
     printk("domain %u: %lu pages, at most %lu; the hypervisor's for it: %lu stage-2 tables and %lu put aside, %u of event ports, "
            "%u of grant mappings", d->id, (unsigned long)frames_owned(&d->frames), (unsigned long)frames_limit(&d->frames),

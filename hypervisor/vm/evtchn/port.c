@@ -40,7 +40,8 @@ int evtchn_domain_init(struct domain *d, uint32_t max_port)
     return 0;
 }
 
-void evtchn_domain_free(struct domain *d)
+/* Without the lock: nobody knows of it any more. */
+UNCHECKED_LOCKING void evtchn_domain_free(struct domain *d)
 {
     struct domain_evtchn *e = &d->evtchn;
 

@@ -24,7 +24,8 @@
 /* Two pages of mappings have as many handles as one of Xen's maptrack frames. */
 #define MAPTRACK_PAGES_PER_FRAME 2
 
-int grant_domain_init(struct domain *d, unsigned max_frames, unsigned max_maptrack_frames)
+/* Its locks are not needed: nobody else knows of it yet. */
+UNCHECKED_LOCKING int grant_domain_init(struct domain *d, unsigned max_frames, unsigned max_maptrack_frames)
 {
     struct domain_grants *g = &d->grants;
 
@@ -48,13 +49,15 @@ static void table_close(struct domain *d)
 {
     struct domain_grants *g = &d->grants;
     unsigned count;
+    void **frames;
 
     spin_lock(&g->lock);
+    frames = g->frames;
     count = g->closed ? 0 : g->nr_frames;
     g->closed = true;
     spin_unlock(&g->lock);
     for (unsigned i = 0; i < count; i++)
-        frame_free_shared(g->frames[i]);
+        frame_free_shared(frames[i]);
 }
 
 int grant_domain_destroy(struct domain *d, bool (*preempt)(void))
@@ -63,7 +66,8 @@ int grant_domain_destroy(struct domain *d, bool (*preempt)(void))
     return maptrack_release(d, preempt);
 }
 
-void grant_domain_free(struct domain *d)
+/* ... nor here: nobody does any more. */
+UNCHECKED_LOCKING void grant_domain_free(struct domain *d)
 {
     struct domain_grants *g = &d->grants;
 

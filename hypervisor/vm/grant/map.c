@@ -323,7 +323,8 @@ unsigned grant_maptrack_pages(struct domain *d)
     return pages;
 }
 
-void maptrack_free(struct domain *d)
+/* Without the lock: nobody knows of it any more. */
+UNCHECKED_LOCKING void maptrack_free(struct domain *d)
 {
     struct domain_grants *g = &d->grants;
 

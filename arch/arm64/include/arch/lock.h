@@ -16,12 +16,12 @@
 #ifdef __clang__
 #define CAPABILITY(x)    __attribute__((capability(x)))
 /*
- * A C member that names its sibling as guard needs a clang with -fexperimental-late-parse-attributes; in Debian 12's the
- * annotation of a member documents, and the compiler checks those of functions.
+ * A member that names its sibling as guard is more than the compiler of the build knows. One that does goes over all of
+ * it (make locks, -fexperimental-late-parse-attributes).
  */
-#if __clang_major__ >= 20
-#define GUARDED_BY(x)    __attribute__((guarded_by(x)))
-#define PT_GUARDED_BY(x) __attribute__((pt_guarded_by(x)))
+#if __clang_major__ >= 22
+#define GUARDED_BY(x)    __attribute__((guarded_by(&x)))
+#define PT_GUARDED_BY(x) __attribute__((pt_guarded_by(&x)))
 #else
 #define GUARDED_BY(x)
 #define PT_GUARDED_BY(x)
