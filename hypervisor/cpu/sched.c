@@ -1,7 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * One run queue for all CPUs, ordered by virtual run time: the ticks a vCPU has run, scaled by
+ * One order for all CPUs, by virtual run time: the ticks a vCPU has run, scaled by
  * SCHED_DEFAULT_WEIGHT / weight. Who has had least runs next, so shares follow weights.
+ *
+ * Who waits is in a heap together with those who may use the same CPUs: with at most MAX_CPUS of them there are few such sets, and on most
+ * machines one. Any CPU finds its next vCPU among the first of a few heaps, however many wait. Who waits although its
+ * domain has used up its budget is put aside when it is met, once each period. So nothing here grows with the number of vCPUs
+ * but by its logarithm, and what a change of a domain's weight, cap or budget does with its own.
  *
  * Virtual run times only compare among vCPUs that compete for the same CPUs: one that runs alone, by luck or by
  * pinning, gets far ahead of others. So whoever joins a competition (wakes, gets another affinity, another budget) is placed
@@ -21,6 +26,7 @@
 #include "cpu/timer.h"
 #include "dev/irq.h"
 #include "lib/errno.h"
+#include "lib/string.h"
 #include "arch/lock.h"
 
 #define SLICE_US        10000
@@ -29,11 +35,12 @@
 #define CAP_PERIOD_US   10000
 
 static struct spinlock lock = SPINLOCK_INIT;
-static struct list queue GUARDED_BY(lock);
+static struct heap queues[BIT(MAX_CPUS)] GUARDED_BY(lock);   /* by which CPUs their vCPUs may use, a bitmap */
+static uint64_t filled[(BIT(MAX_CPUS) + 63) / 64] GUARDED_BY(lock);   /* a bit for each queue that is not empty */
 static struct sched_vcpu *chosen[MAX_CPUS] GUARDED_BY(lock);   /* who runs on each CPU, or is about to; NULL: nobody */
 static uint64_t idle_cpus GUARDED_BY(lock);
 static uint64_t lost_cpus;                       /* written under lock, while only one CPU is on */
-static uint32_t queued_count;                    /* written under lock, read by sched_yield without */
+static uint64_t wanted_cpus;                     /* CPUs that somebody queued may use; written under lock, read by sched_yield without */
 static struct timer slice_timer[MAX_CPUS];
 static uint64_t slice_ticks, granularity_ticks, sleeper_ticks, cap_period_ticks;
 
@@ -53,7 +60,10 @@ void sched_init(void)
     for (unsigned i = 0; i < MAX_CPUS; i++)
         timer_init(&slice_timer[i], slice_ended, &cpus[i]);
     spin_lock(&lock);
-    list_init(&queue);
+    memset(queues, 0, sizeof(queues));
+    memset(filled, 0, sizeof(filled));
+    memset(chosen, 0, sizeof(chosen));
+    wanted_cpus = 0;
     idle_cpus = lost_cpus = 0;
     for (unsigned i = 0; i < cpus_present(); i++)
         if (cpus[i].lost)
@@ -64,14 +74,6 @@ void sched_init(void)
 static uint64_t all_cpus(void)
 {
     return BIT(cpus_present()) - 1;
-}
-
-void sched_cpu_lost(const struct cpu *cpu)
-{
-    spin_lock(&lock);
-    lost_cpus |= BIT(cpu->id);
-    idle_cpus &= ~lost_cpus;
-    spin_unlock(&lock);
 }
 
 unsigned sched_ratelimit(void)
@@ -86,7 +88,7 @@ void sched_set_ratelimit(unsigned us)
 
 void sched_vcpu_init(struct sched_vcpu *v, struct vcpu *vcpu, struct sched_domain *d, unsigned id)
 {
-    list_init(&v->node);
+    list_init(&v->waiting);
     v->vcpu = vcpu;
     v->domain = d;
     v->hard_affinity = UINT64_MAX;
@@ -110,12 +112,12 @@ static bool within_cap(const struct sched_domain *d)
     return d->cap_percent == 0 || d->budget_used < domain_budget(d);
 }
 
-/* Where v may run: where it is allowed to, or if none of those CPUs is left, anywhere. */
+/* Where v may run: where it is allowed to, or if none of those CPUs is left, anywhere. A bitmap of CPUs that there are. */
 static uint64_t cpus_for(const struct sched_vcpu *v)
 {
-    uint64_t allowed = v->hard_affinity & ~lost_cpus;
+    uint64_t left = all_cpus() & ~lost_cpus;
 
-    return allowed & all_cpus() ? allowed : ~lost_cpus;
+    return v->hard_affinity & left ? v->hard_affinity & left : left;
 }
 
 static bool may_run_on(const struct sched_vcpu *v, const struct cpu *cpu)
@@ -123,23 +125,119 @@ static bool may_run_on(const struct sched_vcpu *v, const struct cpu *cpu)
     return (cpus_for(v) >> cpu->id) & 1;
 }
 
+/* The next queue that is not empty, from `from` on; BIT(MAX_CPUS): there is none. */
+static unsigned next_queue(unsigned from) REQUIRES(lock)
+{
+    for (unsigned word = from / 64; word <= all_cpus() / 64; word++, from = word * 64) {
+        uint64_t rest = filled[word] >> (from % 64);
+
+        if (rest)
+            return from + (unsigned)__builtin_ctzll(rest);
+    }
+    return BIT(MAX_CPUS);
+}
+
+#define for_each_queue(q) for (unsigned q = next_queue(0); q < BIT(MAX_CPUS); q = next_queue(q + 1))
+
+static void queue_mark(unsigned q) REQUIRES(lock)
+{
+    uint64_t bit = BIT(q % 64), wanted = 0;
+
+    if (queues[q].root) {
+        filled[q / 64] |= bit;
+        wanted = wanted_cpus | q;
+    } else {
+        filled[q / 64] &= ~bit;
+        for_each_queue(other)
+            wanted |= other;
+    }
+    __atomic_store_n(&wanted_cpus, wanted, __ATOMIC_RELAXED);
+}
+
+/* v waits: in the queue of its CPUs, and in the list of its domain. */
 static void enqueue(struct sched_vcpu *v) REQUIRES(lock)
 {
-    struct list *at = queue.prev;
+    bool was_empty;
 
-    /* From the end: who has just run has mostly had more than those who wait. */
-    while (at != &queue && list_entry(at, struct sched_vcpu, node)->vruntime > v->vruntime)
-        at = at->prev;
-    list_insert_between(&v->node, at, at->next);
+    v->queue = (unsigned)cpus_for(v);
+    was_empty = !queues[v->queue].root;
+    v->node.key = v->vruntime;
+    heap_insert(&queues[v->queue], &v->node);
+    if (was_empty)
+        queue_mark(v->queue);
+    list_push_back(&v->domain->waiting, &v->waiting);
     v->queued = true;
-    __atomic_store_n(&queued_count, queued_count + 1, __ATOMIC_RELAXED);
+}
+
+static void unqueue(struct sched_vcpu *v) REQUIRES(lock)
+{
+    heap_remove(&queues[v->queue], &v->node);
+    if (!queues[v->queue].root)
+        queue_mark(v->queue);
 }
 
 static void dequeue(struct sched_vcpu *v) REQUIRES(lock)
 {
-    list_remove(&v->node);
-    v->queued = false;
-    __atomic_store_n(&queued_count, queued_count - 1, __ATOMIC_RELAXED);
+    if (!v->parked)
+        unqueue(v);
+    list_remove(&v->waiting);
+    v->queued = v->parked = false;
+}
+
+/* The first of a queue. Those whose domain has used its budget up are met here, and only wait in their domain's list then. */
+static struct sched_vcpu *queue_first(unsigned q) REQUIRES(lock)
+{
+    while (queues[q].root) {
+        struct sched_vcpu *v = container_of(queues[q].root, struct sched_vcpu, node);
+
+        if (likely(within_cap(v->domain)))
+            return v;
+        unqueue(v);
+        v->parked = true;
+    }
+    return NULL;
+}
+
+/* The first of all that may use a CPU of the bitmap. At most as many steps as there are sets of CPUs that somebody waits for. */
+static struct sched_vcpu *first_for(uint64_t bitmap) REQUIRES(lock)
+{
+    struct sched_vcpu *found = NULL;
+
+    if (!(wanted_cpus & bitmap))
+        return NULL;
+    for_each_queue(q) {
+        struct sched_vcpu *v = q & bitmap ? queue_first(q) : NULL;
+
+        if (v && (!found || v->vruntime < found->vruntime))
+            found = v;
+    }
+    return found;
+}
+
+/* No other CPU is on, so few wait: they go to the queues of what CPUs they have left. */
+void sched_cpu_lost(const struct cpu *cpu)
+{
+    struct list moving;
+
+    list_init(&moving);
+    spin_lock(&lock);
+    lost_cpus |= BIT(cpu->id);
+    idle_cpus &= ~lost_cpus;
+    for_each_queue(q) {
+        while (q & lost_cpus && queues[q].root) {
+            struct sched_vcpu *v = container_of(queues[q].root, struct sched_vcpu, node);
+
+            dequeue(v);
+            list_push_back(&moving, &v->waiting);
+        }
+    }
+    while (!list_empty(&moving)) {
+        struct sched_vcpu *v = list_first(&moving, struct sched_vcpu, waiting);
+
+        list_remove(&v->waiting);
+        enqueue(v);
+    }
+    spin_unlock(&lock);
 }
 
 static void call_cpu(struct cpu *cpu) REQUIRES(lock)
@@ -183,19 +281,11 @@ static struct cpu *busiest_cpu(const struct sched_vcpu *v, const struct cpu *exc
     return found;
 }
 
-static struct sched_vcpu *first_for(const struct cpu *cpu) REQUIRES(lock)
-{
-    list_for_each(v, &queue, struct sched_vcpu, node)
-        if (may_run_on(v, cpu) && within_cap(v->domain))
-            return v;
-    return NULL;
-}
-
 /* Brings v's virtual run time near to that of those who compete for `busy`: its vCPU, and the next one in the queue. */
 static void place(struct sched_vcpu *v, const struct cpu *busy) REQUIRES(lock)
 {
     uint64_t least = chosen[busy->id]->vruntime;
-    struct sched_vcpu *waiting = first_for(busy);
+    struct sched_vcpu *waiting = first_for(BIT(busy->id));
 
     if (waiting)
         least = min_u64(least, waiting->vruntime);
@@ -228,22 +318,22 @@ static void join_queue(struct sched_vcpu *v, uint64_t now) REQUIRES(lock)
         tickle(v, busy);
 }
 
-/* The domain's weight or budget is another one: those of it that wait join anew. */
+/* The domain's weight or budget is another one: those of it that wait, at most all its vCPUs, join anew. */
 static void domain_rejoin(struct sched_domain *d, uint64_t now) REQUIRES(lock)
 {
     struct list waiting;
 
     list_init(&waiting);
-    list_for_each_safe(v, &queue, struct sched_vcpu, node) {
-        if (v->domain != d)
-            continue;
+    while (!list_empty(&d->waiting)) {
+        struct sched_vcpu *v = list_first(&d->waiting, struct sched_vcpu, waiting);
+
         dequeue(v);
-        list_push_back(&waiting, &v->node);
+        list_push_back(&waiting, &v->waiting);
     }
     while (!list_empty(&waiting)) {
-        struct sched_vcpu *v = list_first(&waiting, struct sched_vcpu, node);
+        struct sched_vcpu *v = list_first(&waiting, struct sched_vcpu, waiting);
 
-        list_remove(&v->node);
+        list_remove(&v->waiting);
         join_queue(v, now);
     }
 }
@@ -293,6 +383,7 @@ static void cap_refill(void *data)
 
 void sched_domain_init(struct sched_domain *d, unsigned max_vcpus)
 {
+    list_init(&d->waiting);
     d->max_vcpus = max_vcpus;
     d->weight = SCHED_DEFAULT_WEIGHT;
     timer_init(&d->refill, cap_refill, d);
@@ -319,10 +410,10 @@ static bool gives_way(struct sched_vcpu *prev, const struct sched_vcpu *candidat
  * How long may v run before somebody else's turn or its cap must be looked at? 0: until something happens. prev, which v
  * takes over from, is not back in the queue yet.
  */
-static uint64_t run_limit(const struct sched_vcpu *v, const struct sched_vcpu *prev) REQUIRES(lock)
+static uint64_t run_limit(const struct cpu *cpu, const struct sched_vcpu *v, const struct sched_vcpu *prev) REQUIRES(lock)
 {
     const struct sched_domain *d = v->domain;
-    bool others = !list_empty(&queue) || (prev && prev != v && sched_vcpu_runnable(prev));
+    bool others = (wanted_cpus >> cpu->id & 1) || (prev && prev != v && sched_vcpu_runnable(prev));
     uint64_t limit = others ? slice_ticks : 0;
 
     if (d->cap_percent) {
@@ -337,14 +428,10 @@ static uint64_t run_limit(const struct sched_vcpu *v, const struct sched_vcpu *p
 /* This CPU was called for one vCPU and may have taken another, which came later: the idle CPUs see who still waits. */
 static void pass_on(void) REQUIRES(lock)
 {
-    if (!idle_cpus)
-        return;
-    list_for_each(v, &queue, struct sched_vcpu, node) {
-        if (!(idle_cpus & cpus_for(v)) || !within_cap(v->domain))
-            continue;
-        tickle(v, NULL);
-        return;   /* whoever is called does the same */
-    }
+    struct sched_vcpu *v = idle_cpus ? first_for(idle_cpus) : NULL;
+
+    if (v)
+        tickle(v, NULL);   /* whoever is called does the same */
 }
 
 /* prev goes behind next, but not further back than it could have come by sleeping. */
@@ -363,7 +450,7 @@ static struct sched_vcpu *pick(struct cpu *cpu, struct sched_vcpu *prev) REQUIRE
 
     if (prev)
         charge(prev, now);
-    next = first_for(cpu);
+    next = first_for(BIT(cpu->id));
     if (prev) {
         if (sched_vcpu_runnable(prev) && may_run_on(prev, cpu) && within_cap(prev->domain) &&
             (!next || !gives_way(prev, next, now)))
@@ -389,7 +476,7 @@ static struct sched_vcpu *pick(struct cpu *cpu, struct sched_vcpu *prev) REQUIRE
         prev->slice_start = now;
     }
     cap_begin(next->domain, now);
-    limit = run_limit(next, prev);
+    limit = run_limit(cpu, next, prev);
     if (limit)
         timer_set(&slice_timer[cpu->id], now + limit);
     return next;
@@ -491,10 +578,12 @@ void sched_sleep_sync(struct sched_vcpu *v)
 
 void sched_yield(struct sched_vcpu *v)
 {
-    if (!__atomic_load_n(&queued_count, __ATOMIC_RELAXED))
+    struct cpu *cpu = this_cpu();
+
+    if (!(__atomic_load_n(&wanted_cpus, __ATOMIC_RELAXED) >> cpu->id & 1))
         return;
     v->yielding = true;
-    this_cpu()->need_schedule = 1;
+    cpu->need_schedule = 1;
 }
 
 int sched_domain_set(struct sched_domain *d, unsigned weight, unsigned cap_percent)

@@ -21,6 +21,7 @@ struct cpu;
 
 /* The scheduler's part of a domain. */
 struct sched_domain {
+    struct list waiting;       /* its vCPUs that are queued */
     unsigned max_vcpus;
     unsigned weight;
     unsigned cap_percent;
@@ -33,7 +34,9 @@ struct sched_domain {
 struct sched_vcpu {
     struct vcpu *vcpu;         /* whose it is; not looked into here */
     struct sched_domain *domain;
-    struct list node;          /* in the run queue while queued */
+    struct heap_node node;     /* in its queue while queued and not parked */
+    struct list waiting;       /* in its domain's list while queued */
+    unsigned queue;            /* which: of those who may use the same CPUs */
     uint64_t vruntime;         /* weighted run time, ticks */
     uint64_t slice_start;      /* counter value at which it was switched in */
     uint64_t accounted;        /* up to where its time has been charged */
@@ -43,7 +46,8 @@ struct sched_vcpu {
     uint64_t affinity_before_override;
     struct cpu *cpu;           /* where it runs, or ran last */
     bool overridden;
-    bool queued;
+    bool queued;               /* it waits for a CPU */
+    bool parked;               /* ... and for its domain's next period, so it is in no queue */
     bool yielding;
     bool running;              /* current on cpu, or its state not yet saved from it */
 };

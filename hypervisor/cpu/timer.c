@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * The software timers of each CPU, in a pairing heap ordered by expiry, on EL2's physical timer. Invariant, under the
- * queue's lock: the comparator is programmed for the root of the heap, or off when there is none.
+ * queue's lock: the comparator is programmed for the first of the heap, or off when there is none.
  */
 #include "cpu/timer.h"
 
@@ -16,93 +16,31 @@
 
 struct timer_queue {
     struct spinlock lock;
-    struct timer *root GUARDED_BY(lock);
+    struct heap heap GUARDED_BY(lock);
     struct timer *firing;              /* set under the lock, read without it; it is not looked into */
 };
 
 static struct timer_queue queues[MAX_CPUS];
 static unsigned interrupt;
 
-/* Two heaps become one: the later root goes below the earlier. `back` is the pointer that points to a timer. */
-static struct timer *heap_meld(struct timer *a, struct timer *b)
+static struct timer *timer_of(struct heap_node *n) { return container_of(n, struct timer, node); }
+
+static struct timer *queue_first(struct timer_queue *q) REQUIRES(q->lock)
 {
-    struct timer *first, *second;
-
-    if (!a || !b)
-        return a ? a : b;
-    first = a->expires <= b->expires ? a : b;
-    second = first == a ? b : a;
-    second->next = first->child;
-    if (second->next)
-        second->next->back = &second->next;
-    first->child = second;
-    second->back = &first->child;
-    first->next = NULL;
-    return first;
-}
-
-/* The children of a removed root, melded in pairs and then together. */
-static struct timer *heap_meld_children(struct timer *list)
-{
-    struct timer *pairs = NULL, *heap = NULL;
-
-    while (list) {
-        struct timer *a = list, *b = a->next, *pair;
-
-        list = b ? b->next : NULL;
-        a->next = NULL;
-        if (b)
-            b->next = NULL;
-        pair = heap_meld(a, b);
-        pair->next = pairs;
-        pairs = pair;
-    }
-    while (pairs) {
-        struct timer *next = pairs->next;
-
-        pairs->next = NULL;
-        heap = heap_meld(heap, pairs);
-        pairs = next;
-    }
-    return heap;
-}
-
-static void heap_set_root(struct timer_queue *q, struct timer *root) REQUIRES(q->lock)
-{
-    q->root = root;
-    if (root)
-        root->back = &q->root;
+    return q->heap.root ? timer_of(q->heap.root) : NULL;
 }
 
 static void queue_remove(struct timer_queue *q, struct timer *t) REQUIRES(q->lock)
 {
-    struct timer *below = heap_meld_children(t->child);
-
-    if (q->root == t) {
-        heap_set_root(q, below);
-    } else {
-        *t->back = t->next;
-        if (t->next)
-            t->next->back = t->back;
-        heap_set_root(q, heap_meld(q->root, below));
-    }
-    t->child = t->next = NULL;
-    t->back = NULL;
+    heap_remove(&q->heap, &t->node);
     t->queued = false;
-}
-
-static void queue_insert(struct timer_queue *q, struct timer *t) REQUIRES(q->lock)
-{
-    t->child = t->next = NULL;
-    heap_set_root(q, heap_meld(q->root, t));
-    t->queued = true;
 }
 
 /* Only of this CPU's queue. */
 static void queue_program(struct timer_queue *q) REQUIRES(q->lock)
 {
-    if (q->root) {
-        write_sysreg(q->root->expires, cnthp_cval_el2);
+    if (q->heap.root) {
+        write_sysreg(q->heap.root->key, cnthp_cval_el2);
         write_sysreg(CNT_CTL_ENABLE, cnthp_ctl_el2);
     } else {
         write_sysreg(0, cnthp_ctl_el2);
@@ -127,11 +65,11 @@ static void timer_dequeue(struct timer *t)
         if (t->cpu == cpu) {
             here = true;
             if (t->queued) {
-                bool was_root = q->root == t;
+                bool was_first = q->heap.root == &t->node;
 
                 queue_remove(q, t);
                 /* Another CPU's comparator stays early: its interrupt finds nothing to do. */
-                if (was_root && cpu == this_cpu())
+                if (was_first && cpu == this_cpu())
                     queue_program(q);
             }
         }
@@ -151,9 +89,10 @@ void timer_set(struct timer *t, uint64_t expires_ticks)
         timer_dequeue(t);
     spin_lock(&q->lock);
     __atomic_store_n(&t->cpu, cpu, __ATOMIC_RELEASE);
-    t->expires = expires_ticks;
-    queue_insert(q, t);
-    if (q->root == t)
+    t->node.key = expires_ticks;
+    heap_insert(&q->heap, &t->node);
+    t->queued = true;
+    if (q->heap.root == &t->node)
         queue_program(q);
     spin_unlock(&q->lock);
 }
@@ -175,8 +114,8 @@ void timer_interrupt(void)
     uint64_t now = counter_now();
 
     spin_lock(&q->lock);
-    while (q->root && q->root->expires <= now) {
-        struct timer *t = q->root;
+    while (q->heap.root && q->heap.root->key <= now) {
+        struct timer *t = timer_of(q->heap.root);
 
         queue_remove(q, t);
         __atomic_store_n(&q->firing, t, __ATOMIC_RELAXED);
@@ -225,7 +164,7 @@ static struct timer *queue_take_first(struct timer_queue *q)
     struct timer *t;
 
     spin_lock(&q->lock);
-    t = q->root;
+    t = queue_first(q);
     if (t)
         queue_remove(q, t);
     spin_unlock(&q->lock);
@@ -235,7 +174,7 @@ static struct timer *queue_take_first(struct timer_queue *q)
 void timers_adopt(struct cpu *from)
 {
     for (struct timer *t; (t = queue_take_first(&queues[from->id]));)
-        timer_set(t, t->expires);
+        timer_set(t, timer_expires(t));
 }
 
 static int timers_enter(struct sleep *s)

@@ -7,17 +7,20 @@
 #pragma once
 
 #include "lib/base.h"
+#include "lib/heap.h"
 
 struct cpu;
 
 struct timer {
-    uint64_t expires;               /* ticks; meaningful while queued */
+    struct heap_node node;          /* in its queue; the key is when it expires, ticks */
     void (*fire)(void *data);
     void *data;
     struct cpu *cpu;                /* whose queue it is in, or was last */
-    struct timer *child, *next, **back;  /* the queue's heap */
     bool queued;
 };
+
+/* When t fires, ticks; meaningful while it is queued. */
+static inline uint64_t timer_expires(const struct timer *t) { return t->node.key; }
 
 void timer_init(struct timer *t, void (*fire)(void *data), void *data);
 /* (Re)arms t on this CPU. */

@@ -92,7 +92,7 @@ void domain_watchdogs_halt(struct domain *d)
         if (!w->in_use)
             continue;
         timer_stop(&w->timer);
-        w->left = w->timer.expires - min_u64(now, w->timer.expires);
+        w->left = timer_expires(&w->timer) - min_u64(now, timer_expires(&w->timer));
     }
     all->halted++;
     spin_unlock(&all->lock);

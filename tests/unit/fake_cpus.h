@@ -18,7 +18,7 @@
 #include "lib/errno.h"
 
 #define STEP      25
-#define MAX_VCPUS 24
+#define MAX_VCPUS 5000
 
 /* What cpu/ does not look into. */
 struct vcpu {

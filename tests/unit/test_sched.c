@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-/* sources: tests/unit/fake_cpus.c hypervisor/cpu/sched.c hypervisor/cpu/timer.c hypervisor/base/time.c */
+/* sources: tests/unit/fake_cpus.c hypervisor/cpu/sched.c hypervisor/cpu/timer.c lib/heap.c hypervisor/base/time.c */
 /* The scheduler: who runs where and for how long, and that nobody is forgotten. */
 #include "fake_cpus.h"
+
+#include <time.h>
 
 static uint64_t runtime(const struct domain *d)
 {
@@ -624,6 +626,59 @@ static void nobody_who_may_run_waits_for_long(void **state)
     machine_end();
 }
 
+static uint64_t processor_ns(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+    return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+}
+
+/* What it costs to yield, wake and block on CPU 0 while `others` vCPUs wait for CPU 1, and as many for both behind a used-up budget. */
+static uint64_t cost_of_turns(unsigned others)
+{
+    struct domain *pinned = NULL, *capped = NULL, *d;
+    uint64_t began;
+
+    machine(2);
+    for (unsigned i = 0; i < others; i++) {
+        if (i % 128 == 0) {
+            pinned = domain_new(128);
+            capped = domain_new(128);
+            assert_int_equal(sched_domain_set(&capped->sched, 256, 1), 0);
+            capped->sched.budget_used = 1000000;
+        }
+        assert_int_equal(sched_set_affinity(&pinned->vcpus[i % 128]->sched, 2, 2), 0);
+        wake(pinned->vcpus[i % 128]);
+        wake(capped->vcpus[i % 128]);
+    }
+    d = domain_new(3);
+    wake(d->vcpus[0]);
+    wake(d->vcpus[1]);
+    settle();
+    began = processor_ns();
+    for (unsigned i = 0; i < 2000; i++) {
+        sched_yield(&cpus[0].current->sched);
+        wake(d->vcpus[2]);
+        settle();
+        if (d->vcpus[2]->sched.running)
+            block(d->vcpus[2]);
+        settle();
+    }
+    began = processor_ns() - began;
+    machine_end();
+    return began;
+}
+
+static void a_turn_costs_the_same_however_many_wait(void **state)
+{
+    uint64_t few = cost_of_turns(2), many = cost_of_turns(2048);
+
+    (void)state;
+    if (many > 8 * few)
+        fail_msg("%lu ns with 2 beside it, %lu ns with 2048", (unsigned long)few, (unsigned long)many);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -654,6 +709,7 @@ int main(void)
         cmocka_unit_test(who_wakes_during_a_switch_is_seen),
         cmocka_unit_test(random_load_leaves_nobody_behind),
         cmocka_unit_test(nobody_who_may_run_waits_for_long),
+        cmocka_unit_test(a_turn_costs_the_same_however_many_wait),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -124,7 +124,7 @@ static bool virt_would_interrupt(const struct vcpu *v)
 void vtimer_shift(struct vcpu *v, uint64_t ticks)
 {
     if (v->vtimer.virt.queued)
-        timer_set(&v->vtimer.virt, v->vtimer.virt.expires + ticks);
+        timer_set(&v->vtimer.virt, timer_expires(&v->vtimer.virt) + ticks);
 }
 
 void vtimer_retract(struct vcpu *v)
