@@ -60,3 +60,15 @@ build/bench/kvm.gz: build/bench/kvm build/bench/costs.img build/bench/gic2.dtb b
 ## bench: Torpor beside Debian's Xen 4.17, KVM and the floor, instruction counts and times; kept in build/bench.json
 bench: build/torpor build/xen build/firmware-race.bin images $(BENCH_GUESTS) $(BENCH_PEERS)
 	@bench/bench
+
+# --- Spinlocks on the build machine ---
+
+build/bench/locks: bench/locks.c arch/arm64/lock.c arch/arm64/include/arch/lock.h
+	@mkdir -p $(@D)
+	@clang -O2 -Wall -Wextra -Werror -Itests/unit/include -I. -Iarch/arm64/include bench/locks.c arch/arm64/lock.c -lpthread -o $@
+
+.PHONY: bench-locks
+## bench-locks: what spinlocks cost where there are more threads than cores
+bench-locks: build/bench/locks
+	@build/bench/locks 2 5
+	@build/bench/locks 8 5

@@ -7,7 +7,7 @@ unit-out     := build/unit
 unit-names   := $(patsubst tests/unit/test_%.c,%,$(wildcard tests/unit/test_*.c))
 unit-tests   := $(unit-names:%=$(unit-out)/%)
 unit-sources  = $(shell sed -n 's|^/\* sources: \(.*\) \*/$$|\1|p' tests/unit/test_$(1).c)
-unit-objects  = $(patsubst %,$(unit-out)/.obj/%.o,tests/unit/test_$(1).c $(call unit-sources,$(1)))
+unit-objects  = $(patsubst %,$(unit-out)/.obj/%.o,tests/unit/test_$(1).c arch/arm64/lock.c $(call unit-sources,$(1)))
 
 unit-sanitize := -fsanitize=address,undefined -fno-sanitize-recover=all
 unit-cflags := -std=gnu11 -O1 -g $(unit-sanitize) -fno-omit-frame-pointer -Wall -Wextra -Werror -D__XEN_TOOLS__ \
