@@ -37,7 +37,7 @@ hyp-locks := $(patsubst %,$(hyp-out)/locks/%.ok,$(filter %.c,$(hyp-sources)))
 ## locks: check that what a lock protects is touched with that lock held only
 locks: $(hyp-locks)
 
-$(hyp-out)/locks/%.c.ok: %.c $(hyp-out)/include/.done hypervisor/build.mk
+$(hyp-out)/locks/%.c.ok: %.c $(bare-include)/.done flags.mk hypervisor/build.mk
 	@mkdir -p $(@D)
 	@clang-22 $(hyp-flags) -std=gnu11 -O2 -D__XEN_TOOLS__ -DTORPOR_CHANGESET='""' -DTORPOR_BUILD_DATE='""' -Wthread-safety -Werror \
 		-fexperimental-late-parse-attributes -MMD -MP -MF $(@:.ok=.d) -MT $@ -fsyntax-only $<
