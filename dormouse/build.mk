@@ -10,7 +10,7 @@ DORMOUSE_CC     := clang
 DORMOUSE_CFLAGS := $(bare-flags) $(bare-cflags)
 DORMOUSE_LINK    = ld.lld $(bare-ldflags) $(1) -T dormouse/arm64/image.ld -o $@ $(filter %.o,$^) \
                    --whole-archive build/dormouse/dormouse.a --no-whole-archive $(bare-libfdt)
-DORMOUSE_SRCS   := $(wildcard dormouse/*.c dormouse/arm64/*.c dormouse/arm64/*.S) lib/devicetree.c lib/print.c lib/string.c
+DORMOUSE_SRCS   := $(wildcard dormouse/*.c dormouse/arm64/*.c dormouse/arm64/*.S) arch/arm64/lock.c lib/devicetree.c lib/print.c lib/string.c
 DORMOUSE_OBJS   := $(DORMOUSE_SRCS:%=build/dormouse/%.o)
 
 $(DORMOUSE_OBJS): build/dormouse/%.o: % flags.mk | $(bare-include)/.done
