@@ -17,7 +17,7 @@ unit-libs := -lcmocka -lfdt -lpthread
 tsan-names   := $(patsubst tests/unit/tsan_%.c,%,$(wildcard tests/unit/tsan_*.c))
 tsan-tests   := $(tsan-names:%=$(unit-out)/tsan_%)
 tsan-sources  = $(shell sed -n 's|^/\* sources: \(.*\) \*/$$|\1|p' tests/unit/tsan_$(1).c)
-tsan-objects  = $(patsubst %,$(unit-out)/.tsan/%.o,tests/unit/tsan_$(1).c $(call tsan-sources,$(1)))
+tsan-objects  = $(patsubst %,$(unit-out)/.tsan/%.o,tests/unit/tsan_$(1).c arch/arm64/lock.c $(call tsan-sources,$(1)))
 tsan-sanitize := -fsanitize=thread
 tsan-cflags  := $(subst $(unit-sanitize),$(tsan-sanitize),$(unit-cflags))
 
