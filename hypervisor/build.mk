@@ -6,7 +6,8 @@ hyp-sources := $(wildcard lib/*.c sleep/*.c arch/arm64/*.c arch/arm64/*.S hyperv
 hyp-objects := $(hyp-sources:%=$(hyp-out)/%.o)
 
 hyp-flags := $(bare-flags) -Ihypervisor
-hyp-cflags := $(bare-cflags) -D__XEN_TOOLS__ -MMD -MP
+# No frame is so large that it would pass over the guard page below a stack.
+hyp-cflags := $(bare-cflags) -Wframe-larger-than=4000 -D__XEN_TOOLS__ -MMD -MP
 hyp-ldflags := $(bare-ldflags) --orphan-handling=warn -T arch/arm64/torpor.lds --gc-sections --build-id=sha1
 
 build/torpor: $(hyp-out)/torpor.elf

@@ -47,7 +47,7 @@ primary_entry:
     ldr     x0, =primary_at_link
     br      x0
 primary_at_link:
-    ldr     x4, =boot_stack_top
+    ldr     x4, =cpu_stacks + CPU_STACK_GUARD + CPU_STACK_SIZE
     mov     sp, x4
     mov     x29, xzr
     mov     x0, x20
@@ -80,7 +80,7 @@ no_el2:
     ldr     x1, =no_el2_at_link
     br      x1
 no_el2_at_link:
-    ldr     x4, =boot_stack_top
+    ldr     x4, =cpu_stacks + CPU_STACK_GUARD + CPU_STACK_SIZE
     mov     sp, x4
     mov     x0, x20
     mov     x1, x3
@@ -239,7 +239,3 @@ boot_root:        .skip 4096
 boot_identity_l1: .skip 4096
 boot_image_l1:    .skip 4096
 boot_image_l2:    .skip 4096
-    .balign 16
-    .skip   16384
-    .globl boot_stack_top
-boot_stack_top:

@@ -9,7 +9,7 @@
 _Static_assert(offsetof(struct cpu, stack_top) == CPU_STACK_TOP, "vectors.S knows this offset");
 
 struct cpu cpus[MAX_CPUS];
-static uint8_t stacks[MAX_CPUS][CPU_STACK_SIZE] __attribute__((aligned(4096)));
+struct cpu_stack cpu_stacks[MAX_CPUS] __attribute__((aligned(4096)));
 static unsigned present = 1;
 static uint32_t online;   /* atomic */
 
@@ -21,7 +21,12 @@ void cpu_init_struct(unsigned id, uint64_t mpidr)
 {
     cpus[id].id = id;
     cpus[id].mpidr = mpidr & MPIDR_AFFINITY;
-    cpus[id].stack_top = stacks[id] + CPU_STACK_SIZE;
+    cpus[id].stack_top = cpu_stacks[id].stack + CPU_STACK_SIZE;
+}
+
+const char *cpu_stack_guard(unsigned id)
+{
+    return cpu_stacks[id].guard;
 }
 
 void cpu_set_online(struct cpu *cpu, bool is_online)

@@ -5,10 +5,10 @@
  */
 #pragma once
 
+#include "arch/layout.h"
 #include "lib/base.h"
 
 #define MAX_CPUS      8
-#define CPU_STACK_SIZE (16 * KIB)
 
 struct vcpu;
 
@@ -42,6 +42,12 @@ struct cpu {
 
 extern struct cpu cpus[MAX_CPUS];
 
+/* The first is what arch/arm64/head.S begins on. */
+extern struct cpu_stack {
+    char guard[CPU_STACK_GUARD];
+    uint8_t stack[CPU_STACK_SIZE];
+} cpu_stacks[MAX_CPUS];
+
 static inline struct cpu *this_cpu(void);
 
 unsigned cpus_present(void);   /* in the device tree, and used */
@@ -49,6 +55,8 @@ unsigned cpus_online(void);
 
 /* The struct of CPU `id`, with its stack. */
 void cpu_init_struct(unsigned id, uint64_t mpidr);
+/* The page below CPU `id`'s stack, which is not to be mapped; in ascending order. */
+const char *cpu_stack_guard(unsigned id);
 /* From now on CPUs 0 .. count - 1 are present. */
 void cpus_set_present(unsigned count);
 void cpu_set_online(struct cpu *cpu, bool is_online);

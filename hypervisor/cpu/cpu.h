@@ -25,13 +25,13 @@ void cpu_stages_resume(void);
 /* EL2's registers, the first stage. */
 extern const struct cpu_stage cpu_core_stage;
 
-/* The boot CPU's struct and EL2's registers, so that a fault is told from now on; its stack is that of the boot code. First thing in C. */
+/* The boot CPU's struct and EL2's registers, so that a fault is told from now on. First thing in C. */
 void cpu_boot_init(void);
 /* Starts secondary CPUs by PSCI, in the order of mpidr[1..count-1] (mpidr[0] is this CPU); one line for each that does not come. */
 void cpus_start(const uint64_t *mpidr, unsigned count);
 /* A secondary's C entry (arch/arm64/head.S). */
 NORETURN void cpu_secondary_start(struct cpu *cpu);
-/* Leaves the boot stack for this CPU's own and runs what the scheduler picks, for ever. */
+/* Runs what the scheduler picks, for ever, from the top of this CPU's stack. */
 NORETURN void cpu_run_guests(void);
 /* Boot, once: a panic can stop the CPUs that come from now on. */
 void cpu_stop_init(void);

@@ -205,6 +205,9 @@ NORETURN void trap_from_el2(const struct cpu_regs *regs, unsigned vector)
 {
     static const char *const kinds[] = { "synchronous exception", "interrupt", "fast interrupt", "system error" };
 
-    panic("%s at EL2: pc 0x%lx, ESR 0x%lx, FAR 0x%lx, x0 0x%lx, x1 0x%lx, lr 0x%lx, vector %u", kinds[vector % 4], regs->pc,
-          read_sysreg(esr_el2), read_sysreg(far_el2), regs->x[0], regs->x[1], regs->x[30], vector);
+    uint64_t far = read_sysreg(far_el2);
+    bool overflow = far - (uint64_t)cpu_stack_guard(this_cpu()->id) < CPU_STACK_GUARD;
+
+    panic("%s at EL2: pc 0x%lx, ESR 0x%lx, FAR 0x%lx, x0 0x%lx, x1 0x%lx, lr 0x%lx, vector %u",
+          overflow ? "stack overflow" : kinds[vector % 4], regs->pc, read_sysreg(esr_el2), far, regs->x[0], regs->x[1], regs->x[30], vector);
 }

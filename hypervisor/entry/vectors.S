@@ -62,16 +62,31 @@ return_to_guest:                // x0: struct vcpu *
     dsb     nsh                 // no speculation past the return
     isb
 
-/* What came from EL2 itself: x0 = which vector, then the registers as they were, for the report. */
+/*
+ * What came from EL2 itself, a defect: the guest's thread registers serve as scratch. With less than a page of this CPU's stack left, which
+ * may be what it is about, the report begins at the stack's top again.
+ */
 .macro enter_from_el2 number
-    sub     sp, sp, #272
-    stp     x0, x1, [sp, #0]
+    msr     tpidr_el0, x0
+    msr     tpidrro_el0, x1
     mov     x1, #\number
     b       report_el2
 .endm
 
-report_el2:
+report_el2:                     // x1: which vector
+    mrs     x0, tpidr_el2
+    ldr     x0, [x0, #CPU_STACK_TOP]
+    sub     x0, sp, x0          // what is in use, negative
+    add     x0, x0, #(CPU_STACK_SIZE - CPU_STACK_GUARD)
+    tbz     x0, #63, 1f
+    mrs     x0, tpidr_el2
+    ldr     x0, [x0, #CPU_STACK_TOP]
+    mov     sp, x0
+1:  sub     sp, sp, #272
     stp     x2, x3, [sp, #16]
+    mrs     x2, tpidr_el0
+    mrs     x3, tpidrro_el0
+    stp     x2, x3, [sp, #0]
     stp     x4, x5, [sp, #32]
     stp     x6, x7, [sp, #48]
     stp     x8, x9, [sp, #64]
@@ -118,7 +133,7 @@ vectors:
     vector enter_from_guest trap_irq
     vector enter_from_guest trap_serror
 
-/* run_guests_on_stack(stack_top, first): leaves the stack of the start-up code for good. */
+/* run_guests_on_stack(stack_top, first): nothing below its frame is needed any more. */
     .text
     .globl run_guests_on_stack
 run_guests_on_stack:

@@ -159,6 +159,18 @@ static void map_image_part(const char *from, const char *to, uint64_t attributes
         panic("no tables for the hypervisor's own image");
 }
 
+/* All but the guards below the CPUs' stacks. */
+static void map_data(void)
+{
+    const char *at = rodata_end;
+
+    for (unsigned i = 0; i < MAX_CPUS; i++) {
+        map_image_part(at, cpu_stack_guard(i), PTE_DATA);
+        at = cpu_stack_guard(i) + CPU_STACK_GUARD;
+    }
+    map_image_part(at, image_end, PTE_DATA);
+}
+
 /* Entered at EL1, only to say that this is too low (boot/main.c): the tables serve there as well. */
 static void tables_use_at_el1(void)
 {
@@ -186,7 +198,7 @@ void el2_init(paddr_t image, paddr_t fdt)
     root = table_alloc();
     map_image_part(image_start, text_end, PTE_TEXT);
     map_image_part(text_end, rodata_end, PTE_RODATA);
-    map_image_part(rodata_end, image_end, PTE_DATA);
+    map_data();
     el2_cpu_init();
     /* The boot protocol allows 2 MiB of device tree anywhere on 8 bytes. The image may stand in the same blocks. */
     if (fdt.pa && !(fdt.pa >> DIRECT_MAP_BITS))

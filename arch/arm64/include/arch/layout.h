@@ -13,7 +13,11 @@
 #define MAIR_NORMAL_WB    1
 #define MAIR_EL2_VALUE    0xff04
 
-/* offsetof(struct cpu, ...), checked in cpu/cpu.c */
+/* A CPU's stack, and the page below it that is not mapped. */
+#define CPU_STACK_SIZE    16384
+#define CPU_STACK_GUARD   4096
+
+/* offsetof(struct cpu, ...), checked in base/cpu.c */
 #define CPU_STACK_TOP     8
 /* offsetof(struct cpu_regs, ...), checked in vm/vcpu.c */
 #define REGS_PC           248
