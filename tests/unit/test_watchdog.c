@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* sources: hypervisor/cpu/timer.c hypervisor/base/time.c hypervisor/vm/watchdog.c */
+/* sources: hypervisor/cpu/timer.c lib/heap.c hypervisor/base/time.c hypervisor/vm/watchdog.c */
 /* Watchdogs: they bark once their time has run, not while they stand still, and never for a domain that is being taken apart. */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -430,10 +430,13 @@ static int build(struct builder *x)
 
 int dom0_build(const struct bootinfo *b, const void *fdt)
 {
-    struct builder x = { .b = b, .fdt = fdt };
+    static struct builder x;   /* once, and large for a stack */
     struct vcpu *v;
-    int err = build(&x);
+    int err;
 
+    x.b = b;
+    x.fdt = fdt;
+    err = build(&x);
     if (err)
         return err;
     v = x.d->vcpus[0];
