@@ -118,11 +118,20 @@ void evtchn_vcpu_destroy(struct vcpu *v)
         frame_put(frame);
 }
 
+/* Others may be sending meanwhile: word by word, each at once. */
+static void vcpu_info_copy(struct vcpu_info *to, const struct vcpu_info *from)
+{
+    _Static_assert(sizeof(*to) % 8 == 0 && _Alignof(struct vcpu_info) == 8, "is copied in words");
+
+    for (unsigned i = 0; i < sizeof(*to) / 8; i++)
+        __atomic_store_n((uint64_t *)to + i, __atomic_load_n((const uint64_t *)from + i, __ATOMIC_RELAXED), __ATOMIC_RELAXED);
+}
+
 /* Events that came for the old place, or for none, must not be lost: the guest is made to look at everything once. */
 static void vcpu_info_move(struct vcpu *v, struct vcpu_info *new)
 {
     if (v->evtchn.info)
-        memcpy(new, v->evtchn.info, sizeof(*new));
+        vcpu_info_copy(new, v->evtchn.info);
     else
         memset(new, 0, sizeof(*new));
     __atomic_store_n(&v->evtchn.info, new, __ATOMIC_SEQ_CST);
