@@ -35,12 +35,25 @@ static void gic_read(const struct dt_node *n)
         reg_get(n, 1, &platform.gicc, NULL);
 }
 
-static void bootargs_read(const struct dt_node *n)
+/* Of one cell or two. */
+static uint64_t address_get(const struct dt_node *n, const char *name)
+{
+    struct dt_value v = dt_property(tree, n, name);
+    uint32_t first, second;
+
+    if (!dt_cell(&v, 0, &first))
+        return 0;
+    return dt_cell(&v, 1, &second) ? (uint64_t)first << 32 | second : first;
+}
+
+static void chosen_read(const struct dt_node *n)
 {
     const char *text = dt_text(tree, n, "bootargs");
 
     if (text)
         memcpy(platform.bootargs, text, strnlen(text, sizeof(platform.bootargs) - 1));
+    platform.ramdisk = (const void *)address_get(n, "linux,initrd-start");
+    platform.ramdisk_size = address_get(n, "linux,initrd-end") - (uintptr_t)platform.ramdisk;
 }
 
 static void node_read(const struct dt_node *n)
@@ -63,7 +76,7 @@ static void node_read(const struct dt_node *n)
     } else if (dt_is_compatible(n, "arm,psci") || dt_is_compatible(n, "arm,psci-0.2")) {
         platform.psci_method = dt_text(tree, n, "method");
     } else if (n->depth == 1 && !strcmp(n->name, "chosen")) {
-        bootargs_read(n);
+        chosen_read(n);
     }
 }
 

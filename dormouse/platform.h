@@ -20,6 +20,8 @@ struct platform {
     uint64_t ram_base, ram_size;    /* the first bank */
     unsigned cpus;
     const char *psci_method;        /* "hvc" or "smc" */
+    const void *ramdisk;            /* NULL: none */
+    uint64_t ramdisk_size;
 };
 extern struct platform platform;
 

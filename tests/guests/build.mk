@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# The test guests: one image per source file, build/guests/NAME.img, that `xl create` boots as kernel=.
+# The test guests: one image per source file or directory of them, build/guests/NAME.img, that `xl create` boots as kernel=.
 # May be included, or used alone: make -f tests/guests/build.mk guests
 
 ifndef DORMOUSE_CC
@@ -8,7 +8,8 @@ endif
 
 GUEST_SHARED := tests/guests/tap.c
 GUEST_NAMES  := $(filter-out tap,$(basename $(notdir $(wildcard tests/guests/*.c))))
-GUEST_IMAGES := $(GUEST_NAMES:%=build/guests/%.img)
+GUEST_IMAGES := $(GUEST_NAMES:%=build/guests/%.img) build/guests/fuzz.img
+FUZZ_SOURCES := $(wildcard tests/guests/fuzz/*.c tests/guests/fuzz/*.S)
 # those that run as dom0
 DOM0_SHARED  := tests/dom0/clock.c
 DOM0_IMAGES  := $(patsubst tests/dom0/%.c,build/guests/dom0-%.img,$(filter-out $(DOM0_SHARED),$(wildcard tests/dom0/*.c)))
@@ -19,6 +20,14 @@ guests: $(GUEST_IMAGES) $(DOM0_IMAGES)
 build/guests/obj/%.o: %.c flags.mk | $(bare-include)/.done
 	@mkdir -p $(@D)
 	$(DORMOUSE_CC) $(DORMOUSE_CFLAGS) -MMD -MP -c $< -o $@
+
+build/guests/obj/%.S.o: %.S
+	@mkdir -p $(@D)
+	$(DORMOUSE_CC) $(DORMOUSE_CFLAGS) -MMD -MP -c $< -o $@
+
+build/guests/fuzz.elf: $(patsubst %.S,build/guests/obj/%.S.o,$(patsubst %.c,build/guests/obj/%.o,$(FUZZ_SOURCES))) \
+		$(GUEST_SHARED:%.c=build/guests/obj/%.o) build/dormouse/dormouse.a dormouse/arm64/image.ld
+	$(call DORMOUSE_LINK)
 
 build/guests/%.elf: build/guests/obj/tests/guests/%.o $(GUEST_SHARED:%.c=build/guests/obj/%.o) build/dormouse/dormouse.a dormouse/arm64/image.ld
 	$(call DORMOUSE_LINK)
@@ -31,4 +40,4 @@ build/guests/%.img: build/guests/%.elf
 	llvm-objcopy -O binary $< $@
 
 .PRECIOUS: build/guests/%.elf build/guests/dom0-%.elf build/guests/obj/%.o
--include $(wildcard build/guests/obj/tests/guests/*.d build/guests/obj/tests/dom0/*.d)
+-include $(wildcard build/guests/obj/tests/guests/*.d build/guests/obj/tests/guests/fuzz/*.d build/guests/obj/tests/dom0/*.d)

@@ -14,7 +14,7 @@ extra=
 config() {  # NAME IMAGE EXTRA: what a guest needs beyond the usual two vCPUs and 32 MiB
     local vcpus=2 more=
     case $1 in
-        psci) vcpus=4 ;;
+        psci|fuzz) vcpus=4 ;;
         fpu*) vcpus=3 more='cpus = "0"' ;;
         fifo) more='max_event_channels = 2047' ;;
     esac

@@ -1,49 +1,31 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * A guest that does everything wrong: random hypercalls, loads and stores, system registers and firmware calls. What it
- * shows is that the hypervisor answers each and that the domain, the host and the neighbours go on.
+ * Noise: hypercalls, loads and stores, system registers and firmware calls with random arguments, some of them nearly right.
  *
- *   seed=S   the sequence; printed, random when not given        n=N   how many operations (default 20000)
- *   from=I   begin at operation I: each is drawn from (seed, I) alone, so one can be looked at by itself
- *   trace    every operation is printed before it is made
- *   only=M   bits: 1 hypercalls, 2 loads and stores, 4 system registers, 8 firmware calls, 16 waits
- *
- * Invariant: no operation may rightfully end or corrupt this domain. So calls that shut down are never made, whatever
- * the hypervisor may write to or unmap lies in `arena` or (an array that runs on) in the unused RAM above it, and
- * registers that hold up this kernel itself are left alone.
- * Interrupts stay masked, because a random GIC configuration may rightfully make one stay for ever.
+ * Calls that shut down are never made, whatever the hypervisor may write to or unmap lies in the arena, and registers that hold up
+ * this kernel itself are left alone. Interrupts are masked meanwhile, because a random configuration of the interrupt
+ * controller may rightfully make one stay for ever; interrupts_restore() sets it right again.
  */
 #include "dormouse/arm64/gic.h"
 #include "dormouse/arm64/psci.h"
 #include "dormouse/arm64/timer.h"
 #include "dormouse/arm64/trap.h"
-#include "dormouse/dormouse.h"
 #include "dormouse/evtchn.h"
-#include "dormouse/platform.h"
+#include "tests/guests/fuzz/fuzz.h"
 #include "tests/guests/tap.h"
 
-enum { ARENA_PAGES = 64, ARENA_OFFSET = 8 << 20, HYPERCALLS = 64, BUFFER = 24 };
-enum { DO_HYPERCALL = 1, DO_MMIO = 2, DO_SYSREG = 4, DO_FIRMWARE = 8, DO_WAIT = 16 };
+enum { HYPERCALLS = 64, BUFFER = 24, MULTICALLS = 6, SGIS = 0xffff };
 
-static uint64_t (*arena)[512];
-static uint32_t code[16] __attribute__((aligned(64)));
-static uint64_t state;
+/* each vCPU's own: what was looked at is what is called */
+static uint32_t code[MAX_CPUS][16] __attribute__((aligned(64)));
+static multicall_entry_t multicalls[MAX_CPUS][MULTICALLS];
 static unsigned console_port, store_port;
-static unsigned refused, accepted, faulted, waits;
-static bool trace;
 
-/* splitmix64: a full period, and any seed is a good one */
-static uint64_t draw(void)
+void noise_init(void)
 {
-    uint64_t z = (state += 0x9e3779b97f4a7c15);
-
-    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
-    z = (z ^ z >> 27) * 0x94d049bb133111eb;
-    return z ^ z >> 31;
+    console_port = (unsigned)hvm_param(HVM_PARAM_CONSOLE_EVTCHN);
+    store_port = (unsigned)hvm_param(HVM_PARAM_STORE_EVTCHN);
 }
-
-static uint64_t below(uint64_t n) { return draw() % n; }
-static bool one_in(unsigned n) { return below(n) == 0; }
 
 static uint64_t draw_arena(void)
 {
@@ -118,10 +100,10 @@ static void put(uint64_t *at, const uint64_t *words, unsigned n)
     trap_caught();
 }
 
-struct call { uint64_t number, args[5]; };
+struct random_call { uint64_t number, args[5]; };
 
 /* Whether the call, made by this domain, would rightfully end it or take its console away. */
-static bool harmful(const struct call *c)
+static bool harmful(const struct random_call *c)
 {
     uint32_t cmd = (uint32_t)c->args[0];
 
@@ -132,7 +114,7 @@ static bool harmful(const struct call *c)
         return cmd != SCHEDOP_yield && cmd != SCHEDOP_shutdown_code && cmd != SCHEDOP_pin_override && cmd < 16;
     case __HYPERVISOR_event_channel_op_compat:
     case __HYPERVISOR_event_channel_op:
-        return cmd == EVTCHNOP_reset;
+        return cmd == EVTCHNOP_reset && !own_console;
     case __HYPERVISOR_multicall:
         return true;    /* made by multicall() below, of calls that were looked at */
     default:
@@ -140,9 +122,9 @@ static bool harmful(const struct call *c)
     }
 }
 
-static struct call draw_call(void)
+static struct random_call draw_call(void)
 {
-    struct call c = { .number = one_in(20) ? draw_number() : below(HYPERCALLS) };
+    struct random_call c = { .number = one_in(20) ? draw_number() : below(HYPERCALLS) };
     uint64_t b[BUFFER], *at = draw_buffer(b);
 
     for (unsigned i = 0; i < ARRAY_SIZE(c.args); i++)
@@ -195,20 +177,11 @@ static struct call draw_call(void)
     return c;
 }
 
-static void count(long result)
-{
-    if (result < 0)
-        refused++;
-    else
-        accepted++;
-}
-
 static void multicall(void)
 {
-    uint64_t *at = arena[below(ARENA_PAGES)];
-    multicall_entry_t e[6];
-    unsigned n = 1 + (unsigned)below(ARRAY_SIZE(e));
-    struct call c;
+    multicall_entry_t *e = multicalls[this_cpu()->id];
+    unsigned n = 1 + (unsigned)below(MULTICALLS);
+    struct random_call c;
 
     for (unsigned i = 0; i < n; i++) {
         do
@@ -216,25 +189,20 @@ static void multicall(void)
         while (harmful(&c));
         e[i] = (multicall_entry_t){ .op = c.number, .args = { c.args[0], c.args[1], c.args[2], c.args[3], c.args[4] } };
     }
-    put(at, (const uint64_t *)e, n * sizeof(e[0]) / sizeof(*at));
-    count(hypercall2(__HYPERVISOR_multicall, (uintptr_t)at, n));
+    call(__HYPERVISOR_multicall, (uintptr_t)e, n, 0, 0, 0);
 }
 
-static void do_hypercall(void)
+void noise_hypercall(void)
 {
-    struct call c = draw_call();
+    struct random_call c = draw_call();
 
     if (c.number == __HYPERVISOR_multicall)
         multicall();
-    else if (harmful(&c))
-        return;
-    if (trace)
-        print("#   hypercall %lu %lx %lx %lx %lx %lx\n", c.number, c.args[0], c.args[1], c.args[2], c.args[3], c.args[4]);
-    if (c.number != __HYPERVISOR_multicall)
-        count(hypercall5(c.number, c.args[0], c.args[1], c.args[2], c.args[3], c.args[4]));
+    else if (!harmful(&c))
+        call(c.number, c.args[0], c.args[1], c.args[2], c.args[3], c.args[4]);
 }
 
-/* Writes the instruction into `code`, and runs it with x0 and x1 as given. */
+/* Makes the instruction, and runs it with x0 and x1 as given. */
 static void run_instruction(uint32_t instruction, uint64_t x0, uint64_t x1)
 {
     register uint64_t r0 __asm__("x0") = x0;
@@ -242,19 +210,17 @@ static void run_instruction(uint32_t instruction, uint64_t x0, uint64_t x1)
 
     if (trace)
         print("#   instruction %08x x0 %lx x1 %lx\n", instruction, x0, x1);
-    code[0] = instruction;
-    code[1] = 0xd503201f;       /* nop: stock Xen reports an undefined hvc at the instruction after it */
-    code[2] = 0xd65f03c0;       /* ret */
-    __asm__ volatile("dc cvau, %0\n\tdsb ish\n\tic ivau, %0\n\tdsb ish\n\tisb" : : "r"(code) : "memory");
+    uint32_t *at = code[this_cpu()->id];
+
+    at[0] = instruction;
+    at[1] = 0xd503201f;         /* nop: stock Xen reports an undefined hvc at the instruction after it */
+    at[2] = 0xd65f03c0;         /* ret */
+    __asm__ volatile("dc cvau, %0\n\tdsb ish\n\tic ivau, %0\n\tdsb ish\n\tisb" : : "r"(at) : "memory");
     trap_catch();
-    __asm__ volatile("blr %2" : "+r"(r0), "+r"(r1) : "r"(code)
+    __asm__ volatile("blr %2" : "+r"(r0), "+r"(r1) : "r"(at)
                      : "x2", "x3", "x4", "x5", "x6", "x7", "x8", "x9", "x10", "x11", "x12", "x13", "x14", "x15", "x16",
                        "x17", "x18", "x30", "memory", "cc");
-    unsigned n = trap_caught();
-    if (n)
-        faulted++;
-    else
-        accepted++;
+    trap_caught();
 }
 
 static uint64_t draw_mmio_address(void)
@@ -274,7 +240,7 @@ static uint64_t draw_mmio_address(void)
 }
 
 /* Loads and stores of x1 at x0: with a syndrome that says all, and without (pairs, write-back, exclusive, vector). */
-static void do_mmio(void)
+void noise_mmio(void)
 {
     static const uint32_t forms[] = {
         0x39400001, 0x79400001, 0xb9400001, 0xf9400001,     /* ldrb ldrh ldr ldr */
@@ -307,7 +273,7 @@ static bool own_register(unsigned op0, unsigned op1, unsigned crn, unsigned crm,
     return false;
 }
 
-static void do_sysreg(void)
+void noise_sysreg(void)
 {
     unsigned op0 = 1 + (unsigned)below(3), op1 = (unsigned)below(8), crn = (unsigned)below(16), crm = (unsigned)below(16);
     unsigned op2 = (unsigned)below(8);
@@ -331,8 +297,7 @@ static void do_sysreg(void)
     run_instruction(0xd5000000 | (uint32_t)read << 21 | op0 << 19 | op1 << 16 | crn << 12 | crm << 8 | op2 << 5, value, 0);
 }
 
-extern char park[];
-__asm__(".text\n.balign 16\npark: wfi\n\tb park\n");
+extern char flicker[];
 
 /* PSCI numbers that stop the domain or this vCPU, or resume it at an address of the caller's. */
 static bool stops(uint32_t fn)
@@ -347,7 +312,7 @@ static bool stops(uint32_t fn)
     }
 }
 
-static void do_firmware(void)
+void noise_firmware(void)
 {
     static const uint32_t bases[] = { 0x84000000, 0xc4000000, 0x80000000, 0xc0000000, 0x86000000, 0x85000000, 0x81000000, 0x8600ff00 };
     uint32_t fn = one_in(6) ? (uint32_t)draw() : bases[below(ARRAY_SIZE(bases))] + (uint32_t)below(one_in(4) ? 0x10000 : 32);
@@ -357,7 +322,7 @@ static void do_firmware(void)
     if (stops(fn))
         return;
     if ((fn & 0xbfffffff) == PSCI_CPU_ON_32)
-        a1 = below(4), a2 = one_in(8) ? draw_mmio_address() : (uintptr_t)park;
+        a1 = below(4), a2 = one_in(8) ? draw_mmio_address() : (uintptr_t)flicker;
     if (one_in(2)) {
         /* hvc with Xen's tag is a hypercall, and those have their own generator */
         if (immediate == 0xea1)
@@ -368,7 +333,10 @@ static void do_firmware(void)
     } else {
         if (trace)
             print("#   firmware %x %lx %lx\n", fn, a1, a2);
-        count((int32_t)(one_in(2) ? psci_call(fn, a1, a2, draw_any()) : smc_call(fn, a1, a2, draw_any())));
+        if (one_in(2))
+            psci_call(fn, a1, a2, draw_any());
+        else
+            smc_call(fn, a1, a2, draw_any());
     }
 }
 
@@ -381,10 +349,9 @@ static bool timer_offered(void)
 }
 
 /*
- * Sets the controller right again, and waits for a timer in one of the ways there are. What was acknowledged by chance
- * holds back all that follows, and stock Xen has no way to clear it: then there is no wait.
+ * What was acknowledged by chance holds back all that follows, and stock Xen has no way to clear it: then there is no wait.
  */
-static void do_wait(void)
+bool interrupts_restore(void)
 {
     mmio_write32(gic_frame(0) + GICD_ICENABLER, ~0u);
     trap_catch();
@@ -392,53 +359,31 @@ static void do_wait(void)
     trap_caught();
     timer_physical_stop();
     timer_virtual_stop();
-    gic_init();
+    if (this_cpu()->id)
+        gic_init_cpu();
+    else
+        gic_init();
     for (unsigned i = 0; i < 32; i++)
         gic_eoi(i);
+    mmio_write32(gic_frame(0) + GICD_ICENABLER, ~0u);   /* an SGI that is pending would be offered first */
     gic_enable(platform.timer_virtual);
     if (!timer_offered())
+        return false;
+    mmio_write32(gic_frame(0) + GICD_ISENABLER, SGIS);
+    gic_enable(platform.evtchn_intid);
+    gic_enable(UART_INTID);
+    return true;
+}
+
+void noise_wait(void)
+{
+    if (!interrupts_restore())
         return;
-    waits++;
     timer_virtual_set(timer_now() + timer_frequency() / 2000);
     switch (below(3)) {
     case 0: wfi(); break;
-    case 1: count(psci_call(PSCI_CPU_SUSPEND_64, 0, 0, 0)); break;
+    case 1: psci_call(PSCI_CPU_SUSPEND_64, 0, 0, 0); break;
     default: sched_op(SCHEDOP_yield, NULL); break;
     }
     timer_virtual_stop();
-}
-
-void guest_main(void)
-{
-    uint64_t seed = platform_option("seed", sysreg_read(cntpct_el0) & 0xffffff), n = platform_option("n", 20000);
-    uint64_t from = platform_option("from", 0), only = platform_option("only", 31);
-
-    trace = platform_flag("trace");
-    tap_begin("fuzz");
-    print("# seed=%lu n=%lu from=%lu only=%lu\n", seed, n, from, only);
-    console_flush();
-    console_port = (unsigned)hvm_param(HVM_PARAM_CONSOLE_EVTCHN);
-    store_port = (unsigned)hvm_param(HVM_PARAM_STORE_EVTCHN);
-    arena = (void *)(platform.ram_base + ARENA_OFFSET);
-    __asm__ volatile("msr daifset, #15");
-    for (uint64_t i = from; i < from + n; i++) {
-        state = seed * 0x100000001b3 ^ i << 20;
-        draw();
-        unsigned kind = one_in(64) ? DO_WAIT : 1u << below(4);
-        if (trace)
-            print("# operation %lu kind %u\n", i, kind);
-        else if (i % (n / 8 + 1) == 0)
-            print("# operation %lu: %u accepted, %u refused, %u faulted\n", i, accepted, refused, faulted);
-        switch (kind & only) {
-        case DO_HYPERCALL: do_hypercall(); break;
-        case DO_MMIO: do_mmio(); break;
-        case DO_SYSREG: do_sysreg(); break;
-        case DO_FIRMWARE: do_firmware(); break;
-        case DO_WAIT: do_wait(); break;
-        default: break;
-        }
-    }
-    expect_true("the_domain_survives", xen_version(XENVER_version, NULL) == (4 << 16 | 17));
-    print("# %u accepted, %u refused, %u faulted, %u waits\n", accepted, refused, faulted, waits);
-    tap_end();
 }

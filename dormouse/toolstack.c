@@ -1,0 +1,342 @@
+// SPDX-License-Identifier: Apache-2.0
+/* See toolstack.h. The guest's addresses are those of xen/include/public/arch-arm.h, as libxl uses them. */
+#define __XEN_TOOLS__ 1
+#include "dormouse/toolstack.h"
+
+#include <libfdt.h>
+#include <xen/domctl.h>
+#include <xen/io/console.h>
+#include <xen/sysctl.h>
+
+#include "dormouse/evtchn.h"
+#include "dormouse/platform.h"
+#include "lib/errno.h"
+#include "lib/string.h"
+
+enum {
+    BLOCK_ORDER = 9, KIB_PER_PAGE = 4, SPIS = 32, TREE_SIZE = 8192, GIC_PHANDLE = 1,
+    /* where a domain's frames appear here: above all RAM that a dom0 of these machines has */
+    WINDOW_PAGES = 1024, WINDOW_FIRST_GFN = 0xf0000,
+    CONSOLE_GFN = GUEST_MAGIC_BASE >> PAGE_SHIFT, VUART_GFN,
+    /* behind the image */
+    TREE_OFFSET = 5 << 20,
+};
+
+_Static_assert(DOMAIN_RAM_GFN == GUEST_RAM_BASE >> PAGE_SHIFT, "toolstack.h knows where RAM begins");
+
+static struct xen_domctl domctl;
+
+static long domctl_call(uint32_t cmd, domid_t id)
+{
+    domctl.cmd = cmd;
+    domctl.interface_version = XEN_DOMCTL_INTERFACE_VERSION;
+    domctl.domain = id;
+    return hypercall2(__HYPERVISOR_domctl, (uintptr_t)&domctl, 0);
+}
+
+static gfn_t window_gfn(unsigned window, uint64_t page) { return GFN(WINDOW_FIRST_GFN + window * WINDOW_PAGES + page); }
+static void *window_address(unsigned window, uint64_t page) { return (void *)(window_gfn(window, page).gfn << PAGE_SHIFT); }
+
+long foreign_map(domid_t id, gfn_t theirs, gfn_t ours)
+{
+    xen_ulong_t idx = theirs.gfn;
+    xen_pfn_t gfn = ours.gfn;
+    int error = 0;
+    struct xen_add_to_physmap_batch b = {
+        .domid = DOMID_SELF, .space = XENMAPSPACE_gmfn_foreign, .size = 1, .u.foreign_domid = id,
+    };
+    set_xen_guest_handle(b.idxs, &idx);
+    set_xen_guest_handle(b.gpfns, &gfn);
+    set_xen_guest_handle(b.errs, &error);
+    long r = memory_op(XENMEM_add_to_physmap_batch, &b);
+
+    return r ? r : error;
+}
+
+long foreign_unmap(gfn_t ours)
+{
+    struct xen_remove_from_physmap r = { .domid = DOMID_SELF, .gpfn = ours.gfn };
+
+    return memory_op(XENMEM_remove_from_physmap, &r);
+}
+
+static long create(struct domain *d, const struct domain_plan *plan)
+{
+    memset(&domctl, 0, sizeof(domctl));
+    domctl.u.createdomain = (struct xen_domctl_createdomain){
+        .flags = XEN_DOMCTL_CDF_hvm | XEN_DOMCTL_CDF_hap,
+        .max_vcpus = plan->vcpus,
+        .max_evtchn_port = plan->max_port,
+        .max_grant_frames = -1,
+        .max_maptrack_frames = -1,
+        .grant_opts = XEN_DOMCTL_GRANT_version(1),
+        .arch = { .gic_version = XEN_DOMCTL_CONFIG_GIC_NATIVE, .nr_spis = SPIS },
+    };
+    long r = domctl_call(XEN_DOMCTL_createdomain, 0);
+
+    d->id = domctl.domain;
+    return r;
+}
+
+long domain_set_pool(domid_t id, uint64_t pages)
+{
+    domctl.u.paging_mempool.size = pages << PAGE_SHIFT;
+    return domctl_call(XEN_DOMCTL_set_paging_mempool_size, id);
+}
+
+static long populate(domid_t id, gfn_t gfn, unsigned order)
+{
+    xen_pfn_t at = gfn.gfn;
+    struct xen_memory_reservation r = { .nr_extents = 1, .extent_order = order, .domid = id };
+
+    set_xen_guest_handle(r.extent_start, &at);
+    long done = memory_op(XENMEM_populate_physmap, &r);
+
+    return done == 1 ? 0 : done < 0 ? done : -ENOMEM;
+}
+
+static long give_memory(const struct domain *d, const struct domain_plan *plan)
+{
+    enum { MAGIC_PAGES = 2 };
+    long r;
+
+    domctl.u.max_mem.max_memkb = (plan->ram_pages + plan->spare_pages + MAGIC_PAGES) * KIB_PER_PAGE;
+    if ((r = domctl_call(XEN_DOMCTL_max_mem, d->id)) || (r = domain_set_pool(d->id, plan->pool_pages)))
+        return r;
+    for (uint64_t at = 0; at < plan->ram_pages; at += BIT(BLOCK_ORDER))
+        if ((r = populate(d->id, GFN((GUEST_RAM_BASE >> PAGE_SHIFT) + at), BLOCK_ORDER)))
+            return r;
+    for (uint64_t i = 0; i < MAGIC_PAGES; i++)
+        if ((r = populate(d->id, GFN(CONSOLE_GFN + i), 0)))
+            return r;
+    return 0;
+}
+
+/* Puts bytes at a page of the domain's, through the window, whose pages from 1 on are free. */
+static long put(const struct domain *d, uint64_t address, const void *from, size_t n)
+{
+    for (size_t at = 0; at < n; at += PAGE_SIZE) {
+        gfn_t here = window_gfn(d->window, 1);
+        long r = foreign_map(d->id, GFN((address + at) >> PAGE_SHIFT), here);
+
+        if (r)
+            return r;
+        memcpy(window_address(d->window, 1), (const char *)from + at, min_u64(n - at, PAGE_SIZE));
+        foreign_unmap(here);
+    }
+    /* it begins with caches off */
+    domctl.u.cacheflush = (struct xen_domctl_cacheflush){ address >> PAGE_SHIFT, (n + PAGE_SIZE - 1) >> PAGE_SHIFT };
+    return domctl_call(XEN_DOMCTL_cacheflush, d->id);
+}
+
+static void cells(void *tree, const char *name, const uint32_t *values, unsigned n)
+{
+    fdt32_t big[16];
+
+    for (unsigned i = 0; i < n; i++)
+        big[i] = cpu_to_fdt32(values[i]);
+    fdt_property(tree, name, big, (int)(n * sizeof(big[0])));
+}
+
+#define CELLS(tree, name, ...) do { \
+        const uint32_t values_[] = { __VA_ARGS__ }; \
+        cells(tree, name, values_, ARRAY_SIZE(values_)); \
+    } while (0)
+#define PPI(n) 1, (n) - 16, 0xf08       /* cells of a per-CPU interrupt, level, for all CPUs */
+
+static void tree_gic(void *t)
+{
+    fdt_begin_node(t, "interrupt-controller@3001000");
+    fdt_property_string(t, "compatible", platform.gic_version == 3 ? "arm,gic-v3" : "arm,cortex-a15-gic");
+    fdt_property_u32(t, "phandle", GIC_PHANDLE);
+    fdt_property_u32(t, "#interrupt-cells", 3);
+    fdt_property(t, "interrupt-controller", NULL, 0);
+    if (platform.gic_version == 3)
+        CELLS(t, "reg", 0, GUEST_GICV3_GICD_BASE, 0, GUEST_GICV3_GICD_SIZE, 0, GUEST_GICV3_GICR0_BASE, 0, GUEST_GICV3_GICR0_SIZE);
+    else
+        CELLS(t, "reg", 0, GUEST_GICD_BASE, 0, GUEST_GICD_SIZE, 0, GUEST_GICC_BASE, 0, GUEST_GICC_SIZE);
+    fdt_end_node(t);
+}
+
+static void tree_cpus(void *t, unsigned vcpus)
+{
+    fdt_begin_node(t, "cpus");
+    fdt_property_u32(t, "#address-cells", 1);
+    fdt_property_u32(t, "#size-cells", 0);
+    for (unsigned i = 0; i < vcpus; i++) {
+        const char name[] = { 'c', 'p', 'u', '@', (char)('0' + i), 0 };
+
+        fdt_begin_node(t, name);
+        fdt_property_u32(t, "reg", i);
+        fdt_end_node(t);
+    }
+    fdt_end_node(t);
+}
+
+static void tree_node(void *t, const char *name, const char *compatible)
+{
+    fdt_begin_node(t, name);
+    fdt_property_string(t, "compatible", compatible);
+}
+
+/* The nodes that dormouse/platform.c reads, and those only. */
+static int tree_make(void *t, const struct domain_plan *plan)
+{
+    fdt_create(t, TREE_SIZE);
+    fdt_finish_reservemap(t);
+    fdt_begin_node(t, "");
+    fdt_property_u32(t, "#address-cells", 2);
+    fdt_property_u32(t, "#size-cells", 2);
+    fdt_property_u32(t, "interrupt-parent", GIC_PHANDLE);
+    fdt_begin_node(t, "chosen");
+    fdt_property_string(t, "bootargs", plan->arguments);
+    fdt_end_node(t);
+    tree_cpus(t, plan->vcpus);
+    tree_node(t, "psci", "arm,psci");
+    fdt_property_string(t, "method", "hvc");
+    fdt_end_node(t);
+    fdt_begin_node(t, "memory@40000000");
+    fdt_property_string(t, "device_type", "memory");
+    CELLS(t, "reg", 0, GUEST_RAM_BASE, 0, (uint32_t)(plan->ram_pages << PAGE_SHIFT));
+    fdt_end_node(t);
+    tree_gic(t);
+    tree_node(t, "timer", "arm,armv8-timer");
+    CELLS(t, "interrupts", PPI(GUEST_TIMER_PHYS_S_PPI), PPI(GUEST_TIMER_PHYS_NS_PPI), PPI(GUEST_TIMER_VIRT_PPI));
+    fdt_end_node(t);
+    tree_node(t, "hypervisor", "xen,xen");
+    CELLS(t, "reg", 0, GUEST_GNTTAB_BASE, 0, GUEST_GNTTAB_SIZE);
+    CELLS(t, "interrupts", PPI(GUEST_EVTCHN_PPI));
+    fdt_end_node(t);
+    fdt_end_node(t);
+    return fdt_finish(t);
+}
+
+static long hvm_param_set(domid_t id, unsigned index, uint64_t value)
+{
+    struct xen_hvm_param p = { .domid = id, .index = index, .value = value };
+
+    return hvm_op(HVMOP_set_param, &p);
+}
+
+static long connect_console(struct domain *d)
+{
+    long r = hvm_param_set(d->id, HVM_PARAM_CONSOLE_PFN, CONSOLE_GFN);
+
+    if (r || (r = foreign_map(d->id, GFN(CONSOLE_GFN), window_gfn(d->window, 0))))
+        return r;
+    d->console = window_address(d->window, 0);
+    return 0;
+}
+
+static long connect_vuart(struct domain *d)
+{
+    domctl.u.vuart_op = (struct xen_domctl_vuart_op){
+        .cmd = XEN_DOMCTL_VUART_OP_INIT, .type = XEN_DOMCTL_VUART_TYPE_VPL011, .gfn = VUART_GFN, .console_domid = 0,
+    };
+    long r = domctl_call(XEN_DOMCTL_vuart_op, d->id);
+
+    return r ? r : evtchn_bind_interdomain(d->id, domctl.u.vuart_op.evtchn, &d->vuart_port);
+}
+
+static long first_vcpu(const struct domain *d)
+{
+    static struct vcpu_guest_context c;
+
+    c = (struct vcpu_guest_context){ .flags = VGCF_online, .sctlr = SCTLR_GUEST_INIT };
+    c.user_regs.pc64 = GUEST_RAM_BASE;
+    c.user_regs.cpsr = PSR_GUEST64_INIT;
+    c.user_regs.x0 = GUEST_RAM_BASE + TREE_OFFSET;
+    domctl.u.vcpucontext.vcpu = 0;
+    set_xen_guest_handle(domctl.u.vcpucontext.ctxt, &c);
+    return domctl_call(XEN_DOMCTL_setvcpucontext, d->id);
+}
+
+static long fill(struct domain *d, const struct domain_plan *plan)
+{
+    static uint64_t tree[TREE_SIZE / 8];
+    long r;
+
+    domctl.u.max_vcpus.max = plan->vcpus;
+    if ((r = domctl_call(XEN_DOMCTL_max_vcpus, d->id)) || (r = give_memory(d, plan)))
+        return r;
+    if (tree_make(tree, plan))
+        return -ENOSPC;
+    if ((r = put(d, GUEST_RAM_BASE, plan->image, plan->image_size)) ||
+        (r = put(d, GUEST_RAM_BASE + TREE_OFFSET, tree, sizeof(tree))) || (r = connect_console(d)))
+        return r;
+    if (plan->vuart && (r = connect_vuart(d)))
+        return r;
+    return first_vcpu(d);
+}
+
+long domain_build(struct domain *d, const struct domain_plan *plan, unsigned window)
+{
+    *d = (struct domain){ .window = window };
+    long r = create(d, plan);
+
+    if (r)
+        return r;
+    r = fill(d, plan);
+    if (r)
+        domain_destroy(d);
+    return r;
+}
+
+long domain_start(const struct domain *d) { return domctl_call(XEN_DOMCTL_unpausedomain, d->id); }
+long domain_pause(const struct domain *d) { return domctl_call(XEN_DOMCTL_pausedomain, d->id); }
+
+long domain_destroy(struct domain *d)
+{
+    long r;
+
+    while ((r = domctl_call(XEN_DOMCTL_destroydomain, d->id)) == -ERESTART)
+        ;
+    if (d->vuart_port)
+        evtchn_close(d->vuart_port);
+    if (d->console)
+        foreign_unmap(window_gfn(d->window, 0));
+    *d = (struct domain){ .window = d->window };
+    return r;
+}
+
+/* NULL: there is none of that number. */
+static const struct xen_domctl_getdomaininfo *info(domid_t id)
+{
+    return domctl_call(XEN_DOMCTL_getdomaininfo, id) || domctl.u.getdomaininfo.domain != id ? NULL : &domctl.u.getdomaininfo;
+}
+
+int domain_end_reason(domid_t id)
+{
+    const struct xen_domctl_getdomaininfo *i = info(id);
+
+    return i && (i->flags & XEN_DOMINF_shutdown) ? (int)(i->flags >> XEN_DOMINF_shutdownshift & XEN_DOMINF_shutdownmask) : -1;
+}
+
+uint64_t domain_room(domid_t id)
+{
+    const struct xen_domctl_getdomaininfo *i = info(id);
+
+    return i && i->max_pages > i->tot_pages ? i->max_pages - i->tot_pages : 0;
+}
+
+uint64_t host_free_pages(void)
+{
+    static struct xen_sysctl s;
+
+    s.cmd = XEN_SYSCTL_physinfo;
+    s.interface_version = XEN_SYSCTL_INTERFACE_VERSION;
+    return hypercall2(__HYPERVISOR_sysctl, (uintptr_t)&s, 0) ? 0 : s.u.physinfo.free_pages;
+}
+
+size_t domain_console_read(struct domain *d, char *text, size_t n)
+{
+    struct xencons_interface *ring = d->console;
+    uint32_t cons = ring->out_cons, waiting = __atomic_load_n(&ring->out_prod, __ATOMIC_ACQUIRE) - cons;
+
+    /* the guest may have written anything into the indices */
+    n = min_u64(n, min_u64(waiting, sizeof(ring->out)));
+    for (size_t i = 0; i < n; i++)
+        text[i] = ring->out[MASK_XENCONS_IDX(cons + (uint32_t)i, ring->out)];
+    __atomic_store_n(&ring->out_cons, cons + (uint32_t)n, __ATOMIC_RELEASE);
+    return n;
+}

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * What a dom0 needs to make other domains and to end them (xen/include/public/domctl.h), in milliseconds and without a userland.
+ * A domain gets its image at the start of RAM, a device tree as libxl writes one, and a console ring that this side reads by
+ * looking: no event channel is needed for it. From one vCPU at a time. Errors are negative errno values.
+ */
+#pragma once
+#include "dormouse/hypercall.h"
+
+struct domain_plan {
+    const void *image;              /* flat, entered at its first byte */
+    size_t image_size;
+    unsigned vcpus;
+    uint64_t ram_pages;             /* a multiple of 512: given in blocks of 2 MiB */
+    uint64_t spare_pages;           /* how many more it may ask for */
+    uint64_t pool_pages;            /* for stage-2 tables, at least DOMAIN_POOL_LEAST */
+    uint32_t max_port;              /* its highest event channel */
+    bool vuart;                     /* a UART, whose other end is a port of this domain's */
+    const char *arguments;          /* boot arguments */
+};
+
+/* Tables enough for a domain that has asked for nothing yet; its first frame. */
+enum { DOMAIN_POOL_LEAST = 8, DOMAIN_RAM_GFN = 0x40000 };
+
+struct domain {
+    domid_t id;
+    struct xencons_interface *console;  /* mapped here */
+    unsigned window;                    /* which of the places for such mappings */
+    evtchn_port_t vuart_port;           /* ours; 0: none */
+};
+
+enum { DOMAIN_WINDOWS = 8 };            /* how many domains there may be at a time */
+
+/* Builds it, paused; `window` is below DOMAIN_WINDOWS and no other domain's. What fails leaves nothing behind. */
+long domain_build(struct domain *d, const struct domain_plan *plan, unsigned window);
+long domain_start(const struct domain *d);
+long domain_pause(const struct domain *d);
+/* Returns when the hypervisor says that all of it is gone; what others still map goes with their mappings. */
+long domain_destroy(struct domain *d);
+
+/* SHUTDOWN_* of a domain that has ended by itself; -1 of one that has not. */
+int domain_end_reason(domid_t id);
+/* How many frames more it may ask for. */
+uint64_t domain_room(domid_t id);
+long domain_set_pool(domid_t id, uint64_t pages);
+/* Maps one frame of another domain at a frame of ours that holds nothing, or takes that mapping away. */
+long foreign_map(domid_t id, gfn_t theirs, gfn_t ours);
+long foreign_unmap(gfn_t ours);
+/* Frames of the machine that are free; 0 if we are not told. */
+uint64_t host_free_pages(void);
+
+/* Copies at most n characters that it wrote to its console; returns how many. */
+size_t domain_console_read(struct domain *d, char *text, size_t n);

@@ -1,0 +1,248 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * A dom0 that makes domains, lets tests/guests/fuzz run in them, and destroys them in the middle of everything. Its ramdisk is that
+ * guest's image.
+ *
+ *   seed=S      what is done; the guests' seeds follow from it        rounds=N    how many rounds (default 10)
+ *   seconds=T   no round begins after T seconds (0: no limit)         from=R      begin with round R
+ *   domains=N   at a time, at most                                    guest=TEXT  passed on to guests, with `+` for a space
+ *   life=MS     how long a round is                                   calm        nothing is done to domains while they run
+ *   tell        guests print the plan of each epoch
+ *
+ * In a round a few domains of random make run for a while beside each other. This side pauses them, looks into their memory, changes
+ * the pool for their tables, and destroys one and makes another. At a round's end all are destroyed, and then every page of
+ * the machine has to be free that was free before. Says `fuzz: ok` at the end, or `not ok` and why, and switches the machine off.
+ */
+#include "dormouse/arm64/cpu.h"
+#include "dormouse/arm64/gic.h"
+#include "dormouse/arm64/timer.h"
+#include "dormouse/arm64/trap.h"
+#include "dormouse/console.h"
+#include "dormouse/dormouse.h"
+#include "dormouse/evtchn.h"
+#include "dormouse/platform.h"
+#include "dormouse/toolstack.h"
+#include "lib/print.h"
+#include "lib/string.h"
+
+enum { RAM_PAGES = 8192, BLOCK_PAGES = 512, MOST_DOMAINS = 4, LINE = 200 };
+#define LOOK_GFN  UINT64_C(0xe0000)       /* where a guest's page is mapped to look at it */
+#define SPARE_GFN UINT64_C(0x88000)       /* where guests put memory besides RAM */
+
+static struct {
+    struct domain d;
+    bool lives, paused;
+    uint64_t seed;
+    char line[LINE];
+    size_t used;
+} slots[MOST_DOMAINS];
+static uint64_t state, most;
+static unsigned made, bad;
+static char passed_on[256];
+
+static uint64_t draw(void)
+{
+    uint64_t z = (state += 0x9e3779b97f4a7c15);
+
+    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
+    z = (z ^ z >> 27) * 0x94d049bb133111eb;
+    return z ^ z >> 31;
+}
+
+static uint64_t below(uint64_t n) { return draw() % n; }
+static bool one_in(unsigned n) { return below(n) == 0; }
+
+static void tick(unsigned intid)
+{
+    (void)intid;
+    timer_virtual_stop();
+}
+
+static void sleep_us(uint64_t us)
+{
+    uint64_t end = timer_now() + us * timer_frequency() / 1000000;
+
+    irq_disable();
+    while (timer_now() < end) {
+        timer_virtual_set(end);
+        irq_wait();
+    }
+    irq_enable();
+}
+
+static void fail(const char *what, long r)
+{
+    bad++;
+    print("not ok %s: %ld\n", what, r);
+}
+
+/* Prints what guests say, line by line; what begins with `#` only if asked for. */
+static void hear(unsigned i, bool all)
+{
+    char text[256];
+    size_t n;
+
+    while (slots[i].d.console && (n = domain_console_read(&slots[i].d, text, sizeof(text))))
+        for (size_t at = 0; at < n; at++) {
+            slots[i].line[slots[i].used++] = text[at];
+            if (text[at] != '\n' && slots[i].used < LINE - 1)
+                continue;
+            slots[i].line[slots[i].used] = 0;
+            slots[i].used = 0;
+            if (all || slots[i].line[0] != '#')
+                print("d%u: %s", slots[i].d.id, slots[i].line);
+            if (strstr(slots[i].line, "not ok") || strstr(slots[i].line, "unexpected") || strstr(slots[i].line, "panic"))
+                bad++;
+        }
+}
+
+static void make(unsigned i)
+{
+    static const uint32_t highest_ports[] = { 63, 1023, 1023, 4095 };
+    char arguments[320];
+    struct domain_plan plan = {
+        .image = platform.ramdisk, .image_size = platform.ramdisk_size, .vcpus = 2 + (unsigned)below(3), .ram_pages = RAM_PAGES,
+        .spare_pages = (4 + below(28)) * BLOCK_PAGES, .pool_pages = DOMAIN_POOL_LEAST + below(4),
+        .max_port = highest_ports[below(4)], .vuart = one_in(2), .arguments = arguments,
+    };
+
+    slots[i].seed = below(1000000);
+    snprintf(arguments, sizeof(arguments), "seed=%lu epochs=0%s%s", slots[i].seed, platform_flag("tell") ? " tell " : " ", passed_on);
+    long r = domain_build(&slots[i].d, &plan, i);
+    if (r) {
+        fail("a domain cannot be made", r);
+        return;
+    }
+    made++;
+    slots[i].lives = true;
+    slots[i].paused = false;
+    slots[i].used = 0;
+    if (platform_flag("tell"))
+        print("# d%u: seed %lu, %u vCPUs, %lu pages in the pool, %lu to spare, ports to %u%s\n", slots[i].d.id, slots[i].seed,
+              plan.vcpus, plan.pool_pages, plan.spare_pages, plan.max_port, plan.vuart ? ", vuart" : "");
+    domain_start(&slots[i].d);
+}
+
+static void end(unsigned i)
+{
+    hear(i, platform_flag("tell"));
+    long r = domain_destroy(&slots[i].d);
+
+    if (r)
+        fail("a domain cannot be destroyed", r);
+    slots[i].lives = false;
+}
+
+/* No domain ends by itself, but for a reason. One that has lost track of all it may have is of no more use. */
+static void look_after(unsigned i)
+{
+    hear(i, platform_flag("tell"));
+    int reason = domain_end_reason(slots[i].d.id);
+
+    if (reason >= 0) {
+        hear(i, true);
+        fail("a domain ended by itself, for reason", reason);
+    } else if (domain_room(slots[i].d.id) < BLOCK_PAGES) {
+        end(i);
+        make(i);
+    }
+}
+
+/* A page of a guest's, mapped for a moment. */
+static void look_into(unsigned i)
+{
+    const gfn_t ours = GFN(LOOK_GFN);
+    uint64_t theirs = one_in(2) ? DOMAIN_RAM_GFN + below(RAM_PAGES) : SPARE_GFN + below(3 * BLOCK_PAGES);
+
+    if (foreign_map(slots[i].d.id, GFN(theirs), ours))
+        return;
+    (void)*(volatile uint64_t *)(ours.gfn << PAGE_SHIFT);
+    sleep_us(below(300));
+    if (foreign_unmap(ours))
+        fail("a foreign page cannot be unmapped", 0);
+}
+
+static void handle(unsigned i)
+{
+    switch (slots[i].paused ? 1 : below(8)) {
+    case 0:
+        domain_set_pool(slots[i].d.id, DOMAIN_POOL_LEAST + below(4));
+        break;
+    case 1:
+        if (slots[i].paused ? domain_start(&slots[i].d) : domain_pause(&slots[i].d))
+            fail("pause", slots[i].paused);
+        slots[i].paused = !slots[i].paused;
+        break;
+    case 2:
+        if (slots[i].d.vuart_port)
+            evtchn_send(slots[i].d.vuart_port);
+        break;
+    case 3:
+        if (!one_in(16))
+            break;
+        end(i);
+        make(i);
+        break;
+    default:
+        look_into(i);
+        break;
+    }
+}
+
+static void round_run(void)
+{
+    uint64_t n = 1 + below(most), life = platform_option("life", 500 + below(one_in(4) ? 10000 : 3000));
+    uint64_t until = timer_now() + life * timer_frequency() / 1000;
+
+    for (unsigned i = 0; i < n; i++)
+        make(i);
+    while (timer_now() < until && !bad) {
+        unsigned i = (unsigned)below(n);
+
+        sleep_us(below(16000));
+        if (slots[i].lives && !platform_flag("calm"))
+            handle(i);
+        for (unsigned j = 0; j < n; j++)
+            if (slots[j].lives)
+                look_after(j);
+    }
+    for (unsigned i = 0; i < n; i++)
+        if (slots[i].lives)
+            end(i);
+}
+
+/* Our own arguments are one word each, so a plus stands for the space between the guests'. */
+static void find_passed_on(void)
+{
+    const char *p = strstr(platform.bootargs, "guest=");
+
+    for (size_t i = 0; p && i + 1 < sizeof(passed_on) && p[6 + i] && p[6 + i] != ' '; i++)
+        passed_on[i] = p[6 + i] == '+' ? ' ' : p[6 + i];
+}
+
+void guest_main(void)
+{
+    uint64_t seed = platform_option("seed", 1), rounds = platform_option("rounds", 10), seconds = platform_option("seconds", 0);
+    uint64_t from = platform_option("from", 0), began = timer_now();
+
+    most = min_u64(platform_option("domains", 3), MOST_DOMAINS);
+    find_passed_on();
+    evtchn_own_domid();     /* a domain's first port takes a page that it keeps */
+    irq_register(platform.timer_virtual, tick);
+    gic_enable(platform.timer_virtual);
+    print("fuzz: seed %lu, %lu rounds from %lu, an image of %lu bytes\n", seed, rounds, from, platform.ramdisk_size);
+    for (uint64_t r = from; r < from + rounds && !bad; r++) {
+        uint64_t before = host_free_pages(), after;
+
+        if (seconds && timer_now() - began > seconds * timer_frequency())
+            break;
+        state = seed * 0x100000001b3 ^ r << 32;
+        draw();
+        round_run();
+        after = host_free_pages();
+        if (after != before)
+            fail("pages are missing", (long)(before - after));
+        print("fuzz: round %lu, %u domains so far, %lu s\n", r, made, (timer_now() - began) / timer_frequency());
+    }
+    print(bad ? "fuzz: not ok\n" : "fuzz: ok, %u domains\n", made);
+}
