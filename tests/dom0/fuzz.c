@@ -152,7 +152,7 @@ static void look_after(unsigned i)
 static void look_into(unsigned i)
 {
     const gfn_t ours = GFN(LOOK_GFN);
-    uint64_t theirs = one_in(2) ? DOMAIN_RAM_GFN + below(RAM_PAGES) : SPARE_GFN + below(3 * BLOCK_PAGES);
+    uint64_t theirs = one_in(2) ? DOMAIN_RAM_GFN + below(RAM_PAGES) : SPARE_GFN + below(4 * BLOCK_PAGES);
 
     if (foreign_map(slots[i].d.id, GFN(theirs), ours))
         return;

@@ -16,11 +16,11 @@ from machine import BUILD, Board, Machine
 IMAGE = BUILD / "guests/fuzz.img"
 
 
-def storm(gic, seed, rounds):
+def storm(gic, seed, rounds, icount=None):
     """A machine without any Linux: the fuzzer's own dom0 makes and destroys the guests."""
-    board = Board(gic=gic, smp=4, mem=1024, kernel=BUILD / "guests/dom0-fuzz.img", ramdisk=IMAGE, disk=False,
+    board = Board(gic=gic, smp=4, mem=1024, icount=icount, kernel=BUILD / "guests/dom0-fuzz.img", ramdisk=IMAGE, disk=False,
                   arguments="dom0_mem=128M dom0_max_vcpus=1", dom0_arguments=f"seed={seed} rounds={rounds}")
-    with Machine(f"fuzz-gic{gic}-{seed}", board) as machine:
+    with Machine(f"fuzz-gic{gic}-{seed}-{icount}", board) as machine:
         machine.expect(r"^fuzz: (not )?ok|^\(XEN\) torpor: panic")
         machine.check_console()
         assert "fuzz: ok" in machine.console and "not ok" not in machine.console, machine.console[-4000:]
@@ -32,6 +32,13 @@ def storm(gic, seed, rounds):
 @pytest.mark.parametrize("gic", [3, 2], ids=["gic3", "gic2"])
 def test_guests_that_do_everything_wrong_at_once_harm_nobody(gic, seed, counts):
     storm(gic, seed, 12 * counts["rounds"])
+
+
+@pytest.mark.torpor_only("made to find what is wrong with Torpor; stock Xen in this QEMU has troubles of its own")
+@pytest.mark.parametrize("seed", range(1, 31 if SOAK else 2))
+def test_nor_do_they_where_each_instruction_takes_its_time(seed, counts):
+    # one CPU after the other, changed at any instruction and many times as often: what is found so comes again with the same seed
+    storm(3, seed, 3 * counts["rounds"], icount=1)
 
 
 @pytest.mark.torpor_only("made to find what is wrong with Torpor; stock Xen in this QEMU has troubles of its own")

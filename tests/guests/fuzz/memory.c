@@ -15,19 +15,19 @@ static uint64_t draw_page(void)
 
     switch (below(4)) {
     case 0: return slot + below(SLOT_PAGES);
-    case 1: return slot + SLOT_PAGES - 1 - below(8);
-    default: return slot + below(8);
+    case 1: return slot + below(4);
+    default: return slot + SLOT_PAGES - 1 - below(4);
     }
 }
 
-/* An extent that stays within the playground: where a page is, or across the end of a table, or in one table alone. */
+/* An extent that stays within the playground: mostly across the end of a table, so that it may have the one and not get the other. */
 static uint64_t draw_extent(unsigned order)
 {
     uint64_t gfn;
 
     do {
         gfn = draw_page();
-        if (order && one_in(2))
+        if (order && !one_in(3))
             gfn = (gfn | (SLOT_PAGES - 1)) - below(BIT(order));
         else if (one_in(4))
             gfn &= ~(BIT(order) - 1);
@@ -35,11 +35,16 @@ static uint64_t draw_extent(unsigned order)
     return gfn;
 }
 
+/* Large ones take long, and others come less often then. */
 static unsigned draw_order(void)
 {
-    unsigned which = (unsigned)below(24);
-
-    return which == 0 ? LARGEST_ORDER : which < 8 ? (unsigned)below(LARGEST_ORDER) : 0;
+    switch (below(8)) {
+    case 0: return one_in(4) ? LARGEST_ORDER : (unsigned)below(LARGEST_ORDER);
+    case 1:
+    case 2:
+    case 3: return 1 + (unsigned)below(3);
+    default: return 0;
+    }
 }
 
 /* The list's extents from `from` on. How many were done, which is fewer where one failed. */
