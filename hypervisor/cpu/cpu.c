@@ -18,6 +18,7 @@
 #include "lib/errno.h"
 #include "mm/el2.h"
 #include "arch/stage2.h"
+#include "arch/traps.h"
 
 /* EL2's registers that are the same on every CPU. */
 static void cpu_init_registers(void)
@@ -28,7 +29,7 @@ static void cpu_init_registers(void)
     write_sysreg(MDCR_TDRA | MDCR_TDOSA | MDCR_TDA | MDCR_TPM | MDCR_TPMCR | MDCR_TPMS | MDCR_TTRF |
                  (read_sysreg(mdcr_el2) & MDCR_HPMN_MASK), mdcr_el2);
     write_sysreg(0, hstr_el2);
-    write_sysreg(CNTHCTL_EL1PCTEN, cnthctl_el2);
+    traps_cpu_init();
     write_sysreg(0, vttbr_el2);
     write_sysreg(read_sysreg(midr_el1), vpidr_el2);
     stage2_cpu_init();

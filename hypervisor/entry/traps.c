@@ -20,6 +20,7 @@
 
 #define HVC_XEN  0xea1   /* XEN_HYPERCALL_TAG */
 #define WFX_WFE  1u
+#define WFX_TIMED 2u     /* WFIT, WFET: FEAT_WFxT, which is not shown */
 #define RT_ZERO  31
 
 static NOINLINE struct vcpu *leave_slowly(struct vcpu *v)
@@ -97,13 +98,19 @@ static bool emulate_access(struct vcpu *v, uint64_t esr, uint64_t gpa, bool *ok)
     return true;
 }
 
-/* The page is there after all: the entry was being replaced when the guest came by. */
-static bool fault_is_over(struct vcpu *v, uint64_t gpa, bool write)
+/*
+ * The page is there after all: the entry was being replaced when the guest came by. A walk that was refused wanted to write, or read a
+ * device (HCR_EL2.PTW).
+ */
+static bool fault_is_over(struct vcpu *v, uint64_t esr, uint64_t gpa)
 {
+    bool walk = esr & ESR_S1PTW, write = !walk && (esr & ESR_WNR) && !(esr & ESR_CM);
     struct p2m_entry e;
 
     if (!p2m_lookup(&v->domain->p2m, GFN(gpa >> PAGE_SHIFT), &e))
         return false;
+    if (walk && (ESR_FSC(esr) & 0x3c) == FSC_PERMISSION)
+        return e.type == P2M_RAM_RW;
     return !write || (e.type != P2M_RAM_RO && e.type != P2M_FOREIGN_RO && e.type != P2M_GRANT_RO);
 }
 
@@ -112,18 +119,18 @@ static NOINLINE void data_abort(struct vcpu *v, uint64_t esr)
 {
     uint64_t far = read_sysreg(far_el2), gpa;
     unsigned fault = ESR_FSC(esr) & 0x3c;
-    bool walk = esr & ESR_S1PTW, ok;
+    bool ok;
 
     if ((fault != FSC_TRANSLATION && fault != FSC_PERMISSION && fault != FSC_ACCESS) || !fault_address(esr, &gpa)) {
         inject_data_abort(v, far);
         return;
     }
-    if ((esr & ESR_ISV) && !walk && !(esr & ESR_CM) && emulate_access(v, esr, gpa, &ok)) {
+    if ((esr & ESR_ISV) && !(esr & (ESR_S1PTW | ESR_CM)) && emulate_access(v, esr, gpa, &ok)) {
         if (!ok)
             inject_data_abort(v, far);
         return;
     }
-    if (!fault_is_over(v, gpa, !walk && (esr & ESR_WNR) && !(esr & ESR_CM)))
+    if (!fault_is_over(v, esr, gpa))
         inject_data_abort(v, far);
 }
 
@@ -142,6 +149,10 @@ static NOINLINE void instruction_abort(struct vcpu *v, uint64_t esr)
 
 static void wait_trap(struct vcpu *v, uint64_t esr)
 {
+    if (ESR_ISS(esr) & WFX_TIMED) {
+        inject_undefined(v);
+        return;
+    }
     v->regs.pc += 4;
     if (ESR_ISS(esr) & WFX_WFE)
         sched_yield(&v->sched);

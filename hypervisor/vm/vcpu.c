@@ -27,9 +27,9 @@ _Static_assert(offsetof(struct cpu_regs, pstate) == REGS_PSTATE, "vectors.S know
 
 /*
  * HCR_EL2 for every guest. Set/way maintenance is made harmless (SWIO), TLB maintenance is broadcast (FB) since vCPUs move;
- * FMO stays so that guests run in group 1 only.
+ * FMO stays so that guests run in group 1 only. A walk of stage 1 does not read devices (PTW).
  */
-#define HCR_GUEST (HCR_RW | HCR_VM | HCR_SWIO | HCR_FMO | HCR_IMO | HCR_AMO | HCR_FB | HCR_BSU_IS | HCR_TWI | HCR_TWE | \
+#define HCR_GUEST (HCR_RW | HCR_VM | HCR_SWIO | HCR_PTW | HCR_FMO | HCR_IMO | HCR_AMO | HCR_FB | HCR_BSU_IS | HCR_TWI | HCR_TWE | \
                    HCR_TID3 | HCR_TSC | HCR_TIDCP | HCR_TACR | HCR_TLOR | HCR_TERR)
 
 struct vcpu *current_vcpu(void)

@@ -60,9 +60,22 @@ static int vtimer_cpu_on(void)
 
 const struct cpu_stage vtimer_cpu_stage = { .name = "vtimer", .on = vtimer_cpu_on, .off = vtimer_cpu_off, .kept = true };
 
+uint64_t vtimer_now(const struct vcpu *v)
+{
+    return counter_now() - v->domain->clock.counter_offset;
+}
+
+/* The machine's counter when the guest's reaches `cval`; the end of time, if it is not reached before. */
+static uint64_t machine_time(const struct vcpu *v, uint64_t cval)
+{
+    uint64_t at;
+
+    return __builtin_add_overflow(cval, v->domain->clock.counter_offset, &at) ? UINT64_MAX : at;
+}
+
 static bool phys_condition(const struct vcpu *v)
 {
-    return (v->vtimer.phys_ctl & CNT_CTL_ENABLE) && counter_now() >= v->vtimer.phys_cval;
+    return (v->vtimer.phys_ctl & CNT_CTL_ENABLE) && vtimer_now(v) >= v->vtimer.phys_cval;
 }
 
 /* The line follows the condition unless masked; until the condition holds a timer waits for it. */
@@ -72,17 +85,14 @@ static void phys_update(struct vcpu *v)
 
     vgic_set_line(v->domain, v, physical_intid(v->domain), met && !(v->vtimer.phys_ctl & CNT_CTL_IMASK));
     if (!met && (v->vtimer.phys_ctl & CNT_CTL_ENABLE))
-        timer_set(&v->vtimer.phys, v->vtimer.phys_cval);
+        timer_set(&v->vtimer.phys, machine_time(v, v->vtimer.phys_cval));
     else
         timer_stop(&v->vtimer.phys);
 }
 
 static void phys_fired(void *data)
 {
-    struct vcpu *v = data;
-
-    if (!(v->vtimer.phys_ctl & CNT_CTL_IMASK))
-        vgic_set_line(v->domain, v, physical_intid(v->domain), true);
+    phys_update(data);
 }
 
 /*
@@ -123,8 +133,11 @@ static bool virt_would_interrupt(const struct vcpu *v)
 
 void vtimer_shift(struct vcpu *v, uint64_t ticks)
 {
+    uint64_t at;
+
     if (v->vtimer.virt.queued)
-        timer_set(&v->vtimer.virt, timer_expires(&v->vtimer.virt) + ticks);
+        timer_set(&v->vtimer.virt, __builtin_add_overflow(timer_expires(&v->vtimer.virt), ticks, &at) ? UINT64_MAX : at);
+    phys_update(v);
 }
 
 void vtimer_retract(struct vcpu *v)
@@ -142,7 +155,7 @@ void vtimer_save(struct vcpu *v)
     v->vtimer.cval = read_sysreg(cntv_cval_el0);
     isb();
     if (v->blocked && virt_would_interrupt(v))
-        timer_set(&v->vtimer.virt, v->vtimer.cval + v->domain->clock.counter_offset);
+        timer_set(&v->vtimer.virt, machine_time(v, v->vtimer.cval));
 }
 
 void vtimer_load(struct vcpu *v)
@@ -159,7 +172,7 @@ uint64_t vtimer_phys_read(struct vcpu *v, enum cntp_register reg)
 {
     switch (reg) {
     case CNTP_TVAL:
-        return (uint32_t)(v->vtimer.phys_cval - counter_now());
+        return (uint32_t)(v->vtimer.phys_cval - vtimer_now(v));
     case CNTP_CTL:
         return v->vtimer.phys_ctl | (phys_condition(v) ? CNT_CTL_ISTATUS : 0);
     default:
@@ -171,7 +184,7 @@ void vtimer_phys_write(struct vcpu *v, enum cntp_register reg, uint64_t value)
 {
     switch (reg) {
     case CNTP_TVAL:
-        v->vtimer.phys_cval = counter_now() + (uint64_t)(int64_t)(int32_t)value;
+        v->vtimer.phys_cval = vtimer_now(v) + (uint64_t)(int64_t)(int32_t)value;
         break;
     case CNTP_CTL:
         v->vtimer.phys_ctl = value & (CNT_CTL_ENABLE | CNT_CTL_IMASK);

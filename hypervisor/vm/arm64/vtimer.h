@@ -3,6 +3,7 @@
  * A guest's generic timers (Arm ARM DDI 0487, D11). The virtual timer is the hardware's, with CNTVOFF_EL2
  * a property of the domain; its interrupt is given to the guest as a hardware interrupt, so that the end of it is
  * the guest's own. While the vCPU waits for it, a software timer stands in and wakes the vCPU. The physical timer is emulated.
+ * Both count the same time: the machine's counter less the domain's offset, which is what CNTPCT_EL0 reads as, too.
  */
 #pragma once
 
@@ -23,7 +24,7 @@ extern const struct cpu_stage vtimer_cpu_stage;
 void vtimer_vcpu_init(struct vcpu *v);
 void vtimer_vcpu_reset(struct vcpu *v);
 void vtimer_vcpu_destroy(struct vcpu *v);
-/* After the vGIC's state went out, and before it comes in. */
+/* Before the vGIC's state goes out, and after it came in: the timer is off while what it asserts is in no list register. */
 void vtimer_save(struct vcpu *v);
 void vtimer_load(struct vcpu *v);
 
@@ -31,6 +32,9 @@ void vtimer_load(struct vcpu *v);
 void vtimer_shift(struct vcpu *v, uint64_t ticks);
 /* v runs here: a virtual timer interrupt that it has not taken, and whose cause the guest has removed, is pending no more. */
 void vtimer_retract(struct vcpu *v);
+
+/* The guest's counter, virtual and physical: ticks. */
+uint64_t vtimer_now(const struct vcpu *v);
 
 /* CNTP_*_EL0 that trapped. `reg` is TVAL, CTL or CVAL. */
 enum cntp_register { CNTP_TVAL, CNTP_CTL, CNTP_CVAL };

@@ -15,6 +15,7 @@
 /* HCR_EL2 */
 #define HCR_VM     (UINT64_C(1) << 0)
 #define HCR_SWIO   (UINT64_C(1) << 1)
+#define HCR_PTW    (UINT64_C(1) << 2)
 #define HCR_FMO    (UINT64_C(1) << 3)
 #define HCR_IMO    (UINT64_C(1) << 4)
 #define HCR_AMO    (UINT64_C(1) << 5)
@@ -49,10 +50,6 @@
 #define MDCR_TDRA  (UINT64_C(1) << 11)
 #define MDCR_TPMS  (UINT64_C(1) << 14)
 #define MDCR_TTRF  (UINT64_C(1) << 19)
-
-/* CNTHCTL_EL2 (E2H 0): EL1 reads the physical counter, and its physical timer traps */
-#define CNTHCTL_EL1PCTEN (UINT64_C(1) << 0)
-#define CNTHCTL_EL1PCEN  (UINT64_C(1) << 1)
 
 /* CNT*_CTL_EL0 */
 #define CNT_CTL_ENABLE  (UINT64_C(1) << 0)
