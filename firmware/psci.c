@@ -7,8 +7,10 @@
 #include "firmware/sleep.h"
 #include "firmware/sysreg.h"
 #include "firmware/tree.h"
+#include "firmware/workaround.h"
 
 #define PSCI_VERSION_1_0       0x10000
+#define SMCCC_VERSION_1_1      0x10001
 
 #define ESR_EC_SMC32           0x13
 
@@ -20,6 +22,12 @@ static int64_t version(uint64_t a, uint64_t b, uint64_t c)
 {
     (void)a, (void)b, (void)c;
     return PSCI_VERSION_1_0;
+}
+
+static int64_t smccc_version(uint64_t a, uint64_t b, uint64_t c)
+{
+    (void)a, (void)b, (void)c;
+    return SMCCC_VERSION_1_1;
 }
 
 static int64_t cpu_off(uint64_t a, uint64_t b, uint64_t c)
@@ -97,6 +105,8 @@ static const struct {
     { PSCI_FEATURES, features },
     { PSCI_SYSTEM_SUSPEND_32, system_suspend },
     { PSCI_SYSTEM_SUSPEND_64, system_suspend },
+    { SMCCC_VERSION, smccc_version },
+    { SMCCC_ARCH_FEATURES, workaround_features },
 };
 
 static psci_call find_call(uint32_t function)
@@ -122,6 +132,8 @@ void smc_handle(struct smc_frame *frame)
 
     if (ESR_EC(esr) != ESR_EC_SMC64 && ESR_EC(esr) != ESR_EC_SMC32)
         exception_unexpected();
+    if (workaround_call(function, x))
+        return;
     if (!call)
         x[0] = (uint64_t)PSCI_NOT_SUPPORTED;
     else if (function & SMCCC_64BIT)

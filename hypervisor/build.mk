@@ -6,8 +6,9 @@ hyp-sources := $(wildcard lib/*.c sleep/*.c arch/arm64/*.c arch/arm64/*.S hyperv
 hyp-objects := $(hyp-sources:%=$(hyp-out)/%.o)
 
 hyp-flags := $(bare-flags) -Ihypervisor
-# No frame is so large that it would pass over the guard page below a stack.
-hyp-cflags := $(bare-cflags) -Wframe-larger-than=4000 -D__XEN_TOOLS__ -MMD -MP
+# No frame is so large that it would pass over the guard page below a stack. A switch over a number that a guest chose must not become a
+# table that is indexed on a guess (docs/architecture.md, "Speculation").
+hyp-cflags := $(bare-cflags) -Wframe-larger-than=4000 -fno-jump-tables -D__XEN_TOOLS__ -MMD -MP
 hyp-ldflags := $(bare-ldflags) --orphan-handling=warn -T arch/arm64/torpor.lds --gc-sections --build-id=sha1
 
 build/torpor: $(hyp-out)/torpor.elf

@@ -7,6 +7,7 @@
 #include "base/panic.h"
 
 _Static_assert(offsetof(struct cpu, stack_top) == CPU_STACK_TOP, "vectors.S knows this offset");
+_Static_assert(offsetof(struct cpu, workaround) == CPU_WORKAROUND, "vectors.S knows this offset");
 
 struct cpu cpus[MAX_CPUS];
 struct cpu_stack cpu_stacks[MAX_CPUS] __attribute__((aligned(4096)));

@@ -28,6 +28,7 @@ enum cpu_way {
 struct cpu {
     struct vcpu *current;      /* who runs, or ran last before idling; NULL before the first */
     uint8_t *stack_top;
+    uint32_t workaround;       /* what vectors_hardened calls in the firmware (cpu/speculation.c); 0: plain vectors */
     uint32_t id;               /* 0 .. cpus_present() - 1 */
     uint32_t need_schedule;    /* set by anybody, taken by this CPU on its way to a guest */
     uint64_t mpidr;            /* affinity fields only */

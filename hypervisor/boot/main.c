@@ -18,6 +18,7 @@
 #include "base/options.h"
 #include "cpu/cpu.h"
 #include "cpu/sched.h"
+#include "cpu/speculation.h"
 #include "cpu/timer.h"
 #include "dev/console.h"
 #include "dev/gic.h"
@@ -237,6 +238,7 @@ NORETURN void hypervisor_start(uint64_t fdt_pa, uint64_t image_pa)
     firmware_init();
     interrupts_init(fdt_at(fdt));
     start_cpus();
+    speculation_report();
     dump_register_keys();
     hypfs_init();
     host_sleep_init();

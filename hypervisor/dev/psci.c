@@ -5,6 +5,9 @@
 #include "base/cpu.h"
 #include "base/printk.h"
 
+#define PSCI_1_0   0x10000
+#define SMCCC_1_1  0x10001
+
 static enum psci_conduit conduit;
 static uint32_t cpu_on_function = PSCI_CPU_ON_64;
 
@@ -54,13 +57,26 @@ bool psci_cpu_is_off(uint64_t mpidr)
 
 bool psci_can_suspend(void)
 {
-    return (int32_t)call(PSCI_VERSION, 0, 0, 0) >= 0x10000 &&
+    return (int32_t)call(PSCI_VERSION, 0, 0, 0) >= PSCI_1_0 &&
            (int32_t)call(PSCI_FEATURES, PSCI_SYSTEM_SUSPEND_64, 0, 0) == PSCI_SUCCESS;
 }
 
 int64_t psci_system_suspend(paddr_t entry, uint64_t context)
 {
     return (int32_t)call(PSCI_SYSTEM_SUSPEND_64, entry.pa, context, 0);
+}
+
+int32_t psci_arch_features(uint32_t function)
+{
+    if (conduit != PSCI_SMC || (int32_t)call(PSCI_VERSION, 0, 0, 0) < PSCI_1_0 ||
+        (int32_t)call(PSCI_FEATURES, SMCCC_VERSION, 0, 0) != PSCI_SUCCESS || (int32_t)call(SMCCC_VERSION, 0, 0, 0) < SMCCC_1_1)
+        return PSCI_NOT_SUPPORTED;
+    return (int32_t)call(SMCCC_ARCH_FEATURES, function, 0, 0);
+}
+
+void psci_arch_workaround_2(void)
+{
+    (void)call(SMCCC_ARCH_WORKAROUND_2, 1, 0, 0);
 }
 
 NORETURN void psci_system_off(void)

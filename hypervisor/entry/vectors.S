@@ -6,9 +6,14 @@
  */
 #include "arch/layout.h"
 
-.macro enter_from_guest handler
+.macro enter_from_guest handler, harden=0
     stp     x0, x1, [sp, #0]
     stp     x2, x3, [sp, #16]
+    .if \harden                     // before any branch that is guessed; the firmware keeps x4 and up (SMCCC 1.1)
+    mrs     x1, tpidr_el2
+    ldr     w0, [x1, #CPU_WORKAROUND]
+    smc     #0
+    .endif
     stp     x4, x5, [sp, #32]
     stp     x6, x7, [sp, #48]
     stp     x8, x9, [sp, #64]
@@ -113,9 +118,7 @@ report_el2:                     // x1: which vector
     \body
 .endm
 
-    .balign 2048
-    .globl vectors
-vectors:
+.macro vector_table harden
     vector enter_from_el2 0             // EL2 with SP_EL0: never used
     vector enter_from_el2 1
     vector enter_from_el2 2
@@ -124,14 +127,26 @@ vectors:
     vector enter_from_el2 5
     vector enter_from_el2 6
     vector enter_from_el2 7
-    vector enter_from_guest trap_sync   // AArch64 guest
-    vector enter_from_guest trap_irq
-    vector enter_from_guest trap_irq    // FIQ: group 0, which is not ours; the handler finds nothing
-    vector enter_from_guest trap_serror
-    vector enter_from_guest trap_sync   // AArch32 (EL0 of a 64-bit guest)
-    vector enter_from_guest trap_irq
-    vector enter_from_guest trap_irq
-    vector enter_from_guest trap_serror
+    vector enter_from_guest trap_sync, \harden     // AArch64 guest
+    vector enter_from_guest trap_irq, \harden
+    vector enter_from_guest trap_irq, \harden      // FIQ: group 0, which is not ours; the handler finds nothing
+    vector enter_from_guest trap_serror, \harden
+    vector enter_from_guest trap_sync, \harden     // AArch32 (EL0 of a 64-bit guest)
+    vector enter_from_guest trap_irq, \harden
+    vector enter_from_guest trap_irq, \harden
+    vector enter_from_guest trap_serror, \harden
+.endm
+
+    .balign 2048
+    .globl vectors
+vectors:
+    vector_table 0
+
+/* For CPUs whose branch predictor remembers what a guest taught it (cpu/speculation.c). */
+    .balign 2048
+    .globl vectors_hardened
+vectors_hardened:
+    vector_table 1
 
 /* run_guests_on_stack(stack_top, first): nothing below its frame is needed any more. */
     .text

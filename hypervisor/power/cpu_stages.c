@@ -4,12 +4,14 @@
  * (cpu/cpu.h). Beside it stands the list of the host's sleep (host.c), which the last CPU goes through.
  */
 #include "cpu/cpu.h"
+#include "cpu/speculation.h"
 #include "cpu/timer.h"
 #include "dev/gic.h"
 #include "vm/arm64/vtimer.h"
 
 const struct cpu_stage *const cpu_stages[] = {
     &cpu_core_stage,
+    &speculation_cpu_stage,
     &gic_cpu_stage,
     &timer_cpu_stage,
     &vtimer_cpu_stage,

@@ -166,7 +166,7 @@ static void many_callers(void)
     expect_true("the_vcpu_that_they_started_is_off", wait_until(affinity(TARGET) == OFF, 5000));
     (void)wait_until(affinity(1) == OFF && affinity(2) == OFF, 5000);
     expect_equal("each_start_of_several_callers_is_one_run", runs, succeeded[0] + succeeded[1] + succeeded[2]);
-    expect_true("it_was_started_often", runs > 100);
+    expect_true("it_was_started_often", runs > CALLERS);
     expect_equal("callers_are_told_that_it_is_on_or_coming", odd[0] + odd[1] + odd[2], 0);
 }
 

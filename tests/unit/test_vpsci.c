@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "arch/psci.h"
+#include "cpu/speculation.h"
 #include "vm/arm64/vpsci.h"
 
 #define ENTRY  0x1000
@@ -66,6 +67,7 @@ bool p2m_lookup(struct p2m *p2m, gfn_t gfn, struct p2m_entry *e)
     return e->type != P2M_INVALID;
 }
 
+int64_t speculation_features(uint32_t function) { (void)function; return PSCI_NOT_SUPPORTED; }
 void domain_shutdown(struct domain *dying, unsigned reason) { (void)dying; (void)reason; }
 void vcpu_block(struct vcpu *v) { (void)v; }
 void vcpu_suspend(struct vcpu *v) { (void)v; }

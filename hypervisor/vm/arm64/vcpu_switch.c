@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * A vCPU's state between memory and this CPU's registers. The general registers are the trap entry's; here are EL1's
- * system registers, the timer, the virtual interrupt interface and the FPU. The FPU is loaded when it is first used, and
- * stays loaded as long as nobody else on this CPU uses it.
+ * system registers, the timer, the virtual interrupt interface and the FPU. Between vCPUs of one domain the FPU is loaded when it is first used,
+ * and stays loaded as long as nobody else on this CPU uses it. Another domain's registers are never left there behind a trap: whether a CPU
+ * computes with them on a guess is nothing that the architecture says.
  */
 #include "arch/barrier.h"
 #include "arch/cache.h"
@@ -82,15 +83,29 @@ static void fpu_set_trap(bool trap)
     isb();
 }
 
+/* Its own state is in this CPU's registers. */
+static bool fpu_is_loaded(const struct vcpu *v)
+{
+    return this_cpu()->fpu_owner == v && v->fpu_cpu == this_cpu();
+}
+
 void vcpu_fpu_trap(struct vcpu *v)
 {
-    struct cpu *cpu = this_cpu();
-
     fpu_set_trap(false);
-    if (cpu->fpu_owner != v || v->fpu_cpu != cpu)
+    if (!fpu_is_loaded(v))
         fpu_load(&v->fpu);
-    cpu->fpu_owner = v;
-    v->fpu_cpu = cpu;
+    this_cpu()->fpu_owner = v;
+    v->fpu_cpu = this_cpu();
+}
+
+static void fpu_switch_in(struct vcpu *v)
+{
+    const struct vcpu *owner = this_cpu()->fpu_owner;
+
+    if (!owner || owner->domain != v->domain)
+        vcpu_fpu_trap(v);
+    else
+        fpu_set_trap(!fpu_is_loaded(v));
 }
 
 void vcpu_switch_out(struct vcpu *v)
@@ -105,8 +120,7 @@ void vcpu_switch_out(struct vcpu *v)
 void vcpu_load_core(struct vcpu *v)
 {
     el1_load(&v->el1);
-    this_cpu()->fpu_owner = NULL;
-    fpu_set_trap(true);
+    vcpu_fpu_trap(v);
 }
 
 /* vCPUs of a domain use the same VMID with address space numbers of their own: what another of them left here goes. */
@@ -121,8 +135,6 @@ static void tlb_claim(struct vcpu *v)
 
 void vcpu_switch_in(struct vcpu *v)
 {
-    struct cpu *cpu = this_cpu();
-
     write_sysreg(v->domain->p2m.vttbr, vttbr_el2);
     write_sysreg(v->hcr, hcr_el2);
     write_sysreg(v->vmpidr, vmpidr_el2);
@@ -131,5 +143,5 @@ void vcpu_switch_in(struct vcpu *v)
     el1_load(&v->el1);
     vgic_load(v);
     vtimer_load(v);
-    fpu_set_trap(cpu->fpu_owner != v || v->fpu_cpu != cpu);
+    fpu_switch_in(v);
 }

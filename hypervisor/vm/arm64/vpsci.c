@@ -7,6 +7,7 @@
 
 #include "arch/psci.h"
 #include "arch/sysreg.h"
+#include "cpu/speculation.h"
 #include "vm/domain.h"
 #include "vm/vcpu.h"
 
@@ -153,10 +154,9 @@ static bool is_implemented(uint32_t function)
     }
 }
 
-/* SMCCC_ARCH_FEATURES: the branch-predictor and speculation calls are not needed by a guest on unaffected CPUs, and not offered. */
 static int64_t arch_features(uint32_t function)
 {
-    return function == SMCCC_VERSION || function == SMCCC_ARCH_FEATURES ? 0 : PSCI_NOT_SUPPORTED;
+    return function == SMCCC_VERSION || function == SMCCC_ARCH_FEATURES ? 0 : speculation_features(function);
 }
 
 static int64_t call(struct vcpu *v, uint32_t function, uint64_t a, uint64_t b, uint64_t c)
@@ -168,6 +168,9 @@ static int64_t call(struct vcpu *v, uint32_t function, uint64_t a, uint64_t b, u
         return SMCCC_1_1;
     case SMCCC_ARCH_FEATURES:
         return arch_features((uint32_t)a);
+    case SMCCC_ARCH_WORKAROUND_1:   /* the way here was through vectors that have done it, where this CPU needs it */
+    case SMCCC_ARCH_WORKAROUND_3:
+        return PSCI_SUCCESS;
     case PSCI_FEATURES:
         return is_implemented((uint32_t)a) ? 0 : PSCI_NOT_SUPPORTED;
     case PSCI_CPU_ON_32:

@@ -3,6 +3,7 @@
  * GICv2 as a guest sees it (IHI 0048 4.3): the distributor is emulated, the CPU interface is the hardware's virtual one (GICV),
  * mapped where the guest expects its GICC. At most eight vCPUs. An SGI has a sender, and is pending once for each.
  */
+#include "arch/nospec.h"
 #include "dev/gic_ops.h"
 #include "lib/errno.h"
 #include "vm/vgic/internal.h"
@@ -178,7 +179,7 @@ static bool access_distributor(struct vcpu *v, struct mmio_access *a, void *cont
         return write_sgir(g, v, a);
     if (a->offset >= GICD_CPENDSGIR && a->offset < GICD_SPENDSGIR_END)
         return access_sgi_pending(g, v, a);
-    a->value = a->offset >= ID_REGISTERS && !a->write ? ids[(a->offset - ID_REGISTERS) / 4] : 0;
+    a->value = a->offset >= ID_REGISTERS && !a->write ? ids[index_nospec((a->offset - ID_REGISTERS) / 4, ARRAY_SIZE(ids))] : 0;
     return a->size == 4;
 }
 

@@ -3,6 +3,7 @@
  * GICv3 as a guest sees it (IHI 0069 12.9, 12.11): one distributor with affinity routing always on and a single security state, one
  * redistributor of two 64 KiB frames per vCPU, no LPIs. The CPU interface is the hardware's, but for the registers that send SGIs.
  */
+#include "arch/nospec.h"
 #include "arch/sysreg.h"
 #include "dev/gic_ops.h"
 #include "lib/errno.h"
@@ -44,7 +45,7 @@ static uint64_t id_register(uint64_t offset)
 {
     static const uint8_t ids[] = { 0x44, 0, 0, 0, 0x92, 0xb4, 0x3b, 0, 0x0d, 0xf0, 0x05, 0xb1 };
 
-    return ids[(offset - ID_REGISTERS) / 4];
+    return ids[index_nospec((offset - ID_REGISTERS) / 4, ARRAY_SIZE(ids))];
 }
 
 /* Sixteen vCPUs to a cluster. */

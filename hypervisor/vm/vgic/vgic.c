@@ -9,6 +9,7 @@
  *
  * One lock per domain, vgic.lock. It is taken after an interrupt handler's (dev/irq.c) and before nothing: kicks happen after it.
  */
+#include "arch/nospec.h"
 #include "base/cpu.h"
 #include "dev/irq.h"
 #include "lib/bitmap.h"
@@ -52,8 +53,9 @@ void vgic_end(struct domain_vgic *g)
 struct virq *vgic_virq(struct domain_vgic *g, struct vcpu *v, unsigned intid)
 {
     if (intid < VGIC_NR_PRIVATE)
-        return v ? &v->vgic.private[intid] : NULL;
-    return intid - VGIC_NR_PRIVATE < g->nr_spis ? &g->spis[intid - VGIC_NR_PRIVATE] : NULL;
+        return v ? &v->vgic.private[index_nospec(intid, VGIC_NR_PRIVATE)] : NULL;
+    intid -= VGIC_NR_PRIVATE;
+    return intid < g->nr_spis ? &g->spis[index_nospec(intid, g->nr_spis)] : NULL;
 }
 
 /* --- What others inject --- */

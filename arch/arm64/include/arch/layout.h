@@ -19,6 +19,7 @@
 
 /* offsetof(struct cpu, ...), checked in base/cpu.c */
 #define CPU_STACK_TOP     8
+#define CPU_WORKAROUND    16
 /* offsetof(struct cpu_regs, ...), checked in vm/vcpu.c */
 #define REGS_PC           248
 #define REGS_PSTATE       256
