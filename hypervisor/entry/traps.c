@@ -7,6 +7,7 @@
  */
 #include "abi/abi.h"
 #include "arch/sysreg.h"
+#include "arch/translate.h"
 #include "base/cpu.h"
 #include "cpu/sched.h"
 #include "vm/domain.h"
@@ -52,17 +53,8 @@ static bool fault_address(uint64_t esr, uint64_t *gpa)
 {
     uint64_t far = read_sysreg(far_el2);
 
-    if ((ESR_FSC(esr) & 0x3c) == FSC_PERMISSION && !(esr & ESR_S1PTW)) {
-        uint64_t par, saved = read_sysreg(par_el1);
-
-        __asm__ volatile("at s1e1r, %0\n\tisb" : : "r"(far));
-        par = read_sysreg(par_el1);
-        write_sysreg(saved, par_el1);
-        if (par & PAR_F)
-            return false;
-        *gpa = (par & UINT64_C(0xfffffffff000)) | (far & ~PAGE_MASK);
-        return true;
-    }
+    if ((ESR_FSC(esr) & 0x3c) == FSC_PERMISSION && !(esr & ESR_S1PTW))
+        return translate_stage1(far, false, gpa);
     *gpa = (read_sysreg(hpfar_el2) & UINT64_C(0xfffffffff0)) << 8 | (far & ~PAGE_MASK);
     return true;
 }

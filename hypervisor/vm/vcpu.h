@@ -11,6 +11,7 @@
 #include "cpu/sched.h"
 #include "cpu/timer.h"
 #include "lib/base.h"
+#include "arch/fpu.h"
 #include "arch/lock.h"
 #include "vm/evtchn/evtchn.h"
 #include "vm/vgic/vgic.h"
@@ -31,11 +32,6 @@ struct el1_state {
     uint64_t vbar, esr, far, afsr0, afsr1, par, contextidr;
     uint64_t tpidr_el0, tpidrro_el0, tpidr_el1;
     uint64_t cntkctl, csselr;
-};
-
-struct fpu_state {
-    __uint128_t v[32];
-    uint32_t fpsr, fpcr;
 };
 
 /* What a vCPU has to do before it goes back to its guest: bits of vcpu.work, set by anybody, atomically. */

@@ -217,8 +217,8 @@ static void routing_checks_its_arguments(void **state)
     assert_int_equal(vgic_unroute_irq(d, SPI, PHYSICAL), -EINVAL);
     assert_int_equal(vgic_unroute_irq(d, SPI + 1, PHYSICAL), 0);
     assert_int_equal(vgic_unroute_irq(d, SPI + 1, PHYSICAL), -EINVAL);
-    assert_int_equal(vgic_alloc_spi(d), 32);
-    assert_int_equal(vgic_alloc_spi(d), 33);
+    assert_int_equal(vgic_reserve_spi(d, 32), 0);
+    assert_int_equal(vgic_reserve_spi(d, 32), -EBUSY);
 }
 
 int main(void)

@@ -13,9 +13,6 @@
 #include "vm/vcpu.h"
 #include "vm/arm64/vtimer.h"
 
-void fpu_save(struct fpu_state *s);
-void fpu_load(const struct fpu_state *s);
-
 static void el1_save(struct el1_state *s)
 {
     s->sp_el0 = read_sysreg(sp_el0);

@@ -75,19 +75,6 @@ int vgic_reserve_spi(struct domain *d, unsigned intid)
     return error;
 }
 
-unsigned vgic_alloc_spi(struct domain *d)
-{
-    struct domain_vgic *g = &d->vgic;
-    unsigned intid = 0;
-
-    vgic_begin(g);
-    for (unsigned i = 0; i < g->nr_spis && !intid; i++)
-        if (reserve(g, VGIC_NR_PRIVATE + i, 0) == 0)
-            intid = VGIC_NR_PRIVATE + i;
-    vgic_end(g);
-    return intid;
-}
-
 int vgic_route_irq(struct domain *d, unsigned intid, unsigned irq)
 {
     int error;

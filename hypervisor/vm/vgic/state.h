@@ -42,7 +42,7 @@ struct virq {
     bool line;                   /* the emulated device's output */
     bool active;                 /* in a list register: as last seen */
     bool hw_active;              /* the physical interrupt is active and waits for this one's end */
-    bool reserved;               /* SPIs: taken by vgic_alloc_spi, vgic_reserve_spi or a route */
+    bool reserved;               /* SPIs: taken by vgic_reserve_spi or a route */
     struct {                     /* to the list register */
         bool pending, latch, hw_active;
         uint8_t source_bit;

@@ -50,8 +50,7 @@ void vgic_inject_physical(struct domain *d, struct vcpu *v, unsigned intid, unsi
 /* Gives physical SPI `irq` to d as its `intid`. -EBUSY taken, -EINVAL. */
 int vgic_route_irq(struct domain *d, unsigned intid, unsigned irq);
 int vgic_unroute_irq(struct domain *d, unsigned intid, unsigned irq);
-/* A free SPI of d's for an emulated device; 0 if there is none. */
-unsigned vgic_alloc_spi(struct domain *d);
+/* Takes an SPI for an emulated device, for good. -EBUSY taken, -EINVAL. */
 int vgic_reserve_spi(struct domain *d, unsigned intid);
 
 /* An enabled interrupt that v would take, its own PSTATE.I aside: wakes a WFI. Exact for a vCPU that does not run. */

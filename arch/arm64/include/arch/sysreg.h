@@ -56,9 +56,6 @@
 #define CNT_CTL_IMASK   (UINT64_C(1) << 1)
 #define CNT_CTL_ISTATUS (UINT64_C(1) << 2)
 
-/* PAR_EL1 */
-#define PAR_F 1u
-
 /* ESR_EL2 */
 #define ESR_EC(esr)       (((esr) >> 26) & 0x3f)
 #define ESR_IL            (UINT64_C(1) << 25)
