@@ -48,14 +48,17 @@ static inline struct vcpu *leave(struct vcpu *v)
     return leave_slowly(v);
 }
 
+static uint64_t faulting_page_address(void)
+{
+    return (read_sysreg(hpfar_el2) & UINT64_C(0xfffffffff0)) << 8 | (read_sysreg(far_el2) & ~PAGE_MASK);
+}
+
 /* The guest-physical address of a stage-2 fault. HPFAR_EL2 is not valid for permission faults outside a walk (D17.2.66). */
 static bool fault_address(uint64_t esr, uint64_t *gpa)
 {
-    uint64_t far = read_sysreg(far_el2);
-
     if ((ESR_FSC(esr) & 0x3c) == FSC_PERMISSION && !(esr & ESR_S1PTW))
-        return translate_stage1(far, false, gpa);
-    *gpa = (read_sysreg(hpfar_el2) & UINT64_C(0xfffffffff0)) << 8 | (far & ~PAGE_MASK);
+        return translate_stage1(read_sysreg(far_el2), false, gpa);
+    *gpa = faulting_page_address();
     return true;
 }
 
@@ -66,25 +69,33 @@ static uint64_t sign_extend(uint64_t value, unsigned bytes)
     return (uint64_t)((int64_t)(value << shift) >> shift);
 }
 
-/* The faulting load or store, done by an emulated device. */
-static bool emulate_access(struct vcpu *v, uint64_t esr, uint64_t gpa, bool *ok)
+/*
+ * The faulting load or store, done by an emulated device or refused by it; false: there is none. Only of what the syndrome describes
+ * (access_is_described).
+ */
+static bool emulate_access(struct vcpu *v, uint64_t esr, uint64_t gpa)
 {
+    struct mmio_access *a = &v->access;
     unsigned rt = (unsigned)ESR_SRT(esr);
-    struct mmio_access a = {
-        .size = 1u << ESR_SAS(esr),
-        .write = esr & ESR_WNR,
-    };
 
-    if (a.write && rt != RT_ZERO)
-        a.value = a.size == 8 ? v->regs.x[rt] : v->regs.x[rt] & (BIT(8 * a.size) - 1);
-    if (!mmio_emulate(v, gpa, &a, ok))
+    a->size = 1u << ESR_SAS(esr);
+    a->write = esr & ESR_WNR;
+    a->value = 0;
+    if (a->write && rt != RT_ZERO)
+        a->value = a->size == 8 ? v->regs.x[rt] : v->regs.x[rt] & (BIT(8 * a->size) - 1);
+    switch (mmio_emulate(v, gpa, a)) {
+    case MMIO_NOBODY:
         return false;
-    if (!*ok)
+    case MMIO_REFUSED:
+        inject_data_abort(v, read_sysreg(far_el2));
         return true;
-    if (!a.write && rt != RT_ZERO) {
+    default:
+        break;
+    }
+    if (!a->write && rt != RT_ZERO) {
         if (esr & ESR_SSE)
-            a.value = sign_extend(a.value, a.size);
-        v->regs.x[rt] = esr & ESR_SF ? a.value : (uint32_t)a.value;
+            a->value = sign_extend(a->value, a->size);
+        v->regs.x[rt] = esr & ESR_SF ? a->value : (uint32_t)a->value;
     }
     v->regs.pc += 4;
     return true;
@@ -106,24 +117,32 @@ static bool fault_is_over(struct vcpu *v, uint64_t esr, uint64_t gpa)
     return !write || (e.type != P2M_RAM_RO && e.type != P2M_FOREIGN_RO && e.type != P2M_GRANT_RO);
 }
 
-/* Not inlined: trap_sync() is the hypercalls' way, and stays without a large frame. */
-static NOINLINE void data_abort(struct vcpu *v, uint64_t esr)
+static bool access_is_described(uint64_t esr)
+{
+    return (esr & (ESR_ISV | ESR_S1PTW | ESR_CM)) == ESR_ISV;
+}
+
+static NOINLINE void data_abort_slowly(struct vcpu *v, uint64_t esr)
 {
     uint64_t far = read_sysreg(far_el2), gpa;
     unsigned fault = ESR_FSC(esr) & 0x3c;
-    bool ok;
 
     if ((fault != FSC_TRANSLATION && fault != FSC_PERMISSION && fault != FSC_ACCESS) || !fault_address(esr, &gpa)) {
         inject_data_abort(v, far);
         return;
     }
-    if ((esr & ESR_ISV) && !(esr & (ESR_S1PTW | ESR_CM)) && emulate_access(v, esr, gpa, &ok)) {
-        if (!ok)
-            inject_data_abort(v, far);
+    if (access_is_described(esr) && emulate_access(v, esr, gpa))
         return;
-    }
     if (!fault_is_over(v, esr, gpa))
         inject_data_abort(v, far);
+}
+
+/* Most are of emulated devices, where nothing is mapped. Not inlined: trap_sync() is the hypercalls' way, and stays without a large frame. */
+static NOINLINE void data_abort(struct vcpu *v, uint64_t esr)
+{
+    if (likely((ESR_FSC(esr) & 0x3c) == FSC_TRANSLATION && access_is_described(esr)) && emulate_access(v, esr, faulting_page_address()))
+        return;
+    data_abort_slowly(v, esr);
 }
 
 /* An executable page that is there again; a device or a foreign page cannot be executed. */

@@ -13,7 +13,7 @@ int mmio_add_region(struct domain *d, uint64_t start, uint64_t size, mmio_handle
     return 0;
 }
 
-bool mmio_emulate(struct vcpu *v, uint64_t gpa, struct mmio_access *a, bool *handled_ok)
+enum mmio_result mmio_emulate(struct vcpu *v, uint64_t gpa, struct mmio_access *a)
 {
     struct domain *d = v->domain;
 
@@ -23,8 +23,9 @@ bool mmio_emulate(struct vcpu *v, uint64_t gpa, struct mmio_access *a, bool *han
         if (gpa - r->start >= r->size)
             continue;
         a->offset = gpa - r->start;
-        *handled_ok = !(gpa & (a->size - 1)) && a->size <= r->size - a->offset && r->handler(v, a, r->context);
-        return true;
+        if ((gpa & (a->size - 1)) || a->size > r->size - a->offset || !r->handler(v, a, r->context))
+            return MMIO_REFUSED;
+        return MMIO_DONE;
     }
-    return false;
+    return MMIO_NOBODY;
 }

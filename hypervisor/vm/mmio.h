@@ -36,5 +36,6 @@ struct domain_mmio {
 
 /* -ENOSPC. */
 int mmio_add_region(struct domain *d, uint64_t start, uint64_t size, mmio_handler *handler, void *context);
-/* true: emulated. Tells *handled_ok false if the handler refused. */
-bool mmio_emulate(struct vcpu *v, uint64_t gpa, struct mmio_access *a, bool *handled_ok);
+/* No region is there; its handler refuses, or the access is not aligned; done. */
+enum mmio_result { MMIO_NOBODY, MMIO_REFUSED, MMIO_DONE };
+enum mmio_result mmio_emulate(struct vcpu *v, uint64_t gpa, struct mmio_access *a);

@@ -14,6 +14,7 @@
 #include "arch/fpu.h"
 #include "arch/lock.h"
 #include "vm/evtchn/evtchn.h"
+#include "vm/mmio.h"
 #include "vm/vgic/vgic.h"
 
 struct domain;
@@ -55,6 +56,7 @@ struct vcpu {
     uint64_t hcr;                /* HCR_EL2 while it runs */
     uint64_t vmpidr;
     struct el1_state el1;
+    struct mmio_access access;   /* to an emulated device, while it is being done */
 
     bool initialised;            /* has a context: vCPU 0 by the builder, others by PSCI or setvcpucontext */
     enum vcpu_power power;       /* atomic */

@@ -432,9 +432,8 @@ void fake_guest_free(struct domain *d)
 static uint64_t access(struct vcpu *v, uint64_t gpa, unsigned size, bool write, uint64_t value)
 {
     struct mmio_access a = { .size = size, .write = write, .value = value };
-    bool ok;
 
-    return mmio_emulate(v, gpa, &a, &ok) && ok ? a.value : FAKE_REFUSED;
+    return mmio_emulate(v, gpa, &a) == MMIO_DONE ? a.value : FAKE_REFUSED;
 }
 
 uint64_t fake_read(struct vcpu *v, uint64_t gpa, unsigned size) { return access(v, gpa, size, false, 0); }

@@ -37,7 +37,8 @@ static bool entry_is_valid(struct domain *d, uint64_t entry)
     return !(entry & 3) && p2m_lookup(&d->p2m, GFN(entry >> PAGE_SHIFT), &e) && (e.type == P2M_RAM_RW || e.type == P2M_RAM_RO);
 }
 
-static int64_t cpu_on(struct vcpu *caller, uint64_t mpidr, uint64_t entry, uint64_t context)
+/* Not inlined, as the others that are rare: the calls that are not stay without a large frame. */
+static NOINLINE int64_t cpu_on(struct vcpu *caller, uint64_t mpidr, uint64_t entry, uint64_t context)
 {
     struct domain *d = caller->domain;
     struct vcpu *v = mpidr & ~MPIDR_AFFINITY ? NULL : vcpu_of_mpidr(d, mpidr);
@@ -58,7 +59,7 @@ static int64_t cpu_on(struct vcpu *caller, uint64_t mpidr, uint64_t entry, uint6
     }
 }
 
-static int64_t affinity_info(struct vcpu *caller, uint64_t affinity, uint64_t level)
+static NOINLINE int64_t affinity_info(struct vcpu *caller, uint64_t affinity, uint64_t level)
 {
     struct domain *d = caller->domain;
     bool found = false, coming = false;
@@ -89,7 +90,7 @@ static int64_t affinity_info(struct vcpu *caller, uint64_t affinity, uint64_t le
 }
 
 /* Every state is a standby here; a power-down state returns through the entry point, which a standby may not (5.4). */
-static int64_t cpu_suspend(struct vcpu *v, uint64_t state, uint64_t entry, uint64_t context)
+static NOINLINE int64_t cpu_suspend(struct vcpu *v, uint64_t state, uint64_t entry, uint64_t context)
 {
     if (state & ~(uint64_t)SUSPEND_STATE_MASK)
         return PSCI_INVALID_PARAMETERS;
@@ -116,7 +117,7 @@ static bool others_are_on(const struct vcpu *caller)
 }
 
 /* 5.20. dom0's is the whole host's. The caller comes back at `entry`, so its registers are not to be touched after success. */
-static int64_t system_suspend(struct vcpu *v, uint64_t entry, uint64_t context)
+static NOINLINE int64_t system_suspend(struct vcpu *v, uint64_t entry, uint64_t context)
 {
     if (others_are_on(v))
         return PSCI_DENIED;
