@@ -25,7 +25,8 @@ paddr_t image_end_address(void);
 /* Physical address of something in the image. */
 paddr_t image_to_paddr(const void *va);
 
-/* To the point of coherency. */
+/* To the point of coherency. The first for whole pages. */
+void cache_clean(const void *va, size_t size);
 void cache_clean_invalidate(const void *va, size_t size);
 /* Makes newly written instructions visible to every CPU. */
 void icache_invalidate_all(void);

@@ -14,11 +14,13 @@
 #include "lib/errno.h"
 #include "arch/lock.h"
 #include "lib/string.h"
+#include "mm/el2.h"
 
 #define MAX_ORDER   FRAMES_LARGE_ORDER
 #define SLICE_ORDER 8               /* of a large block; 1 MiB is zeroed at a time */
 #define NONE        FRAME_NONE
-#define SEARCH_MAX  1024            /* blocks of an order looked at for one below an address: a guest may ask, the lock is held */
+#define ZONES       37              /* of frame numbers, by how many bits they have: to be below an address costs no search */
+#define ANYWHERE    (ZONES - 1)
 
 struct frame {
     uint64_t word;                  /* refs 31:0, owner 47:32, state 55:48, order of a free block 63:56 */
@@ -33,7 +35,8 @@ static bool state_is_owned(enum frame_state s) { return s == OWNED || s == OWNED
 static struct frame *table;
 static uint64_t table_first, table_count;    /* in frames */
 static struct spinlock lock = SPINLOCK_INIT;
-static uint32_t free_list[MAX_ORDER + 1] GUARDED_BY(lock);
+static uint32_t free_list[MAX_ORDER + 1][ZONES] GUARDED_BY(lock);
+static uint64_t free_zones[MAX_ORDER + 1] GUARDED_BY(lock);   /* bit z: free_list[][z] is not empty */
 static uint64_t free_frames GUARDED_BY(lock);
 static uint64_t total_frames;                /* written at boot only */
 static uint64_t claimed_frames GUARDED_BY(lock);   /* of the free ones, kept for domains: the sum of what each claimed */
@@ -48,6 +51,10 @@ static domid_t word_owner(uint64_t w) { return (domid_t)(w >> 32); }
 static enum frame_state word_state(uint64_t w) { return (enum frame_state)((w >> 48) & 0xff); }
 static unsigned word_order(uint64_t w) { return (unsigned)(w >> 56); }
 
+/* How often a guest let go of a frame, and what of that the instruction caches were cleared after. */
+static uint64_t let_go = 1;
+static uint64_t let_go_cleared;
+
 static struct frame *frame_at(mfn_t mfn)
 {
     uint64_t i = mfn.mfn - table_first;
@@ -58,6 +65,7 @@ static struct frame *frame_at(mfn_t mfn)
 static uint32_t index_of(const struct frame *f) { return (uint32_t)(f - table); }
 static mfn_t mfn_of(const struct frame *f) { return MFN(table_first + index_of(f)); }
 static uint64_t word_of(const struct frame *f) { return __atomic_load_n(&f->word, __ATOMIC_RELAXED); }
+static void word_set(struct frame *f, uint64_t w) { __atomic_store_n(&f->word, w, __ATOMIC_RELEASE); }
 
 /* Both kinds of list: first index in *head, doubly linked, NONE at the ends. */
 static void link_frame(uint32_t *head, struct frame *f)
@@ -109,13 +117,41 @@ void frames_init(void *frame_table, paddr_t ram_start, paddr_t ram_end, uint64_t
     memory_zero(table, frames_table_size(ram_start, ram_end));
     spin_lock(&lock);
     for (unsigned order = 0; order <= MAX_ORDER; order++)
-        free_list[order] = NONE;
+        for (unsigned zone = 0; zone < ZONES; zone++)
+            free_list[order][zone] = NONE;
     spin_unlock(&lock);
 }
 
 uint64_t frames_table_size(paddr_t ram_start, paddr_t ram_end)
 {
     return align_up(((ram_end.pa - ram_start.pa) >> PAGE_SHIFT) * sizeof(struct frame), PAGE_SIZE);
+}
+
+static unsigned zone_of(const struct frame *f)
+{
+    uint64_t mfn = mfn_of(f).mfn;
+
+    return mfn ? 64 - (unsigned)__builtin_clzll(mfn) : 0;
+}
+
+static void free_link(struct frame *f, unsigned order) REQUIRES(lock)
+{
+    unsigned zone = zone_of(f);
+
+    word_set(f, word_make(0, 0, FREE, order));
+    link_frame(&free_list[order][zone], f);
+    free_zones[order] |= BIT(zone);
+}
+
+/* It is nothing's now. */
+static void free_unlink(struct frame *f, unsigned order) REQUIRES(lock)
+{
+    unsigned zone = zone_of(f);
+
+    unlink_frame(&free_list[order][zone], f);
+    if (free_list[order][zone] == NONE)
+        free_zones[order] &= ~BIT(zone);
+    word_set(f, word_make(0, 0, ABSENT, 0));
 }
 
 /* Puts a block back, joined with its free buddies. */
@@ -126,23 +162,21 @@ static void block_free(struct frame *f, unsigned order) REQUIRES(lock)
         mfn_t buddy_mfn = MFN(mfn_of(f).mfn ^ (UINT64_C(1) << order));
         struct frame *buddy = frame_at(buddy_mfn);
 
-        if (!buddy || buddy->word != word_make(0, 0, FREE, order))
+        if (!buddy || word_of(buddy) != word_make(0, 0, FREE, order))
             break;
-        unlink_frame(&free_list[order], buddy);
-        buddy->word = word_make(0, 0, ABSENT, 0);
+        free_unlink(buddy, order);
         if (buddy < f) {
-            f->word = word_make(0, 0, ABSENT, 0);
+            word_set(f, word_make(0, 0, ABSENT, 0));
             f = buddy;
         }
     }
-    f->word = word_make(0, 0, FREE, order);
-    link_frame(&free_list[order], f);
+    free_link(f, order);
 }
 
 /* Takes a block off its list and gives back what is over: the half that does not contain `want`, down to `order`. */
 static struct frame *block_split(struct frame *f, unsigned from, unsigned order, mfn_t want) REQUIRES(lock)
 {
-    unlink_frame(&free_list[from], f);
+    free_unlink(f, from);
     free_frames -= UINT64_C(1) << order;
     while (from > order) {
         struct frame *upper, *rest;
@@ -151,38 +185,42 @@ static struct frame *block_split(struct frame *f, unsigned from, unsigned order,
         upper = f + (UINT64_C(1) << from);
         rest = want.mfn >= mfn_of(upper).mfn ? f : upper;
         f = rest == f ? upper : f;
-        rest->word = word_make(0, 0, FREE, from);
-        link_frame(&free_list[from], rest);
+        free_link(rest, from);
     }
-    f->word = word_make(0, 0, ABSENT, 0);
     return f;
 }
 
 /*
- * The first block of at least `order` that lies below `limit` (frames), for an owner or, NULL, for the hypervisor, which claims do
+ * The smallest free block of at least `order` whose first frame has at most `bits` bits, from as high as there is one: what is low is
+ * kept for who needs it. As blocks are aligned, its first 2^order frames lie below 2^bits then.
+ */
+static struct frame *block_find(unsigned order, unsigned bits, unsigned *from) REQUIRES(lock)
+{
+    for (*from = order; *from <= MAX_ORDER && order <= bits; ++*from) {
+        uint64_t zones = free_zones[*from] & (BIT(bits + 1) - 1);
+
+        if (zones)
+            return &table[free_list[*from][63 - (unsigned)__builtin_clzll(zones)]];
+    }
+    return NULL;
+}
+
+/*
+ * A block of 2^order frames below 2^bits, for an owner or, NULL, for the hypervisor, which claims do
  * not keep from anything: it takes little, and to give it nothing helps nobody.
  */
-static struct frame *block_alloc(struct frame_owner *o, unsigned order, uint64_t limit) EXCLUDES(lock)
+static struct frame *block_alloc(struct frame_owner *o, unsigned order, unsigned bits) EXCLUDES(lock)
 {
     struct frame *found = NULL;
     uint64_t n = UINT64_C(1) << order, own;
+    unsigned from;
 
     spin_lock(&lock);
     own = o ? o->claimed : claimed_frames;
-    if (n + (claimed_frames - own) > free_frames) {
-        spin_unlock(&lock);
-        return NULL;
-    }
-    for (unsigned from = order; from <= MAX_ORDER && !found; from++) {
-        unsigned looked = 0;
-
-        for (uint32_t i = free_list[from]; i != NONE && looked < SEARCH_MAX; i = table[i].next, looked++) {
-            if (table_first + i + (UINT64_C(1) << order) > limit)
-                continue;
-            found = block_split(&table[i], from, order, mfn_of(&table[i]));
-            break;
-        }
-    }
+    if (n + (claimed_frames - own) <= free_frames)
+        found = block_find(order, bits, &from);
+    if (found)
+        found = block_split(found, from, order, mfn_of(found));
     if (found && o) {
         claimed_frames -= min_u64(n, own);
         o->claimed = own - min_u64(n, own);
@@ -269,13 +307,13 @@ bool frame_is_ram(mfn_t mfn)
 
 void *pages_alloc(unsigned order)
 {
-    struct frame *f = block_alloc(NULL, order, UINT64_MAX);
+    struct frame *f = block_alloc(NULL, order, ANYWHERE);
     void *va;
 
     if (!f)
         return NULL;
     for (uint64_t i = 0; i < UINT64_C(1) << order; i++)
-        f[i].word = word_make(1, 0, HYPERVISOR, 0);
+        word_set(&f[i], word_make(1, 0, HYPERVISOR, 0));
     va = mfn_to_virt(mfn_of(f));
     memory_zero(va, PAGE_SIZE << order);
     return va;
@@ -288,12 +326,38 @@ void pages_free(void *va, unsigned order)
     if (!va)
         return;
     f = frame_at(virt_to_mfn(va));
-    BUG_ON(!f || word_state(f->word) != HYPERVISOR);
+    BUG_ON(!f || word_state(word_of(f)) != HYPERVISOR);
     spin_lock(&lock);
     for (uint64_t i = 0; i < UINT64_C(1) << order; i++)
-        f[i].word = word_make(0, 0, ABSENT, 0);
+        word_set(&f[i], word_make(0, 0, ABSENT, 0));
     block_free(f, order);
     spin_unlock(&lock);
+}
+
+/* Code that a guest had in a frame may be in the instruction caches still, and would be what the next one executes there. */
+static void code_forget(void)
+{
+    uint64_t seen = __atomic_load_n(&let_go, __ATOMIC_RELAXED), cleared = __atomic_load_n(&let_go_cleared, __ATOMIC_ACQUIRE);
+
+    if (cleared >= seen)
+        return;
+    icache_invalidate_all();
+    while (cleared < seen && !__atomic_compare_exchange_n(&let_go_cleared, &cleared, seen, true, __ATOMIC_RELEASE, __ATOMIC_RELAXED))
+        continue;
+}
+
+/*
+ * Nothing of whoever had the frames can be seen in them: not in memory either, which a guest reads past the data caches while its stage 1
+ * is off or says non-cacheable (Arm ARM DDI 0487, D8.5: the weaker attributes of both stages count; only FEAT_S2FWB, which
+ * we do not depend on, changes that); nor in instruction caches, which follow memory by themselves only if CTR_EL0.DIC is 1.
+ */
+static void frames_clear(struct frame *f, unsigned order)
+{
+    void *va = mfn_to_virt(mfn_of(f));
+
+    memory_zero(va, PAGE_SIZE << order);
+    cache_clean(va, PAGE_SIZE << order);
+    code_forget();
 }
 
 /* May it have n pages more? */
@@ -320,7 +384,7 @@ static int block_assign(struct frame_owner *o, struct frame *f, unsigned order)
         BUG_ON(!frame_owner_hold(o));   /* as long as it has pages its struct stays */
     __atomic_store_n(&o->total, o->total + n, __ATOMIC_RELAXED);
     for (uint64_t i = 0; i < n; i++) {
-        __atomic_store_n(&f[i].word, word_make(1, o->id, OWNED, 0), __ATOMIC_RELEASE);
+        word_set(&f[i], word_make(1, o->id, OWNED, 0));
         link_frame(&o->list, &f[i]);
     }
     spin_unlock(&o->lock);
@@ -341,11 +405,11 @@ static int assign_or_free(struct frame_owner *o, struct frame *f, unsigned order
 
 int frames_alloc_domain(struct frame_owner *o, unsigned order, unsigned address_bits, unsigned flags, mfn_t *first)
 {
-    uint64_t limit = address_bits && address_bits < 64 ? (UINT64_C(1) << address_bits) >> PAGE_SHIFT : UINT64_MAX;
+    unsigned bits = address_bits && address_bits < ANYWHERE + PAGE_SHIFT ? address_bits - PAGE_SHIFT : ANYWHERE;
     struct frame *f;
     int err;
 
-    if (order > MAX_ORDER)
+    if (order > MAX_ORDER || (address_bits && address_bits < PAGE_SHIFT))
         return -ENOMEM;
     /* Before anything is zeroed or taken off a claim; block_assign() asks again. */
     spin_lock(&o->lock);
@@ -353,11 +417,11 @@ int frames_alloc_domain(struct frame_owner *o, unsigned order, unsigned address_
     spin_unlock(&o->lock);
     if (err)
         return err;
-    f = block_alloc(o, order, limit);
+    f = block_alloc(o, order, bits);
     if (!f)
         return -ENOMEM;
     if (!(flags & FRAME_KEEP_CONTENT))
-        memory_zero(mfn_to_virt(mfn_of(f)), PAGE_SIZE << order);
+        frames_clear(f, order);
     *first = mfn_of(f);
     return assign_or_free(o, f, order);
 }
@@ -373,7 +437,7 @@ static int large_begin(struct frame_owner *o) REQUIRES(o->large_lock)
     spin_unlock(&o->lock);
     if (err)
         return err;
-    f = block_alloc(o, FRAMES_LARGE_ORDER, UINT64_MAX);
+    f = block_alloc(o, FRAMES_LARGE_ORDER, ANYWHERE);
     if (!f)
         return -ENOMEM;
     o->large_first = mfn_of(f);
@@ -403,7 +467,7 @@ static int large_step(struct frame_owner *o, bool *ready) REQUIRES(o->large_lock
     if (err)
         return err;
     f = frame_at(mfn_add(o->large_first, o->large_ready));
-    memory_zero(mfn_to_virt(mfn_of(f)), PAGE_SIZE << SLICE_ORDER);
+    frames_clear(f, SLICE_ORDER);
     err = block_assign(o, f, SLICE_ORDER);
     if (!err)
         o->large_ready += UINT64_C(1) << SLICE_ORDER;
@@ -436,7 +500,7 @@ static struct frame *block_containing(mfn_t mfn, unsigned order, unsigned *found
     for (unsigned o = order; o <= MAX_ORDER; o++) {
         struct frame *f = frame_at(MFN(align_down(mfn.mfn, UINT64_C(1) << o)));
 
-        if (f && f->word == word_make(0, 0, FREE, o)) {
+        if (f && word_of(f) == word_make(0, 0, FREE, o)) {
             *found = o;
             return f;
         }
@@ -499,6 +563,15 @@ struct frame_owner *frame_get_any(mfn_t mfn)
     return frame_get_if(mfn, NULL, &id) ? frame_owner_of_id(id) : NULL;
 }
 
+/* A frame that a guest had is free again. No TLB has it any more. */
+static void frame_free(struct frame *f)
+{
+    __atomic_fetch_add(&let_go, 1, __ATOMIC_RELAXED);
+    spin_lock(&lock);
+    block_free(f, 0);
+    spin_unlock(&lock);
+}
+
 /* The last reference went: the frame is nobody's, and its owner one page smaller. */
 static void frame_last_put(struct frame *f, struct frame_owner *o)
 {
@@ -509,18 +582,14 @@ static void frame_last_put(struct frame *f, struct frame_owner *o)
     last = o->total == 1;
     __atomic_store_n(&o->total, o->total - 1, __ATOMIC_RELAXED);
     spin_unlock(&o->lock);
-    spin_lock(&lock);
-    block_free(f, 0);
-    spin_unlock(&lock);
+    frame_free(f);
     if (last)
         frame_owner_put(o);
 }
 
 static void shared_last_put(struct frame *f, struct frame_owner *o)
 {
-    spin_lock(&lock);
-    block_free(f, 0);
-    spin_unlock(&lock);
+    frame_free(f);
     frame_owner_put(o);
 }
 
@@ -547,13 +616,13 @@ void *frame_alloc_shared(struct frame_owner *o)
 
     if (!frame_owner_hold(o))
         return NULL;
-    f = block_alloc(NULL, 0, UINT64_MAX);
+    f = block_alloc(NULL, 0, ANYWHERE);
     if (!f) {
         frame_owner_put(o);
         return NULL;
     }
-    memory_zero(mfn_to_virt(mfn_of(f)), PAGE_SIZE);
-    __atomic_store_n(&f->word, word_make(1, o->id, SHARED, 0), __ATOMIC_RELEASE);
+    frames_clear(f, 0);
+    word_set(f, word_make(1, o->id, SHARED, 0));
     return mfn_to_virt(mfn_of(f));
 }
 

@@ -174,6 +174,13 @@ uint64_t p2m_max_gfn(struct p2m *p2m)
     return max;
 }
 
+/* The one who writes a guest's code is not who executes it. */
+static int cache_flush_end(void)
+{
+    icache_invalidate_all();
+    return 0;
+}
+
 int p2m_cache_flush(struct p2m *p2m, gfn_t *start, gfn_t end, bool (*preempt)(void))
 {
     for (unsigned n = 1; start->gfn < end.gfn; n++) {
@@ -183,7 +190,7 @@ int p2m_cache_flush(struct p2m *p2m, gfn_t *start, gfn_t end, bool (*preempt)(vo
         spin_lock(&p2m->lock);
         if (!p2m->root || !range_valid(p2m, *start, 1)) {
             spin_unlock(&p2m->lock);
-            return 0;
+            return cache_flush_end();
         }
         if (p2m_lookup_locked(p2m, *start, &e)) {
             span = 1;
@@ -200,7 +207,7 @@ int p2m_cache_flush(struct p2m *p2m, gfn_t *start, gfn_t end, bool (*preempt)(vo
         if (n % 16 == 0 && start->gfn < end.gfn && preempt())
             return -ERESTART;
     }
-    return 0;
+    return cache_flush_end();
 }
 
 int p2m_set_pool(struct p2m *p2m, uint64_t pages)

@@ -92,7 +92,7 @@ bool p2m_get_frame(struct p2m *p2m, gfn_t gfn, bool write, bool any, mfn_t *mfn)
 
 uint64_t p2m_max_gfn(struct p2m *p2m) EXCLUDES(p2m->lock);
 
-/* Cleans the caches of RAM in [start, end): XEN_DOMCTL_cacheflush, guests with caches off. -ERESTART moves *start. */
+/* Cleans the caches of RAM in [start, end), and clears instruction caches: XEN_DOMCTL_cacheflush, for who wrote a guest's memory. -ERESTART moves *start. */
 int p2m_cache_flush(struct p2m *p2m, gfn_t *start, gfn_t end, bool (*preempt)(void)) EXCLUDES(p2m->lock);
 
 /* The paging pool, in pages. set: -EBUSY below what is in use. */

@@ -12,7 +12,7 @@
 
 struct machine_owner owners[MACHINE_OWNERS];
 static struct frame_owner own[MACHINE_OWNERS];
-unsigned machine_flushes, machine_entry_flushes, machine_lines_cleaned;
+unsigned machine_flushes, machine_entry_flushes, machine_lines_cleaned, machine_icache_clears;
 static char *ram;
 static uint64_t free_at_start;
 static uint32_t random_state = 1;
@@ -92,6 +92,24 @@ void cache_clean_invalidate(const void *va, size_t size)
     assert_true(machine_has(virt_to_mfn(va).mfn));
     machine_lines_cleaned++;
 }
+
+static uint8_t cleaned[RAM_END - RAM_FIRST];
+
+void cache_clean(const void *va, size_t size)
+{
+    for (uint64_t mfn = virt_to_mfn(va).mfn; size; mfn++, size -= PAGE_SIZE)
+        cleaned[mfn - RAM_FIRST] = *(uint64_t *)mfn_to_virt(MFN(mfn)) == 0;
+}
+
+bool machine_cleaned(mfn_t mfn)
+{
+    bool was = cleaned[mfn.mfn - RAM_FIRST];
+
+    cleaned[mfn.mfn - RAM_FIRST] = false;
+    return was;
+}
+
+void icache_invalidate_all(void) { machine_icache_clears++; }
 
 bool never_preempt(void) { return false; }
 bool always_preempt(void) { return true; }

@@ -41,6 +41,57 @@ static void a_block_is_zeroed_owned_and_given_back(void **state)
     }
 }
 
+/* A guest with its caches off reads memory, and executes what the instruction caches have. */
+static void nothing_of_the_last_owner_is_in_caches(void **state)
+{
+    unsigned clears;
+    void *shared;
+    mfn_t mfn;
+
+    (void)state;
+    assert_int_equal(frames_alloc_domain(D(0), 4, 0, 0, &mfn), 0);
+    for (unsigned i = 0; i < 16; i++)
+        assert_true(machine_cleaned(mfn_add(mfn, i)));
+    clears = machine_icache_clears;
+    assert_int_equal(frames_alloc_domain(D(1), 0, 0, 0, &mfn), 0);
+    assert_int_equal(machine_icache_clears, clears);   /* nobody gave anything back */
+    assert_true(frame_release(mfn, D(1)));
+    assert_int_equal(frames_alloc_domain(D(0), 0, 0, 0, &mfn), 0);
+    assert_int_equal(machine_icache_clears, clears + 1);
+    shared = frame_alloc_shared(D(0));
+    assert_true(machine_cleaned(virt_to_mfn(shared)));
+    assert_int_equal(machine_icache_clears, clears + 1);
+    frame_free_shared(shared);
+    shared = frame_alloc_shared(D(1));
+    assert_int_equal(machine_icache_clears, clears + 2);
+    frame_free_shared(shared);
+    assert_int_equal(frames_release_all(D(0), never_preempt), 0);
+}
+
+/* However many blocks that are too high stand before it. */
+static void an_address_limit_finds_the_only_low_frame(void **state)
+{
+    mfn_t low, mfn;
+    unsigned n = 0;
+
+    (void)state;
+    while (!frames_alloc_domain(D(0), 0, 31, FRAME_KEEP_CONTENT, &low))   /* all below 2 GiB, one by one */
+        n++;
+    assert_true(n > 100000);
+    for (unsigned i = 0; i < 5000; i++)      /* and many above it, every second given back again */
+        assert_int_equal(frames_alloc_domain(D(1 + i % 2), 0, 0, FRAME_KEEP_CONTENT, &mfn), 0);
+    assert_true(frame_release(MFN(RAM_FIRST + 4711), D(0)));
+    assert_int_equal(frames_release_all(D(2), never_preempt), 0);
+    assert_int_equal(frames_alloc_domain(D(1), 0, 31, FRAME_KEEP_CONTENT, &mfn), 0);
+    assert_int_equal(mfn.mfn, RAM_FIRST + 4711);
+    assert_int_equal(frames_alloc_domain(D(1), 0, 31, FRAME_KEEP_CONTENT, &mfn), -ENOMEM);
+    assert_int_equal(frames_alloc_domain(D(1), 3, 14, FRAME_KEEP_CONTENT, &mfn), -ENOMEM);
+    assert_int_equal(frames_alloc_domain(D(1), 0, 11, FRAME_KEEP_CONTENT, &mfn), -ENOMEM);
+    assert_int_equal(frames_alloc_domain(D(1), 0, 64, FRAME_KEEP_CONTENT, &mfn), 0);
+    assert_int_equal(frames_release_all(D(0), never_preempt), 0);
+    assert_int_equal(frames_release_all(D(1), never_preempt), 0);
+}
+
 static void a_second_release_is_refused(void **state)
 {
     mfn_t mfn;
@@ -483,6 +534,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(a_block_is_zeroed_owned_and_given_back),
+        TEST(nothing_of_the_last_owner_is_in_caches),
+        TEST(an_address_limit_finds_the_only_low_frame),
         TEST(a_second_release_is_refused),
         TEST(only_the_owner_names_a_frame),
         TEST(a_reference_to_anybodys_frame_keeps_its_owner),

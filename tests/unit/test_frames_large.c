@@ -49,6 +49,9 @@ void frame_owner_put(struct frame_owner *o)
         panic("the last reference is the test's");
 }
 
+void cache_clean(const void *va, size_t size) { (void)va; (void)size; }
+void icache_invalidate_all(void) { }
+
 static bool stop(void) { return stop_every && ++asked % stop_every == 0; }
 static bool never(void) { return false; }
 
