@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The numbers of domains, in chunks made on demand and kept, and a bit for each that can be found. Invariant: a number
- * whose bit is set is in its chunk. With the bits, the next domain is found in steps that do not grow with how many
- * there are.
+ * The numbers of domains, in chunks made on demand and kept, and a bit for each that can be found. Invariants: a number
+ * whose bit is set is in its chunk; a bit of listed_words says that its word of `listed` is not 0. So the next domain is found in a
+ * few steps, however many there are and however far from each other: a host sleep walks over all of them several times.
  */
 #include "vm/registry.h"
 
@@ -21,6 +21,7 @@ static struct spinlock lock = SPINLOCK_INIT;
 static struct domain **id_chunks[ID_CHUNKS];
 static uint64_t taken[BITMAP_WORDS(DOMID_FIRST_RESERVED_)] GUARDED_BY(lock);
 static uint64_t listed[BITMAP_WORDS(DOMID_FIRST_RESERVED_)] GUARDED_BY(lock);
+static uint64_t listed_words[BITMAP_WORDS(ARRAY_SIZE(listed))] GUARDED_BY(lock);
 static domid_t next_id GUARDED_BY(lock) = 1;
 
 struct domain *domain_of_id(domid_t id)
@@ -77,13 +78,24 @@ struct domain *domain_get(domid_t id)
     return d;
 }
 
+/* The first number from `id` on that is listed, or DOMID_FIRST_RESERVED_. */
+static unsigned find_listed(unsigned id) REQUIRES(lock)
+{
+    unsigned end = (unsigned)align_up(id + 1u, 64), near = bitmap_find(listed, end, id, true), word;
+
+    if (near < end)
+        return near;
+    word = bitmap_find(listed_words, ARRAY_SIZE(listed), end / 64, true);
+    return word < ARRAY_SIZE(listed) ? bitmap_find(listed, (word + 1) * 64, word * 64, true) : DOMID_FIRST_RESERVED_;
+}
+
 struct domain *domain_get_from(domid_t id)
 {
     struct domain *found = NULL;
 
     spin_lock(&lock);
     for (unsigned at = id; !found && at < DOMID_FIRST_RESERVED_; at++) {
-        at = bitmap_find(listed, DOMID_FIRST_RESERVED_, at, true);
+        at = find_listed(at);
         if (at < DOMID_FIRST_RESERVED_ && domain_hold(domain_of_id((domid_t)at)))
             found = domain_of_id((domid_t)at);
     }
@@ -141,6 +153,7 @@ void registry_enlist(struct domain *d)
 {
     spin_lock(&lock);
     bitmap_set(listed, d->id);
+    bitmap_set(listed_words, d->id / 64u);
     spin_unlock(&lock);
 }
 
@@ -149,6 +162,8 @@ void registry_remove(struct domain *d)
     spin_lock(&lock);
     if (domain_of_id(d->id) == d) {
         bitmap_clear(listed, d->id);
+        if (!listed[d->id / 64u])
+            bitmap_clear(listed_words, d->id / 64u);
         bitmap_clear(taken, d->id);
         (void)id_set(d->id, NULL);
     }
