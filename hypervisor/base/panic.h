@@ -7,6 +7,7 @@
 
 #include "arch/lock.h"
 #include "lib/base.h"
+#include "lib/stack_protector.h"
 
 /* From the first line of a panic on: what output needs is not waited for, since who holds it may never run again. */
 bool panic_under_way(void);
@@ -42,6 +43,3 @@ void machine_reset(void);
  * the counter is all there is, which says no more than how long the firmware took.
  */
 void stack_guard_init(uint64_t seed);
-/* -fstack-protector: what the compiler's epilogues compare with, and call. */
-extern uint64_t __stack_chk_guard;
-NORETURN void __stack_chk_fail(void);
