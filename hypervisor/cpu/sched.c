@@ -4,9 +4,9 @@
  * SCHED_DEFAULT_WEIGHT / weight. Who has had least runs next, so shares follow weights.
  *
  * Who waits is in a heap together with those who may use the same CPUs: with at most MAX_CPUS of them there are few such sets, and on most
- * machines one. Any CPU finds its next vCPU among the first of a few heaps, however many wait. Who waits although its
+ * machines one. Any CPU finds its next vCPU among the first of those heaps, however many wait. Who waits although its
  * domain has used up its budget is put aside when it is met, once each period. So nothing here grows with the number of vCPUs
- * but by its logarithm, and what a change of a domain's weight, cap or budget does with its own.
+ * but by its logarithm, but what a change of a domain's weight, cap or budget does with its own.
  *
  * Virtual run times only compare among vCPUs that compete for the same CPUs: one that runs alone, by luck or by
  * pinning, gets far ahead of others. So whoever joins a competition (wakes, gets another affinity, another budget) is placed
@@ -35,12 +35,13 @@
 #define CAP_PERIOD_US   10000
 
 static struct spinlock lock = SPINLOCK_INIT;
-static struct heap queues[BIT(MAX_CPUS)] GUARDED_BY(lock);   /* by which CPUs their vCPUs may use, a bitmap */
-static uint64_t filled[(BIT(MAX_CPUS) + 63) / 64] GUARDED_BY(lock);   /* a bit for each queue that is not empty */
+static struct heap queues[BIT(MAX_CPUS)];        /* by which CPUs their vCPUs may use, a bitmap; under lock, but a root is looked at without */
+static uint8_t known[BIT(MAX_CPUS)];             /* the queues that somebody ever waited in: grows under lock, read without */
+static unsigned known_count;
+static bool is_known[BIT(MAX_CPUS)] GUARDED_BY(lock);
 static struct sched_vcpu *chosen[MAX_CPUS] GUARDED_BY(lock);   /* who runs on each CPU, or is about to; NULL: nobody */
 static uint64_t idle_cpus GUARDED_BY(lock);
 static uint64_t lost_cpus;                       /* written under lock, while only one CPU is on */
-static uint64_t wanted_cpus;                     /* CPUs that somebody queued may use; written under lock, read by sched_yield without */
 static struct timer slice_timer[MAX_CPUS];
 static uint64_t slice_ticks, granularity_ticks, sleeper_ticks, cap_period_ticks;
 
@@ -61,9 +62,9 @@ void sched_init(void)
         timer_init(&slice_timer[i], slice_ended, &cpus[i]);
     spin_lock(&lock);
     memset(queues, 0, sizeof(queues));
-    memset(filled, 0, sizeof(filled));
+    memset(is_known, 0, sizeof(is_known));
+    known_count = 0;
     memset(chosen, 0, sizeof(chosen));
-    wanted_cpus = 0;
     idle_cpus = lost_cpus = 0;
     for (unsigned i = 0; i < cpus_present(); i++)
         if (cpus[i].lost)
@@ -88,17 +89,23 @@ void sched_set_ratelimit(unsigned us)
 
 void sched_vcpu_init(struct sched_vcpu *v, struct vcpu *vcpu, struct sched_domain *d, unsigned id)
 {
-    list_init(&v->waiting);
     v->vcpu = vcpu;
     v->domain = d;
     v->hard_affinity = UINT64_MAX;
+    v->allowed = all_cpus();
     v->soft_affinity = UINT64_MAX;
     v->cpu = &cpus[id % cpus_present()];
+    spin_lock(&lock);
+    list_push_back(&d->vcpus, &v->member);
+    spin_unlock(&lock);
 }
 
 void sched_vcpu_destroy(struct sched_vcpu *v)
 {
     sched_sleep_sync(v);
+    spin_lock(&lock);
+    list_remove(&v->member);
+    spin_unlock(&lock);
 }
 
 static uint64_t domain_budget(const struct sched_domain *d)
@@ -115,9 +122,9 @@ static bool within_cap(const struct sched_domain *d)
 /* Where v may run: where it is allowed to, or if none of those CPUs is left, anywhere. A bitmap of CPUs that there are. */
 static uint64_t cpus_for(const struct sched_vcpu *v)
 {
-    uint64_t left = all_cpus() & ~lost_cpus;
+    uint64_t left = v->allowed & ~lost_cpus;
 
-    return v->hard_affinity & left ? v->hard_affinity & left : left;
+    return likely(left) ? left : all_cpus() & ~lost_cpus;
 }
 
 static bool may_run_on(const struct sched_vcpu *v, const struct cpu *cpu)
@@ -125,66 +132,43 @@ static bool may_run_on(const struct sched_vcpu *v, const struct cpu *cpu)
     return (cpus_for(v) >> cpu->id) & 1;
 }
 
-/* The next queue that is not empty, from `from` on; BIT(MAX_CPUS): there is none. */
-static unsigned next_queue(unsigned from) REQUIRES(lock)
+/* A set of CPUs that nobody waited for yet. */
+static NOINLINE void queue_learn(unsigned q) REQUIRES(lock)
 {
-    for (unsigned word = from / 64; word <= all_cpus() / 64; word++, from = word * 64) {
-        uint64_t rest = filled[word] >> (from % 64);
-
-        if (rest)
-            return from + (unsigned)__builtin_ctzll(rest);
-    }
-    return BIT(MAX_CPUS);
+    is_known[q] = true;
+    known[known_count] = (uint8_t)q;
+    __atomic_store_n(&known_count, known_count + 1, __ATOMIC_RELEASE);
 }
 
-#define for_each_queue(q) for (unsigned q = next_queue(0); q < BIT(MAX_CPUS); q = next_queue(q + 1))
-
-static void queue_mark(unsigned q) REQUIRES(lock)
+/* Somebody waits who may use this CPU. Also without the lock: then for the moment. */
+static bool is_wanted(const struct cpu *cpu)
 {
-    uint64_t bit = BIT(q % 64), wanted = 0;
-
-    if (queues[q].root) {
-        filled[q / 64] |= bit;
-        wanted = wanted_cpus | q;
-    } else {
-        filled[q / 64] &= ~bit;
-        for_each_queue(other)
-            wanted |= other;
-    }
-    __atomic_store_n(&wanted_cpus, wanted, __ATOMIC_RELAXED);
+    for (unsigned i = __atomic_load_n(&known_count, __ATOMIC_ACQUIRE); i--;)
+        if ((known[i] >> cpu->id & 1) && __atomic_load_n(&queues[known[i]].root, __ATOMIC_RELAXED))
+            return true;
+    return false;
 }
 
-/* v waits: in the queue of its CPUs, and in the list of its domain. */
 static void enqueue(struct sched_vcpu *v) REQUIRES(lock)
 {
-    bool was_empty;
+    unsigned q = (unsigned)cpus_for(v);
 
-    v->queue = (unsigned)cpus_for(v);
-    was_empty = !queues[v->queue].root;
+    if (unlikely(!is_known[q]))
+        queue_learn(q);
+    v->queue = &queues[q];
     v->node.key = v->vruntime;
-    heap_insert(&queues[v->queue], &v->node);
-    if (was_empty)
-        queue_mark(v->queue);
-    list_push_back(&v->domain->waiting, &v->waiting);
+    heap_insert(v->queue, &v->node);
     v->queued = true;
-}
-
-static void unqueue(struct sched_vcpu *v) REQUIRES(lock)
-{
-    heap_remove(&queues[v->queue], &v->node);
-    if (!queues[v->queue].root)
-        queue_mark(v->queue);
 }
 
 static void dequeue(struct sched_vcpu *v) REQUIRES(lock)
 {
-    if (!v->parked)
-        unqueue(v);
-    list_remove(&v->waiting);
+    if (likely(!v->parked))
+        heap_remove(v->queue, &v->node);
     v->queued = v->parked = false;
 }
 
-/* The first of a queue. Those whose domain has used its budget up are met here, and only wait in their domain's list then. */
+/* The first of a queue. Those whose domain has used its budget up are met here, and put aside. */
 static struct sched_vcpu *queue_first(unsigned q) REQUIRES(lock)
 {
     while (queues[q].root) {
@@ -192,7 +176,7 @@ static struct sched_vcpu *queue_first(unsigned q) REQUIRES(lock)
 
         if (likely(within_cap(v->domain)))
             return v;
-        unqueue(v);
+        heap_remove(&queues[q], &v->node);
         v->parked = true;
     }
     return NULL;
@@ -203,10 +187,8 @@ static struct sched_vcpu *first_for(uint64_t bitmap) REQUIRES(lock)
 {
     struct sched_vcpu *found = NULL;
 
-    if (!(wanted_cpus & bitmap))
-        return NULL;
-    for_each_queue(q) {
-        struct sched_vcpu *v = q & bitmap ? queue_first(q) : NULL;
+    for (unsigned i = 0; i < known_count; i++) {
+        struct sched_vcpu *v = known[i] & bitmap ? queue_first(known[i]) : NULL;
 
         if (v && (!found || v->vruntime < found->vruntime))
             found = v;
@@ -217,25 +199,18 @@ static struct sched_vcpu *first_for(uint64_t bitmap) REQUIRES(lock)
 /* No other CPU is on, so few wait: they go to the queues of what CPUs they have left. */
 void sched_cpu_lost(const struct cpu *cpu)
 {
-    struct list moving;
-
-    list_init(&moving);
     spin_lock(&lock);
     lost_cpus |= BIT(cpu->id);
     idle_cpus &= ~lost_cpus;
-    for_each_queue(q) {
+    for (unsigned i = known_count; i--;) {
+        unsigned q = known[i];
+
         while (q & lost_cpus && queues[q].root) {
             struct sched_vcpu *v = container_of(queues[q].root, struct sched_vcpu, node);
 
             dequeue(v);
-            list_push_back(&moving, &v->waiting);
+            enqueue(v);   /* another queue: none of a lost CPU */
         }
-    }
-    while (!list_empty(&moving)) {
-        struct sched_vcpu *v = list_first(&moving, struct sched_vcpu, waiting);
-
-        list_remove(&v->waiting);
-        enqueue(v);
     }
     spin_unlock(&lock);
 }
@@ -318,24 +293,17 @@ static void join_queue(struct sched_vcpu *v, uint64_t now) REQUIRES(lock)
         tickle(v, busy);
 }
 
-/* The domain's weight or budget is another one: those of it that wait, at most all its vCPUs, join anew. */
+/* The domain's weight or budget is another one: those of its vCPUs that wait join anew. */
 static void domain_rejoin(struct sched_domain *d, uint64_t now) REQUIRES(lock)
 {
-    struct list waiting;
-
-    list_init(&waiting);
-    while (!list_empty(&d->waiting)) {
-        struct sched_vcpu *v = list_first(&d->waiting, struct sched_vcpu, waiting);
-
-        dequeue(v);
-        list_push_back(&waiting, &v->waiting);
-    }
-    while (!list_empty(&waiting)) {
-        struct sched_vcpu *v = list_first(&waiting, struct sched_vcpu, waiting);
-
-        list_remove(&v->waiting);
-        join_queue(v, now);
-    }
+    list_for_each(v, &d->vcpus, struct sched_vcpu, member)
+        v->rejoins = v->queued;
+    list_for_each(v, &d->vcpus, struct sched_vcpu, member)
+        if (v->queued)
+            dequeue(v);
+    list_for_each(v, &d->vcpus, struct sched_vcpu, member)
+        if (v->rejoins)
+            join_queue(v, now);
 }
 
 /* Charges those of d that run; whether there are any. */
@@ -383,7 +351,7 @@ static void cap_refill(void *data)
 
 void sched_domain_init(struct sched_domain *d, unsigned max_vcpus)
 {
-    list_init(&d->waiting);
+    list_init(&d->vcpus);
     d->max_vcpus = max_vcpus;
     d->weight = SCHED_DEFAULT_WEIGHT;
     timer_init(&d->refill, cap_refill, d);
@@ -413,7 +381,7 @@ static bool gives_way(struct sched_vcpu *prev, const struct sched_vcpu *candidat
 static uint64_t run_limit(const struct cpu *cpu, const struct sched_vcpu *v, const struct sched_vcpu *prev) REQUIRES(lock)
 {
     const struct sched_domain *d = v->domain;
-    bool others = (wanted_cpus >> cpu->id & 1) || (prev && prev != v && sched_vcpu_runnable(prev));
+    bool others = is_wanted(cpu) || (prev && prev != v && sched_vcpu_runnable(prev));
     uint64_t limit = others ? slice_ticks : 0;
 
     if (d->cap_percent) {
@@ -580,7 +548,7 @@ void sched_yield(struct sched_vcpu *v)
 {
     struct cpu *cpu = this_cpu();
 
-    if (!(__atomic_load_n(&wanted_cpus, __ATOMIC_RELAXED) >> cpu->id & 1))
+    if (!is_wanted(cpu))
         return;
     v->yielding = true;
     cpu->need_schedule = 1;
@@ -618,6 +586,7 @@ static void affinity_apply(struct sched_vcpu *v) REQUIRES(lock)
 {
     uint64_t now = counter_now();
 
+    v->allowed = v->hard_affinity & all_cpus();
     if (v->queued) {
         dequeue(v);
         join_queue(v, now);

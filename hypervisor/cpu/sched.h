@@ -21,7 +21,7 @@ struct cpu;
 
 /* The scheduler's part of a domain. */
 struct sched_domain {
-    struct list waiting;       /* its vCPUs that are queued */
+    struct list vcpus;         /* its own, under sched.c's lock */
     unsigned max_vcpus;
     unsigned weight;
     unsigned cap_percent;
@@ -35,19 +35,21 @@ struct sched_vcpu {
     struct vcpu *vcpu;         /* whose it is; not looked into here */
     struct sched_domain *domain;
     struct heap_node node;     /* in its queue while queued and not parked */
-    struct list waiting;       /* in its domain's list while queued */
-    unsigned queue;            /* which: of those who may use the same CPUs */
+    struct heap *queue;        /* which: of those who may use the same CPUs */
+    struct list member;        /* of its domain */
     uint64_t vruntime;         /* weighted run time, ticks */
     uint64_t slice_start;      /* counter value at which it was switched in */
     uint64_t accounted;        /* up to where its time has been charged */
     uint64_t runtime;          /* ticks charged */
     uint64_t hard_affinity;    /* bitmap of CPUs */
+    uint64_t allowed;          /* ... of those that there are */
     uint64_t soft_affinity;
     uint64_t affinity_before_override;
     struct cpu *cpu;           /* where it runs, or ran last */
     bool overridden;
     bool queued;               /* it waits for a CPU */
     bool parked;               /* ... and for its domain's next period, so it is in no queue */
+    bool rejoins;              /* while all of its domain's leave the queue and come back */
     bool yielding;
     bool running;              /* current on cpu, or its state not yet saved from it */
 };

@@ -68,6 +68,7 @@ struct vcpu *vcpu_create(struct domain *d, unsigned id)
     vtimer_vcpu_init(v);
     evtchn_vcpu_init(v);
     if (vgic_vcpu_init(v)) {
+        sched_vcpu_destroy(&v->sched);
         heap_free(v, sizeof(*v));
         return NULL;
     }
@@ -274,10 +275,12 @@ void sched_vcpu_switch_in(struct sched_vcpu *s) { vcpu_switch_in(s->vcpu); }
 void sched_vcpu_changed(struct sched_vcpu *s, enum sched_state state)
 {
     struct vcpu *v = s->vcpu;
-    bool waits = vcpu_is_on(v) && v->blocked;
 
-    runstate_change(v, state == SCHED_RUNNING ? RUNSTATE_RUNNING : state == SCHED_QUEUED ? RUNSTATE_RUNNABLE :
-                       waits ? RUNSTATE_BLOCKED : RUNSTATE_OFFLINE);
+    _Static_assert((int)RUNSTATE_RUNNING == SCHED_RUNNING && (int)RUNSTATE_RUNNABLE == SCHED_QUEUED, "both begin with these");
+    if (state == SCHED_WAITING)
+        runstate_change(v, vcpu_is_on(v) && v->blocked ? RUNSTATE_BLOCKED : RUNSTATE_OFFLINE);
+    else
+        runstate_change(v, (enum runstate)state);
 }
 
 void vcpu_get_runstate(struct vcpu *v, struct vcpu_runstate *out)
