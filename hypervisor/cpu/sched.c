@@ -38,6 +38,7 @@ static struct spinlock lock = SPINLOCK_INIT;
 static struct heap queues[BIT(MAX_CPUS)];        /* by which CPUs their vCPUs may use, a bitmap; under lock, but a root is looked at without */
 static uint8_t known[BIT(MAX_CPUS)];             /* the queues that somebody ever waited in: grows under lock, read without */
 static unsigned known_count;
+static unsigned queued_count;                    /* in all of them; written under lock, read without */
 static bool is_known[BIT(MAX_CPUS)] GUARDED_BY(lock);
 static struct sched_vcpu *chosen[MAX_CPUS] GUARDED_BY(lock);   /* who runs on each CPU, or is about to; NULL: nobody */
 static uint64_t idle_cpus GUARDED_BY(lock);
@@ -63,7 +64,7 @@ void sched_init(void)
     spin_lock(&lock);
     memset(queues, 0, sizeof(queues));
     memset(is_known, 0, sizeof(is_known));
-    known_count = 0;
+    known_count = queued_count = 0;
     memset(chosen, 0, sizeof(chosen));
     idle_cpus = lost_cpus = 0;
     for (unsigned i = 0; i < cpus_present(); i++)
@@ -143,6 +144,8 @@ static NOINLINE void queue_learn(unsigned q) REQUIRES(lock)
 /* Somebody waits who may use this CPU. Also without the lock: then for the moment. */
 static bool is_wanted(const struct cpu *cpu)
 {
+    if (likely(!__atomic_load_n(&queued_count, __ATOMIC_RELAXED)))
+        return false;
     for (unsigned i = __atomic_load_n(&known_count, __ATOMIC_ACQUIRE); i--;)
         if ((known[i] >> cpu->id & 1) && __atomic_load_n(&queues[known[i]].root, __ATOMIC_RELAXED))
             return true;
@@ -158,13 +161,20 @@ static void enqueue(struct sched_vcpu *v) REQUIRES(lock)
     v->queue = &queues[q];
     v->node.key = v->vruntime;
     heap_insert(v->queue, &v->node);
+    __atomic_store_n(&queued_count, queued_count + 1, __ATOMIC_RELAXED);
     v->queued = true;
+}
+
+static void leave_queue(struct sched_vcpu *v) REQUIRES(lock)
+{
+    heap_remove(v->queue, &v->node);
+    __atomic_store_n(&queued_count, queued_count - 1, __ATOMIC_RELAXED);
 }
 
 static void dequeue(struct sched_vcpu *v) REQUIRES(lock)
 {
     if (likely(!v->parked))
-        heap_remove(v->queue, &v->node);
+        leave_queue(v);
     v->queued = v->parked = false;
 }
 
@@ -176,7 +186,7 @@ static struct sched_vcpu *queue_first(unsigned q) REQUIRES(lock)
 
         if (likely(within_cap(v->domain)))
             return v;
-        heap_remove(&queues[q], &v->node);
+        leave_queue(v);
         v->parked = true;
     }
     return NULL;
@@ -381,7 +391,7 @@ static bool gives_way(struct sched_vcpu *prev, const struct sched_vcpu *candidat
 static uint64_t run_limit(const struct cpu *cpu, const struct sched_vcpu *v, const struct sched_vcpu *prev) REQUIRES(lock)
 {
     const struct sched_domain *d = v->domain;
-    bool others = is_wanted(cpu) || (prev && prev != v && sched_vcpu_runnable(prev));
+    bool others = (prev && prev != v && sched_vcpu_runnable(prev)) || is_wanted(cpu);
     uint64_t limit = others ? slice_ticks : 0;
 
     if (d->cap_percent) {
