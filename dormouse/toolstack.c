@@ -35,7 +35,10 @@ static long domctl_call(uint32_t cmd, domid_t id)
 }
 
 static gfn_t window_gfn(unsigned window, uint64_t page) { return GFN(WINDOW_FIRST_GFN + window * WINDOW_PAGES + page); }
-static void *window_address(unsigned window, uint64_t page) { return (void *)(window_gfn(window, page).gfn << PAGE_SHIFT); }
+static void *window_address(unsigned window, uint64_t page)
+{
+    return (void *)(window_gfn(window, page).gfn << PAGE_SHIFT);
+}
 
 long foreign_map(domid_t id, gfn_t theirs, gfn_t ours)
 {
@@ -152,7 +155,8 @@ static void tree_gic(void *t)
     fdt_property_u32(t, "#interrupt-cells", 3);
     fdt_property(t, "interrupt-controller", NULL, 0);
     if (platform.gic_version == 3)
-        CELLS(t, "reg", 0, GUEST_GICV3_GICD_BASE, 0, GUEST_GICV3_GICD_SIZE, 0, GUEST_GICV3_GICR0_BASE, 0, GUEST_GICV3_GICR0_SIZE);
+        CELLS(t, "reg", 0, GUEST_GICV3_GICD_BASE, 0, GUEST_GICV3_GICD_SIZE, 0, GUEST_GICV3_GICR0_BASE, 0,
+              GUEST_GICV3_GICR0_SIZE);
     else
         CELLS(t, "reg", 0, GUEST_GICD_BASE, 0, GUEST_GICD_SIZE, 0, GUEST_GICC_BASE, 0, GUEST_GICC_SIZE);
     fdt_end_node(t);
@@ -302,14 +306,16 @@ long domain_destroy(struct domain *d)
 /* NULL: there is none of that number. */
 static const struct xen_domctl_getdomaininfo *info(domid_t id)
 {
-    return domctl_call(XEN_DOMCTL_getdomaininfo, id) || domctl.u.getdomaininfo.domain != id ? NULL : &domctl.u.getdomaininfo;
+    return domctl_call(XEN_DOMCTL_getdomaininfo, id) || domctl.u.getdomaininfo.domain != id ? NULL
+                                                                                            : &domctl.u.getdomaininfo;
 }
 
 int domain_end_reason(domid_t id)
 {
     const struct xen_domctl_getdomaininfo *i = info(id);
 
-    return i && (i->flags & XEN_DOMINF_shutdown) ? (int)(i->flags >> XEN_DOMINF_shutdownshift & XEN_DOMINF_shutdownmask) : -1;
+    return i && (i->flags & XEN_DOMINF_shutdown) ? (int)(i->flags >> XEN_DOMINF_shutdownshift & XEN_DOMINF_shutdownmask)
+                                                 : -1;
 }
 
 uint64_t domain_room(domid_t id)

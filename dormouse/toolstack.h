@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What a dom0 needs to make other domains and to end them (xen/include/public/domctl.h), in milliseconds and without a userland.
- * A domain gets its image at the start of RAM, a device tree as libxl writes one, and a console ring that this side reads by
- * looking: no event channel is needed for it. From one vCPU at a time. Errors are negative errno values.
+ * What a dom0 needs to make other domains and to end them (xen/include/public/domctl.h), in milliseconds and without a
+ * userland. A domain gets its image at the start of RAM, a device tree as libxl writes one, and a console ring that
+ * this side reads by looking: no event channel is needed for it. From one vCPU at a time. Errors are negative errno
+ * values.
  */
 #pragma once
 #include "dormouse/hypercall.h"

@@ -1,17 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * A dom0 that makes domains, lets tests/guests/fuzz run in them, and destroys them in the middle of everything. Its ramdisk is that
- * guest's image.
+ * A dom0 that makes domains, lets tests/guests/fuzz run in them, and destroys them in the middle of everything. Its
+ * ramdisk is that guest's image.
  *
- *   seed=S      what is done; the guests' seeds follow from it        rounds=N    how many rounds (default 10)
- *   seconds=T   no round begins after T seconds (0: no limit)         from=R      begin with round R
- *   domains=N   at a time, at most                                    guest=TEXT  passed on to guests, with `+` for a space
- *   life=MS     how long a round is                                   calm        nothing is done to domains while they run
- *   tell        guests print the plan of each epoch
+ *   seed=S      what is done; the guests' seeds follow from it
+ *   rounds=N    how many rounds (default 10)        from=R      begin with round R
+ *   seconds=T   no round begins after T seconds     life=MS     how long a round is
+ *   domains=N   at a time, at most                  calm        nothing is done to domains while they run
+ *   guest=TEXT  passed on, with `+` for a space     tell        guests print the plan of each epoch
+ *   pulses=B    an emulator that runs one CPU at a time lets them take turns each 1 to 2^B ticks, at random
  *
- * In a round a few domains of random make run for a while beside each other. This side pauses them, looks into their memory, changes
- * the pool for their tables, and destroys one and makes another. At a round's end all are destroyed, and then every page of
- * the machine has to be free that was free before. Says `fuzz: ok` at the end, or `not ok` and why, and switches the machine off.
+ * In a round a few domains of random make run for a while beside each other. This side pauses them, looks into their
+ * memory, changes the pool for their tables, and destroys one and makes another. At a round's end all are destroyed,
+ * and then every page of the machine has to be free that was free before. Says `fuzz: ok` at the end, or `not ok` and
+ * why, and switches the machine off.
  */
 #include "dormouse/arm64/cpu.h"
 #include "dormouse/arm64/gic.h"
@@ -36,7 +38,7 @@ static struct {
     char line[LINE];
     size_t used;
 } slots[MOST_DOMAINS];
-static uint64_t state, most;
+static uint64_t state, most, pulses;
 static unsigned made, bad;
 static char passed_on[256];
 
@@ -58,13 +60,17 @@ static void tick(unsigned intid)
     timer_virtual_stop();
 }
 
+/*
+ * In one piece, or in many: QEMU's -icount changes between CPUs where a timer is due, and at last when its own patience
+ * ends.
+ */
 static void sleep_us(uint64_t us)
 {
-    uint64_t end = timer_now() + us * timer_frequency() / 1000000;
+    uint64_t now = timer_now(), end = now + us * timer_frequency() / 1000000;
 
     irq_disable();
-    while (timer_now() < end) {
-        timer_virtual_set(end);
+    for (; now < end; now = timer_now()) {
+        timer_virtual_set(pulses ? min_u64(end, now + BIT(below(pulses))) : end);
         irq_wait();
     }
     irq_enable();
@@ -91,7 +97,8 @@ static void hear(unsigned i, bool all)
             slots[i].used = 0;
             if (all || slots[i].line[0] != '#')
                 print("d%u: %s", slots[i].d.id, slots[i].line);
-            if (strstr(slots[i].line, "not ok") || strstr(slots[i].line, "unexpected") || strstr(slots[i].line, "panic"))
+            if (strstr(slots[i].line, "not ok") || strstr(slots[i].line, "unexpected") ||
+                strstr(slots[i].line, "panic"))
                 bad++;
         }
 }
@@ -101,13 +108,20 @@ static void make(unsigned i)
     static const uint32_t highest_ports[] = { 63, 1023, 1023, 4095 };
     char arguments[320];
     struct domain_plan plan = {
-        .image = platform.ramdisk, .image_size = platform.ramdisk_size, .vcpus = 2 + (unsigned)below(3), .ram_pages = RAM_PAGES,
-        .spare_pages = (4 + below(28)) * BLOCK_PAGES, .pool_pages = DOMAIN_POOL_LEAST + below(4),
-        .max_port = highest_ports[below(4)], .vuart = one_in(2), .arguments = arguments,
+        .image = platform.ramdisk,
+        .image_size = platform.ramdisk_size,
+        .vcpus = 2 + (unsigned)below(3),
+        .ram_pages = RAM_PAGES,
+        .spare_pages = (4 + below(28)) * BLOCK_PAGES,
+        .pool_pages = DOMAIN_POOL_LEAST + below(3),
+        .max_port = highest_ports[below(4)],
+        .vuart = one_in(2),
+        .arguments = arguments,
     };
 
     slots[i].seed = below(1000000);
-    snprintf(arguments, sizeof(arguments), "seed=%lu epochs=0%s%s", slots[i].seed, platform_flag("tell") ? " tell " : " ", passed_on);
+    snprintf(arguments, sizeof(arguments), "seed=%lu epochs=0%s%s", slots[i].seed,
+             platform_flag("tell") ? " tell " : " ", passed_on);
     long r = domain_build(&slots[i].d, &plan, i);
     if (r) {
         fail("a domain cannot be made", r);
@@ -118,8 +132,8 @@ static void make(unsigned i)
     slots[i].paused = false;
     slots[i].used = 0;
     if (platform_flag("tell"))
-        print("# d%u: seed %lu, %u vCPUs, %lu pages in the pool, %lu to spare, ports to %u%s\n", slots[i].d.id, slots[i].seed,
-              plan.vcpus, plan.pool_pages, plan.spare_pages, plan.max_port, plan.vuart ? ", vuart" : "");
+        print("# d%u: seed %lu, %u vCPUs, %lu pages in the pool, %lu to spare, ports to %u%s\n", slots[i].d.id,
+              slots[i].seed, plan.vcpus, plan.pool_pages, plan.spare_pages, plan.max_port, plan.vuart ? ", vuart" : "");
     domain_start(&slots[i].d);
 }
 
@@ -152,7 +166,7 @@ static void look_after(unsigned i)
 static void look_into(unsigned i)
 {
     const gfn_t ours = GFN(LOOK_GFN);
-    uint64_t theirs = one_in(2) ? DOMAIN_RAM_GFN + below(RAM_PAGES) : SPARE_GFN + below(4 * BLOCK_PAGES);
+    uint64_t theirs = one_in(2) ? DOMAIN_RAM_GFN + below(RAM_PAGES) : SPARE_GFN + below(2 * BLOCK_PAGES);
 
     if (foreign_map(slots[i].d.id, GFN(theirs), ours))
         return;
@@ -166,7 +180,7 @@ static void handle(unsigned i)
 {
     switch (slots[i].paused ? 1 : below(8)) {
     case 0:
-        domain_set_pool(slots[i].d.id, DOMAIN_POOL_LEAST + below(4));
+        domain_set_pool(slots[i].d.id, DOMAIN_POOL_LEAST + below(3));
         break;
     case 1:
         if (slots[i].paused ? domain_start(&slots[i].d) : domain_pause(&slots[i].d))
@@ -222,10 +236,12 @@ static void find_passed_on(void)
 
 void guest_main(void)
 {
-    uint64_t seed = platform_option("seed", 1), rounds = platform_option("rounds", 10), seconds = platform_option("seconds", 0);
+    uint64_t seed = platform_option("seed", 1), rounds = platform_option("rounds", 10),
+             seconds = platform_option("seconds", 0);
     uint64_t from = platform_option("from", 0), began = timer_now();
 
     most = min_u64(platform_option("domains", 3), MOST_DOMAINS);
+    pulses = platform_option("pulses", 0);
     find_passed_on();
     evtchn_own_domid();     /* a domain's first port takes a page that it keeps */
     irq_register(platform.timer_virtual, tick);

@@ -2,8 +2,9 @@
 /*
  * What has to hold whatever a domain does to itself.
  *
- * - A word of the playground is 0 or its tag, which only this domain in this life can know and which belongs to its address. A frame that
- *   was not zeroed, that has a second owner, or is mapped at two places breaks this, sooner or later.
+ * - A word of the playground is 0 or its tag, which only this domain in this life can know and which belongs to its
+ *   address. A frame that was not zeroed, that has a second owner, or is mapped at two places breaks this, sooner or
+ *   later.
  * - What was written while nobody else runs is still there a moment later.
  * - A domain owns at least the frames that it finds mapped.
  * - The garden is as it was.
@@ -21,7 +22,8 @@ uint64_t slot_address(unsigned slot)
 {
     uint64_t size = SLOT_PAGES * PAGE_SIZE;
 
-    return slot < RAM_SLOTS ? platform.ram_base + PLAYGROUND_OFFSET + slot * size : SPARSE_ADDRESS + (slot - RAM_SLOTS) * size;
+    return slot < RAM_SLOTS ? platform.ram_base + PLAYGROUND_OFFSET + slot * size
+                            : SPARSE_ADDRESS + (slot - RAM_SLOTS) * size;
 }
 
 int slot_index(uint64_t gfn)
@@ -73,7 +75,10 @@ static void check_garden(uint64_t step)
             violation("garden: %p holds %lx instead of %lx", (void *)&garden()[i], garden()[i], tag_of(&garden()[i]));
 }
 
-static volatile uint64_t *page_of(unsigned slot, unsigned i) { return (volatile uint64_t *)(slot_address(slot) + i * PAGE_SIZE); }
+static volatile uint64_t *page_of(unsigned slot, unsigned i)
+{
+    return (volatile uint64_t *)(slot_address(slot) + i * PAGE_SIZE);
+}
 
 /* Looks through each page, and marks it. The number of those that are there. */
 static uint64_t playground_mark(void)

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Event channels: few ports, opened, connected, used and closed by all vCPUs and by the neighbours, in both forms, with resets between. */
+/*
+ * Event channels: few ports, opened, connected, used and closed by all vCPUs and by the neighbours, in both forms, with
+ * resets between.
+ */
 #include "dormouse/arm64/gic.h"
 #include "dormouse/arm64/timer.h"
 #include "tests/guests/fuzz/fuzz.h"
@@ -13,7 +16,10 @@ static evtchn_port_t draw_port(void)
     return (evtchn_port_t)(one_in(6) ? below(HIGHEST_PORT) : 1 + below(FEW_PORTS));
 }
 
-static long event_op(unsigned cmd, void *arg) { return call(__HYPERVISOR_event_channel_op, cmd, (uintptr_t)arg, 0, 0, 0); }
+static long event_op(unsigned cmd, void *arg)
+{
+    return call(__HYPERVISOR_event_channel_op, cmd, (uintptr_t)arg, 0, 0, 0);
+}
 
 void events_open(void)
 {
@@ -95,7 +101,10 @@ void events_reset(void)
         event_op(EVTCHNOP_reset, &reset);
 }
 
-/* Nobody else has to wake us: an interrupt waits, or the time-out is past, or there is none and the timer's interrupt comes soon. */
+/*
+ * Nobody else has to wake us: an interrupt waits, or the time-out is past, or there is none and the timer's interrupt
+ * comes soon.
+ */
 void events_poll(void)
 {
     evtchn_port_t *list = ports[this_cpu()->id];

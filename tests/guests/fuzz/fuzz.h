@@ -2,15 +2,15 @@
 /*
  * The fuzzer's own vocabulary. Several vCPUs make random calls at once, on few objects, so that they meet.
  *
- * Time goes by in epochs. An epoch has a plan, drawn from (seed, epoch) alone: a few kinds of operation out of all, for a mix of
- * everything seldom brings the same two together. An operation is drawn from (seed, epoch, vCPU, its number) alone, so a seed brings
- * the same calls again, in an order that only concurrency changes. Between two epochs all vCPUs but vCPU 0 stand still or
- * are off, and vCPU 0 checks what has to hold (check.c).
+ * Time goes by in epochs. An epoch has a plan, drawn from (seed, epoch) alone: a few kinds of operation out of all, for
+ * a mix of everything seldom brings the same two together. An operation is drawn from (seed, epoch, vCPU, its number)
+ * alone, so a seed brings the same calls again, in an order that only concurrency changes. Between two epochs all vCPUs
+ * but vCPU 0 stand still or are off, and vCPU 0 checks what has to hold (check.c).
  *
  * The places, by offset from the start of RAM:
  *   garden      never given away: each word has its one value
- *   playground  frames come and go; a word is 0 or tag_of(it), whoever looks at it whenever. Also at `sparse`, far above RAM, where
- *               each 2 MiB take a table of stage 2's small pool
+ *   playground  frames come and go; a word is 0 or its tag, whoever looks at it whenever. Also at SPARSE_ADDRESS, far
+ *               above RAM, where each 2 MiB take a table of stage 2's small pool
  *   arena       anything goes: what the hypervisor and other domains may write to lies here
  */
 #pragma once
@@ -24,7 +24,7 @@
 enum {
     GARDEN_OFFSET = 4 << 20, GARDEN_PAGES = 64,
     PLAYGROUND_OFFSET = 6 << 20, ARENA_OFFSET = 24 << 20, ARENA_PAGES = 64, RAM_LEAST = 32 << 20,
-    SLOT_PAGES = 512, RAM_SLOTS = 1, SPARSE_SLOTS = 4, SLOTS = RAM_SLOTS + SPARSE_SLOTS,
+    SLOT_PAGES = 512, RAM_SLOTS = 1, SPARSE_SLOTS = 2, SLOTS = RAM_SLOTS + SPARSE_SLOTS,
     UART_INTID = 32, UART_IMSC = 0x38,
 };
 #define SPARSE_ADDRESS UINT64_C(0x88000000)
@@ -40,7 +40,10 @@ extern uint64_t (*arena)[512];
 /* Says what is broken and where we are, and ends the domain. */
 NORETURN void violation(const char *fmt, ...) PRINTF(1, 2);
 
-/* A hypercall. On a vCPU that takes interrupts, one may be made to come in it, and the call may be left unfinished then. */
+/*
+ * A hypercall. On a vCPU that takes interrupts, one may be made to come in it, and the call may be left unfinished
+ * then.
+ */
 long call(unsigned long number, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4, uint64_t a5);
 
 /* Whether an interrupt would end this vCPU's wait; after noise it may not. */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Grants between neighbours, each of which runs this program: few references, and each maps what it finds. The lower half of the references lets
- * others write, and names frames of the arena only; the upper half lets them read anything.
+ * Grants between neighbours, each of which runs this program: few references, and each maps what it finds. The lower
+ * half of the references lets others write, and names frames of the arena only; the upper half lets them read anything.
  */
 #include "dormouse/grant.h"
 #include "tests/guests/fuzz/fuzz.h"
@@ -73,7 +73,8 @@ static void unmap(void)
     /* the handle says where it is, but the caller has to know */
     for (unsigned i = 0; i < PLACES; i++) {
         u.host_addr = PLACES_ADDRESS + i * PAGE_SIZE;
-        if (call(__HYPERVISOR_grant_table_op, GNTTABOP_unmap_grant_ref, (uintptr_t)&u, 1, 0, 0) || u.status == GNTST_okay)
+        if (call(__HYPERVISOR_grant_table_op, GNTTABOP_unmap_grant_ref, (uintptr_t)&u, 1, 0, 0) ||
+            u.status == GNTST_okay)
             break;
     }
 }

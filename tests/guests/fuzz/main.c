@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * A guest that does everything wrong, on all its vCPUs at once. What it shows is that the hypervisor answers, and that the domain, the
- * host and the neighbours go on. fuzz.h has the plan of it.
+ * A guest that does everything wrong, on all its vCPUs at once. What it shows is that the hypervisor answers, and that
+ * the domain, the host and the neighbours go on. fuzz.h has the plan of it.
  *
- *   seed=S    which calls; random when not given         epochs=N   how many (default 200; 0: until it is destroyed)
- *   from=E    begin with epoch E                         ops=N      how many operations an epoch has on each vCPU (default 400)
+ *   seed=S    which calls; random when not given     epochs=N   how many (default 200; 0: until it is destroyed)
+ *   from=E    begin with epoch E                     ops=N      operations of an epoch on each vCPU (default 400)
  *   only=M    bits: the kinds of operation, in the order of `kinds`
- *   tell      each epoch's plan is printed               trace      each operation is
+ *   tell      each epoch's plan is printed           trace      each operation is
  *
  * Invariant: no operation may rightfully end or corrupt this domain, or keep a vCPU for ever.
  */
@@ -24,19 +24,29 @@
 
 enum { PLAN_KINDS = 7, WHOLE_CHECK_EVERY = 8 };
 
-/* What meets, because it is about the same objects. Noise may leave an interrupt controller in any state: no vCPU takes interrupts then. */
+/*
+ * What meets, because it is about the same objects. Noise may leave an interrupt controller in any state: no vCPU takes
+ * interrupts then.
+ */
 enum family { MEMORY, EVENTS, GRANTS, PROCESSORS, NOISE, FAMILIES };
-static const struct kind { const char *name; void (*run)(void); enum family family; } kinds[] = {
-    { "populate", memory_populate, MEMORY }, { "give-back", memory_give_back, MEMORY }, { "touch", memory_touch, MEMORY },
-    { "place", memory_place, MEMORY },
-    { "open", events_open, EVENTS }, { "open-many", events_open_many, EVENTS }, { "close", events_close, EVENTS },
-    { "signal", events_signal, EVENTS }, { "fifo", events_fifo, EVENTS }, { "reset", events_reset, EVENTS },
-    { "poll", events_poll, EVENTS }, { "uart", devices_uart, EVENTS },
-    { "give", grants_give, GRANTS }, { "take", grants_take, GRANTS }, { "copy", grants_copy, GRANTS },
-    { "on", processors_on, PROCESSORS }, { "off", processors_off, PROCESSORS }, { "wait", processors_wait, PROCESSORS },
+static const struct kind {
+    const char *name;
+    void (*run)(void);
+    enum family family;
+} kinds[] = {
+    { "populate", memory_populate, MEMORY },   { "give-back", memory_give_back, MEMORY },
+    { "touch", memory_touch, MEMORY },         { "place", memory_place, MEMORY },
+    { "open", events_open, EVENTS },           { "open-many", events_open_many, EVENTS },
+    { "close", events_close, EVENTS },         { "signal", events_signal, EVENTS },
+    { "fifo", events_fifo, EVENTS },           { "reset", events_reset, EVENTS },
+    { "poll", events_poll, EVENTS },           { "uart", devices_uart, EVENTS },
+    { "give", grants_give, GRANTS },           { "take", grants_take, GRANTS },
+    { "copy", grants_copy, GRANTS },           { "on", processors_on, PROCESSORS },
+    { "off", processors_off, PROCESSORS },     { "wait", processors_wait, PROCESSORS },
     { "areas", processors_areas, PROCESSORS }, { "interrupt", processors_interrupt, PROCESSORS },
-    { "hypercall", noise_hypercall, NOISE }, { "mmio", noise_mmio, NOISE }, { "sysreg", noise_sysreg, NOISE },
-    { "firmware", noise_firmware, NOISE }, { "noise-wait", noise_wait, NOISE },
+    { "hypercall", noise_hypercall, NOISE },   { "mmio", noise_mmio, NOISE },
+    { "sysreg", noise_sysreg, NOISE },         { "firmware", noise_firmware, NOISE },
+    { "noise-wait", noise_wait, NOISE },
 };
 
 struct worker {
@@ -154,7 +164,10 @@ static void epoch_run(uint64_t e)
     irq_disable();
 }
 
-/* Waits a moment without being in the way of those who work. Only the timer's interrupt counts: others may be pending for good. */
+/*
+ * Waits a moment without being in the way of those who work. Only the timer's interrupt counts: others may be pending
+ * for good.
+ */
 static void rest(void)
 {
     if (!self()->heard) {
@@ -188,7 +201,10 @@ static bool at_rest(unsigned vcpu)
            psci_call(PSCI_AFFINITY_INFO_64, vcpu, 0, 0) != 0;
 }
 
-/* Waits until nobody else makes calls any more. Who is at rest turns nobody on, so once all are in one look, the next look is true. */
+/*
+ * Waits until nobody else makes calls any more. Who is at rest turns nobody on, so once all are in one look, the next
+ * look is true.
+ */
 static void wait_for_rest(void)
 {
     for (unsigned looks = 0; looks < 2; ) {
@@ -268,7 +284,8 @@ void guest_main(void)
     seed = platform_option("seed", sysreg_read(cntpct_el0) & 0xffffff);
     ops = platform_option("ops", 400);
     trace = platform_flag("trace");
-    uint64_t epochs = platform_option("epochs", 200), from = platform_option("from", 1), only = platform_option("only", ~0ul);
+    uint64_t epochs = platform_option("epochs", 200), from = platform_option("from", 1),
+             only = platform_option("only", ~0ul);
 
     tap_begin("fuzz");
     print("# seed=%lu epochs=%lu from=%lu only=%lx\n", seed, epochs, from, only);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Memory that comes and goes: extents of all sizes against single pages, at few places, where they overlap. Large ones mostly lie across two
- * tables, so that a small pool has one and not the other.
+ * Memory that comes and goes: extents of all sizes against single pages, at few places, where they overlap. Large ones
+ * mostly lie across two tables, so that a small pool has one and not the other.
  */
 #include "tests/guests/fuzz/fuzz.h"
 
@@ -9,18 +9,24 @@ enum { MAX_EXTENTS = 4, LARGEST_ORDER = 9, HEADROOM_PAGES = 3 << LARGEST_ORDER }
 
 static xen_pfn_t lists[MAX_CPUS][SLOT_PAGES];
 
+/* Most meet at the end of one table. */
 static uint64_t draw_page(void)
 {
-    uint64_t slot = slot_address((unsigned)below(SLOTS)) >> PAGE_SHIFT;
+    unsigned which = one_in(2) ? RAM_SLOTS : (unsigned)below(SLOTS);
+    uint64_t slot = slot_address(which) >> PAGE_SHIFT;
 
-    switch (below(4)) {
+    switch (below(8)) {
     case 0: return slot + below(SLOT_PAGES);
-    case 1: return slot + below(4);
-    default: return slot + SLOT_PAGES - 1 - below(4);
+    case 1:
+    case 2: return slot + below(2);
+    default: return slot + SLOT_PAGES - 1 - below(2);
     }
 }
 
-/* An extent that stays within the playground: mostly across the end of a table, so that it may have the one and not get the other. */
+/*
+ * An extent that stays within the playground: mostly across the end of a table, so that it may have the one and not get
+ * the other.
+ */
 static uint64_t draw_extent(unsigned order)
 {
     uint64_t gfn;
@@ -148,7 +154,9 @@ void memory_touch(void)
 void memory_place(void)
 {
     struct xen_add_to_physmap add = {
-        .domid = DOMID_SELF, .space = one_in(3) ? XENMAPSPACE_shared_info : XENMAPSPACE_grant_table, .gpfn = draw_gfn_of_arena(),
+        .domid = DOMID_SELF,
+        .space = one_in(3) ? XENMAPSPACE_shared_info : XENMAPSPACE_grant_table,
+        .gpfn = draw_gfn_of_arena(),
     };
     struct xen_remove_from_physmap remove = { .domid = DOMID_SELF, .gpfn = draw_gfn_of_arena() };
 

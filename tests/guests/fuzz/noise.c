@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Noise: hypercalls, loads and stores, system registers and firmware calls with random arguments, some of them nearly right.
+ * Noise: hypercalls, loads and stores, system registers and firmware calls with random arguments, some of them nearly
+ * right.
  *
- * Calls that shut down are never made, whatever the hypervisor may write to or unmap lies in the arena, and registers that hold up
- * this kernel itself are left alone. Interrupts are masked meanwhile, because a random configuration of the interrupt
- * controller may rightfully make one stay for ever; interrupts_restore() sets it right again.
+ * Calls that shut down are never made, whatever the hypervisor may write to or unmap lies in the arena, and registers
+ * that hold up this kernel itself are left alone. Interrupts are masked meanwhile, because a random configuration of
+ * the interrupt controller may rightfully make one stay for ever; interrupts_restore() sets it right again.
  */
 #include "dormouse/arm64/gic.h"
 #include "dormouse/arm64/psci.h"
@@ -81,7 +82,10 @@ static uint64_t draw_number(void)
 
 static uint64_t draw_any(void) { return one_in(3) ? draw_pointer() : draw_number(); }
 
-/* Draws words as structures have them: numbers, frames, pointers, halves of different kinds. Returns where they shall stand. */
+/*
+ * Draws words as structures have them: numbers, frames, pointers, halves of different kinds. Returns where they shall
+ * stand.
+ */
 static uint64_t *draw_buffer(uint64_t words[BUFFER])
 {
     uint64_t *at = arena[below(ARENA_PAGES)] + below(448);
@@ -231,7 +235,9 @@ static uint64_t draw_mmio_address(void)
     case 2: return platform.gicd + 0x10000 + below(0x10000);
     case 3: return (platform.gic_version == 3 ? platform.gicr : platform.gicc) + below(0x40000);
     case 4: return (platform.gic_version == 3 ? platform.gicr : platform.gicc) + below(0x1000);
-    case 5: return platform.gic_version == 3 ? platform.gicr + GICR_SGI_FRAME + below(0x400) * 4 : platform.gicc + below(0x40) * 4;
+    case 5:
+        return platform.gic_version == 3 ? platform.gicr + GICR_SGI_FRAME + below(0x400) * 4
+                                         : platform.gicc + below(0x40) * 4;
     case 6: return 0x22000000 + below(0x2000);          /* where a configured UART would be */
     case 7: return below(0x38000000);
     case 8: return platform.ram_base + platform.ram_size + below(1 << 20);
@@ -260,7 +266,9 @@ void noise_mmio(void)
     run_instruction(forms[below(ARRAY_SIZE(forms))], a, draw());
 }
 
-/* System registers that hold up this kernel: translation, vectors, stack selection, its own pointer, interrupt masks. */
+/*
+ * System registers that hold up this kernel: translation, vectors, stack selection, its own pointer, interrupt masks.
+ */
 static bool own_register(unsigned op0, unsigned op1, unsigned crn, unsigned crm, unsigned op2)
 {
     if (op0 != 3)
@@ -275,26 +283,29 @@ static bool own_register(unsigned op0, unsigned op1, unsigned crn, unsigned crm,
 
 void noise_sysreg(void)
 {
-    unsigned op0 = 1 + (unsigned)below(3), op1 = (unsigned)below(8), crn = (unsigned)below(16), crm = (unsigned)below(16);
+    unsigned op0 = 1 + (unsigned)below(3), op1 = (unsigned)below(8), crn = (unsigned)below(16),
+             crm = (unsigned)below(16);
     unsigned op2 = (unsigned)below(8);
     bool read = one_in(2);
     uint64_t value = one_in(2) ? draw_arena() : draw_number();
 
     if (one_in(4))
-        op0 = 3, op1 = one_in(3) ? 3 : 0, crn = one_in(2) ? 12 : one_in(2) ? 14 : 9;    /* GIC, timers, PMU: the emulated ones */
+        /* GIC, timers, PMU: the emulated ones */
+        op0 = 3, op1 = one_in(3) ? 3 : 0, crn = one_in(2) ? 12 : one_in(2) ? 14 : 9;
     if (!read && own_register(op0, op1, crn, crm, op2))
         read = true;
     /* QEMU 7.2 adds the virtual offset to CNTV_CVAL in 64 bits, and its main loop spins once that overflows */
     if (op0 == 3 && op1 == 3 && crn == 14)
         value &= ~0ul >> 2;
-    /* QEMU 7.2 keeps three bits of what is written to ICC_BPR1_EL1 after it has checked the whole, and dies of an assertion
-       (icv_gprio_mask) at the next interrupt taken if those are zero */
+    /* QEMU 7.2 keeps three bits of what is written to ICC_BPR1_EL1 after it has checked the whole, and dies of an
+       assertion (icv_gprio_mask) at the next interrupt taken if those are zero */
     if (op0 == 3 && op1 == 0 && crn == 12 && crm == 12 && op2 == 3)
         value &= 7;
     /* SYS (op0 1) takes an address: cache and translation maintenance of the arena, or of what is not there */
     if (op0 == 1)
         value = one_in(4) ? draw_mmio_address() : draw_arena(), read = false;
-    run_instruction(0xd5000000 | (uint32_t)read << 21 | op0 << 19 | op1 << 16 | crn << 12 | crm << 8 | op2 << 5, value, 0);
+    run_instruction(0xd5000000 | (uint32_t)read << 21 | op0 << 19 | op1 << 16 | crn << 12 | crm << 8 | op2 << 5, value,
+                    0);
 }
 
 extern char flicker[];
@@ -303,7 +314,8 @@ extern char flicker[];
 static bool stops(uint32_t fn)
 {
     switch (fn & 0xbfffffff) {
-    case PSCI_CPU_SUSPEND_32: case PSCI_CPU_OFF: case PSCI_SYSTEM_OFF: case PSCI_SYSTEM_RESET: case PSCI_SYSTEM_SUSPEND_32:
+    case PSCI_CPU_SUSPEND_32: case PSCI_CPU_OFF: case PSCI_SYSTEM_OFF: case PSCI_SYSTEM_RESET:
+    case PSCI_SYSTEM_SUSPEND_32:
     case 0x8400000b: case 0x8400000c: case 0x84000012:      /* CPU_FREEZE, CPU_DEFAULT_SUSPEND, SYSTEM_RESET2 */
         return true;
     default:
@@ -314,11 +326,14 @@ static bool stops(uint32_t fn)
 
 void noise_firmware(void)
 {
-    static const uint32_t bases[] = { 0x84000000, 0xc4000000, 0x80000000, 0xc0000000, 0x86000000, 0x85000000, 0x81000000, 0x8600ff00 };
-    uint32_t fn = one_in(6) ? (uint32_t)draw() : bases[below(ARRAY_SIZE(bases))] + (uint32_t)below(one_in(4) ? 0x10000 : 32);
+    static const uint32_t bases[] = { 0x84000000, 0xc4000000, 0x80000000, 0xc0000000,
+                                      0x86000000, 0x85000000, 0x81000000, 0x8600ff00 };
+    uint32_t fn = bases[below(ARRAY_SIZE(bases))] + (uint32_t)below(one_in(4) ? 0x10000 : 32);
     uint32_t immediate = one_in(4) ? (uint32_t)below(0x10000) : 0;
     uint64_t a1 = draw_any(), a2 = draw_any();
 
+    if (one_in(6))
+        fn = (uint32_t)draw();
     if (stops(fn))
         return;
     if ((fn & 0xbfffffff) == PSCI_CPU_ON_32)
@@ -349,7 +364,8 @@ static bool timer_offered(void)
 }
 
 /*
- * What was acknowledged by chance holds back all that follows, and stock Xen has no way to clear it: then there is no wait.
+ * What was acknowledged by chance holds back all that follows, and stock Xen has no way to clear it: then there is no
+ * wait.
  */
 bool interrupts_restore(void)
 {

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/* vCPUs: going off, being turned on by several at once, waiting, interrupting each other; and the memory that the hypervisor keeps for each. */
+/*
+ * vCPUs: going off, being turned on by several at once, waiting, interrupting each other; and the memory that the
+ * hypervisor keeps for each.
+ */
 #include "dormouse/arm64/gic.h"
 #include "dormouse/arm64/psci.h"
 #include "dormouse/arm64/timer.h"
@@ -9,8 +12,8 @@
 extern char secondary_entry[], flicker[];
 
 /*
- * vCPU 0, which keeps time, is never off. The others begin as workers, or go off at once, or were to begin at no place at all.
- * Mostly it is the last one that all are at, and that goes off by itself, too.
+ * vCPU 0, which keeps time, is never off. The others begin as workers, or go off at once, or were to begin at no place
+ * at all. Mostly it is the last one that all are at, and that goes off by itself, too.
  */
 void processors_on(void)
 {

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * A hypercall that can be left unfinished: the hypervisor stops a long one for an interrupt by going back to its `hvc`, and
- * nothing makes a guest call again. So these vectors look at where an interrupt came from before they hand it to Dormouse's.
+ * A hypercall that can be left unfinished: the hypervisor stops a long one for an interrupt by going back to its `hvc`,
+ * and nothing makes a guest call again. So these vectors look at where an interrupt came from before they hand it to
+ * Dormouse's.
  */
     .text
     // long hypercall_abandonable(const uint64_t number_and_arguments[6], bool abandon)
