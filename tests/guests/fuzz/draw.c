@@ -23,10 +23,12 @@ uint64_t draw_gfn_of_arena(void) { return ((uintptr_t)arena >> PAGE_SHIFT) + bel
 
 domid_t draw_domain(void)
 {
-    switch (below(4)) {
+    static const int8_t neighbours[] = { -2, -1, 1, 2 };
+
+    switch (below(8)) {
     case 0: return DOMID_SELF;
     case 1: return one_in(4) ? 0 : own_id;
-    default: return (domid_t)(own_id + below(5) - 2);
+    default: return (domid_t)(own_id + neighbours[below(ARRAY_SIZE(neighbours))]);
     }
 }
 
