@@ -39,7 +39,7 @@ static void show_keys(void)
 {
     printk("keys: 'h' lists the keys");
     printk("keys: 'R' resets the machine");
-    printk("keys: 'C' crashes it: a panic, to see what it does here");
+    printk("keys: 'C' crashes it, to see how it ends here");
     for (unsigned i = 0; i < count; i++)
         printk("keys: '%c' %s", keys[i].key, keys[i].help);
 }
