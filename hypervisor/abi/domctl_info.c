@@ -46,7 +46,7 @@ static void fill_vcpus(struct domain *d, struct xen_domctl_getdomaininfo *info)
         info->nr_online_vcpus++;
         if (!v->blocked)
             all_blocked = false;
-        if (v->sched.running)
+        if (sched_is_running(&v->sched))
             info->flags |= XEN_DOMINF_running;
     }
     if (all_blocked && info->nr_online_vcpus)

@@ -12,6 +12,7 @@
 #include "vm/domain.h"
 #include "vm/evtchn/evtchn.h"
 #include "vm/guest_access.h"
+#include "vm/runstate.h"
 #include "vm/vcpu.h"
 
 static long op_register_vcpu_info(struct vcpu *v, uint64_t arg_va)
@@ -55,7 +56,7 @@ static long op_register_runstate(struct vcpu *v, uint64_t arg_va)
         frame_put(frame[0]);
         return error;
     }
-    vcpu_set_runstate_area(v, frame, offset);
+    runstate_set_area(v, frame, offset);
     return 0;
 }
 
@@ -81,10 +82,10 @@ long abi_vm_assist(uint64_t cmd, uint64_t type)
         return -EINVAL;
     switch (cmd) {
     case VMASST_CMD_enable:
-        d->runstate_update_flag = true;
+        runstate_set_update_flag(d, true);
         return 0;
     case VMASST_CMD_disable:
-        d->runstate_update_flag = false;
+        runstate_set_update_flag(d, false);
         return 0;
     default:
         return -ENOSYS;

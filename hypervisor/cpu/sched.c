@@ -630,6 +630,14 @@ int sched_set_affinity(struct sched_vcpu *v, uint64_t hard, uint64_t soft)
     return err;
 }
 
+void sched_get_affinity(struct sched_vcpu *v, uint64_t *hard, uint64_t *soft)
+{
+    spin_lock(&lock);
+    *hard = v->hard_affinity;
+    *soft = v->soft_affinity;
+    spin_unlock(&lock);
+}
+
 int sched_pin_override(struct sched_vcpu *v, int cpu)
 {
     int err = 0;

@@ -9,12 +9,10 @@
  */
 #pragma once
 
+#include "base/cpu.h"
 #include "lib/base.h"
 #include "lib/list.h"
 #include "cpu/timer.h"
-
-struct vcpu;
-struct cpu;
 
 #define SCHED_DEFAULT_WEIGHT 256
 #define SCHED_RATELIMIT_US   1000
@@ -94,6 +92,7 @@ void sched_domain_get(const struct sched_domain *d, unsigned *weight, unsigned *
 
 /* Hard affinity is a bitmap of CPUs; -EINVAL if no online CPU is in it. */
 int sched_set_affinity(struct sched_vcpu *v, uint64_t hard, uint64_t soft);
+void sched_get_affinity(struct sched_vcpu *v, uint64_t *hard, uint64_t *soft);
 
 /* How long a vCPU may run before another preempts it, us; XEN_SYSCTL_SCHED_RATELIMIT_MIN..MAX, 0: at once. The caller checks the range. */
 unsigned sched_ratelimit(void);
@@ -101,6 +100,15 @@ void sched_set_ratelimit(unsigned us);
 
 /* SCHEDOP_pin_override: v runs only on `cpu` until a negative one undoes it. -EINVAL: no such CPU; -EBUSY: overridden already. */
 int sched_pin_override(struct sched_vcpu *v, int cpu);
+
+/* A look at where v is, which may change at once: whether it runs, and the number of its CPU, or of its last one; 0: it had none. */
+static inline bool sched_is_running(const struct sched_vcpu *v) { return __atomic_load_n(&v->running, __ATOMIC_ACQUIRE); }
+static inline unsigned sched_cpu_number(const struct sched_vcpu *v)
+{
+    const struct cpu *cpu = __atomic_load_n(&v->cpu, __ATOMIC_RELAXED);
+
+    return cpu ? cpu->id : 0;
+}
 
 /* Of the time that v, which runs here, has had its CPU since anybody last looked, `ticks` do not count: the host slept. */
 void sched_skip(struct sched_vcpu *v, uint64_t ticks);

@@ -194,7 +194,7 @@ struct vcpu *trap_sync(struct vcpu *v)
         sysreg_trap(v, esr);
         break;
     case ESR_EC_FP:
-        vcpu_fpu_trap(v);
+        core_fpu_trap(v);
         break;
     case ESR_EC_SMC64:
         v->regs.pc += 4;

@@ -15,6 +15,7 @@
 #include "arch/nospec.h"
 #include "mm/frames.h"
 #include "mm/p2m.h"
+#include "vm/arm64/core.h"
 #include "vm/arm64/vuart.h"
 #include "vm/capabilities.h"
 #include "vm/clock.h"
@@ -25,6 +26,7 @@
 #include "vm/params.h"
 #include "vm/pause.h"
 #include "vm/registry.h"
+#include "vm/runstate.h"
 #include "vm/shared_info.h"
 #include "vm/shutdown.h"
 #include "vm/vgic/vgic.h"
@@ -62,18 +64,16 @@ struct domain {
     struct domain_evtchn evtchn;
     struct domain_grants grants;
     struct domain_vgic vgic;
+    struct domain_mmio mmio;
     struct vuart vuart;
     struct sched_domain sched;
+    struct domain_core core;
+    struct domain_runstate runstate;
 
     struct domain_pause pause;
     struct domain_shutdown shutdown;
     struct domain_freeze freeze;
     unsigned destroy_step;           /* how far domain_destroy has come */
-
-    bool runstate_update_flag;       /* VMASST_TYPE_runstate_update_flag: vcpu.c marks an area that it is writing */
-
-    struct domain_mmio mmio;
-    struct vcpu *last_vcpu[MAX_CPUS];        /* whose stage-1 entries each CPU's TLB may hold */
 };
 
 /* What a new domain is to be. */

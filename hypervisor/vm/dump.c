@@ -52,11 +52,11 @@ static const char *runstate_name(enum runstate state)
 
 static void show_vcpu(struct vcpu *v)
 {
-    struct vcpu_runstate r;
+    struct runstate_info r;
 
-    vcpu_get_runstate(v, &r);
+    runstate_get(v, &r);
     printk("  vCPU %u: %s for %lu ms, on CPU %u, online %u, blocked %u, paused %u, upcall pending %u", v->id,
-           runstate_name(r.state), (unsigned long)((system_time_ns() - r.since_ns) / 1000000), v->sched.cpu ? v->sched.cpu->id : 0,
+           runstate_name(r.state), (unsigned long)((system_time_ns() - r.since_ns) / 1000000), sched_cpu_number(&v->sched),
            vcpu_is_on(v), v->blocked, v->pause_count, evtchn_upcall_pending(v));
 }
 
@@ -80,7 +80,7 @@ static void key_domains(char key)
 static void show_vcpu_schedule(struct vcpu *v)
 {
     printk("  d%uv%u: ran %lu ms, virtual time %lu, CPU %u, %s, affinity 0x%lx", v->domain->id, v->id,
-           (unsigned long)(sched_runtime_ns(&v->sched) / 1000000), (unsigned long)v->sched.vruntime, v->sched.cpu ? v->sched.cpu->id : 0,
+           (unsigned long)(sched_runtime_ns(&v->sched) / 1000000), (unsigned long)v->sched.vruntime, sched_cpu_number(&v->sched),
            v->sched.running ? "running" : v->sched.queued ? "queued" : "not runnable", (unsigned long)v->sched.hard_affinity);
 }
 
@@ -144,7 +144,7 @@ static void key_registers(char key)
         return;
     }
     printk("CPU %u: d%uv%u: pc %016lx pstate %lx sp_el0 %016lx sp_el1 %016lx", this_cpu()->id, v->domain->id, v->id,
-           v->regs.pc, v->regs.pstate, v->el1.sp_el0, v->el1.sp_el1);
+           v->regs.pc, v->regs.pstate, v->core.el1.sp_el0, v->core.el1.sp_el1);
     for (unsigned i = 0; i + 2 < 30; i += 3)
         printk("x%-2u %016lx  x%-2u %016lx  x%-2u %016lx", i, v->regs.x[i], i + 1, v->regs.x[i + 1], i + 2, v->regs.x[i + 2]);
     printk("x30 %016lx", v->regs.x[30]);

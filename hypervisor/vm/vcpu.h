@@ -9,31 +9,15 @@
 #pragma once
 
 #include "cpu/sched.h"
-#include "cpu/timer.h"
 #include "lib/base.h"
-#include "arch/fpu.h"
-#include "arch/lock.h"
+#include "vm/arm64/core.h"
+#include "vm/arm64/vtimer.h"
 #include "vm/evtchn/evtchn.h"
 #include "vm/mmio.h"
+#include "vm/runstate.h"
 #include "vm/vgic/vgic.h"
 
 struct domain;
-
-/* What the trap entry saves, in this order (arch/arm64 entry code knows the offsets). */
-struct cpu_regs {
-    uint64_t x[31];
-    uint64_t pc;      /* ELR_EL2 */
-    uint64_t pstate;  /* SPSR_EL2 */
-    uint64_t pad;
-};
-
-struct el1_state {
-    uint64_t sp_el0, sp_el1, elr, spsr;
-    uint64_t sctlr, actlr, cpacr, ttbr0, ttbr1, tcr, mair, amair;
-    uint64_t vbar, esr, far, afsr0, afsr1, par, contextidr;
-    uint64_t tpidr_el0, tpidrro_el0, tpidr_el1;
-    uint64_t cntkctl, csselr;
-};
 
 /* What a vCPU has to do before it goes back to its guest: bits of vcpu.work, set by anybody, atomically. */
 #define WORK_VGIC   1u   /* interrupts to fold or to put into list registers */
@@ -45,17 +29,13 @@ enum vcpu_power {
     VCPU_ON,
 };
 
-enum runstate { RUNSTATE_RUNNING, RUNSTATE_RUNNABLE, RUNSTATE_BLOCKED, RUNSTATE_OFFLINE, RUNSTATE_COUNT };
-
+/* Each part that is a struct of its own is written by its own file only; `regs` by the trap entry and by who handles the trap. */
 struct vcpu {
     struct cpu_regs regs;        /* first: the trap entry's SP_EL2 points here while the guest runs */
     uint32_t work;               /* WORK_*; atomic */
     uint32_t id;
     struct domain *domain;
     struct vcpu *next_destroyed;
-    uint64_t hcr;                /* HCR_EL2 while it runs */
-    uint64_t vmpidr;
-    struct el1_state el1;
     struct mmio_access access;   /* to an emulated device, while it is being done */
 
     bool initialised;            /* has a context: vCPU 0 by the builder, others by PSCI or setvcpucontext */
@@ -64,31 +44,12 @@ struct vcpu {
     bool suspended;              /* ... by PSCI SYSTEM_SUSPEND: only an interrupt that it left enabled wakes it, or vcpu_wake() */
     uint32_t pause_count;        /* by anybody; atomic */
 
+    struct vcpu_core core;
     struct sched_vcpu sched;
+    struct vcpu_runstate runstate;
     struct vcpu_evtchn evtchn;
     struct vcpu_vgic vgic;
-
-    /* vtimer.c's */
-    struct {
-        uint64_t cval, ctl;      /* CNTV_CVAL_EL0 and CTL while it does not run */
-        uint64_t phys_cval;      /* the emulated CNTP */
-        uint64_t phys_ctl;
-        struct timer virt, phys; /* stand in for the CPU's while it does not run; and for CNTP always */
-    } vtimer;
-
-    struct timer poll_timer;     /* SCHEDOP_poll's time-out */
-
-    /* Run states, for XEN_DOMCTL and VCPUOP_get_runstate_info */
-    struct spinlock runstate_lock;
-    enum runstate runstate GUARDED_BY(runstate_lock);
-    uint64_t runstate_since GUARDED_BY(runstate_lock);           /* system time, ns */
-    uint64_t runstate_time[RUNSTATE_COUNT] GUARDED_BY(runstate_lock);  /* ns */
-    void *runstate_area;         /* the guest's registered copy, in the direct map, or NULL */
-    void *runstate_area_second;  /* its other half where it crosses a page */
-    mfn_t runstate_frame[2];     /* the references held for them */
-
-    struct fpu_state fpu __attribute__((aligned(16)));
-    struct cpu *fpu_cpu;         /* whose registers hold this state as of the last save, or NULL */
+    struct vcpu_vtimer vtimer;
 };
 
 /* NULL if there is no memory. The vCPU is offline, has no context, and is d->vcpus[id]. */
@@ -99,14 +60,6 @@ void vcpu_destroy(struct vcpu *v);
 void vcpus_free(struct domain *d);
 
 bool vcpu_runnable(const struct vcpu *v);
-
-/* v's whole state out of this CPU's registers into memory, and back. */
-void vcpu_switch_out(struct vcpu *v);
-void vcpu_switch_in(struct vcpu *v);
-/* The part of switch_in that a reset replaces: EL1's registers, and the FPU's when it is used. */
-void vcpu_load_core(struct vcpu *v);
-/* The guest used the FPU, which was another's: gives v its own. */
-void vcpu_fpu_trap(struct vcpu *v);
 
 /* Architectural reset state (PSCI DEN0022 6.4), entry at `entry` with x0 = context_id; v is new or claimed. */
 void vcpu_reset(struct vcpu *v, uint64_t entry, uint64_t context_id);
@@ -129,19 +82,6 @@ bool vcpu_wake(struct vcpu *v);
  */
 void vcpu_block_polling(struct vcpu *v, uint64_t timeout_ns);
 
-/* v's run states up to now. Any vCPU. */
-struct vcpu_runstate {
-    enum runstate state;
-    uint64_t since_ns;
-    uint64_t time_ns[RUNSTATE_COUNT];
-};
-void vcpu_get_runstate(struct vcpu *v, struct vcpu_runstate *out);
-/*
- * VCPUOP_register_runstate_memory_area: the area begins at `offset` (8-aligned) in frame[0] and, where it crosses the page, goes on
- * in frame[1] (else INVALID_MFN). Takes over a reference to each, drops those of an area before, and writes the area once.
- */
-void vcpu_set_runstate_area(struct vcpu *v, const mfn_t frame[2], unsigned offset);
-
 void vcpu_pause(struct vcpu *v);            /* nested; not waited for */
 void vcpu_pause_sync(struct vcpu *v);       /* ... and waited for: not for the current vCPU */
 void vcpu_unpause(struct vcpu *v);
@@ -159,6 +99,14 @@ void vcpu_claim_paused(struct vcpu *v);
 void vcpu_release(struct vcpu *v, bool on);
 /* The current vCPU goes off: the caller returns to the exit path. */
 void vcpu_go_off(struct vcpu *v);
+
+/*
+ * XEN_DOMCTL_set/getvcpucontext, of any vCPU but the current one; the caller holds no lock that v may want. set: v has these registers and is
+ * on or off. -EINVAL: core_context_allowed() refuses them. get: -ENODATA if it has no context. clear: v is off and as it was created.
+ */
+int vcpu_set_context(struct vcpu *v, const struct core_context *c, bool on);
+int vcpu_get_context(struct vcpu *v, struct core_context *c, bool *on);
+void vcpu_clear_context(struct vcpu *v);
 
 /* The vCPU that runs on this CPU; in a trap from it, never NULL. */
 struct vcpu *current_vcpu(void);

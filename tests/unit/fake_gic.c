@@ -406,7 +406,7 @@ struct domain *fake_guest(unsigned vcpus, unsigned spis)
         struct vcpu *v = d->vcpus[i] = calloc(1, sizeof(*v));
 
         v->id = i;
-        v->vmpidr = 0x80000000 | i;
+        v->core.vmpidr = 0x80000000 | i;
         v->domain = d;
         assert_int_equal(vgic_vcpu_init(v), 0);
         vgic_vcpu_reset(v);

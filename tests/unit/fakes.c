@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/printk.h"
+#include "base/time.h"
 #include "cpu/cpu.h"
 #include "mm/el2.h"
 #include "vm/guest_access.h"
@@ -426,6 +427,18 @@ void vcpu_kick(struct vcpu *v)
 {
     __atomic_fetch_add(&fake_of(v->domain)->kicked[v->id], 1, __ATOMIC_RELAXED);
 }
+
+/* Timers are only noted; the test fires them. A tick is a nanosecond. */
+void timer_init(struct timer *t, void (*fire)(void *), void *data) { *t = (struct timer){ .fire = fire, .data = data }; }
+
+void timer_set(struct timer *t, uint64_t expires_ticks)
+{
+    t->node.key = expires_ticks;
+    t->queued = true;
+}
+
+void timer_stop(struct timer *t) { t->queued = false; }
+uint64_t system_time_to_ticks(uint64_t ns) { return ns; }
 
 unsigned fake_injected(struct vcpu *v)
 {

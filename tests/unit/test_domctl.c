@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* sources: hypervisor/abi/domctl.c hypervisor/abi/domctl_life.c hypervisor/abi/domctl_info.c hypervisor/abi/domctl_vcpu.c hypervisor/abi/domctl_mem.c hypervisor/abi/domctl_device.c hypervisor/abi/ctl_bitmap.c hypervisor/vm/capabilities.c lib/ranges.c tests/unit/fakes.c */
+/* sources: hypervisor/abi/domctl.c hypervisor/abi/domctl_life.c hypervisor/abi/domctl_info.c hypervisor/abi/domctl_vcpu.c hypervisor/abi/domctl_mem.c hypervisor/abi/domctl_device.c hypervisor/abi/ctl_bitmap.c hypervisor/vm/vcpu_context.c hypervisor/vm/arm64/core.c hypervisor/vm/capabilities.c lib/ranges.c tests/unit/fakes.c */
 /*
  * Domctls through their hypercall: who may, of which domain, in which state; what a new domain's description may say; what registers,
  * bitmaps, devices may be set. What is below (domains, scheduler, p2m) only notes what it was asked.
@@ -103,14 +103,13 @@ void vcpu_pause_sync(struct vcpu *v) { (void)v; seen.pauses++; }
 void vcpu_unpause(struct vcpu *v) { (void)v; seen.unpauses++; }
 void vcpu_reset(struct vcpu *v, uint64_t entry, uint64_t context_id)
 {
-    memset(&v->regs, 0, sizeof(v->regs));
-    v->regs.pc = entry;
-    v->regs.x[0] = context_id;
+    core_vcpu_reset(v, entry, context_id);
     v->initialised = true;
 }
 
 void vcpu_claim_paused(struct vcpu *v) { v->power = VCPU_COMING; }
 void vcpu_release(struct vcpu *v, bool on) { v->power = on ? VCPU_ON : VCPU_OFF; }
+void sched_get_affinity(struct sched_vcpu *v, uint64_t *hard, uint64_t *soft) { *hard = v->hard_affinity; *soft = v->soft_affinity; }
 uint64_t sched_runtime_ns(struct sched_vcpu *v) { return 100 + container_of(v, struct vcpu, sched)->id; }
 void sched_domain_get(const struct sched_domain *d, unsigned *weight, unsigned *cap) { (void)d; *weight = 256; *cap = 10; }
 int sched_pin_override(struct sched_vcpu *v, int cpu) { (void)v; return cpu; }

@@ -354,6 +354,15 @@ static void a_poller_is_woken_by_its_port_alone(void **state)
     evtchn_poll_end(v);
     assert_int_equal(b->evtchn.pollers, 0);
     evtchn_poll_begin(v, 0);   /* waits for nothing but its time-out */
+    evtchn_poll_set_timeout(v, 0);
+    assert_false(v->evtchn.poll_timeout.queued);
+    evtchn_poll_set_timeout(v, 1000);
+    assert_true(v->evtchn.poll_timeout.queued && timer_expires(&v->evtchn.poll_timeout) == 1000);
+    v->evtchn.poll_timeout.fire(v->evtchn.poll_timeout.data);
+    assert_int_equal(fake_kicked(v), 1);
+    evtchn_poll_cancel(v);
+    assert_false(v->evtchn.poll_timeout.queued || evtchn_polling(v));
+    evtchn_poll_begin(v, 0);
     assert_int_equal(evtchn_send(b, p), 0);
     assert_true(evtchn_polling(v));
     evtchn_poll_end(v);

@@ -81,7 +81,7 @@ static int setup(void **state)
     while_waited_for = NULL;
     d = fake_domain(1, 4, 0);
     for (unsigned i = 0; i < 4; i++)
-        d->vcpus[i]->vmpidr = i;
+        d->vcpus[i]->core.vmpidr = i;
     d->vcpus[0]->power = VCPU_ON;
     resident(d->vcpus[0], true);
     return 0;

@@ -311,7 +311,7 @@ static int build_tree(struct builder *x)
     int length;
 
     for (unsigned i = 0; i < x->d->max_vcpus; i++)
-        mpidrs[i] = x->d->vcpus[i]->vmpidr & ~BIT(31);
+        mpidrs[i] = x->d->vcpus[i]->core.vmpidr & ~BIT(31);
     length = dom0_dt_build(x->fdt, &p, out, DT_MAX_SIZE);
     if (length < 0)
         return length;

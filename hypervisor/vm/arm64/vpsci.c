@@ -24,7 +24,7 @@ void vpsci_set_host_suspend(int (*suspend)(struct vcpu *v)) { host_suspend = sus
 static struct vcpu *vcpu_of_mpidr(const struct domain *d, uint64_t mpidr)
 {
     for (unsigned i = 0; i < d->max_vcpus; i++)
-        if (d->vcpus[i] && (d->vcpus[i]->vmpidr & MPIDR_AFFINITY) == mpidr)
+        if (d->vcpus[i] && (d->vcpus[i]->core.vmpidr & MPIDR_AFFINITY) == mpidr)
             return d->vcpus[i];
     return NULL;
 }
@@ -71,7 +71,7 @@ static NOINLINE int64_t affinity_info(struct vcpu *caller, uint64_t affinity, ui
     for (unsigned i = 0; i < d->max_vcpus; i++) {
         struct vcpu *v = d->vcpus[i];
 
-        if (!v || (v->vmpidr & mask) != (affinity & mask))
+        if (!v || (v->core.vmpidr & mask) != (affinity & mask))
             continue;
         found = true;
         switch (vcpu_power_of(v)) {

@@ -7,6 +7,7 @@
  */
 #pragma once
 
+#include "cpu/timer.h"
 #include "lib/base.h"
 
 struct vcpu;
@@ -20,6 +21,13 @@ void vtimer_init(const struct timer_irqs *irqs);
 /* This CPU's virtual timer and its interrupt; a host sleep keeps it as dom0's and the interrupt controller's state. */
 struct cpu_stage;
 extern const struct cpu_stage vtimer_cpu_stage;
+
+/* vtimer.c's */
+struct vcpu_vtimer {
+    uint64_t cval, ctl;            /* CNTV_CVAL_EL0 and CTL while it does not run */
+    uint64_t phys_cval, phys_ctl;  /* the emulated CNTP */
+    struct timer virt, phys;       /* stand in for the CPU's while it does not run; and for CNTP always */
+};
 
 void vtimer_vcpu_init(struct vcpu *v);
 void vtimer_vcpu_reset(struct vcpu *v);

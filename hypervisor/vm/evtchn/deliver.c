@@ -8,6 +8,7 @@
  */
 #include "vm/evtchn/internal.h"
 
+#include "base/time.h"
 #include "lib/errno.h"
 #include "lib/string.h"
 #include "mm/frames.h"
@@ -63,6 +64,23 @@ void evtchn_poll_end(struct vcpu *v)
         __atomic_fetch_sub(&v->domain->evtchn.pollers, 1, __ATOMIC_SEQ_CST);
 }
 
+static void poll_timed_out(void *data)
+{
+    vcpu_kick(data);
+}
+
+void evtchn_poll_set_timeout(struct vcpu *v, uint64_t timeout_ns)
+{
+    if (timeout_ns)
+        timer_set(&v->evtchn.poll_timeout, system_time_to_ticks(timeout_ns));
+}
+
+void evtchn_poll_cancel(struct vcpu *v)
+{
+    evtchn_poll_end(v);
+    timer_stop(&v->evtchn.poll_timeout);
+}
+
 bool evtchn_polling(const struct vcpu *v)
 {
     return __atomic_load_n(&v->evtchn.poll_port, __ATOMIC_SEQ_CST) != 0;
@@ -102,6 +120,7 @@ void evtchn_vcpu_init(struct vcpu *v)
 
     v->evtchn.info = v->id < XEN_LEGACY_MAX_VCPUS ? &shared->vcpu_info[v->id] : NULL;
     v->evtchn.info_frame = INVALID_MFN;
+    timer_init(&v->evtchn.poll_timeout, poll_timed_out, v);
 }
 
 void evtchn_vcpu_destroy(struct vcpu *v)

@@ -16,6 +16,7 @@
  */
 #pragma once
 
+#include "cpu/timer.h"
 #include "lib/base.h"
 #include "arch/lock.h"
 
@@ -52,6 +53,7 @@ struct vcpu_evtchn {
     uint32_t poll_port;              /* atomic: 0 not polling, EVTCHN_POLL_ANY, or the one number waited for */
     uint32_t virq_port[EVTCHN_NR_VIRQS];  /* 0: not bound; changed under that port's lock */
     struct fifo_vcpu *fifo;          /* with domain_evtchn.fifo */
+    struct timer poll_timeout;       /* kicks it */
 };
 
 /* What a port is, for EVTCHNOP_status and the tools; the numbers are EVTCHNSTAT_*. */
@@ -133,11 +135,14 @@ void evtchn_notify(struct domain *d, uint32_t port);
  * SCHEDOP_poll. begin: from now on the next event on `port` (EVTCHN_POLL_ANY: on any port; 0: on none) ends the poll
  * and kicks v; look with evtchn_port_pending after it, then block, and look with evtchn_polling after that: an event
  * that came between has found v awake. A v that goes on for another reason leaves its poll to the next event or poll,
- * which costs a needless kick. end: may be called twice.
+ * which costs a needless kick. set_timeout: it is kicked at that system time, ns (0: never), as well; of the current vCPU.
+ * end: may be called twice. cancel: of a vCPU that does not run; its time-out does not come either.
  */
 #define EVTCHN_POLL_ANY UINT32_MAX
 void evtchn_poll_begin(struct vcpu *v, uint32_t port);
+void evtchn_poll_set_timeout(struct vcpu *v, uint64_t timeout_ns);
 void evtchn_poll_end(struct vcpu *v);
+void evtchn_poll_cancel(struct vcpu *v);
 bool evtchn_polling(const struct vcpu *v);
 /* 1: an event is pending, masked or not; 0: none (on one of the hypervisor's there never is); -EINVAL: no such port. */
 int evtchn_port_pending(struct domain *d, uint32_t port);

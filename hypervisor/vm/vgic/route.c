@@ -12,7 +12,7 @@
 /* The CPU where v runs, or ran last. */
 static unsigned cpu_of(const struct vcpu *v)
 {
-    return v && v->sched.cpu ? v->sched.cpu->id : 0;
+    return v ? sched_cpu_number(&v->sched) : 0;
 }
 
 void vgic_follow_physical(struct virq *irq)

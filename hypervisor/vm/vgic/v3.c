@@ -54,7 +54,7 @@ static struct vcpu *vcpu_by_affinity(const struct domain *d, uint64_t affinity)
     uint64_t id = (affinity & 0xf) | ((affinity >> 8) & 0xff) << 4;
     struct vcpu *v = domain_vcpu(d, (unsigned)id);
 
-    return v && (v->vmpidr & MPIDR_AFFINITY) == affinity ? v : NULL;
+    return v && (v->core.vmpidr & MPIDR_AFFINITY) == affinity ? v : NULL;
 }
 
 struct vcpu *vgicv3_route_target(const struct domain *d, uint64_t route)
@@ -214,7 +214,7 @@ static bool access_distributor(struct vcpu *v, struct mmio_access *a, void *cont
 
 static uint64_t redistributor_typer(const struct vgic_region *r, const struct vcpu *v)
 {
-    uint64_t affinity = v->vmpidr & MPIDR_AFFINITY;
+    uint64_t affinity = v->core.vmpidr & MPIDR_AFFINITY;
     uint64_t value = ((affinity & 0xffffff) | (affinity >> 32) << 24) << 32 | (uint64_t)v->id << 8;
 
     return v->id + 1 == r->first + r->count ? value | GICR_TYPER_LAST : value;

@@ -20,6 +20,6 @@
 /* offsetof(struct cpu, ...), checked in base/cpu.c */
 #define CPU_STACK_TOP     8
 #define CPU_WORKAROUND    16
-/* offsetof(struct cpu_regs, ...), checked in vm/vcpu.c */
+/* offsetof(struct cpu_regs, ...), checked in vm/arm64/core.c */
 #define REGS_PC           248
 #define REGS_PSTATE       256

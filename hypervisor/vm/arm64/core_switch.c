@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * A vCPU's state between memory and this CPU's registers. The general registers are the trap entry's; here are EL1's
+ * A vCPU's core between memory and this CPU's registers. The general registers are the trap entry's; here are EL1's
  * system registers, the timer, the virtual interrupt interface and the FPU. Between vCPUs of one domain the FPU is loaded when it is first used,
  * and stays loaded as long as nobody else on this CPU uses it. Another domain's registers are never left there behind a trap: whether a CPU
  * computes with them on a guess is nothing that the architecture says.
@@ -83,16 +83,16 @@ static void fpu_set_trap(bool trap)
 /* Its own state is in this CPU's registers. */
 static bool fpu_is_loaded(const struct vcpu *v)
 {
-    return this_cpu()->fpu_owner == v && v->fpu_cpu == this_cpu();
+    return this_cpu()->fpu_owner == v && v->core.fpu_cpu == this_cpu();
 }
 
-void vcpu_fpu_trap(struct vcpu *v)
+void core_fpu_trap(struct vcpu *v)
 {
     fpu_set_trap(false);
     if (!fpu_is_loaded(v))
-        fpu_load(&v->fpu);
+        fpu_load(&v->core.fpu);
     this_cpu()->fpu_owner = v;
-    v->fpu_cpu = this_cpu();
+    v->core.fpu_cpu = this_cpu();
 }
 
 static void fpu_switch_in(struct vcpu *v)
@@ -100,30 +100,30 @@ static void fpu_switch_in(struct vcpu *v)
     const struct vcpu *owner = this_cpu()->fpu_owner;
 
     if (!owner || owner->domain != v->domain)
-        vcpu_fpu_trap(v);
+        core_fpu_trap(v);
     else
         fpu_set_trap(!fpu_is_loaded(v));
 }
 
 void vcpu_switch_out(struct vcpu *v)
 {
-    el1_save(&v->el1);
+    el1_save(&v->core.el1);
     vtimer_save(v);
     vgic_save(v);
     if (fpu_is_on())
-        fpu_save(&v->fpu);
+        fpu_save(&v->core.fpu);
 }
 
-void vcpu_load_core(struct vcpu *v)
+void core_load(struct vcpu *v)
 {
-    el1_load(&v->el1);
-    vcpu_fpu_trap(v);
+    el1_load(&v->core.el1);
+    core_fpu_trap(v);
 }
 
 /* vCPUs of a domain use the same VMID with address space numbers of their own: what another of them left here goes. */
 static void tlb_claim(struct vcpu *v)
 {
-    struct vcpu **last = &v->domain->last_vcpu[this_cpu()->id];
+    struct vcpu **last = &v->domain->core.last_vcpu[this_cpu()->id];
 
     if (*last && *last != v)
         tlb_flush_guest_local();
@@ -133,11 +133,11 @@ static void tlb_claim(struct vcpu *v)
 void vcpu_switch_in(struct vcpu *v)
 {
     write_sysreg(v->domain->p2m.vttbr, vttbr_el2);
-    write_sysreg(v->hcr, hcr_el2);
-    write_sysreg(v->vmpidr, vmpidr_el2);
+    write_sysreg(v->core.hcr, hcr_el2);
+    write_sysreg(v->core.vmpidr, vmpidr_el2);
     isb();
     tlb_claim(v);
-    el1_load(&v->el1);
+    el1_load(&v->core.el1);
     vgic_load(v);
     vtimer_load(v);
     fpu_switch_in(v);
