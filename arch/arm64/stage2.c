@@ -3,6 +3,7 @@
 
 #include "arch/cache.h"
 #include "arch/sysreg.h"
+#include "arch/walks.h"
 
 /* VTCR_EL2: RES1, level 1 start, write-back inner shareable walks, 4 KiB */
 #define VTCR_BASE (BIT(31) | (3 << 12) | (1 << 10) | (1 << 8) | (1 << 6))
@@ -30,38 +31,48 @@ void stage2_cpu_init(void)
     isb();
 }
 
-/* TLB maintenance is for the VMID in VTTBR_EL2. Returns what has to be there again afterwards. */
-static uint64_t vmid_enter(uint64_t vttbr)
-{
-    uint64_t current = read_sysreg(vttbr_el2);
+/* What has to be in the registers again after the TLB maintenance of another VMID. */
+struct vmid_before {
+    uint64_t vttbr, sctlr, tcr;
+};
 
-    if (current != vttbr) {
+/* TLB maintenance is for the VMID in VTTBR_EL2. The tables of the guest whose registers are loaded are not walked meanwhile. */
+static struct vmid_before vmid_enter(uint64_t vttbr)
+{
+    struct vmid_before before = { .vttbr = read_sysreg(vttbr_el2) };
+
+    if (before.vttbr != vttbr) {
+        before.sctlr = read_sysreg(sctlr_el1);
+        before.tcr = read_sysreg(tcr_el1);
+        walks_stop();
         write_sysreg(vttbr, vttbr_el2);
         isb();
     }
-    return current;
+    return before;
 }
 
-static void vmid_leave(uint64_t vttbr, uint64_t current)
+static void vmid_leave(uint64_t vttbr, struct vmid_before before)
 {
-    if (current != vttbr) {
-        write_sysreg(current, vttbr_el2);
+    if (before.vttbr != vttbr) {
+        write_sysreg(before.vttbr, vttbr_el2);
+        isb();
+        walks_start(before.sctlr, before.tcr);
         isb();
     }
 }
 
 void stage2_flush(uint64_t vttbr)
 {
-    uint64_t current = vmid_enter(vttbr);
+    struct vmid_before before = vmid_enter(vttbr);
 
     tlb_flush_guest();
-    vmid_leave(vttbr, current);
+    vmid_leave(vttbr, before);
 }
 
 void stage2_flush_entries(uint64_t vttbr, const gfn_t *gfns, unsigned n)
 {
-    uint64_t current = vmid_enter(vttbr);
+    struct vmid_before before = vmid_enter(vttbr);
 
     tlb_flush_guest_entries(gfns, n);
-    vmid_leave(vttbr, current);
+    vmid_leave(vttbr, before);
 }

@@ -9,6 +9,7 @@
 #include "arch/layout.h"
 #include "arch/relax.h"
 #include "arch/sysreg.h"
+#include "arch/walks.h"
 #include "base/printk.h"
 #include "base/time.h"
 #include "cpu/sched.h"
@@ -30,6 +31,7 @@ static void cpu_init_registers(void)
                  (read_sysreg(mdcr_el2) & MDCR_HPMN_MASK), mdcr_el2);
     write_sysreg(0, hstr_el2);
     traps_cpu_init();
+    walks_stop();
     write_sysreg(0, vttbr_el2);
     write_sysreg(read_sysreg(midr_el1), vpidr_el2);
     stage2_cpu_init();

@@ -48,7 +48,10 @@ void core_vcpu_reset(struct vcpu *v, uint64_t entry, uint64_t context_id);
 /* v runs nowhere and will not: no CPU knows it any more. */
 void core_vcpu_destroy(struct vcpu *v);
 
-/* v's whole state, timers and interrupts too, out of this CPU's registers into memory, and back. */
+/*
+ * v's whole state, timers and interrupts too, out of this CPU's registers into memory, and back. Between the two EL1's tables are not walked
+ * (arch/walks.h).
+ */
 void vcpu_switch_out(struct vcpu *v);
 void vcpu_switch_in(struct vcpu *v);
 /* The part of vcpu_switch_in that a reset replaces: EL1's registers and the FPU's. */

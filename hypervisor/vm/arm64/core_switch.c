@@ -8,6 +8,7 @@
 #include "arch/barrier.h"
 #include "arch/cache.h"
 #include "arch/sysreg.h"
+#include "arch/walks.h"
 #include "base/cpu.h"
 #include "vm/domain.h"
 #include "vm/vcpu.h"
@@ -40,17 +41,16 @@ static void el1_save(struct el1_state *s)
     s->csselr = read_sysreg(csselr_el1);
 }
 
+/* All but what lets walks begin: walks_start() does that last. */
 static void el1_load(const struct el1_state *s)
 {
     write_sysreg(s->sp_el0, sp_el0);
     write_sysreg(s->sp_el1, sp_el1);
     write_sysreg(s->elr, elr_el1);
     write_sysreg(s->spsr, spsr_el1);
-    write_sysreg(s->sctlr, sctlr_el1);
     write_sysreg(s->cpacr, cpacr_el1);
     write_sysreg(s->ttbr0, ttbr0_el1);
     write_sysreg(s->ttbr1, ttbr1_el1);
-    write_sysreg(s->tcr, tcr_el1);
     write_sysreg(s->mair, mair_el1);
     write_sysreg(s->amair, amair_el1);
     write_sysreg(s->vbar, vbar_el1);
@@ -108,6 +108,7 @@ static void fpu_switch_in(struct vcpu *v)
 void vcpu_switch_out(struct vcpu *v)
 {
     el1_save(&v->core.el1);
+    walks_stop();   /* until the next is switched in: this one may be gone before, and its VMID another's */
     vtimer_save(v);
     vgic_save(v);
     if (fpu_is_on())
@@ -116,7 +117,10 @@ void vcpu_switch_out(struct vcpu *v)
 
 void core_load(struct vcpu *v)
 {
+    walks_stop();
     el1_load(&v->core.el1);
+    isb();
+    walks_start(v->core.el1.sctlr, v->core.el1.tcr);
     core_fpu_trap(v);
 }
 
@@ -135,9 +139,10 @@ void vcpu_switch_in(struct vcpu *v)
     write_sysreg(v->domain->p2m.vttbr, vttbr_el2);
     write_sysreg(v->core.hcr, hcr_el2);
     write_sysreg(v->core.vmpidr, vmpidr_el2);
+    el1_load(&v->core.el1);
     isb();
     tlb_claim(v);
-    el1_load(&v->core.el1);
+    walks_start(v->core.el1.sctlr, v->core.el1.tcr);
     vgic_load(v);
     vtimer_load(v);
     fpu_switch_in(v);

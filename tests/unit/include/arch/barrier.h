@@ -5,6 +5,15 @@
 static inline void isb(void) { }
 static inline void dsb_ish(void) { __atomic_thread_fence(__ATOMIC_SEQ_CST); }
 static inline void dsb_ishst(void) { __atomic_thread_fence(__ATOMIC_SEQ_CST); }
+/* What a test wants to know of. */
+__attribute__((weak)) void (*host_dsb_nsh)(void);
+
+static inline void dsb_nsh(void)
+{
+    if (host_dsb_nsh)
+        host_dsb_nsh();
+}
+
 static inline void dsb_sy(void) { __atomic_thread_fence(__ATOMIC_SEQ_CST); }
 static inline void smp_mb(void) { __atomic_thread_fence(__ATOMIC_SEQ_CST); }
 static inline void smp_rmb(void) { __atomic_thread_fence(__ATOMIC_SEQ_CST); }
