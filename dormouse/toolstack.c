@@ -17,6 +17,7 @@ enum {
     BLOCK_ORDER = 9, KIB_PER_PAGE = 4, SPIS = 32, TREE_SIZE = 8192, GIC_PHANDLE = 1,
     /* where a domain's frames appear here: above all RAM that a dom0 of these machines has */
     WINDOW_PAGES = 1024, WINDOW_FIRST_GFN = 0xf0000,
+    MAGIC_PAGES = 2, EXTENTS_AT_ONCE = 32,
     CONSOLE_GFN = GUEST_MAGIC_BASE >> PAGE_SHIFT, VUART_GFN,
     /* behind the image */
     TREE_OFFSET = 5 << 20,
@@ -63,21 +64,32 @@ long foreign_unmap(gfn_t ours)
     return memory_op(XENMEM_remove_from_physmap, &r);
 }
 
-static long create(struct domain *d, const struct domain_plan *plan)
+long domain_create(domid_t *id, const struct domain_limits *limits)
 {
+    long r;
+
     memset(&domctl, 0, sizeof(domctl));
     domctl.u.createdomain = (struct xen_domctl_createdomain){
         .flags = XEN_DOMCTL_CDF_hvm | XEN_DOMCTL_CDF_hap,
-        .max_vcpus = plan->vcpus,
-        .max_evtchn_port = plan->max_port,
+        .max_vcpus = limits->vcpus,
+        .max_evtchn_port = limits->max_port,
         .max_grant_frames = -1,
         .max_maptrack_frames = -1,
         .grant_opts = XEN_DOMCTL_GRANT_version(1),
         .arch = { .gic_version = XEN_DOMCTL_CONFIG_GIC_NATIVE, .nr_spis = SPIS },
     };
-    long r = domctl_call(XEN_DOMCTL_createdomain, 0);
-
-    d->id = domctl.domain;
+    r = domctl_call(XEN_DOMCTL_createdomain, 0);
+    if (r)
+        return r;
+    *id = domctl.domain;
+    domctl.u.max_vcpus.max = limits->vcpus;
+    r = domctl_call(XEN_DOMCTL_max_vcpus, *id);
+    if (!r) {
+        domctl.u.max_mem.max_memkb = limits->pages * KIB_PER_PAGE;
+        r = domctl_call(XEN_DOMCTL_max_mem, *id);
+    }
+    if (r)
+        domain_remove(*id);
     return r;
 }
 
@@ -87,32 +99,33 @@ long domain_set_pool(domid_t id, uint64_t pages)
     return domctl_call(XEN_DOMCTL_set_paging_mempool_size, id);
 }
 
-static long populate(domid_t id, gfn_t gfn, unsigned order)
+long domain_populate(domid_t id, gfn_t gfn, unsigned order, unsigned n)
 {
-    xen_pfn_t at = gfn.gfn;
-    struct xen_memory_reservation r = { .nr_extents = 1, .extent_order = order, .domid = id };
+    xen_pfn_t at[EXTENTS_AT_ONCE];
 
-    set_xen_guest_handle(r.extent_start, &at);
-    long done = memory_op(XENMEM_populate_physmap, &r);
+    for (unsigned done = 0, some; done < n; done += some) {
+        struct xen_memory_reservation r = { .extent_order = order, .domid = id };
 
-    return done == 1 ? 0 : done < 0 ? done : -ENOMEM;
+        some = (unsigned)min_u64(n - done, ARRAY_SIZE(at));
+        for (unsigned i = 0; i < some; i++)
+            at[i] = gfn.gfn + ((uint64_t)(done + i) << order);
+        r.nr_extents = some;
+        set_xen_guest_handle(r.extent_start, at);
+        long got = memory_op(XENMEM_populate_physmap, &r);
+
+        if (got != (long)some)
+            return got < 0 ? got : -ENOMEM;
+    }
+    return 0;
 }
 
 static long give_memory(const struct domain *d, const struct domain_plan *plan)
 {
-    enum { MAGIC_PAGES = 2 };
-    long r;
+    long r = domain_set_pool(d->id, plan->pool_pages);
 
-    domctl.u.max_mem.max_memkb = (plan->ram_pages + plan->spare_pages + MAGIC_PAGES) * KIB_PER_PAGE;
-    if ((r = domctl_call(XEN_DOMCTL_max_mem, d->id)) || (r = domain_set_pool(d->id, plan->pool_pages)))
-        return r;
-    for (uint64_t at = 0; at < plan->ram_pages; at += BIT(BLOCK_ORDER))
-        if ((r = populate(d->id, GFN((GUEST_RAM_BASE >> PAGE_SHIFT) + at), BLOCK_ORDER)))
-            return r;
-    for (uint64_t i = 0; i < MAGIC_PAGES; i++)
-        if ((r = populate(d->id, GFN(CONSOLE_GFN + i), 0)))
-            return r;
-    return 0;
+    if (!r)
+        r = domain_populate(d->id, GFN(DOMAIN_RAM_GFN), BLOCK_ORDER, (unsigned)(plan->ram_pages >> BLOCK_ORDER));
+    return r ? r : domain_populate(d->id, GFN(CONSOLE_GFN), 0, MAGIC_PAGES);
 }
 
 /* Puts bytes at a page of the domain's, through the window, whose pages from 1 on are free. */
@@ -242,26 +255,25 @@ static long connect_vuart(struct domain *d)
     return r ? r : evtchn_bind_interdomain(d->id, domctl.u.vuart_op.evtchn, &d->vuart_port);
 }
 
-static long first_vcpu(const struct domain *d)
+long domain_vcpu_set(domid_t id, unsigned vcpu, uint64_t pc, uint64_t x0)
 {
     static struct vcpu_guest_context c;
 
     c = (struct vcpu_guest_context){ .flags = VGCF_online, .sctlr = SCTLR_GUEST_INIT };
-    c.user_regs.pc64 = GUEST_RAM_BASE;
+    c.user_regs.pc64 = pc;
     c.user_regs.cpsr = PSR_GUEST64_INIT;
-    c.user_regs.x0 = GUEST_RAM_BASE + TREE_OFFSET;
-    domctl.u.vcpucontext.vcpu = 0;
+    c.user_regs.x0 = x0;
+    domctl.u.vcpucontext.vcpu = vcpu;
     set_xen_guest_handle(domctl.u.vcpucontext.ctxt, &c);
-    return domctl_call(XEN_DOMCTL_setvcpucontext, d->id);
+    return domctl_call(XEN_DOMCTL_setvcpucontext, id);
 }
 
 static long fill(struct domain *d, const struct domain_plan *plan)
 {
     static uint64_t tree[TREE_SIZE / 8];
-    long r;
+    long r = give_memory(d, plan);
 
-    domctl.u.max_vcpus.max = plan->vcpus;
-    if ((r = domctl_call(XEN_DOMCTL_max_vcpus, d->id)) || (r = give_memory(d, plan)))
+    if (r)
         return r;
     if (tree_make(tree, plan))
         return -ENOSPC;
@@ -270,13 +282,17 @@ static long fill(struct domain *d, const struct domain_plan *plan)
         return r;
     if (plan->vuart && (r = connect_vuart(d)))
         return r;
-    return first_vcpu(d);
+    return domain_vcpu_set(d->id, 0, GUEST_RAM_BASE, GUEST_RAM_BASE + TREE_OFFSET);
 }
 
 long domain_build(struct domain *d, const struct domain_plan *plan, unsigned window)
 {
+    struct domain_limits limits = {
+        .vcpus = plan->vcpus, .max_port = plan->max_port, .pages = plan->ram_pages + plan->spare_pages + MAGIC_PAGES,
+    };
+
     *d = (struct domain){ .window = window };
-    long r = create(d, plan);
+    long r = domain_create(&d->id, &limits);
 
     if (r)
         return r;
@@ -286,15 +302,22 @@ long domain_build(struct domain *d, const struct domain_plan *plan, unsigned win
     return r;
 }
 
-long domain_start(const struct domain *d) { return domctl_call(XEN_DOMCTL_unpausedomain, d->id); }
-long domain_pause(const struct domain *d) { return domctl_call(XEN_DOMCTL_pausedomain, d->id); }
+long domain_start(domid_t id) { return domctl_call(XEN_DOMCTL_unpausedomain, id); }
+long domain_pause(domid_t id) { return domctl_call(XEN_DOMCTL_pausedomain, id); }
 
-long domain_destroy(struct domain *d)
+long domain_remove(domid_t id)
 {
     long r;
 
-    while ((r = domctl_call(XEN_DOMCTL_destroydomain, d->id)) == -ERESTART)
+    while ((r = domctl_call(XEN_DOMCTL_destroydomain, id)) == -ERESTART)
         ;
+    return r;
+}
+
+long domain_destroy(struct domain *d)
+{
+    long r = domain_remove(d->id);
+
     if (d->vuart_port)
         evtchn_close(d->vuart_port);
     if (d->console)
@@ -309,6 +332,8 @@ static const struct xen_domctl_getdomaininfo *info(domid_t id)
     return domctl_call(XEN_DOMCTL_getdomaininfo, id) || domctl.u.getdomaininfo.domain != id ? NULL
                                                                                             : &domctl.u.getdomaininfo;
 }
+
+bool domain_exists(domid_t id) { return info(id); }
 
 int domain_end_reason(domid_t id)
 {

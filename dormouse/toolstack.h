@@ -20,6 +20,25 @@ struct domain_plan {
     const char *arguments;          /* boot arguments */
 };
 
+/*
+ * The steps one by one, for domains of another make. A new domain is paused and has vCPUs without a context; what fails leaves nothing
+ * behind.
+ */
+struct domain_limits {
+    unsigned vcpus;
+    uint32_t max_port;              /* its highest event channel */
+    uint64_t pages;
+};
+long domain_create(domid_t *id, const struct domain_limits *limits);
+/* Gives it n extents of 2^order pages, one behind the other, from `gfn` on. -ENOMEM: not all of them. */
+long domain_populate(domid_t id, gfn_t gfn, unsigned order, unsigned n);
+/* The vCPU is on, and begins at `pc` with the MMU off. */
+long domain_vcpu_set(domid_t id, unsigned vcpu, uint64_t pc, uint64_t x0);
+long domain_start(domid_t id);
+long domain_pause(domid_t id);
+/* Returns when the hypervisor says that all of it is gone; what others still map goes with their mappings. */
+long domain_remove(domid_t id);
+
 /* Tables enough for a domain that has asked for nothing yet; its first frame. */
 enum { DOMAIN_POOL_LEAST = 8, DOMAIN_RAM_GFN = 0x40000 };
 
@@ -34,11 +53,10 @@ enum { DOMAIN_WINDOWS = 8 };            /* how many domains there may be at a ti
 
 /* Builds it, paused; `window` is below DOMAIN_WINDOWS and no other domain's. What fails leaves nothing behind. */
 long domain_build(struct domain *d, const struct domain_plan *plan, unsigned window);
-long domain_start(const struct domain *d);
-long domain_pause(const struct domain *d);
-/* Returns when the hypervisor says that all of it is gone; what others still map goes with their mappings. */
+/* domain_remove(), and this side's ends too. */
 long domain_destroy(struct domain *d);
 
+bool domain_exists(domid_t id);
 /* SHUTDOWN_* of a domain that has ended by itself; -1 of one that has not. */
 int domain_end_reason(domid_t id);
 /* How many frames more it may ask for. */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * HYPERVISOR_hypfs_op (xen/include/public/hypfs.h), for privileged domains. Paths and values are copied before they are
- * looked at, so that nothing that the guest changes meanwhile matters.
+ * HYPERVISOR_hypfs_op (xen/include/public/hypfs.h), for privileged domains: the form in which entries of base/hypfs.h's tree go
+ * out. Paths and values are copied before they are looked at, so that nothing that the guest changes meanwhile matters.
  */
 #include "base/hypfs.h"
 
@@ -14,6 +14,7 @@
 #include "vm/guest_access.h"
 #include "vm/vcpu.h"
 
+#define LISTED_ALIGN  4   /* of struct xen_hypfs_dirlistentry */
 #define CONTENT_ORDER 2
 _Static_assert(HYPFS_MAX_CONTENT == PAGE_SIZE << CONTENT_ORDER, "a value fits its buffer");
 
@@ -27,16 +28,68 @@ static int path_read(char *path, uint64_t va, uint64_t len)
     return strnlen(path, len) == len - 1 ? 0 : -EINVAL;
 }
 
-/* The value behind the description; *direntry says what it takes. */
+/* Of a struct xen_hypfs_dirlistentry with e's name behind it. */
+static size_t listed_size(const struct hypfs_entry *e)
+{
+    return align_up(offsetof(struct xen_hypfs_dirlistentry, name) + strlen(e->name) + 1, LISTED_ALIGN);
+}
+
+static size_t directory_size(const struct hypfs_entry *dir)
+{
+    size_t size = 0;
+
+    for (unsigned i = 0; i < dir->count; i++)
+        size += listed_size(&dir->entries[i]);
+    return size;
+}
+
+static void describe(const struct hypfs_entry *e, struct xen_hypfs_direntry *out)
+{
+    static const uint8_t types[] = {
+        [HYPFS_DIR] = XEN_HYPFS_TYPE_DIR,
+        [HYPFS_STRING] = XEN_HYPFS_TYPE_STRING,
+        [HYPFS_UINT] = XEN_HYPFS_TYPE_UINT,
+        [HYPFS_BOOL] = XEN_HYPFS_TYPE_BOOL,
+    };
+
+    *out = (struct xen_hypfs_direntry){
+        .type = types[e->type],
+        .encoding = XEN_HYPFS_ENC_PLAIN,
+        .content_len = (uint32_t)(e->type == HYPFS_DIR ? directory_size(e) : hypfs_size(e)),
+        .max_write_len = e->write ? e->max_write : 0,
+    };
+}
+
+/* Stores directory_size(dir) bytes, if there is room for them, and returns that. */
+static size_t directory_list(const struct hypfs_entry *dir, uint8_t *to, size_t room)
+{
+    size_t size = directory_size(dir);
+
+    for (unsigned i = 0; i < dir->count && size <= room; i++) {
+        const struct hypfs_entry *e = &dir->entries[i];
+        struct xen_hypfs_dirlistentry listed;
+        size_t step = listed_size(e);
+
+        describe(e, &listed.e);
+        listed.off_next = i + 1 < dir->count ? (uint16_t)step : 0;
+        memset(to, 0, step);
+        memcpy(to, &listed, offsetof(struct xen_hypfs_dirlistentry, name));
+        memcpy(to + offsetof(struct xen_hypfs_dirlistentry, name), e->name, strlen(e->name));
+        to += step;
+    }
+    return size;
+}
+
+/* The value, or the list of entries, that stands behind the description. */
 static long content_copy(const struct hypfs_entry *e, uint64_t va, uint64_t len)
 {
-    char *content = pages_alloc(CONTENT_ORDER);
+    void *content = pages_alloc(CONTENT_ORDER);
     long result = 0;
     size_t size;
 
     if (!content)
         return -ENOMEM;
-    size = hypfs_read(e, content, HYPFS_MAX_CONTENT);
+    size = e->type == HYPFS_DIR ? directory_list(e, content, HYPFS_MAX_CONTENT) : hypfs_read(e, content, HYPFS_MAX_CONTENT);
     if (size > HYPFS_MAX_CONTENT || size > len)
         result = -ENOBUFS;
     else if (copy_to_guest(va, content, size))
@@ -51,7 +104,7 @@ static long op_read(const struct hypfs_entry *e, uint64_t va, uint64_t len)
 
     if (len < sizeof(description))
         return -ENOBUFS;
-    hypfs_describe(e, &description);
+    describe(e, &description);
     if (copy_to_guest(va, &description, sizeof(description)))
         return -EFAULT;
     if (len - sizeof(description) < description.content_len)

@@ -18,9 +18,6 @@
 /* Only AArch64 kernels run: a 32-bit one is refused by XEN_DOMCTL_set_address_size and setvcpucontext. */
 #define CAPABILITIES "xen-3.0-aarch64 "
 
-/* The descriptor of the note that the linker writes (--build-id); boot's linker script names its ends. */
-extern const uint8_t build_id_start[], build_id_end[];
-
 /* Stores text in the guest's buffer of `size` bytes, cut and padded with zeros. size <= 1024. */
 static long copy_text(uint64_t to_va, const char *text, size_t size)
 {

@@ -19,3 +19,6 @@
 #ifndef TORPOR_CHANGESET
 #define TORPOR_CHANGESET ""
 #endif
+
+/* The descriptor of the note that the linker writes (--build-id); torpor.lds names its ends. */
+extern const uint8_t build_id_start[], build_id_end[];

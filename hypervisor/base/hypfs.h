@@ -46,13 +46,10 @@ void hypfs_init(void);
 
 /* What the hypercall does with a path that begins with '/' and ends with a NUL. NULL: no such entry. */
 const struct hypfs_entry *hypfs_find(const char *path);
-/* Bytes that reading e gives: its value, or a directory's struct xen_hypfs_dirlistentry records. */
+/* Bytes that the value of e, no directory, has. */
 size_t hypfs_size(const struct hypfs_entry *e);
-/* Stores them; size is at least hypfs_size(e). Returns how many, or more than size if it grew meanwhile (then nothing is of use). */
+/* Stores it; size is at least hypfs_size(e). Returns how many, or more than size if it grew meanwhile (then nothing is of use). */
 size_t hypfs_read(const struct hypfs_entry *e, void *buf, size_t size);
 /* -EACCES: read-only, or a directory. -ENOSPC: too long. -EDOM: not the value's size. -EINVAL: not a string. */
 int hypfs_check_write(const struct hypfs_entry *e, size_t size);
 int hypfs_write(const struct hypfs_entry *e, const void *data, size_t size);
-
-struct xen_hypfs_direntry;
-void hypfs_describe(const struct hypfs_entry *e, struct xen_hypfs_direntry *out);

@@ -16,8 +16,6 @@
 
 #define NAME_SIZE 32
 
-extern const struct sleep_list host_sleep_list;
-
 struct text {
     char *buf;
     size_t size, used;   /* used may grow beyond size: then nothing more is stored */

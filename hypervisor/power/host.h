@@ -5,6 +5,9 @@
 #include "lib/base.h"
 #include "sleep/sleep.h"
 
+/* The stages of a host sleep, in order. */
+extern const struct sleep_list host_sleep_list;
+
 /* Boot: dom0's SYSTEM_SUSPEND is the host's from now on, and /torpor/sleep is in hypfs. */
 void host_sleep_init(void);
 

@@ -134,7 +134,7 @@ static void make(unsigned i)
     if (platform_flag("tell"))
         print("# d%u: seed %lu, %u vCPUs, %lu pages in the pool, %lu to spare, ports to %u%s\n", slots[i].d.id,
               slots[i].seed, plan.vcpus, plan.pool_pages, plan.spare_pages, plan.max_port, plan.vuart ? ", vuart" : "");
-    domain_start(&slots[i].d);
+    domain_start(slots[i].d.id);
 }
 
 static void end(unsigned i)
@@ -183,7 +183,7 @@ static void handle(unsigned i)
         domain_set_pool(slots[i].d.id, DOMAIN_POOL_LEAST + below(3));
         break;
     case 1:
-        if (slots[i].paused ? domain_start(&slots[i].d) : domain_pause(&slots[i].d))
+        if (slots[i].paused ? domain_start(slots[i].d.id) : domain_pause(slots[i].d.id))
             fail("pause", slots[i].paused);
         slots[i].paused = !slots[i].paused;
         break;

@@ -11,8 +11,8 @@ GUEST_NAMES  := $(filter-out tap,$(basename $(notdir $(wildcard tests/guests/*.c
 GUEST_IMAGES := $(GUEST_NAMES:%=build/guests/%.img) build/guests/fuzz.img
 FUZZ_SOURCES := $(wildcard tests/guests/fuzz/*.c tests/guests/fuzz/*.S)
 # those that run as dom0
-DOM0_SHARED  := tests/dom0/clock.c
-DOM0_IMAGES  := $(patsubst tests/dom0/%.c,build/guests/dom0-%.img,$(filter-out $(DOM0_SHARED),$(wildcard tests/dom0/*.c)))
+DOM0_SHARED  := clock.o counter.S.o
+DOM0_IMAGES  := $(patsubst tests/dom0/%.c,build/guests/dom0-%.img,$(filter-out tests/dom0/clock.c,$(wildcard tests/dom0/*.c)))
 
 .PHONY: guests
 guests: $(GUEST_IMAGES) $(DOM0_IMAGES)
@@ -33,7 +33,8 @@ build/guests/%.elf: build/guests/obj/tests/guests/%.o $(GUEST_SHARED:%.c=build/g
 	$(call DORMOUSE_LINK)
 
 # Linked for where the tests have QEMU load them (tests/qemu/machine.py: KERNEL_ADDRESS).
-build/guests/dom0-%.elf: build/guests/obj/tests/dom0/%.o $(DOM0_SHARED:%.c=build/guests/obj/%.o) build/dormouse/dormouse.a dormouse/arm64/image.ld
+build/guests/dom0-%.elf: build/guests/obj/tests/dom0/%.o $(DOM0_SHARED:%=build/guests/obj/tests/dom0/%) \
+		build/dormouse/dormouse.a dormouse/arm64/image.ld
 	$(call DORMOUSE_LINK,--defsym=image_base=0x4c000000)
 
 build/guests/%.img: build/guests/%.elf

@@ -65,6 +65,10 @@ uint64_t mix(uint64_t v);
 bool peek(const volatile uint64_t *p, uint64_t *value);
 bool poke(volatile uint64_t *p, uint64_t value);
 
+/* vectors.S: the vectors; the code of a vCPU that goes off at once; a call that an interrupt may leave unfinished. */
+extern char fuzz_vectors[], flicker[];
+long hypercall_abandonable(const uint64_t number_and_arguments[6], bool abandon);
+
 /* check.c */
 void check_init(void);
 /* The word is 0 or its tag; false if there is no page. */

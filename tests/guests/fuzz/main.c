@@ -12,6 +12,7 @@
  */
 #include <stdarg.h>
 
+#include "dormouse/arm64/entry.h"
 #include "dormouse/arm64/gic.h"
 #include "dormouse/arm64/psci.h"
 #include "dormouse/arm64/timer.h"
@@ -66,9 +67,6 @@ static struct worker workers[MAX_CPUS];
 /* Written by vCPU 0 while the others stand still. */
 static struct { unsigned kinds[PLAN_KINDS], n; unsigned interrupts; } plan;
 static uint64_t epoch;                  /* which is on */
-
-extern char fuzz_vectors[], secondary_entry[];
-long hypercall_abandonable(const uint64_t number_and_arguments[6], bool abandon);
 
 static struct worker *self(void) { return &workers[this_cpu()->id]; }
 

@@ -308,8 +308,6 @@ void noise_sysreg(void)
                     0);
 }
 
-extern char flicker[];
-
 /* PSCI numbers that stop the domain or this vCPU, or resume it at an address of the caller's. */
 static bool stops(uint32_t fn)
 {

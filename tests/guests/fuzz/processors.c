@@ -3,13 +3,12 @@
  * vCPUs: going off, being turned on by several at once, waiting, interrupting each other; and the memory that the
  * hypervisor keeps for each.
  */
+#include "dormouse/arm64/entry.h"
 #include "dormouse/arm64/gic.h"
 #include "dormouse/arm64/psci.h"
 #include "dormouse/arm64/timer.h"
 #include "dormouse/arm64/trap.h"
 #include "tests/guests/fuzz/fuzz.h"
-
-extern char secondary_entry[], flicker[];
 
 /*
  * vCPU 0, which keeps time, is never off. The others begin as workers, or go off at once, or were to begin at no place

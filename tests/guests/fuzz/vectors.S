@@ -5,7 +5,6 @@
  * Dormouse's.
  */
     .text
-    // long hypercall_abandonable(const uint64_t number_and_arguments[6], bool abandon)
     .global hypercall_abandonable
 hypercall_abandonable:
     mov     x5, x1
