@@ -33,6 +33,7 @@ struct cpu {
     uint32_t need_schedule;    /* set by anybody, taken by this CPU on its way to a guest */
     uint64_t mpidr;            /* affinity fields only */
     struct vcpu *fpu_owner;    /* whose FPU state is in the registers */
+    bool has_ras;              /* FEAT_RAS: its vectors have an ESB at each end */
     bool online;               /* atomic */
     bool stopped;              /* by a panic; atomic */
     enum cpu_way way;          /* atomic */

@@ -7,6 +7,7 @@
 #include "arch/barrier.h"
 #include "arch/cache.h"
 #include "arch/layout.h"
+#include "arch/ras.h"
 #include "arch/relax.h"
 #include "arch/sysreg.h"
 #include "arch/walks.h"
@@ -21,6 +22,16 @@
 #include "arch/stage2.h"
 #include "arch/traps.h"
 
+/* A virtual SError's syndrome is an implementation's, whatever FEAT_RAS could say more. */
+static void ras_init(void)
+{
+    this_cpu()->has_ras = PFR0_RAS(read_sysreg(id_aa64pfr0_el1));
+    if (!this_cpu()->has_ras)
+        return;
+    write_ras(0, DISR_EL1);
+    write_ras(SERROR_IDS, VSESR_EL2);
+}
+
 /* EL2's registers that are the same on every CPU. */
 static void cpu_init_registers(void)
 {
@@ -31,6 +42,7 @@ static void cpu_init_registers(void)
                  (read_sysreg(mdcr_el2) & MDCR_HPMN_MASK), mdcr_el2);
     write_sysreg(0, hstr_el2);
     traps_cpu_init();
+    ras_init();
     walks_stop();
     write_sysreg(0, vttbr_el2);
     write_sysreg(read_sysreg(midr_el1), vpidr_el2);

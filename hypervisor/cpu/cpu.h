@@ -55,5 +55,5 @@ void cpu_kick(struct cpu *cpu);
 void cpu_request_schedule(struct cpu *cpu);
 
 /* Assembly: entry/vectors.S, arch/arm64/head.S. */
-extern char vectors[], vectors_hardened[], secondary_entry[];
+extern char vectors[], vectors_hardened[], vectors_ras[], vectors_ras_hardened[], secondary_entry[];
 NORETURN void run_guests_on_stack(uint8_t *stack_top, struct vcpu *(*first)(void));

@@ -49,6 +49,16 @@ static uint32_t judged(int32_t answer, bool safe_itself)
     return answer > 0 || safe_itself ? 0 : UNKNOWN;
 }
 
+/* By what this CPU needs, and whether it has FEAT_RAS (entry/serror.c). */
+static const char *vectors_of_this_cpu(void)
+{
+    bool hardened = this_cpu()->workaround;
+
+    if (this_cpu()->has_ras)
+        return hardened ? vectors_ras_hardened : vectors_ras;
+    return hardened ? vectors_hardened : vectors;
+}
+
 static int speculation_cpu_on(void)
 {
     uint64_t csv2 = PFR0_CSV2(read_sysreg(id_aa64pfr0_el1));
@@ -60,7 +70,7 @@ static int speculation_cpu_on(void)
     if (order == FEATURES_NEEDED)
         psci_arch_workaround_2();
     this_cpu()->workaround = history == NEEDED ? SMCCC_ARCH_WORKAROUND_3 : targets == NEEDED ? SMCCC_ARCH_WORKAROUND_1 : 0;
-    write_sysreg((uint64_t)(this_cpu()->workaround ? vectors_hardened : vectors), vbar_el2);
+    write_sysreg((uint64_t)vectors_of_this_cpu(), vbar_el2);
     __atomic_fetch_or(&branch_targets, history == NEEDED ? NEEDED : targets, __ATOMIC_RELAXED);   /* _3 does what _1 does */
     __atomic_fetch_or(&branch_history, history, __ATOMIC_RELAXED);
     __atomic_fetch_or(&stores, order == PSCI_NOT_SUPPORTED && !ssbs && !is_in_order() ? UNKNOWN : 0, __ATOMIC_RELAXED);

@@ -12,6 +12,7 @@
 #include "cpu/sched.h"
 #include "vm/domain.h"
 #include "entry/inject.h"
+#include "entry/serror.h"
 #include "dev/irq.h"
 #include "vm/mmio.h"
 #include "entry/sysregs.h"
@@ -216,10 +217,9 @@ struct vcpu *trap_irq(struct vcpu *v)
     return leave(v);
 }
 
-/* A system error is the guest's own affair: it is told (HCR_EL2.VSE), as it would have been without us. */
 struct vcpu *trap_serror(struct vcpu *v)
 {
-    write_sysreg(read_sysreg(hcr_el2) | HCR_VSE, hcr_el2);
+    serror_of_guest(v, ESR_ISS(read_sysreg(esr_el2)));
     return leave(v);
 }
 

@@ -14,6 +14,7 @@
 
 #include "arch/barrier.h"
 #include "arch/cache.h"
+#include "arch/ras.h"
 #include "arch/stage2.h"
 #include "arch/sysreg.h"
 #include "arch/walks.h"
@@ -23,6 +24,8 @@
 #include "vm/vcpu.h"
 
 #define OF(letter)   ((uint64_t)(letter) << 56)
+#define NAME_OF(reg) NAME_OF_(reg)
+#define NAME_OF_(reg) #reg
 #define OWNER(value) ((char)((value) >> 56))
 
 struct cpu cpus[MAX_CPUS];
@@ -32,6 +35,17 @@ static const char *const of_walks[] = { "vttbr_el2", "ttbr0_el1", "ttbr1_el1", "
 static bool guest_ran;     /* since the last DSB: what it began may still be under way */
 static unsigned flushes;
 static uint64_t flushed;   /* VTTBR_EL2 at the last */
+
+static bool error_pending;   /* a physical SError */
+
+/* As the CPU does it: not pending any more, and registers of the guest's are scratch. */
+void serror_take(void)
+{
+    assert_true(error_pending);
+    error_pending = false;
+    host_write_sysreg(0xbad, "tpidr_el0");
+    host_write_sysreg(0xbad, "tpidrro_el0");
+}
 
 void vtimer_save(struct vcpu *v) { (void)v; }
 void vtimer_load(struct vcpu *v) { (void)v; }
@@ -51,7 +65,12 @@ static uint64_t *register_named(const char *name)
     return &registers[i].value;
 }
 
-uint64_t host_read_sysreg(const char *name) { return *register_named(name); }
+uint64_t host_read_sysreg(const char *name)
+{
+    if (!strcmp(name, "isr_el1"))
+        return error_pending ? ISR_A : 0;
+    return *register_named(name);
+}
 
 static bool is_of_walks(const char *name)
 {
@@ -124,7 +143,7 @@ static int setup(void **state)
         vcpus[i] = guest(i < 2 ? &a : &b, i < 2 ? 'a' : 'b', i & 1);
     walks_stop();
     flushes = 0;
-    guest_ran = false;
+    guest_ran = error_pending = false;
     return 0;
 }
 
@@ -218,9 +237,57 @@ static void another_vcpu_of_the_same_domain_finds_nothing_of_the_last_in_the_tlb
     assert_int_equal(flushed, a.p2m.vttbr);
 }
 
+static void a_virtual_error_that_the_guest_masks_stays_pending_over_a_switch(void **state)
+{
+    (void)state;
+    vcpu_switch_in(vcpus[0]);
+    host_write_sysreg(*register_named("hcr_el2") | HCR_VSE, "hcr_el2");
+    vcpu_switch_out(vcpus[0]);
+    vcpu_switch_in(vcpus[2]);
+    assert_false(*register_named("hcr_el2") & HCR_VSE);
+    vcpu_switch_out(vcpus[2]);
+    vcpu_switch_in(vcpus[0]);
+    assert_true(*register_named("hcr_el2") & HCR_VSE);
+    /* and is over when it was taken, which the CPU shows by clearing the bit (Arm ARM D19.2, HCR_EL2.VSE) */
+    host_write_sysreg(HCR_VM, "hcr_el2");
+    vcpu_switch_out(vcpus[0]);
+    vcpu_switch_in(vcpus[0]);
+    assert_false(*register_named("hcr_el2") & HCR_VSE);
+}
+
+static void an_error_that_arrives_as_a_guest_leaves_is_that_guests(void **state)
+{
+    (void)state;
+    vcpu_switch_in(vcpus[0]);
+    host_write_sysreg(0x1234, "tpidr_el0");
+    error_pending = true;
+    vcpu_switch_out(vcpus[0]);
+    assert_false(error_pending);
+    vcpu_switch_in(vcpus[2]);
+    assert_false(*register_named("hcr_el2") & HCR_VSE);
+    vcpu_switch_out(vcpus[2]);
+    vcpu_switch_in(vcpus[0]);
+    assert_true(*register_named("hcr_el2") & HCR_VSE);
+    assert_int_equal(*register_named("tpidr_el0"), 0x1234);
+}
+
+static void nobody_finds_anothers_deferred_errors(void **state)
+{
+    (void)state;
+    cpus[0].has_ras = true;
+    vcpu_switch_in(vcpus[0]);
+    *register_named(NAME_OF(VDISR_EL2)) = 0x80000000;   /* by its DISR_EL1 */
+    vcpu_switch_out(vcpus[0]);
+    vcpu_switch_in(vcpus[2]);
+    assert_int_equal(*register_named(NAME_OF(VDISR_EL2)), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(a_virtual_error_that_the_guest_masks_stays_pending_over_a_switch, setup, teardown),
+        cmocka_unit_test_setup_teardown(an_error_that_arrives_as_a_guest_leaves_is_that_guests, setup, teardown),
+        cmocka_unit_test_setup_teardown(nobody_finds_anothers_deferred_errors, setup, teardown),
         cmocka_unit_test_setup_teardown(no_walk_mixes_two_guests_while_they_are_switched, setup, teardown),
         cmocka_unit_test_setup_teardown(nothing_is_walked_while_no_guest_is_loaded, setup, teardown),
         cmocka_unit_test_setup_teardown(a_reset_vcpu_walks_by_its_new_registers_only, setup, teardown),

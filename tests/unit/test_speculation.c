@@ -20,7 +20,7 @@
 #define A53 0x410fd034
 #define N1  0x413fd0c1
 
-char vectors[1], vectors_hardened[1];   /* cpu/cpu.h has them without a size */
+char vectors[1], vectors_hardened[1], vectors_ras[1], vectors_ras_hardened[1];   /* cpu/cpu.h has them without a size */
 struct cpu cpus[MAX_CPUS];
 static uint64_t midr, pfr0, pfr1, mmfr1, vbar;
 static int32_t answers[3];    /* of the firmware, to _1, _2, _3 */
@@ -113,10 +113,24 @@ static void each_cpu_gets_what_it_needs_and_guests_the_answer_of_the_worst(void 
     assert_int_equal(speculation_features(SMCCC_VERSION), PSCI_NOT_SUPPORTED);
 }
 
+static void a_cpu_with_ras_gets_vectors_that_tell_whose_an_error_is(void **state)
+{
+    (void)state;
+    this_cpu()->has_ras = true;
+    cpu_is(N1, 1, 1, 1);
+    assert_int_equal(speculation_cpu_stage.on(), 0);
+    assert_int_equal(vbar, (uint64_t)vectors_ras);
+    cpu_is(N1, 0, 0, 0);
+    assert_int_equal(speculation_cpu_stage.on(), 0);
+    assert_int_equal(vbar, (uint64_t)vectors_ras_hardened);
+    this_cpu()->has_ras = false;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_cpu_gets_what_it_needs_and_guests_the_answer_of_the_worst),
+        cmocka_unit_test(a_cpu_with_ras_gets_vectors_that_tell_whose_an_error_is),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

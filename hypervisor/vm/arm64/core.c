@@ -59,6 +59,7 @@ void core_vcpu_reset(struct vcpu *v, uint64_t entry, uint64_t context_id)
     v->regs.pc = entry;
     v->regs.pstate = PSTATE_RESET;
     v->core.el1.sctlr = SCTLR_RESET;
+    v->core.hcr &= ~HCR_VSE;
 }
 
 void core_vcpu_destroy(struct vcpu *v)

@@ -27,7 +27,7 @@ struct el1_state {
 
 /* core.c's and core_switch.c's */
 struct vcpu_core {
-    uint64_t hcr;                /* HCR_EL2 while it runs */
+    uint64_t hcr;                /* HCR_EL2 while it runs; VSE: a virtual SError is pending */
     uint64_t vmpidr;             /* what it reads as MPIDR_EL1 */
     struct el1_state el1;
     struct fpu_state fpu __attribute__((aligned(16)));

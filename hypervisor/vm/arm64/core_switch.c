@@ -7,6 +7,7 @@
  */
 #include "arch/barrier.h"
 #include "arch/cache.h"
+#include "arch/ras.h"
 #include "arch/sysreg.h"
 #include "arch/walks.h"
 #include "base/cpu.h"
@@ -105,9 +106,25 @@ static void fpu_switch_in(struct vcpu *v)
         fpu_set_trap(!fpu_is_loaded(v));
 }
 
+/*
+ * Without FEAT_RAS what v did wrong is told now, or at the next guest's first instruction. After el1_save(), for taking it costs registers.
+ */
+static void serror_settle(struct vcpu *v)
+{
+    dsb_sy();
+    isb();
+    if (likely(!(read_sysreg(isr_el1) & ISR_A)))
+        return;
+    serror_take();
+    v->core.hcr |= HCR_VSE;
+}
+
 void vcpu_switch_out(struct vcpu *v)
 {
     el1_save(&v->core.el1);
+    v->core.hcr = read_sysreg(hcr_el2);   /* a virtual SError may be pending still */
+    if (!this_cpu()->has_ras)
+        serror_settle(v);
     walks_stop();   /* until the next is switched in: this one may be gone before, and its VMID another's */
     vtimer_save(v);
     vgic_save(v);
@@ -118,6 +135,7 @@ void vcpu_switch_out(struct vcpu *v)
 void core_load(struct vcpu *v)
 {
     walks_stop();
+    write_sysreg(v->core.hcr, hcr_el2);
     el1_load(&v->core.el1);
     isb();
     walks_start(v->core.el1.sctlr, v->core.el1.tcr);
@@ -139,6 +157,8 @@ void vcpu_switch_in(struct vcpu *v)
     write_sysreg(v->domain->p2m.vttbr, vttbr_el2);
     write_sysreg(v->core.hcr, hcr_el2);
     write_sysreg(v->core.vmpidr, vmpidr_el2);
+    if (this_cpu()->has_ras)
+        write_ras(0, VDISR_EL2);   /* a guest's DISR_EL1, of which it is not told: nothing is kept, and nothing shown to the next */
     el1_load(&v->core.el1);
     isb();
     tlb_claim(v);

@@ -101,5 +101,6 @@
 #define PSTATE_I         0x80u
 
 #define ISR_I (UINT64_C(1) << 7)
+#define ISR_A (UINT64_C(1) << 8)
 
 #define MPIDR_AFFINITY UINT64_C(0xff00ffffff)
