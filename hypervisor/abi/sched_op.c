@@ -74,6 +74,7 @@ static long op_poll(struct vcpu *v, uint64_t arg_va)
         return -EFAULT;
     if (arg.nr_ports > POLL_MAX_PORTS)
         return -EINVAL;
+    arg.nr_ports = (unsigned)index_nospec(arg.nr_ports, POLL_MAX_PORTS + 1);
     if (copy_from_guest(ports, arg.ports.q, arg.nr_ports * sizeof(ports[0])))
         return -EFAULT;
 

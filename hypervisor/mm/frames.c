@@ -10,6 +10,7 @@
  */
 #include "mm/frames.h"
 
+#include "arch/nospec.h"
 #include "arch/zero.h"
 #include "lib/errno.h"
 #include "arch/lock.h"
@@ -296,13 +297,16 @@ uint64_t frames_free(void)
     return n;
 }
 
+/* The one question that is asked of a number that a guest made up. */
 bool frame_is_ram(mfn_t mfn)
 {
-    struct frame *f = frame_at(mfn);
+    uint64_t i = mfn.mfn - table_first;
+    enum frame_state state;
 
-    if (!f)
+    if (i >= table_count)
         return false;
-    return word_state(word_of(f)) == HYPERVISOR || state_is_owned(word_state(word_of(f)));
+    state = word_state(word_of(&table[index_nospec(i, table_count)]));
+    return state == HYPERVISOR || state_is_owned(state);
 }
 
 void *pages_alloc(unsigned order)

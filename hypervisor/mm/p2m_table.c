@@ -122,9 +122,10 @@ static void table_free(struct p2m *p2m, void *table) REQUIRES(p2m->lock)
         page_free(table);
 }
 
+/* gfn was checked; the mask holds where the CPU only guesses so: what stands there is followed, and guests choose GFNs. */
 static uint64_t *root_entry(struct p2m *p2m, gfn_t gfn) REQUIRES(p2m->lock)
 {
-    return &p2m->root[gfn.gfn >> level_order(1)];
+    return &p2m->root[(gfn.gfn >> level_order(1)) & (((uint64_t)ENTRIES << p2m->root_order) - 1)];
 }
 
 static uint64_t *entry_below(uint64_t pte, gfn_t gfn, unsigned level)

@@ -37,6 +37,7 @@ int irq_route(unsigned irq, struct domain *d, unsigned intid)
 
     if (irq >= IRQS)
         return -EINVAL;
+    irq = (unsigned)index_nospec(irq, IRQS);
     spin_lock(&lock);
     if (routes[irq].domain) {
         error = -EBUSY;

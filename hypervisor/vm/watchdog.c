@@ -64,9 +64,12 @@ static int watchdog_set(struct domain_watchdogs *all, unsigned id, unsigned time
         watchdog_arm(all, &all->each[id], timeout_seconds);
         return (int)id + 1;
     }
-    if (id > DOMAIN_WATCHDOGS || !all->each[id - 1].in_use)
+    if (id > DOMAIN_WATCHDOGS)
         return -EINVAL;
-    watchdog_arm(all, &all->each[id - 1], timeout_seconds);
+    id = (unsigned)index_nospec(id - 1, DOMAIN_WATCHDOGS);
+    if (!all->each[id].in_use)
+        return -EINVAL;
+    watchdog_arm(all, &all->each[id], timeout_seconds);
     return 0;
 }
 

@@ -43,6 +43,9 @@ struct fifo_vcpu {
     uint32_t tail[EVTCHN_FIFO_MAX_QUEUES];        /* under fifo_domain.lock; 0: nothing was ever queued */
 };
 
+_Static_assert(MAX_PAGES * WORDS_PER_PAGE == EVTCHN_FIFO_NR_CHANNELS, "a page for every port there can be");
+
+/* `port` is that of a port that there is, so the page is within pages[] whatever the CPU guesses; one that is not there yet is NULL. */
 static event_word_t *event_word(const struct domain *d, uint32_t port)
 {
     const struct fifo_domain *f = fifo_of(d);
