@@ -16,18 +16,8 @@
     mov     x29, xzr
 .endm
 
-/* 32 instructions at most. With ras, what the guest's accesses did wrong is told apart from what ours will (entry/serror.c). */
-.macro enter_from_guest handler, harden, ras
-    stp     x0, x1, [sp, #0]
-    stp     x2, x3, [sp, #16]
-    .if \ras
-    ESB
-    .endif
-    .if \harden                     // before any branch that is guessed; the firmware keeps x4 and up (SMCCC 1.1)
-    mrs     x1, tpidr_el2
-    ldr     w0, [x1, #CPU_WORKAROUND]
-    smc     #0
-    .endif
+/* x4 and up, and where the trap came from, into the frame at sp (struct cpu_regs); x2 is lost. */
+.macro store_rest
     stp     x4, x5, [sp, #32]
     stp     x6, x7, [sp, #48]
     stp     x8, x9, [sp, #64]
@@ -41,10 +31,25 @@
     stp     x24, x25, [sp, #192]
     stp     x26, x27, [sp, #208]
     stp     x28, x29, [sp, #224]
-    mrs     x1, elr_el2
-    stp     x30, x1, [sp, #240]
+    mrs     x2, elr_el2
+    stp     x30, x2, [sp, #240]
     mrs     x2, spsr_el2
     str     x2, [sp, #REGS_PSTATE]
+.endm
+
+/* 32 instructions at most. With ras, what the guest's accesses did wrong is told apart from what ours will (entry/serror.c). */
+.macro enter_from_guest handler, harden, ras
+    stp     x0, x1, [sp, #0]
+    stp     x2, x3, [sp, #16]
+    .if \ras
+    ESB
+    .endif
+    .if \harden                     // before any branch that is guessed; the firmware keeps x4 and up (SMCCC 1.1)
+    mrs     x1, tpidr_el2
+    ldr     w0, [x1, #CPU_WORKAROUND]
+    smc     #0
+    .endif
+    store_rest
     .if \ras
     mrs     x2, DISR
     cbnz    x2, deferred_\handler
@@ -137,23 +142,7 @@ report_el2:                     // x1: which vector
     mrs     x2, tpidr_el0
     mrs     x3, tpidrro_el0
     stp     x2, x3, [sp, #0]
-    stp     x4, x5, [sp, #32]
-    stp     x6, x7, [sp, #48]
-    stp     x8, x9, [sp, #64]
-    stp     x10, x11, [sp, #80]
-    stp     x12, x13, [sp, #96]
-    stp     x14, x15, [sp, #112]
-    stp     x16, x17, [sp, #128]
-    stp     x18, x19, [sp, #144]
-    stp     x20, x21, [sp, #160]
-    stp     x22, x23, [sp, #176]
-    stp     x24, x25, [sp, #192]
-    stp     x26, x27, [sp, #208]
-    stp     x28, x29, [sp, #224]
-    mrs     x2, elr_el2
-    stp     x30, x2, [sp, #240]
-    mrs     x2, spsr_el2
-    str     x2, [sp, #256]
+    store_rest
     mov     x0, sp
     bl      trap_from_el2
     b       .

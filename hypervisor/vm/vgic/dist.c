@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The registers that both versions of the distributor, and GICv3's redistributors, have in common: a bit, a byte or two bits per
- * interrupt (IHI 0069 12.9, IHI 0048 4.3). Interrupts that do not exist read as zero and ignore writes.
+ * The registers that both versions of the distributor, and GICv3's redistributors, have in common (IHI 0069 12.9, IHI 0048 4.3):
+ * control, and those with a bit, a byte or two bits per interrupt. Interrupts that do not exist read as zero and ignore writes.
  */
 #include "dev/gic_ops.h"
 #include "vm/vgic/internal.h"
@@ -218,4 +218,27 @@ bool vgic_bank_access(struct domain_vgic *g, struct vcpu *v, struct mmio_access 
     if (a->offset < GICD_ITARGETSR)
         return access_priorities(g, v, a);
     return access_types(g, v, a);
+}
+
+/* Out of line, so that the other registers cost no stack frame. */
+static NOINLINE bool access_ctlr(struct domain_vgic *g, struct mmio_access *a)
+{
+    vgic_begin(g);
+    if (a->write)
+        vgic_set_groups(g, a->value & 1, a->value & 2);
+    else
+        a->value = g->ctlr_fixed | (uint64_t)g->group_enabled[0] | (uint64_t)g->group_enabled[1] << 1;
+    vgic_end(g);
+    return true;
+}
+
+bool vgic_control_access(struct domain_vgic *g, struct mmio_access *a)
+{
+    if (a->size != 4)
+        return false;
+    if (a->offset == GICD_CTLR)
+        return access_ctlr(g, a);
+    if (!a->write)
+        a->value = a->offset == GICD_TYPER ? g->typer : a->offset == GICD_IIDR ? GIC_IIDR : 0;
+    return true;
 }

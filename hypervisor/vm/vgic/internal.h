@@ -57,6 +57,9 @@ void vgic_follow_target(const struct virq *irq);
 /* GICD_CTLR's group enables. */
 void vgic_set_groups(struct domain_vgic *g, bool group0, bool group1) REQUIRES(g->lock);
 
+#define GIC_IIDR 0x43bu   /* implementer: Arm */
+/* The distributor's registers below GICD_IGROUPR. */
+bool vgic_control_access(struct domain_vgic *g, struct mmio_access *a);
 /*
  * The registers from GICD_IGROUPR to GICD_ICFGR but for GICD_ITARGETSR, at a->offset from the frame's start.
  * v: whose private interrupts the first ones are, or NULL where there are none.

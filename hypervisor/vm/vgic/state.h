@@ -64,6 +64,8 @@ struct domain_vgic {
     struct domain *domain;
     unsigned version;            /* 2 or 3; 0: none yet */
     unsigned nr_spis;
+    uint32_t typer;              /* GICD_TYPER */
+    uint32_t ctlr_fixed;         /* bits of GICD_CTLR that are always set */
     struct virq *spis PT_GUARDED_BY(lock);
     bool group_enabled[2] GUARDED_BY(lock);   /* GICD_CTLR */
     uint64_t kicks[2] GUARDED_BY(lock);       /* vCPUs to kick when the lock is dropped */

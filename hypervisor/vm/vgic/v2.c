@@ -11,7 +11,6 @@
 #define GICD_SIZE          (4 * KIB)
 #define GICC_SIZE          (8 * KIB)
 #define GICC_ALIASED_SIZE  (128 * KIB)
-#define GIC_IIDR           0x43bu           /* implementer: Arm */
 #define MAX_VCPUS          8
 
 #define GICD_SGIR          0x0f00
@@ -32,53 +31,6 @@ static uint8_t all_vcpus(const struct domain *d) { return (uint8_t)(BIT(d->max_v
 struct vcpu *vgicv2_route_target(const struct domain *d, uint64_t route)
 {
     return route ? domain_vcpu(d, (unsigned)__builtin_ctzll(route)) : NULL;
-}
-
-static uint32_t typer(const struct domain_vgic *g)
-{
-    return (g->nr_spis / 32) | (g->domain->max_vcpus - 1) << 5;
-}
-
-static uint32_t read_ctlr(struct domain_vgic *g)
-{
-    uint32_t value;
-
-    vgic_begin(g);
-    value = (uint32_t)g->group_enabled[0] | (uint32_t)g->group_enabled[1] << 1;
-    vgic_end(g);
-    return value;
-}
-
-static void write_ctlr(struct domain_vgic *g, uint64_t value)
-{
-    vgic_begin(g);
-    vgic_set_groups(g, value & 1, value & 2);
-    vgic_end(g);
-}
-
-static bool access_control(struct domain_vgic *g, struct mmio_access *a)
-{
-    if (a->size != 4)
-        return false;
-    if (a->write) {
-        if (a->offset == GICD_CTLR)
-            write_ctlr(g, a->value);
-        return true;
-    }
-    switch (a->offset) {
-    case GICD_CTLR:
-        a->value = read_ctlr(g);
-        break;
-    case GICD_TYPER:
-        a->value = typer(g);
-        break;
-    case GICD_IIDR:
-        a->value = GIC_IIDR;
-        break;
-    default:
-        a->value = 0;
-    }
-    return true;
 }
 
 /* GICD_ITARGETSR: a byte per interrupt. A private one's says whose register this is, which is how a CPU learns its number. */
@@ -164,13 +116,10 @@ static bool access_sgi_pending(struct domain_vgic *g, struct vcpu *v, struct mmi
     return true;
 }
 
-static bool access_distributor(struct vcpu *v, struct mmio_access *a, void *context)
+static NOINLINE bool access_behind_control(struct vcpu *v, struct mmio_access *a, struct domain_vgic *g)
 {
     static const uint8_t ids[] = { 0x04, 0, 0, 0, 0x90, 0xb4, 0x2b, 0, 0x0d, 0xf0, 0x05, 0xb1 };   /* IHI 0048 4.3.18 */
-    struct domain_vgic *g = context;
 
-    if (a->offset < GICD_IGROUPR)
-        return access_control(g, a);
     if (a->offset < GICD_ITARGETSR || (a->offset >= GICD_ICFGR && a->offset < GICD_ICFGR + 0x100))
         return vgic_bank_access(g, v, a);
     if (a->offset < GICD_ICFGR)
@@ -181,6 +130,11 @@ static bool access_distributor(struct vcpu *v, struct mmio_access *a, void *cont
         return access_sgi_pending(g, v, a);
     a->value = a->offset >= ID_REGISTERS && !a->write ? ids[index_nospec((a->offset - ID_REGISTERS) / 4, ARRAY_SIZE(ids))] : 0;
     return a->size == 4;
+}
+
+static bool access_distributor(struct vcpu *v, struct mmio_access *a, void *context)
+{
+    return a->offset < GICD_IGROUPR ? vgic_control_access(context, a) : access_behind_control(v, a, context);
 }
 
 /*
@@ -206,6 +160,7 @@ int vgicv2_init(struct domain *d, const struct vgic_layout *layout)
 
     if (d->max_vcpus > MAX_VCPUS)
         return -EINVAL;
+    d->vgic.typer = d->vgic.nr_spis / 32 | (d->max_vcpus - 1) << 5;
     error = mmio_add_region(d, layout->distributor, GICD_SIZE, access_distributor, &d->vgic);
     return error ? error : map_cpu_interface(d, layout->cpu_interface);
 }

@@ -11,7 +11,6 @@
 
 #define FRAME              (64 * KIB)
 #define GICR_SIZE          (2 * FRAME)
-#define GIC_IIDR           0x43bu           /* implementer: Arm */
 
 #define GICD_IROUTER       0x6000
 #define GICD_IROUTER_END   0x8000
@@ -110,53 +109,6 @@ bool vgic_write_sgi0r(struct vcpu *v, uint64_t value) { return write_sgir(v, val
 
 /* --- The distributor --- */
 
-static uint32_t read_ctlr(struct domain_vgic *g)
-{
-    uint32_t value = GICD_CTLR_ARE | GICD_CTLR_DS;
-
-    vgic_begin(g);
-    value |= (uint32_t)g->group_enabled[0] | (uint32_t)g->group_enabled[1] << 1;
-    vgic_end(g);
-    return value;
-}
-
-static void write_ctlr(struct domain_vgic *g, uint64_t value)
-{
-    vgic_begin(g);
-    vgic_set_groups(g, value & 1, value & 2);
-    vgic_end(g);
-}
-
-static uint32_t typer(const struct domain_vgic *g)
-{
-    return (g->nr_spis / 32) | GICD_TYPER_IDBITS | GICD_TYPER_NO1N;
-}
-
-static bool access_control(struct domain_vgic *g, struct mmio_access *a)
-{
-    if (a->size != 4)
-        return false;
-    if (a->write) {
-        if (a->offset == GICD_CTLR)
-            write_ctlr(g, a->value);
-        return true;
-    }
-    switch (a->offset) {
-    case GICD_CTLR:
-        a->value = read_ctlr(g);
-        break;
-    case GICD_TYPER:
-        a->value = typer(g);
-        break;
-    case GICD_IIDR:
-        a->value = GIC_IIDR;
-        break;
-    default:
-        a->value = 0;
-    }
-    return true;
-}
-
 /* GICD_IROUTER: 64 bits, or either half. Those of private interrupts do not exist. */
 static bool access_router(struct domain_vgic *g, struct mmio_access *a)
 {
@@ -194,13 +146,8 @@ static bool access_id(struct mmio_access *a)
     return a->size == 4;
 }
 
-static bool access_distributor(struct vcpu *v, struct mmio_access *a, void *context)
+static NOINLINE bool access_behind_control(struct domain_vgic *g, struct mmio_access *a)
 {
-    struct domain_vgic *g = context;
-
-    (void)v;
-    if (a->offset < GICD_IGROUPR)
-        return access_control(g, a);
     if (a->offset < GICD_ITARGETSR || (a->offset >= GICD_ICFGR && a->offset < GICD_ICFGR + 0x100))
         return vgic_bank_access(g, NULL, a);
     if (a->offset >= GICD_IROUTER && a->offset < GICD_IROUTER_END)
@@ -208,6 +155,12 @@ static bool access_distributor(struct vcpu *v, struct mmio_access *a, void *cont
     if (a->offset >= ID_REGISTERS)
         return access_id(a);
     return zero_and_ignored(a);
+}
+
+static bool access_distributor(struct vcpu *v, struct mmio_access *a, void *context)
+{
+    (void)v;
+    return a->offset < GICD_IGROUPR ? vgic_control_access(context, a) : access_behind_control(context, a);
 }
 
 /* --- Redistributors --- */
@@ -324,8 +277,11 @@ static int add_machine_regions(struct domain *d)
 
 int vgicv3_init(struct domain *d, const struct vgic_layout *layout)
 {
-    int n = mmio_add_region(d, layout->distributor, FRAME, access_distributor, &d->vgic);
+    int n;
 
+    d->vgic.typer = d->vgic.nr_spis / 32 | GICD_TYPER_IDBITS | GICD_TYPER_NO1N;
+    d->vgic.ctlr_fixed = GICD_CTLR_ARE | GICD_CTLR_DS;
+    n = mmio_add_region(d, layout->distributor, FRAME, access_distributor, &d->vgic);
     if (n)
         return n;
     if (layout->redistributors == gic.redistributors[0].base)
