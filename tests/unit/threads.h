@@ -1,32 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
-/*
- * Several CPUs at once on the real code, as threads, for the thread sanitizer: domains come, do things to themselves and each other,
- * and go, in any order; when all are gone, so is everything that they had. A part of the hypervisor joins with a struct
- * threads_part (threads_memory.c is one) that tsan_memory.c lists.
- */
+/* Several CPUs at once on the real code, as threads, for the thread sanitizer. */
 #pragma once
 
 #include "lib/base.h"
-#include "vm/domain.h"
 
-#define THREADS_DOMAINS 3    /* numbers 1 .. */
-#define THREADS_FRAMES  4096 /* the machine's */
-
-struct threads_part {
-    const char *name;
-    /* All in d's life in this order; any may be NULL. */
-    int (*create)(struct domain *d);    /* an errno: nothing of it is there */
-    /* One thing, at random, as a vCPU of `self` would do it, which does not run any more when it is destroyed. `other` is held only. */
-    void (*act)(struct domain *self, struct domain *other);
-    int (*destroy)(struct domain *d);   /* -ERESTART: again */
-    void (*free)(struct domain *d);     /* the last reference is gone */
-};
-extern const struct threads_part threads_memory;
+#include <pthread.h>
 
 /* What each thread has of its own. */
 uint32_t threads_random(uint32_t below);
-bool threads_preempt(void);             /* now and then */
+void threads_seed(uint32_t seed);       /* the main thread's */
+bool threads_preempt(void);             /* now and then: for preempt_pending() */
 
 /* A broken expectation ends the program. */
-NORETURN void threads_fail(const char *what);
-#define threads_expect(condition) ((condition) ? (void)0 : threads_fail(#condition))
+NORETURN void threads_fail(const char *file, int line, const char *what);
+#define threads_expect(condition) ((condition) ? (void)0 : threads_fail(__FILE__, __LINE__, #condition))
+
+struct thread {
+    pthread_t id;
+    void (*body)(unsigned thread);
+    unsigned number;
+    uint32_t seed;
+};
+/* Runs `count` of `body`, each with its number as argument; `seed` makes their random numbers. */
+void threads_start(struct thread *t, unsigned count, void (*body)(unsigned thread), uint32_t seed);
+void threads_join(struct thread *t, unsigned count);

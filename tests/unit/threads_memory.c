@@ -3,7 +3,7 @@
  * Frames and p2m among threads: extents come and go, in a pool of tables that is mostly too small, pages of others are mapped, limits,
  * claims and pools change, and what is in a page is only ever its owner's. Each toolstack call goes to any domain, also one that dies.
  */
-#include "threads.h"
+#include "threads_part.h"
 
 #include <string.h>
 
@@ -35,7 +35,7 @@ static int create(struct domain *d)
     memcpy(d->handle, &own, sizeof(own));
     frames_owner_init(&d->frames, d->id, LIMIT);
     if (!err && p2m_set_pool(&d->p2m, 3))
-        threads_fail("a pool of three pages holds none");
+        threads_fail(__FILE__, __LINE__, "a pool of three pages holds none");
     return err;
 }
 

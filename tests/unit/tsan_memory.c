@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/* sources: tests/unit/threads_memory.c hypervisor/vm/memory.c hypervisor/vm/shared_info.c hypervisor/vm/capabilities.c lib/ranges.c hypervisor/mm/p2m.c hypervisor/mm/p2m_table.c hypervisor/mm/frames.c hypervisor/mm/heap.c */
-/* The machine and the life of domains for threads.h; run as build/unit/tsan_memory [SEED [ROUNDS]]. */
-#include "threads.h"
+/* sources: tests/unit/threads.c tests/unit/threads_memory.c hypervisor/vm/memory.c hypervisor/vm/shared_info.c hypervisor/vm/capabilities.c lib/ranges.c hypervisor/mm/p2m.c hypervisor/mm/p2m_table.c hypervisor/mm/frames.c hypervisor/mm/heap.c */
+/* The machine and the life of domains for threads_part.h; run as build/unit/tsan_memory [SEED [ROUNDS]]. */
+#include "threads_part.h"
 
-#include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,7 +25,6 @@ static const struct threads_part *const parts[] = { &threads_memory };
 
 static char *ram;
 static unsigned rounds = 12000;
-static _Thread_local uint32_t random_state;
 
 /* The domains, by number; as vm/domain.c, only shorter. Who runs as one of its vCPUs has `running` for reading. */
 static struct spinlock list_lock = SPINLOCK_INIT;
@@ -44,16 +42,6 @@ void panic(const char *fmt, ...)
     fprintf(stderr, "\n");
     abort();
 }
-
-void threads_fail(const char *what) { panic("not so: %s", what); }
-
-uint32_t threads_random(uint32_t below)
-{
-    random_state = random_state * 1664525 + 1013904223;
-    return (random_state >> 8) % below;
-}
-
-bool threads_preempt(void) { return threads_random(3) == 0; }
 
 void *mfn_to_virt(mfn_t mfn) { return ram + ((mfn.mfn - FIRST_MFN) << PAGE_SHIFT); }
 mfn_t virt_to_mfn(const void *va) { return MFN((uint64_t)((const char *)va - ram) / PAGE_SIZE + FIRST_MFN); }
@@ -177,9 +165,9 @@ static void unlocked(void)
         yield();
 }
 
-static void *cpu(void *seed)
+static void cpu(unsigned thread)
 {
-    random_state = (uint32_t)(uintptr_t)seed;
+    (void)thread;
     for (unsigned n = 0; n < rounds; n++) {
         domid_t id = (domid_t)(1 + threads_random(THREADS_DOMAINS));
         struct domain *self = domain_get(id), *other = domain_get((domid_t)(1 + threads_random(THREADS_DOMAINS)));
@@ -195,14 +183,13 @@ static void *cpu(void *seed)
         if (other)
             domain_put(other);
     }
-    return NULL;
 }
 
 int main(int argc, char **argv)
 {
     paddr_t start = PADDR(FIRST_MFN << PAGE_SHIFT), end = PADDR((FIRST_MFN + THREADS_FRAMES) << PAGE_SHIFT);
     unsigned seed = argc > 1 ? (unsigned)atoi(argv[1]) : 1;
-    pthread_t threads[THREADS];
+    struct thread threads[THREADS];
 
     rounds = argc > 2 ? (unsigned)atoi(argv[2]) : rounds;
     ram = mmap(NULL, end.pa - start.pa, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -212,10 +199,8 @@ int main(int argc, char **argv)
         pthread_rwlock_init(&running[i], NULL);
     host_relax = yield;
     host_after_unlock = unlocked;
-    for (unsigned i = 0; i < THREADS; i++)
-        pthread_create(&threads[i], NULL, cpu, (void *)(uintptr_t)(seed * THREADS + i));
-    for (unsigned i = 0; i < THREADS; i++)
-        pthread_join(threads[i], NULL);
+    threads_start(threads, THREADS, cpu, seed * THREADS);
+    threads_join(threads, THREADS);
     /* Whoever holds a frame of another lets go of it with its own end: the numbers are free only when all are through. */
     for (domid_t id = 1; id <= THREADS_DOMAINS; id++) {
         struct domain *d = domain_get(id);
