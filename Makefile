@@ -20,7 +20,7 @@ include bench/build.mk
 
 .PHONY: all run test soak clean help
 
-all: build/torpor build/firmware.bin build/tools/torpor
+all: build/torpor build/firmware.bin build/tools/torpor build/tools/torpor-save-helper
 
 ## run: boot Debian's dom0: at a terminal a shell in it, without one a demonstration
 run: $(HYPERVISOR) build/firmware.bin images

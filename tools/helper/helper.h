@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * What saving and restoring have in common: who the domain is, how its stream moves, and how a list of stages runs.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "sleep/sleep.h"
+#include "tools/helper/memory.h"
+#include "tools/helper/stream.h"
+
+/* A domain that is being saved or restored; the context of the list of stages. */
+struct helper {
+    const char *verb;                  /* "saving", "restoring" */
+    int fd;                            /* of the stream */
+    struct guest_memory memory;
+    struct stream stream;
+    uint8_t *pages;                    /* room for the content of a chunk; saving only */
+    uint64_t chunks, data_pages;       /* moved */
+    /* restoring only: */
+    uint32_t store_port, store_domid, console_port, console_domid;
+    uint64_t store_gfn, console_gfn;
+    char error[256];                   /* what went wrong, when a stage has failed */
+};
+
+/* A stage's failure: says why in h->error and returns error. */
+int helper_fail(struct helper *h, int error, const char *format, ...) __attribute__((format(printf, 3, 4)));
+/* The same for what the stream said. */
+int helper_stream_fail(struct helper *h, int error);
+
+/* To the hypervisor and to its memory. */
+extern const struct sleep_stage connect_stage;
+
+extern const struct sleep_list save_list, restore_list;
+
+/* The vCPUs that a domain has, as getdomaininfo says. 0 or -errno; *suspended: it has suspended itself. */
+int helper_look(struct helper *h, uint32_t *vcpus, uint64_t *pages, bool *suspended);

@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * torpor-save-helper: the half of saving and restoring that libxl leaves to another program, which Xen on Arm does not have. libxl
+ * starts it where LIBXL_SAVE_HELPER says so, and speaks with it as libxl.h tells:
+ *
+ *     torpor-save-helper --save-domain FD BACK_FD DOMID XC_FLAGS CALLBACKS STREAM_TYPE
+ *     torpor-save-helper --restore-domain FD BACK_FD DOMID STORE_PORT STORE_DOMID CONSOLE_PORT CONSOLE_DOMID CALLBACKS STREAM_TYPE
+ *
+ * SIGTERM is how libxl takes a request back: the stage under way fails, and what was entered is left.
+ *
+ * TORPOR_FAULT=LIST/STAGE in the environment makes that stage fail, for tests.
+ */
+#include "tools/helper/helper.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <xenctrl.h>
+#include <xenforeignmemory.h>
+
+#include "tools/helper/libxl.h"
+
+static volatile sig_atomic_t taken_back;
+
+static void take_back(int signal) { taken_back = signal; }
+
+int helper_fail(struct helper *h, int error, const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    vsnprintf(h->error, sizeof(h->error), format, arguments);
+    va_end(arguments);
+    return error;
+}
+
+int helper_stream_fail(struct helper *h, int error)
+{
+    return helper_fail(h, error, "the image: %s", h->stream.error);
+}
+
+int helper_look(struct helper *h, uint32_t *vcpus, uint64_t *pages, bool *suspended)
+{
+    xc_dominfo_t info;
+
+    if (xc_domain_getinfo(h->memory.xc, h->memory.domid, 1, &info) != 1)
+        return -errno;
+    if (info.domid != h->memory.domid)
+        return -ESRCH;
+    *vcpus = info.max_vcpu_id + 1;
+    *pages = info.nr_pages;
+    *suspended = info.shutdown && info.shutdown_reason == SHUTDOWN_suspend;
+    return 0;
+}
+
+static int enter_connect(struct sleep *s)
+{
+    struct helper *h = s->context;
+
+    h->memory.xc = xc_interface_open(libxl_logger(), NULL, 0);
+    if (!h->memory.xc)
+        return helper_fail(h, -EIO, "the hypervisor cannot be reached: %s", strerror(errno));
+    h->memory.foreign = xenforeignmemory_open(libxl_logger(), 0);
+    if (h->memory.foreign)
+        return 0;
+    helper_fail(h, -EIO, "guests' memory cannot be reached: %s", strerror(errno));
+    xc_interface_close(h->memory.xc);
+    return -EIO;
+}
+
+static void leave_connect(struct sleep *s)
+{
+    struct helper *h = s->context;
+
+    xenforeignmemory_close(h->memory.foreign);
+    xc_interface_close(h->memory.xc);
+}
+
+const struct sleep_stage connect_stage = { "connect", enter_connect, leave_connect };
+
+static uint64_t now_ns(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * UINT64_C(1000000000) + (uint64_t)t.tv_nsec;
+}
+
+/* After a read or write that moved nothing: 0 to try again, or -errno. */
+static int after_nothing(int fd, short direction, ssize_t n)
+{
+    if (n == 0)
+        return -ENODATA;
+    if (errno == EAGAIN)
+        poll(&(struct pollfd){ .fd = fd, .events = direction }, 1, -1);
+    else if (errno != EINTR)
+        return -errno;
+    return 0;
+}
+
+static int move_out(void *context, void *buffer, size_t size)
+{
+    const struct helper *h = context;
+    const uint8_t *from = buffer;
+
+    while (size) {
+        ssize_t n = taken_back ? -1 : write(h->fd, from, size);
+        int error = taken_back ? -ECANCELED : n > 0 ? 0 : after_nothing(h->fd, POLLOUT, n);
+
+        if (error)
+            return error;
+        from += n > 0 ? n : 0;
+        size -= n > 0 ? (size_t)n : 0;
+    }
+    return 0;
+}
+
+static int move_in(void *context, void *buffer, size_t size)
+{
+    const struct helper *h = context;
+    uint8_t *to = buffer;
+
+    while (size) {
+        ssize_t n = taken_back ? -1 : read(h->fd, to, size);
+        int error = taken_back ? -ECANCELED : n > 0 ? 0 : after_nothing(h->fd, POLLIN, n);
+
+        if (error)
+            return error;
+        to += n > 0 ? n : 0;
+        size -= n > 0 ? (size_t)n : 0;
+    }
+    return 0;
+}
+
+static void set_signals(void)
+{
+    struct sigaction action = { .sa_handler = take_back };   /* without SA_RESTART: what waits goes on, and looks */
+    sigset_t set;
+
+    sigaction(SIGTERM, &action, NULL);
+    action.sa_handler = SIG_IGN;
+    sigaction(SIGPIPE, &action, NULL);
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigprocmask(SIG_UNBLOCK, &set, NULL);
+}
+
+static void set_fault(void)
+{
+    const char *fault = getenv("TORPOR_FAULT"), *slash = fault ? strchr(fault, '/') : NULL;
+    char list[SLEEP_MAX_NAME];
+
+    if (!slash || (size_t)(slash - fault) >= sizeof(list))
+        return;
+    memcpy(list, fault, (size_t)(slash - fault));
+    list[slash - fault] = 0;
+    sleep_fault_set(list, slash + 1, -EIO, false);
+}
+
+static int run(const struct sleep_list *list, struct helper *h)
+{
+    static struct sleep s;   /* large: the timeline is in it */
+    int error;
+
+    s = (struct sleep){ .list = list, .now_ns = now_ns, .context = h };
+    error = sleep_run(&s);
+    if (!error)
+        return 0;
+    if (taken_back)
+        helper_fail(h, error, "it was called off");
+    libxl_log(XTL_ERROR, "%s domain %u failed: %s", h->verb, h->memory.domid,
+              h->error[0] ? h->error : s.failed ? s.failed->name : strerror(-error));
+    return error;
+}
+
+/* All of the program's numbers: how many of them have been read is less than count when something is none. */
+static unsigned read_numbers(char **texts, uint32_t *numbers, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++) {
+        char *end;
+        unsigned long n = texts[i] ? strtoul(texts[i], &end, 10) : 0;
+
+        if (!texts[i] || *end || n > UINT32_MAX)
+            return i;
+        numbers[i] = (uint32_t)n;
+    }
+    return count;
+}
+
+int main(int argc, char **argv)
+{
+    enum { SAVE_NUMBERS = 6, RESTORE_NUMBERS = 9 };
+    bool save = argc == SAVE_NUMBERS + 2 && strcmp(argv[1], "--save-domain") == 0;
+    bool restore = argc == RESTORE_NUMBERS + 2 && strcmp(argv[1], "--restore-domain") == 0;
+    unsigned count = save ? SAVE_NUMBERS : RESTORE_NUMBERS;
+    uint32_t n[RESTORE_NUMBERS] = { 0 };
+    struct helper h = { .verb = save ? "saving" : "restoring" };
+    int error;
+
+    if ((!save && !restore) || argv[2][0] == '-' || read_numbers(argv + 2, n, 1) != 1) {
+        fprintf(stderr, "torpor-save-helper: it is libxl that starts this; torpor(1) tells how\n");
+        return 2;
+    }
+    /* libxl's back channel, number 1, is junk where there is none */
+    read_numbers(argv + 4, n + 2, count - 2);
+    h.fd = (int)n[0];
+    h.memory.domid = n[2];
+    h.store_port = n[3], h.store_domid = n[4], h.console_port = n[5], h.console_domid = n[6];
+    stream_begin(&h.stream, save ? move_out : move_in, &h);
+    set_signals();
+    set_fault();
+    error = run(save ? &save_list : &restore_list, &h);
+    stream_end(&h.stream);
+    libxl_complete(error);
+    return 0;
+}

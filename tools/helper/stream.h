@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The stream of a domain's memory and state, as it stands in an image or goes to another host. The framing is that of libxc's
+ * version 3 (docs/specs/libxc-migration-stream.pandoc): an image header, a domain header, then records of type, length and
+ * body, each a multiple of 8 bytes. The domain type and the record types are our own, and each body ends with the record's
+ * number and a checksum of all of it, so that what is cut off, changed, left out, repeated or moved is found before it is used.
+ *
+ *     DOMAIN  what the image is of
+ *     CHUNK   2 MiB of guest-physical memory: which pages there are, and the content of those that are not zero; as many as it takes,
+ *             and a later one for the same place says what has changed
+ *     PARAMS  HVM parameters
+ *     STATE   all else that the domain is: what XEN_DOMCTL_gethvmcontext gave
+ *     END     how much there was
+ *
+ * A stream is hostile until proven otherwise. Nothing here needs Xen: what is read comes through a callback, and reader_next() and
+ * the record_*() functions are what tests/fuzz feeds. Everything is little-endian, but for libxc's two words.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define STREAM_PAGE_SIZE 4096u
+#define CHUNK_PAGES      512u
+#define CHUNK_WORDS      (CHUNK_PAGES / 64)
+#define STREAM_MAX_GFN   (UINT64_C(1) << 36)      /* 48 bits of address, the most that stage 2 has */
+#define STREAM_MAX_STATE (16u << 20)              /* bytes of STATE */
+#define STREAM_MAX_PARAMS 16u
+#define STREAM_MAX_VCPUS 128u
+
+enum record_type {
+    RECORD_END = 0,                               /* as libxc's */
+    RECORD_DOMAIN = 0x54500001,
+    RECORD_CHUNK,
+    RECORD_PARAMS,
+    RECORD_STATE,
+};
+
+struct domain_record {
+    uint32_t vcpus;
+    uint32_t reserved;      /* 0 */
+    uint64_t pages;         /* of RAM, when the save began */
+};
+
+/*
+ * Bits are pages from gfn on. Of a page in `known` the record says what it is: RAM if in `ram`, otherwise nothing is there; its content
+ * follows if in `data`, in order, otherwise it is zero. data is part of ram, ram of known.
+ */
+struct chunk_record {
+    uint64_t gfn;           /* a multiple of CHUNK_PAGES */
+    uint64_t known[CHUNK_WORDS], ram[CHUNK_WORDS], data[CHUNK_WORDS];
+};
+
+struct param_record {
+    uint64_t index, value;
+};
+
+struct end_record {
+    uint64_t chunks, pages; /* CHUNK records before this, and the pages whose content was in them */
+};
+
+/* Moves exactly that many bytes. 0 or -errno; -ENODATA: the stream ended. */
+typedef int stream_move(void *context, void *buffer, size_t size);
+
+#define STREAM_ERROR_SIZE 160
+
+struct stream {
+    stream_move *move;
+    void *context;
+    uint64_t records, position;      /* moved so far; position in bytes */
+    uint8_t *body;                   /* of the last record, body_size bytes have room; the reader's */
+    size_t body_size;
+    char error[STREAM_ERROR_SIZE];   /* one line, when a function has returned an error */
+};
+
+void stream_begin(struct stream *s, stream_move *move, void *context);
+void stream_end(struct stream *s);
+
+/* --- writing: 0, or -errno with a line in s->error */
+
+int writer_header(struct stream *s);
+/* body: pieces of together a multiple of 8 bytes. */
+struct piece {
+    const void *data;
+    size_t size;
+};
+int writer_record(struct stream *s, enum record_type type, const struct piece *pieces, size_t count);
+
+/* --- reading: 0, or -errno with a line in s->error that says what is wrong and where */
+
+struct record {
+    enum record_type type;
+    const uint8_t *body;             /* until the next one is read */
+    size_t size;                     /* without number and checksum */
+};
+
+int reader_header(struct stream *s);
+/* The next record, whole: its type is one of those above, its size possible, its number and checksum right. */
+int reader_next(struct stream *s, struct record *record);
+
+/* What a record says, checked. *data: the pages' content, one after the other; *state: *size bytes; *params: *count of them. */
+int record_domain(struct stream *s, const struct record *record, struct domain_record *domain);
+int record_chunk(struct stream *s, const struct record *record, struct chunk_record *chunk, const uint8_t **data);
+int record_params(struct stream *s, const struct record *record, struct param_record params[STREAM_MAX_PARAMS], size_t *count);
+int record_state(struct stream *s, const struct record *record, const uint8_t **state, size_t *size);
+int record_end(struct stream *s, const struct record *record, struct end_record *end);
+
+/* "DOMAIN" and so on. */
+const char *record_name(uint32_t type);
+
+unsigned chunk_count(const uint64_t bits[CHUNK_WORDS]);
+static inline bool chunk_bit(const uint64_t bits[CHUNK_WORDS], unsigned page) { return bits[page / 64] >> page % 64 & 1; }
+static inline void chunk_set(uint64_t bits[CHUNK_WORDS], unsigned page) { bits[page / 64] |= UINT64_C(1) << page % 64; }
+static inline void chunk_clear(uint64_t bits[CHUNK_WORDS], unsigned page) { bits[page / 64] &= ~(UINT64_C(1) << page % 64); }
