@@ -26,7 +26,7 @@ all: build/torpor build/firmware.bin build/tools/torpor build/tools/torpor-save-
 run: $(HYPERVISOR) build/firmware.bin images
 	@HYPERVISOR=$(HYPERVISOR) tests/qemu/run
 
-TESTED := $(HYPERVISOR) locks firmware-variants images $(unit-tests) $(GUEST_IMAGES) $(DOM0_IMAGES) $(FUZZERS)
+TESTED := $(HYPERVISOR) locks firmware-variants images $(unit-tests) $(GUEST_IMAGES) $(DOM0_IMAGES) $(FUZZERS) $(READERS)
 
 ## test: every test there is; the last line is "N passed, N failed"
 test: $(TESTED)

@@ -43,6 +43,8 @@ void guests_close(void)
     xenstore = NULL;
 }
 
+libxl_ctx *guests_libxl(void) { return libxl; }
+
 static int guest_name(struct guest *guest)
 {
     char *name = libxl_domid_to_name(libxl, guest->id);

@@ -29,6 +29,8 @@ enum guest_state {
 /* Opens what the other functions use. Has said what failed when it returns -errno. */
 int guests_open(void);
 void guests_close(void);
+/* What they are opened with, between the two. */
+struct libxl__ctx *guests_libxl(void);
 
 /* All running guests, dom0 not among them. Has said what failed when it returns -errno. */
 int guests_running(struct guest **guests, size_t *count);

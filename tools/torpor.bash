@@ -6,6 +6,13 @@ _torpor_guests()
     xl list 2>/dev/null | awk 'NR > 2 { print $1 }'
 }
 
+# Names of files as what is completed.
+_torpor_files()
+{
+    compopt -o filenames 2>/dev/null
+    mapfile -t COMPREPLY < <(compgen -f -- "${COMP_WORDS[COMP_CWORD]}")
+}
+
 _torpor()
 {
     local word=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} command='' words='' i
@@ -18,7 +25,7 @@ _torpor()
         fi
     done
     case $command in
-    '') words='suspend wake timeline help -v -h' ;;
+    '') words='suspend wake save restore timeline help -v -h' ;;
     suspend)
         [[ $previous == -t || $previous == --timeout ]] && return
         if [[ $word == -* ]]; then
@@ -28,15 +35,31 @@ _torpor()
         fi
         ;;
     wake) words=$(_torpor_guests) ;;
+    save)
+        if [[ $word == -* ]]; then
+            words='--checkpoint --pause --help'
+        elif [[ $previous == save || $previous == -* ]]; then
+            words=$(_torpor_guests)
+        else
+            _torpor_files
+            return
+        fi
+        ;;
+    restore)
+        if [[ $word != -* ]]; then
+            _torpor_files
+            return
+        fi
+        words='-c -d -e -F -p -V -A --vncviewer --vncviewer-autopass --help'
+        ;;
     timeline)
         if [[ $previous == --svg ]]; then
-            compopt -o filenames 2>/dev/null
-            mapfile -t COMPREPLY < <(compgen -f -- "$word")
+            _torpor_files
             return
         fi
         words='--json --svg --help 0 1 2 3 4 5 6 7 -'
         ;;
-    help) words='suspend wake timeline' ;;
+    help) words='suspend wake save restore timeline' ;;
     esac
     mapfile -t COMPREPLY < <(compgen -W "$words" -- "$word")
 }

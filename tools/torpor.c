@@ -11,7 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include <xentoollog.h>
+#include "tools/logger.h"
 
 static const struct command commands[] = {
     { "suspend", command_suspend, "--all [-f] [-t S] | --host | [-t S] DOMAIN...", "Suspend the host, or guests alone",
@@ -19,6 +19,18 @@ static const struct command commands[] = {
       "-t, --timeout S  wait S seconds for the guests (default: 60)\n"
       "-f, --force      suspend the host even if a guest does not suspend itself; it is frozen\n"
       "    --host       suspend the host without asking any guest: all are frozen\n" },
+    { "save", command_save, "[-c | -p] DOMAIN FILE [CONFIG]", "Save a guest's state to a file",
+      "-c, --checkpoint   the guest goes on afterwards\n"
+      "-p, --pause        the guest stays, paused\n"
+      "CONFIG             an xl configuration to keep in the file in place of the guest's own\n" },
+    { "restore", command_restore, "[-cdeFpVA] [CONFIG] FILE", "Restore a guest from a file",
+      "-p                 leave it paused\n"
+      "-c                 connect to its console\n"
+      "-e                 do not wait in the background for its end\n"
+      "-F                 wait for its end in the foreground\n"
+      "-d                 print its configuration\n"
+      "-V, --vncviewer    connect to its VNC display; -A, --vncviewer-autopass: with its password\n"
+      "CONFIG             an xl configuration in place of the one in the file: to give it another name, say\n" },
     { "wake", command_wake, "DOMAIN...", "Let suspended guests go on", "" },
     { "timeline", command_timeline, "[--json | --svg FILE] [N | -]", "Show what the last sleeps consisted of",
       "--json           as JSON\n"
@@ -70,17 +82,6 @@ int usage_error(const struct command *c, const char *format, ...)
     va_end(arguments);
     fprintf(stderr, "torpor %s: %s (torpor %s -h)\n", c->name, why, c->name);
     return EXIT_USAGE;
-}
-
-struct xentoollog_logger *library_logger(void)
-{
-    static xentoollog_logger_stdiostream *logger;
-
-    if (!logger)
-        logger = xtl_createlogger_stdiostream(stderr, verbose ? XTL_VERBOSE : XTL_CRITICAL, 0);
-    if (!logger)
-        exit(failure("out of memory"));
-    return (struct xentoollog_logger *)logger;
 }
 
 static void help(FILE *out)
@@ -152,6 +153,7 @@ int main(int argc, char **argv)
         switch (option) {
         case 'v':
             verbose = true;
+            logger_set_verbose(true);
             break;
         case 'h':
             help(stdout);

@@ -18,6 +18,8 @@ struct command {
 };
 
 int command_suspend(const struct command *c, int argc, char **argv);
+int command_save(const struct command *c, int argc, char **argv);
+int command_restore(const struct command *c, int argc, char **argv);
 int command_wake(const struct command *c, int argc, char **argv);
 int command_timeline(const struct command *c, int argc, char **argv);
 
@@ -37,5 +39,5 @@ int failure(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* Says what is being done, if -v was given. */
 void detail(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* Where Xen's libraries log to: standard error, with -v all that they have to say, otherwise nothing. Never NULL. */
+/* Where Xen's libraries log to: see logger.h. Never NULL. */
 struct xentoollog_logger *library_logger(void);

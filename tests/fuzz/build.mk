@@ -8,3 +8,16 @@ build/fuzz/%: tests/fuzz/%.c build/sysroot/.done
 	@ln -sfn $(abspath build/sysroot)/usr/include/xen $(@D)/include/xen
 	@clang --target=aarch64-linux-gnu -std=gnu11 -O2 -g -Wall -Wextra -Werror -ffreestanding -mno-outline-atomics \
 		-fno-stack-protector -D__XEN_TOOLS__ -isystem $(@D)/include -nostdlib -static -fuse-ld=lld $< -o $@
+
+# build/fuzz/readers/NAME: what reads hostile input, fed with random bytes by libFuzzer on the build machine. Sources as for unit tests: the line
+# at the top of tests/fuzz/readers/NAME.c says what else goes in.
+READERS        := $(patsubst tests/fuzz/readers/%.c,build/fuzz/readers/%,$(wildcard tests/fuzz/readers/*.c))
+reader-sources  = $(shell sed -n 's|^/\* sources: \(.*\) \*/$$|\1|p' tests/fuzz/readers/$(1).c)
+
+define reader-program
+build/fuzz/readers/$(1): tests/fuzz/readers/$(1).c $(call reader-sources,$(1)) $(wildcard tools/helper/*.h)
+	@mkdir -p $$(@D)
+	@clang -std=gnu11 -O1 -g -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -Wall -Wextra -Werror -I. \
+		$$(filter %.c,$$^) -o $$@
+endef
+$(foreach name,$(READERS:build/fuzz/readers/%=%),$(eval $(call reader-program,$(name))))

@@ -8,10 +8,12 @@
 #include "tools/helper/helper.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <xenctrl.h>
 #include <xenguest.h>
+#include <xenstore.h>
 #include <xen/hvm/params.h>
 
 #include "tools/helper/libxl.h"
@@ -181,6 +183,23 @@ static int enter_state(struct sleep *s)
     return 0;
 }
 
+/* Linux says only when it boots that it suspends itself when asked; this one can, or it would not be here. */
+static int offer_suspend(struct helper *h)
+{
+    struct xs_handle *xenstore = xs_open(0);
+    char path[64];
+    bool written;
+
+    if (!xenstore)
+        return helper_fail(h, -EIO, "xenstored cannot be reached: %s", strerror(errno));
+    snprintf(path, sizeof(path), "/local/domain/%u/control/feature-suspend", h->memory.domid);
+    written = xs_write(xenstore, XBT_NULL, path, "1", 1);
+    if (!written)
+        helper_fail(h, -EIO, "%s cannot be written: %s", path, strerror(errno));
+    xs_close(xenstore);
+    return written ? 0 : -EIO;
+}
+
 /* What connects it to this host's xenstored and xenconsoled. */
 static int enter_host(struct sleep *s)
 {
@@ -189,6 +208,8 @@ static int enter_host(struct sleep *s)
 
     if (!error)
         error = set_param(h, HVM_PARAM_CONSOLE_EVTCHN, h->console_port);
+    if (!error)
+        error = offer_suspend(h);
     if (error)
         return error;
     if (xc_dom_gnttab_seed(h->memory.xc, h->memory.domid, true, h->console_gfn, h->store_gfn, h->console_domid, h->store_domid))

@@ -49,7 +49,7 @@ static const struct record_kind {
     { RECORD_END, "END", sizeof(struct end_record), sizeof(struct end_record) },
     { RECORD_DOMAIN, "DOMAIN", sizeof(struct domain_record), sizeof(struct domain_record) },
     { RECORD_CHUNK, "CHUNK", sizeof(struct chunk_record), sizeof(struct chunk_record) + CHUNK_PAGES * STREAM_PAGE_SIZE },
-    { RECORD_PARAMS, "PARAMS", 0, STREAM_MAX_PARAMS * sizeof(struct param_record) },
+    { RECORD_PARAMS, "PARAMS", sizeof(struct param_record), STREAM_MAX_PARAMS * sizeof(struct param_record) },
     { RECORD_STATE, "STATE", sizeof(uint64_t), sizeof(uint64_t) + STREAM_MAX_STATE },
 };
 

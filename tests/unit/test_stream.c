@@ -1,0 +1,414 @@
+// SPDX-License-Identifier: Apache-2.0
+/* sources: tools/helper/stream.c tools/helper/sum.c */
+/* The stream of a saved domain: what is written is read again, and whatever is done to it is found. */
+#include "tools/helper/stream.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "tools/helper/sum.h"
+
+#define HEADER_SIZE 40
+#define TAIL_SIZE   16
+
+/* A stream in memory. */
+struct tape {
+    uint8_t *bytes;
+    size_t size, at;
+};
+
+static int tape_write(void *context, void *buffer, size_t size)
+{
+    struct tape *t = context;
+
+    t->bytes = realloc(t->bytes, t->size + size);
+    assert_non_null(t->bytes);
+    memcpy(t->bytes + t->size, buffer, size);
+    t->size += size;
+    return 0;
+}
+
+static int tape_read(void *context, void *buffer, size_t size)
+{
+    struct tape *t = context;
+
+    if (size > t->size - t->at)
+        return -ENODATA;
+    memcpy(buffer, t->bytes + t->at, size);
+    t->at += size;
+    return 0;
+}
+
+/* Where each record of the sample begins, and where the last one ends. */
+static size_t starts[8];
+static unsigned records;
+
+static void write_record(struct stream *s, struct tape *t, enum record_type type, const struct piece *pieces, size_t count)
+{
+    starts[records++] = t->size;
+    assert_int_equal(writer_record(s, type, pieces, count), 0);
+    starts[records] = t->size;
+}
+
+static uint8_t page[STREAM_PAGE_SIZE];
+
+static struct tape make_sample(void)
+{
+    struct tape t = { 0 };
+    struct stream s;
+    struct domain_record domain = { .vcpus = 2, .pages = 3 };
+    struct chunk_record chunk = { .gfn = 0x40000 };
+    struct param_record params[] = { { 0, 0x100 }, { 1, 0x39001 } };
+    struct end_record end = { .chunks = 1, .pages = 1 };
+    struct {
+        uint64_t size;
+        char state[16];
+    } state = { 13, "hello, state" };
+
+    for (unsigned i = 0; i < sizeof(page); i++)
+        page[i] = (uint8_t)(i * 7);
+    memset(chunk.known, 0xff, sizeof(chunk.known));
+    chunk_set(chunk.ram, 0), chunk_set(chunk.ram, 1), chunk_set(chunk.ram, 511);
+    chunk_set(chunk.data, 1);
+    stream_begin(&s, tape_write, &t);
+    records = 0;
+    assert_int_equal(writer_header(&s), 0);
+    write_record(&s, &t, RECORD_DOMAIN, &(struct piece){ &domain, sizeof(domain) }, 1);
+    write_record(&s, &t, RECORD_CHUNK, (struct piece[]){ { &chunk, sizeof(chunk) }, { page, sizeof(page) } }, 2);
+    write_record(&s, &t, RECORD_PARAMS, &(struct piece){ params, sizeof(params) }, 1);
+    write_record(&s, &t, RECORD_STATE, &(struct piece){ &state, sizeof(state) }, 1);
+    write_record(&s, &t, RECORD_END, &(struct piece){ &end, sizeof(end) }, 1);
+    stream_end(&s);
+    return t;
+}
+
+static int look_into(struct stream *s, const struct record *record)
+{
+    struct param_record params[STREAM_MAX_PARAMS];
+    struct domain_record domain;
+    struct chunk_record chunk;
+    struct end_record end;
+    const uint8_t *data;
+    size_t size;
+
+    switch (record->type) {
+    case RECORD_DOMAIN: return record_domain(s, record, &domain);
+    case RECORD_CHUNK: return record_chunk(s, record, &chunk, &data);
+    case RECORD_PARAMS: return record_params(s, record, params, &size);
+    case RECORD_STATE: return record_state(s, record, &data, &size);
+    case RECORD_END: return record_end(s, record, &end);
+    }
+    return -EINVAL;
+}
+
+/* Reads all of it. 0, or the first error, whose line is kept in why. */
+static char why[STREAM_ERROR_SIZE];
+
+static int read_tape(struct tape t)
+{
+    struct record record = { .type = RECORD_DOMAIN };
+    struct stream s;
+    int error;
+
+    t.at = 0;
+    stream_begin(&s, tape_read, &t);
+    error = reader_header(&s);
+    while (!error) {
+        error = reader_next(&s, &record);
+        if (!error)
+            error = look_into(&s, &record);
+        if (!error && record.type == RECORD_END)
+            break;
+    }
+    memcpy(why, s.error, sizeof(why));
+    stream_end(&s);
+    if (error)
+        assert_true(why[0]);
+    return error;
+}
+
+static void checksum_is_that_of_its_specification(void **state)
+{
+    static const struct {
+        const char *text;
+        uint64_t sum;
+    } known[] = {
+        { "", UINT64_C(0xEF46DB3751D8E999) },
+        { "a", UINT64_C(0xD24EC4F1A98C6E5B) },
+        { "abc", UINT64_C(0x44BC2CF5AD770999) },
+        { "Nobody inspects the spammish repetition", UINT64_C(0xFBCEA83C8A378BF1) },
+    };
+    struct sum s;
+
+    (void)state;
+    for (unsigned i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+        sum_begin(&s);
+        sum_add(&s, known[i].text, strlen(known[i].text));
+        assert_int_equal(sum_end(&s), known[i].sum);
+    }
+}
+
+static void checksum_does_not_depend_on_how_it_is_cut(void **state)
+{
+    uint8_t bytes[100];
+    struct sum whole, parts;
+
+    (void)state;
+    for (unsigned i = 0; i < sizeof(bytes); i++)
+        bytes[i] = (uint8_t)(i * 31);
+    for (unsigned a = 0; a <= sizeof(bytes); a++) {
+        for (unsigned b = a; b <= sizeof(bytes); b += 7) {
+            sum_begin(&whole), sum_begin(&parts);
+            sum_add(&whole, bytes, sizeof(bytes));
+            sum_add(&parts, bytes, a), sum_add(&parts, bytes + a, b - a), sum_add(&parts, bytes + b, sizeof(bytes) - b);
+            assert_int_equal(sum_end(&whole), sum_end(&parts));
+        }
+    }
+}
+
+static void what_is_written_is_read_again(void **state)
+{
+    struct tape t = make_sample();
+    struct record record;
+    struct chunk_record chunk;
+    const uint8_t *data;
+    struct stream s;
+    size_t size;
+
+    (void)state;
+    assert_int_equal(read_tape(t), 0);
+    stream_begin(&s, tape_read, &t);
+    assert_int_equal(reader_header(&s), 0);
+    assert_int_equal(reader_next(&s, &record), 0);
+    assert_int_equal(reader_next(&s, &record), 0);
+    assert_int_equal(record_chunk(&s, &record, &chunk, &data), 0);
+    assert_int_equal(chunk.gfn, 0x40000);
+    assert_int_equal(chunk_count(chunk.ram), 3);
+    assert_memory_equal(data, page, sizeof(page));
+    assert_int_equal(reader_next(&s, &record), 0);
+    assert_int_equal(reader_next(&s, &record), 0);
+    assert_int_equal(record_state(&s, &record, &data, &size), 0);
+    assert_int_equal(size, 13);
+    assert_memory_equal(data, "hello, state", 13);
+    stream_end(&s);
+    free(t.bytes);
+}
+
+static void reading_stops_behind_the_end(void **state)
+{
+    struct tape t = make_sample();
+    struct record record = { .type = RECORD_DOMAIN };
+    struct stream s;
+
+    (void)state;
+    tape_write(&t, page, sizeof(page));
+    stream_begin(&s, tape_read, &t);
+    assert_int_equal(reader_header(&s), 0);
+    while (record.type != RECORD_END)
+        assert_int_equal(reader_next(&s, &record), 0);
+    assert_int_equal(t.at, t.size - sizeof(page));
+    assert_int_equal(s.position, t.at);
+    stream_end(&s);
+    free(t.bytes);
+}
+
+static void cut_off_anywhere_is_found(void **state)
+{
+    struct tape t = make_sample();
+    size_t size = t.size;
+
+    (void)state;
+    for (t.size = 0; t.size < size; t.size++) {
+        assert_int_equal(read_tape(t), -ENODATA);
+        assert_non_null(strstr(why, "cut off"));
+    }
+    free(t.bytes);
+}
+
+static void a_flipped_bit_is_found_wherever_it_is(void **state)
+{
+    struct tape t = make_sample();
+
+    (void)state;
+    for (size_t i = 0; i < t.size; i++) {
+        t.bytes[i] ^= (uint8_t)(1 << i % 8);
+        assert_int_not_equal(read_tape(t), 0);
+        t.bytes[i] ^= (uint8_t)(1 << i % 8);
+    }
+    assert_int_equal(read_tape(t), 0);
+    free(t.bytes);
+}
+
+/* The sample with record `i` in the place of record `at`, too. */
+static struct tape with_moved(const struct tape *t, unsigned at, unsigned i, bool insert)
+{
+    struct tape moved = { 0 };
+
+    tape_write(&moved, t->bytes, starts[at]);
+    tape_write(&moved, t->bytes + starts[i], starts[i + 1] - starts[i]);
+    tape_write(&moved, t->bytes + starts[insert ? at : at + 1], t->size - starts[insert ? at : at + 1]);
+    return moved;
+}
+
+static void repeated_and_moved_records_are_found(void **state)
+{
+    struct tape t = make_sample(), moved;
+
+    (void)state;
+    for (unsigned at = 0; at < records; at++) {
+        for (unsigned i = 0; i < records; i++) {
+            if (i == at)
+                continue;
+            moved = with_moved(&t, at, i, false);
+            assert_int_equal(read_tape(moved), -EBADMSG);
+            assert_non_null(strstr(why, "should be"));
+            free(moved.bytes);
+            moved = with_moved(&t, at, i, true);
+            assert_int_equal(read_tape(moved), -EBADMSG);
+            free(moved.bytes);
+        }
+    }
+    free(t.bytes);
+}
+
+static void a_left_out_record_is_found(void **state)
+{
+    struct tape t = make_sample();
+
+    (void)state;
+    for (unsigned i = 0; i < records; i++) {
+        struct tape less = { 0 };
+
+        tape_write(&less, t.bytes, starts[i]);
+        tape_write(&less, t.bytes + starts[i + 1], t.size - starts[i + 1]);
+        assert_int_not_equal(read_tape(less), 0);
+        free(less.bytes);
+    }
+    free(t.bytes);
+}
+
+/* Puts a number and a right checksum on what was changed in record i, as who forges an image would. */
+static void seal(struct tape *t, unsigned i)
+{
+    size_t size = starts[i + 1] - starts[i];
+    uint64_t sum;
+    struct sum s;
+
+    sum_begin(&s);
+    sum_add(&s, t->bytes + starts[i], size - sizeof(sum));
+    sum = sum_end(&s);
+    memcpy(t->bytes + starts[i + 1] - sizeof(sum), &sum, sizeof(sum));
+}
+
+/* The 64-bit word of record i's body, from 0, is that; with a right checksum. */
+static int read_with_word(unsigned i, size_t word, uint64_t value)
+{
+    struct tape t = make_sample();
+    int error;
+
+    memcpy(t.bytes + starts[i] + 8 + word * 8, &value, sizeof(value));
+    seal(&t, i);
+    error = read_tape(t);
+    free(t.bytes);
+    return error;
+}
+
+static void forged_records_are_refused(void **state)
+{
+    (void)state;
+    assert_int_equal(read_with_word(0, 0, 0), -EINVAL);                     /* no vCPU */
+    assert_int_equal(read_with_word(0, 0, STREAM_MAX_VCPUS + 1), -EINVAL);
+    assert_int_equal(read_with_word(0, 0, 2 | UINT64_C(1) << 32), -EINVAL); /* reserved */
+    assert_int_equal(read_with_word(1, 0, 0x40001), -EINVAL);               /* no chunk begins there */
+    assert_int_equal(read_with_word(1, 0, UINT64_C(1) << 63), -EINVAL);
+    assert_int_equal(read_with_word(1, 1, 0), -EINVAL);                     /* RAM that nothing is known of */
+    assert_int_equal(read_with_word(1, 1 + CHUNK_WORDS, 1), -EINVAL);       /* content where no RAM is */
+    assert_int_equal(read_with_word(1, 1 + 2 * CHUNK_WORDS, 3), -EINVAL);   /* more pages than there are */
+    assert_int_equal(read_with_word(1, 1 + 2 * CHUNK_WORDS, 0), -EINVAL);   /* fewer */
+    assert_int_equal(read_with_word(3, 0, 17), -EINVAL);                    /* more state than there is */
+    assert_int_equal(read_with_word(3, 0, 8), -EINVAL);
+    assert_int_equal(read_with_word(3, 0, UINT64_MAX), -EINVAL);
+    assert_int_equal(read_with_word(3, 0, 0), -EINVAL);
+    assert_int_equal(read_with_word(4, 0, 1), 0);
+}
+
+static void absurd_sizes_take_no_memory(void **state)
+{
+    static const uint32_t sizes[] = { 0, 8, 16, 17, UINT32_MAX, UINT32_MAX - 7, 1u << 31 };
+
+    (void)state;
+    for (unsigned i = 0; i < records; i++) {
+        for (unsigned k = 0; k < sizeof(sizes) / sizeof(sizes[0]); k++) {
+            struct tape t = make_sample();
+
+            memcpy(t.bytes + starts[i] + 4, &sizes[k], sizeof(sizes[k]));
+            assert_int_equal(read_tape(t), -EINVAL);
+            assert_non_null(strstr(why, "cannot have"));
+            free(t.bytes);
+        }
+    }
+}
+
+static void another_format_is_refused_by_name(void **state)
+{
+    static const struct {
+        size_t at;
+        uint8_t value;
+        const char *says;
+    } changes[] = {
+        { 0, 0, "does not begin" }, { 8, 0, "does not begin" }, { 15, 2, "version 2" }, { 16, 1, "big-endian" },
+        { 24, 2, "type" }, { 32, 2, "format 2.0" }, { 36, 1, "format 1.1" }, { 28, 14, "damaged" }, { 20, 1, "damaged" },
+    };
+
+    (void)state;
+    for (unsigned i = 0; i < sizeof(changes) / sizeof(changes[0]); i++) {
+        struct tape t = make_sample();
+
+        t.bytes[changes[i].at] = changes[i].value;
+        assert_int_equal(read_tape(t), -EINVAL);
+        assert_non_null(strstr(why, changes[i].says));
+        free(t.bytes);
+    }
+}
+
+static int write_nothing(void *context, void *buffer, size_t size)
+{
+    (void)context, (void)buffer, (void)size;
+    return -ENOSPC;
+}
+
+static void a_failed_write_says_where(void **state)
+{
+    struct stream s;
+
+    (void)state;
+    stream_begin(&s, write_nothing, NULL);
+    assert_int_equal(writer_header(&s), -ENOSPC);
+    assert_string_equal(s.error, "writing failed at byte 0: No space left on device");
+    stream_end(&s);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(checksum_is_that_of_its_specification),
+        cmocka_unit_test(checksum_does_not_depend_on_how_it_is_cut),
+        cmocka_unit_test(what_is_written_is_read_again),
+        cmocka_unit_test(reading_stops_behind_the_end),
+        cmocka_unit_test(cut_off_anywhere_is_found),
+        cmocka_unit_test(a_flipped_bit_is_found_wherever_it_is),
+        cmocka_unit_test(repeated_and_moved_records_are_found),
+        cmocka_unit_test(a_left_out_record_is_found),
+        cmocka_unit_test(forged_records_are_refused),
+        cmocka_unit_test(absurd_sizes_take_no_memory),
+        cmocka_unit_test(another_format_is_refused_by_name),
+        cmocka_unit_test(a_failed_write_says_where),
+    };
+
+    return cmocka_run_group_tests_name("stream", tests, NULL, NULL);
+}

@@ -1,0 +1,271 @@
+// SPDX-License-Identifier: Apache-2.0
+/* See image.h. The header is that of tools/xl/xl.h: magic, byte order, flags, and the length of what follows. */
+#include "tools/image.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <libgen.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "tools/torpor.h"
+
+#define MAGIC_SIZE  32
+#define BYTE_ORDER_VALUE 0x01020304u
+#define FLAG_JSON   1u
+#define FLAG_STREAM 2u      /* libxl's version 2, which is the only one we know */
+#define FLAGS_KNOWN (FLAG_JSON | FLAG_STREAM)
+#define MOST_CONFIG (1u << 20)
+
+static const char magic[MAGIC_SIZE] = "Xen saved domain, xl format\n \0 \r";
+
+struct header {
+    char magic[MAGIC_SIZE];
+    uint32_t byte_order;
+    uint32_t mandatory, optional;      /* flags; unknown mandatory ones are for a later tool */
+    uint32_t length;                   /* of optional data: u32 length of the configuration, the configuration, anything */
+};
+
+static int write_all(int fd, const void *data, size_t size)
+{
+    const char *at = data;
+
+    while (size) {
+        ssize_t n = write(fd, at, size);
+
+        if (n < 0 && errno != EINTR)
+            return -errno;
+        at += n > 0 ? n : 0;
+        size -= n > 0 ? (size_t)n : 0;
+    }
+    return 0;
+}
+
+/* -ENODATA: it ends before that. */
+static int read_all(int fd, void *data, size_t size)
+{
+    char *at = data;
+
+    while (size) {
+        ssize_t n = read(fd, at, size);
+
+        if (n == 0)
+            return -ENODATA;
+        if (n < 0 && errno != EINTR)
+            return -errno;
+        at += n > 0 ? n : 0;
+        size -= n > 0 ? (size_t)n : 0;
+    }
+    return 0;
+}
+
+int image_write_head(int fd, const char *source, const char *json)
+{
+    uint32_t length = (uint32_t)strlen(json) + 1;   /* with the NUL */
+    struct header header = {
+        .byte_order = BYTE_ORDER_VALUE, .mandatory = FLAGS_KNOWN, .length = (uint32_t)sizeof(length) + length,
+    };
+    int error;
+
+    memcpy(header.magic, magic, MAGIC_SIZE);
+    error = write_all(fd, &header, sizeof(header));
+    if (!error)
+        error = write_all(fd, &length, sizeof(length));
+    if (!error)
+        error = write_all(fd, json, length);
+    if (error) {
+        failure("%s cannot be written: %s", source, strerror(-error));
+        return error;
+    }
+    fprintf(stderr, "Saving to %s new xl format (info 0x%" PRIx32 "/0x%" PRIx32 "/%" PRIu32 ")\n", source, header.mandatory,
+            header.optional, header.length);
+    return 0;
+}
+
+static int check_header(const struct header *header, const char *source)
+{
+    if (memcmp(header->magic, magic, MAGIC_SIZE)) {
+        failure("%s has the wrong magic number: it is damaged, or no saved guest", source);
+        return -EINVAL;
+    }
+    if (header->byte_order != BYTE_ORDER_VALUE) {
+        failure("%s has the wrong byte order", source);
+        return -EINVAL;
+    }
+    fprintf(stderr, "Loading new save file %s (new xl fmt info 0x%" PRIx32 "/0x%" PRIx32 "/%" PRIu32 ")\n", source,
+            header->mandatory, header->optional, header->length);
+    if (header->mandatory & ~FLAGS_KNOWN) {
+        failure("%s has mandatory flags 0x%" PRIx32 ", which are not known: a newer tool is needed", source,
+                header->mandatory & ~FLAGS_KNOWN);
+        return -EINVAL;
+    }
+    if (!(header->mandatory & FLAG_STREAM)) {
+        failure("%s is in libxl's old format, which no guest on Arm was ever saved in", source);
+        return -EINVAL;
+    }
+    if (header->length > MOST_CONFIG) {
+        failure("%s says that its configuration has %" PRIu32 " bytes: it is damaged", source, header->length);
+        return -EINVAL;
+    }
+    return 0;
+}
+
+/* Finds the configuration in the optional data. */
+static int take_config(struct image_head *head, const char *data, uint32_t size, const char *source)
+{
+    uint32_t length;
+
+    if (!size)
+        return 0;
+    if (size < sizeof(length)) {
+        failure("%s is damaged: its configuration is cut off", source);
+        return -EINVAL;
+    }
+    memcpy(&length, data, sizeof(length));
+    if (length > size - sizeof(length)) {
+        failure("%s is damaged: its configuration is cut off", source);
+        return -EINVAL;
+    }
+    fprintf(stderr, " Savefile contains xl domain config%s\n", head->json ? " in JSON format" : "");
+    head->config = strndup(data + sizeof(length), length);
+    if (!head->config) {
+        failure("out of memory");
+        return -ENOMEM;
+    }
+    return 0;
+}
+
+static int read_failed(const char *source, int error)
+{
+    if (error == -ENODATA)
+        failure("%s is cut off: it ends in its header", source);
+    else if (error)
+        failure("%s cannot be read: %s", source, strerror(-error));
+    return error;
+}
+
+int image_read_head(int fd, const char *source, struct image_head *head)
+{
+    struct header header;
+    char *data;
+    int error = read_failed(source, read_all(fd, &header, sizeof(header)));
+
+    *head = (struct image_head){ 0 };
+    if (!error)
+        error = check_header(&header, source);
+    if (error)
+        return error;
+    data = malloc(header.length + 1);
+    if (!data) {
+        failure("out of memory");
+        return -ENOMEM;
+    }
+    head->json = header.mandatory & FLAG_JSON;
+    error = read_failed(source, read_all(fd, data, header.length));
+    if (!error)
+        error = take_config(head, data, header.length, source);
+    free(data);
+    return error;
+}
+
+void image_head_free(struct image_head *head)
+{
+    free(head->config);
+    head->config = NULL;
+}
+
+/* --- the file */
+
+static int open_as_it_is(struct image_file *file)
+{
+    file->fd = open(file->name, O_WRONLY | O_CLOEXEC);
+    return file->fd < 0 ? -errno : 0;
+}
+
+static int open_beside(struct image_file *file)
+{
+    if (asprintf(&file->partial, "%s.XXXXXX", file->name) < 0) {
+        file->partial = NULL;
+        return -ENOMEM;
+    }
+    file->fd = mkostemp(file->partial, O_CLOEXEC);
+    if (file->fd >= 0)
+        return 0;
+    free(file->partial);
+    file->partial = NULL;
+    return -errno;
+}
+
+int image_create(struct image_file *file, const char *name)
+{
+    struct stat status;
+    int error;
+
+    *file = (struct image_file){ .fd = -1, .name = strdup(name) };
+    if (!file->name)
+        error = -ENOMEM;
+    else if (stat(name, &status) == 0 && !S_ISREG(status.st_mode))
+        error = open_as_it_is(file);
+    else
+        error = open_beside(file);
+    if (error) {
+        failure("%s cannot be written: %s", name, strerror(-error));
+        image_discard(file);
+    }
+    return error;
+}
+
+/* The folder too, so that the name outlives a power cut. */
+static int sync_folder(const char *name)
+{
+    char *copy = strdup(name);
+    int fd = copy ? open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+    int error = fd < 0 || fsync(fd) ? -errno : 0;
+
+    if (fd >= 0)
+        close(fd);
+    free(copy);
+    return error;
+}
+
+int image_commit(struct image_file *file)
+{
+    int error = 0;
+
+    if (fsync(file->fd) && errno != EINVAL && errno != EROFS)   /* which says that it is a pipe */
+        error = -errno;
+    if (close(file->fd) && !error)
+        error = -errno;
+    file->fd = -1;
+    if (!error && file->partial) {
+        if (rename(file->partial, file->name))
+            error = -errno;
+        else
+            error = sync_folder(file->name);
+    }
+    if (error) {
+        failure("%s cannot be written: %s", file->name, strerror(-error));
+    } else {
+        free(file->partial);
+        file->partial = NULL;
+    }
+    image_discard(file);
+    return error;
+}
+
+void image_discard(struct image_file *file)
+{
+    if (file->fd >= 0)
+        close(file->fd);
+    file->fd = -1;
+    if (file->partial)
+        unlink(file->partial);
+    free(file->partial);
+    free(file->name);
+    file->partial = file->name = NULL;
+}

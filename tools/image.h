@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The file that a guest is saved to: xl's header with the guest's configuration as JSON, then libxl's own stream. Files are xl's (4.17) in
+ * every byte of that, so its tools know them.
+ *
+ * Functions return 0, or -errno and have said why.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* What stands before libxl's stream. Freed by image_head_free(). */
+struct image_head {
+    char *config;      /* NUL-terminated; NULL: there is none in the file */
+    bool json;         /* it is JSON, and not in xl's own syntax */
+};
+
+/* Says what xl says of it ("Saving to ..."). source: how messages call the file. */
+int image_write_head(int fd, const char *source, const char *json);
+int image_read_head(int fd, const char *source, struct image_head *head);
+void image_head_free(struct image_head *head);
+
+/*
+ * A file that is there under its name only when it is whole: until image_commit() it has another beside it. What is no regular file (a
+ * pipe, a device) is written as it is.
+ */
+struct image_file {
+    int fd;
+    char *name, *partial;   /* partial NULL: it is written as it is */
+};
+
+int image_create(struct image_file *file, const char *name);
+/* All is on the disk, and there under its name. */
+int image_commit(struct image_file *file);
+/* Neither: nothing of it is left. Harmless after image_commit(). */
+void image_discard(struct image_file *file);

@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * torpor restore, with xl's options, messages and exit statuses as they are on x86. libxl makes the domain and its devices, and
+ * torpor-save-helper gives it memory and state. What fails leaves nothing behind.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <libxl.h>
+#include <libxl_utils.h>
+
+#include "tools/config.h"
+#include "tools/guests.h"
+#include "tools/helper.h"
+#include "tools/image.h"
+#include "tools/logger.h"
+#include "tools/monitor.h"
+#include "tools/operation.h"
+#include "tools/torpor.h"
+
+#define XL_LOCK "/var/lock/xl"        /* xl holds it while it makes a domain: memory that is free for one is not for another */
+#define NO_DOMAIN ((uint32_t)-1)
+
+struct restore_options {
+    bool paused, console, debug, foreground, unwatched, vnc, vnc_password;
+};
+
+/* The lock's file, or -1: there can be none, and nothing to wait for. */
+static int lock_creation(void)
+{
+    struct flock whole = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+    int fd = open(XL_LOCK, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+
+    while (fd >= 0 && fcntl(fd, F_SETLKW, &whole) && errno == EINTR)
+        ;
+    return fd;
+}
+
+/* Reads the configuration, from the file's head or from one of its own. 0, or -errno and has said why. */
+static int read_config(libxl_ctx *libxl, const char *source, const struct image_head *head, const char *config_file,
+                       libxl_domain_config *config)
+{
+    if (config_file) {
+        fprintf(stderr, "Parsing config from %s\n", config_file);
+        return config_from_file(libxl, config_file, config);
+    }
+    if (!head->config) {
+        failure("%s has no configuration in it, and none is given", source);
+        return -EINVAL;
+    }
+    if (!head->json) {
+        failure("%s has its configuration in xl's own syntax: give one beside it", source);
+        return -EINVAL;
+    }
+    fprintf(stderr, "Parsing config from <saved>\n");
+    return config_from_json(libxl, source, head->config, config);
+}
+
+static int check_config(const libxl_domain_config *config)
+{
+    const char *unsavable = config_unsavable(config);
+
+    if (!unsavable)
+        return 0;
+    failure("%s has %s, which cannot be restored", config->c_info.name, unsavable);
+    return -EOPNOTSUPP;
+}
+
+static int check_memory(libxl_ctx *libxl, libxl_domain_config *config)
+{
+    libxl_domain_config copy;
+    uint64_t need, available;
+    int rc;
+
+    libxl_domain_config_init(&copy);
+    libxl_domain_config_copy(libxl, &copy, config);   /* libxl fills in what it asks about */
+    rc = libxl_domain_need_memory(libxl, &copy, NO_DOMAIN, &need);
+    libxl_domain_config_dispose(&copy);
+    if (rc || libxl_get_free_memory(libxl, &available) || available >= need)
+        return 0;   /* what is not known now is found out later */
+    failure("%s needs %llu MiB, and %llu MiB are free", config->c_info.name, (unsigned long long)need / 1024,
+            (unsigned long long)available / 1024);
+    return -ENOMEM;
+}
+
+/* The domain, paused. 0, or -errno and has said why; then nothing of it is left. */
+static int make_domain(libxl_ctx *libxl, const char *source, int fd, libxl_domain_config *config, uint32_t *id)
+{
+    libxl_domain_restore_params params;
+    char doing[64];
+    int rc;
+
+    libxl_domain_restore_params_init(&params);
+    params.stream_version = 2;
+    snprintf(doing, sizeof(doing), "Restoring %s", config->c_info.name);
+    *id = NO_DOMAIN;
+    logger_forget();
+    logger_show_progress(doing);
+    operation_begin(libxl);
+    rc = libxl_domain_create_restore(libxl, config, id, fd, -1, &params, NULL, NULL);
+    operation_end();
+    logger_show_progress(NULL);
+    libxl_domain_restore_params_dispose(&params);
+    if (!rc)
+        return 0;
+    failure("%s was not restored from %s: %s", config->c_info.name, source,
+            operation_interrupted() ? "interrupted" : *logger_reason() ? logger_reason() : "libxl does not say why (torpor -v)");
+    if (*id != NO_DOMAIN && *id)
+        libxl_domain_destroy(libxl, *id, NULL);
+    return -EIO;
+}
+
+/* From an open file to a paused domain. */
+static int restore_from(libxl_ctx *libxl, const char *source, int fd, const char *config_file, const struct restore_options *options,
+                        uint32_t *id)
+{
+    struct image_head head = { 0 };
+    libxl_domain_config config;
+    char *json;
+    int lock, error = image_read_head(fd, source, &head);
+
+    libxl_domain_config_init(&config);
+    if (!error)
+        error = read_config(libxl, source, &head, config_file, &config);
+    image_head_free(&head);
+    if (!error)
+        error = check_config(&config);
+    if (!error && options->debug && (json = config_to_json(libxl, &config))) {
+        fputs(json, stderr);
+        free(json);
+    }
+    if (!error) {
+        lock = lock_creation();
+        error = check_memory(libxl, &config);
+        if (!error)
+            error = make_domain(libxl, source, fd, &config, id);
+        if (lock >= 0)
+            close(lock);
+    }
+    libxl_domain_config_dispose(&config);
+    return error;
+}
+
+/* Does not return. */
+static int become_console(libxl_ctx *libxl, uint32_t id)
+{
+    operations_forget();
+    libxl_primary_console_exec(libxl, id, -1);
+    return failure("the console of domain %u cannot be reached: %s", id, strerror(errno));
+}
+
+static void begin_vnc(libxl_ctx *libxl, uint32_t id, bool password)
+{
+    if (fork() == 0) {
+        operations_forget();
+        libxl_vncviewer_exec(libxl, id, password);
+        _exit(failure("no VNC viewer can be run: %s", strerror(errno)));
+    }
+}
+
+/* The domain is whole, and paused. */
+static int let_go(libxl_ctx *libxl, uint32_t id, const struct restore_options *options)
+{
+    if (!options->paused && libxl_domain_unpause(libxl, id, NULL)) {
+        failure("domain %u is restored, but cannot be unpaused: it is destroyed", id);
+        libxl_domain_destroy(libxl, id, NULL);
+        return EXIT_FAILURE;
+    }
+    if (options->vnc)
+        begin_vnc(libxl, id, options->vnc_password);
+    if (!options->foreground && !options->unwatched && monitor_in_background(id, false))
+        return EXIT_FAILURE;
+    if (options->console && (!options->foreground || fork() == 0))
+        return become_console(libxl, id);
+    if (options->foreground) {
+        operations_forget();
+        return monitor_guest(id, false);
+    }
+    return EXIT_SUCCESS;
+}
+
+static int restore(const char *file, const char *config_file, const struct restore_options *options)
+{
+    int fd = open(file, O_RDONLY | O_CLOEXEC), error;
+    uint32_t id;
+
+    if (fd < 0)
+        return failure("Can't open restore file: %s: %s", file, strerror(errno));
+    error = restore_from(guests_libxl(), file, fd, config_file, options, &id);
+    close(fd);
+    return error ? EXIT_FAILURE : let_go(guests_libxl(), id, options);
+}
+
+int command_restore(const struct command *c, int argc, char **argv)
+{
+    static const struct option long_options[] = {
+        { "vncviewer", no_argument, NULL, 'V' },
+        { "vncviewer-autopass", no_argument, NULL, 'A' },
+        COMMON_OPTIONS
+    };
+    struct restore_options options = { 0 };
+    int option, named, status;
+
+    while ((option = next_option(c, argc, argv, ":FcpdeVAh", long_options)) >= 0) {
+        options.foreground |= option == 'F';
+        options.console |= option == 'c';
+        options.paused |= option == 'p';
+        options.debug |= option == 'd';
+        options.unwatched |= option == 'e';
+        options.vnc |= option == 'V' || option == 'A';
+        options.vnc_password |= option == 'A';
+    }
+    named = argc - optind;
+    if (named < 1 || named > 2)
+        return usage_error(c, "a file is needed, and before it may be a configuration");
+    if (helper_use() || operations_start() || guests_open())
+        return EXIT_FAILURE;
+    status = restore(argv[optind + named - 1], named == 2 ? argv[optind] : NULL, &options);
+    guests_close();
+    return status;
+}

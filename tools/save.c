@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * torpor save, with xl's options, messages and exit statuses as they are on x86. libxl has the guest suspend itself and writes the stream, for
+ * the most part by torpor-save-helper.
+ *
+ * Invariant: whatever fails, the guest goes on in this domain, unless the file is whole, on the disk and under its name.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <libxl.h>
+
+#include "tools/config.h"
+#include "tools/guests.h"
+#include "tools/helper.h"
+#include "tools/image.h"
+#include "tools/logger.h"
+#include "tools/monitor.h"
+#include "tools/operation.h"
+#include "tools/torpor.h"
+
+enum afterwards { DESTROY, GO_ON, STAY_PAUSED };
+
+/* What can be known beforehand, so that nobody is suspended for nothing. 0, or -errno and has said why. */
+static int check(libxl_ctx *libxl, const struct guest *guest)
+{
+    libxl_domain_config config;
+    const char *unsavable;
+    int error;
+
+    if (guest->id == 0) {
+        failure("%s is the host: torpor suspend --host", guest->name);
+        return -EINVAL;
+    }
+    if (guest_state(guest) != GUEST_RUNNING) {
+        failure("%s (%u) does not run: it cannot suspend itself, which saving it takes", guest->name, guest->id);
+        return -EINVAL;
+    }
+    if (!guest_offers_suspend(guest)) {
+        failure("%s (%u) does not offer to suspend itself (no control/feature-suspend in xenstore)", guest->name, guest->id);
+        return -EOPNOTSUPP;
+    }
+    libxl_domain_config_init(&config);
+    error = config_of_guest(libxl, guest->id, guest->name, &config);
+    unsavable = error ? NULL : config_unsavable(&config);
+    if (unsavable) {
+        failure("%s (%u) has %s, which cannot be saved", guest->name, guest->id, unsavable);
+        error = -EOPNOTSUPP;
+    }
+    libxl_domain_config_dispose(&config);
+    return error;
+}
+
+/* The configuration for the file's head; freed by the caller. NULL: it has been said why. */
+static char *make_json(libxl_ctx *libxl, const struct guest *guest, const char *config_file)
+{
+    libxl_domain_config config;
+    char *json = NULL;
+    int error;
+
+    libxl_domain_config_init(&config);
+    error = config_file ? config_from_file(libxl, config_file, &config)
+                        : config_of_guest(libxl, guest->id, guest->name, &config);
+    if (!error)
+        json = config_to_json(libxl, &config);
+    libxl_domain_config_dispose(&config);
+    return json;
+}
+
+/*
+ * Lets the guest go on, if it has come to be suspended, and takes the request back if it has not. Its monitor is told by its
+ * suspending that the guest has ended, so it gets another.
+ */
+static int go_on(libxl_ctx *libxl, const struct guest *guest)
+{
+    bool taken, suspended;
+    int rc = 0;
+
+    guest_release(guest, &taken);
+    suspended = guest_state(guest) == GUEST_SUSPENDED;
+    if (suspended)
+        rc = libxl_domain_resume(libxl, guest->id, 1, NULL);
+    if (rc)
+        return failure("%s (%u) does not go on: libxl's error %d; torpor wake %s may help", guest->name, guest->id, rc, guest->name);
+    if (taken || suspended)
+        monitor_in_background(guest->id, true);
+    return EXIT_SUCCESS;
+}
+
+static int destroy(libxl_ctx *libxl, const struct guest *guest)
+{
+    int rc = libxl_domain_destroy(libxl, guest->id, NULL);
+
+    if (rc)
+        return failure("%s (%u) is saved, but was not destroyed (libxl's error %d): xl destroy %u", guest->name, guest->id, rc, guest->id);
+    return EXIT_SUCCESS;
+}
+
+/* The guest is suspended, and the file whole. */
+static int finish(libxl_ctx *libxl, const struct guest *guest, enum afterwards afterwards)
+{
+    int rc = 0;
+
+    if (afterwards == DESTROY)
+        return destroy(libxl, guest);
+    if (afterwards == STAY_PAUSED)
+        rc = libxl_domain_pause(libxl, guest->id, NULL);
+    if (rc)
+        failure("%s (%u) cannot be paused: libxl's error %d", guest->name, guest->id, rc);
+    return go_on(libxl, guest) || rc ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+/* Has the guest suspended and writes it all. 0, or -errno and has said why; then the guest may be suspended. */
+static int write_image(libxl_ctx *libxl, const struct guest *guest, struct image_file *file, const char *json)
+{
+    char doing[64];
+    int rc, error = image_write_head(file->fd, file->name, json);
+
+    if (error)
+        return error;
+    snprintf(doing, sizeof(doing), "Saving %s", guest->name);
+    logger_forget();
+    logger_show_progress(doing);
+    operation_begin(libxl);
+    rc = libxl_domain_suspend(libxl, guest->id, file->fd, 0, NULL);
+    operation_end();
+    logger_show_progress(NULL);
+    if (rc == 0)
+        return image_commit(file);
+    fprintf(stderr, "Failed to save domain, resuming domain%s%s\n", *logger_reason() ? ": " : "",
+            operation_interrupted() ? "interrupted" : logger_reason());
+    return -EIO;
+}
+
+static int save(libxl_ctx *libxl, const struct guest *guest, const char *name, const char *config_file, enum afterwards afterwards)
+{
+    struct image_file file;
+    char *json = make_json(libxl, guest, config_file);
+    int error, status = EXIT_FAILURE;
+
+    if (!json)
+        return EXIT_FAILURE;
+    error = image_create(&file, name);
+    if (!error) {
+        error = write_image(libxl, guest, &file, json);
+        if (error)
+            go_on(libxl, guest);
+        else
+            status = finish(libxl, guest, afterwards);
+        image_discard(&file);
+    }
+    free(json);
+    return status;
+}
+
+int command_save(const struct command *c, int argc, char **argv)
+{
+    static const struct option long_options[] = {
+        { "checkpoint", no_argument, NULL, 'c' },
+        { "pause", no_argument, NULL, 'p' },
+        COMMON_OPTIONS
+    };
+    enum afterwards afterwards = DESTROY;
+    struct guest guest = { 0 };
+    int option, status = EXIT_FAILURE;
+
+    while ((option = next_option(c, argc, argv, ":cph", long_options)) >= 0)
+        afterwards = option == 'p' ? STAY_PAUSED : option == 'c' && afterwards == DESTROY ? GO_ON : afterwards;
+    if (argc - optind < 2 || argc - optind > 3)
+        return usage_error(c, "a guest's name or number and a file are needed");
+    if (helper_use() || operations_start() || guests_open())
+        return EXIT_FAILURE;
+    if (guest_find(argv[optind], &guest) == 0 && check(guests_libxl(), &guest) == 0)
+        status = save(guests_libxl(), &guest, argv[optind + 1], argv[optind + 2], afterwards);
+    free(guest.name);
+    guests_close();
+    return status;
+}
