@@ -172,7 +172,7 @@ void cpu_park(void)
 
 /* --- Waiting, and leaving EL3 --- */
 
-/* Only an interrupt that is routed to the level that waits, or above it, surely ends WFI (Arm ARM D1.6.2). */
+/* Only an interrupt that is routed to the level that waits, or above it, surely ends WFI (Arm ARM, "Wait for Interrupt"). */
 static uint64_t route_to_el3(void)
 {
     uint64_t scr = read_sysreg(scr_el3);

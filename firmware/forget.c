@@ -92,7 +92,7 @@ static void forget_aarch32(void)
 /* A register's number is part of the instruction: one line for each that there may be. */
 #define EACH_16(op) op(0) op(1) op(2) op(3) op(4) op(5) op(6) op(7) op(8) op(9) op(10) op(11) op(12) op(13) op(14) op(15)
 
-/* Off, and the OS lock taken, as after a reset (D17.3): none of it can make an exception. */
+/* Off, and the OS lock taken, as after a reset (OSLSR_EL1): none of it can make an exception. */
 static void forget_debug(void)
 {
     uint64_t dfr0 = read_sysreg(id_aa64dfr0_el1);
@@ -113,7 +113,7 @@ static void forget_debug(void)
 #undef FORGET
 }
 
-/* MDCR_EL2 with the reset value of HPMN, all counters (D17.3.16); anything above would be unpredictable. */
+/* MDCR_EL2 with the reset value of HPMN, all counters (Arm ARM, MDCR_EL2); anything above would be unpredictable. */
 static void forget_pmu(void)
 {
     unsigned version = id_field(read_sysreg(id_aa64dfr0_el1), DFR0_PMUVER), counters;

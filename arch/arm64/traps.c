@@ -11,7 +11,7 @@
 #define MMFR0_FGT(v)  (((v) >> 56) & 0xf)
 #define PFR0_AMU(v)   (((v) >> 44) & 0xf)
 
-/* Names that no assembler for Armv8.0 knows (Arm ARM DDI 0487, D19.2) */
+/* Names that no assembler for Armv8.0 knows (Arm ARM DDI 0487, by name) */
 #define HCRX_EL2      s3_4_c1_c2_2
 #define HFGRTR_EL2    s3_4_c1_c1_4
 #define HFGWTR_EL2    s3_4_c1_c1_5

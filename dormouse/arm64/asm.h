@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * What the assembly files share: the values of the translation registers and small macros.
- * Register fields are those of the Arm ARM (DDI 0487), chapter D17.
+ * Register fields are those of the Arm ARM (DDI 0487), by name.
  */
 #pragma once
 

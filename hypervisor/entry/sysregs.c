@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Trapped system registers, by their encoding (Arm ARM DDI 0487, D13.2.37 for the syndrome). What is not here is not there: a guest that
+ * Trapped system registers, by their encoding (Arm ARM DDI 0487; ESR_EL2 for the syndrome). What is not here is not there: a guest that
  * uses a feature that its ID registers do not show finds the instruction undefined.
  */
 #include "entry/sysregs.h"

@@ -54,7 +54,7 @@ static uint64_t faulting_page_address(void)
     return (read_sysreg(hpfar_el2) & UINT64_C(0xfffffffff0)) << 8 | (read_sysreg(far_el2) & ~PAGE_MASK);
 }
 
-/* The guest-physical address of a stage-2 fault. HPFAR_EL2 is not valid for permission faults outside a walk (D17.2.66). */
+/* The guest-physical address of a stage-2 fault. HPFAR_EL2 is not valid for permission faults outside a walk (Arm ARM DDI 0487, HPFAR_EL2). */
 static bool fault_address(uint64_t esr, uint64_t *gpa)
 {
     if ((ESR_FSC(esr) & 0x3c) == FSC_PERMISSION && !(esr & ESR_S1PTW))

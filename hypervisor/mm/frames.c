@@ -352,8 +352,8 @@ static void code_forget(void)
 
 /*
  * Nothing of whoever had the frames can be seen in them: not in memory either, which a guest reads past the data caches while its stage 1
- * is off or says non-cacheable (Arm ARM DDI 0487, D8.5: the weaker attributes of both stages count; only FEAT_S2FWB, which
- * we do not depend on, changes that); nor in instruction caches, which follow memory by themselves only if CTR_EL0.DIC is 1.
+ * is off or says non-cacheable (Arm ARM DDI 0487, "Combining stage 1 and stage 2 memory type attributes": the weaker of both
+ * count; only FEAT_S2FWB, which we do not depend on, changes that); nor in instruction caches, which follow memory by themselves only if CTR_EL0.DIC is 1.
  */
 static void frames_clear(struct frame *f, unsigned order)
 {

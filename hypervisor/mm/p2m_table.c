@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Stage-2 tables (Arm ARM DDI 0487, D8.3): 4 KiB granule, three levels from level 1, the first of concatenated tables.
+ * Stage-2 tables (Arm ARM DDI 0487, "Translation table descriptor formats"): 4 KiB granule, three levels from level 1, the first of concatenated tables.
  * The type of an entry stands in its software bits. A valid entry is never changed into another valid one: it is
  * marked invalid and flushed first (break before make), so a guest may fault on a page that is there again when the
  * fault is looked at; the trap path then just goes back.
@@ -344,7 +344,11 @@ void change_flush(struct p2m *p2m, struct p2m_change *c)
         stage2_flush_entries(p2m->vttbr, c->at, c->marked);
 }
 
-/* What an entry was, no TLB knows any more. */
+/*
+ * What an entry was, no TLB knows any more. A last reference to a foreign frame may be the last to its domain, which is freed then and there:
+ * nobody else can have it, all locks that its freeing takes are inside this p2m's (none of their holders takes a p2m's), and what is
+ * left of a dead domain to free is no memory of guests, but at most a thousand pages of its ports and tables.
+ */
 static void leaf_let_go(struct p2m *p2m, const struct p2m_change *c, uint64_t pte, unsigned level) REQUIRES(p2m->lock)
 {
     if (type_holds_reference(pte_type(pte)))

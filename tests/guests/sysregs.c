@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The virtual CPU: what its ID registers show (Arm ARM DDI 0487, D19.2), that what they hide is not there, and that there is one time.
+ * The virtual CPU: what its ID registers show (Arm ARM DDI 0487, ID_AA64*_EL1), that what they hide is not there, and that there is one time.
  */
 #include "dormouse/arm64/timer.h"
 #include "dormouse/arm64/trap.h"

@@ -248,7 +248,7 @@ static void a_virtual_error_that_the_guest_masks_stays_pending_over_a_switch(voi
     vcpu_switch_out(vcpus[2]);
     vcpu_switch_in(vcpus[0]);
     assert_true(*register_named("hcr_el2") & HCR_VSE);
-    /* and is over when it was taken, which the CPU shows by clearing the bit (Arm ARM D19.2, HCR_EL2.VSE) */
+    /* and is over when it was taken, which the CPU shows by clearing the bit (Arm ARM, HCR_EL2.VSE) */
     host_write_sysreg(HCR_VM, "hcr_el2");
     vcpu_switch_out(vcpus[0]);
     vcpu_switch_in(vcpus[0]);

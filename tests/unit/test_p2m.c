@@ -489,6 +489,24 @@ static void vmids_run_out_and_come_back(void **state)
     p2m_destroy(&many[0]);   /* twice is once */
 }
 
+static void a_dead_domain_that_others_still_look_at_keeps_no_vmid(void **state)
+{
+    static struct p2m husks[300];   /* more than there are VMIDs */
+
+    (void)state;
+    for (unsigned i = 0; i < ARRAY_SIZE(husks); i++) {
+        assert_int_equal(p2m_init(&husks[i], D(1)), 0);
+        assert_int_equal(p2m_release_all(&husks[i], never_preempt), 0);
+    }
+    for (unsigned i = 0; i < ARRAY_SIZE(husks); i++)
+        p2m_destroy(&husks[i]);
+    /* nor did that take somebody else's number away */
+    assert_int_equal(p2m_init(&husks[0], D(1)), 0);
+    assert_true(husks[0].vmid != P->vmid);
+    p2m_destroy(&husks[0]);
+    memset(husks, 0, sizeof(husks));
+}
+
 /* The model: a window of guest frames around a 1 GiB boundary, so that blocks of all sizes take part. */
 #define WINDOW (2 * LARGE)
 static struct { uint32_t mfn; uint8_t type; } model[WINDOW];
@@ -647,6 +665,7 @@ int main(void)
         TEST(nothing_is_mapped_once_release_has_begun),
         TEST(caches_are_cleaned_page_by_page_and_holes_skipped),
         TEST(vmids_run_out_and_come_back),
+        TEST(a_dead_domain_that_others_still_look_at_keeps_no_vmid),
         TEST(random_changes_agree_with_the_model),
     };
 

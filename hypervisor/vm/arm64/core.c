@@ -23,7 +23,7 @@ _Static_assert(offsetof(struct cpu_regs, pstate) == REGS_PSTATE, "vectors.S know
                    HCR_TID3 | HCR_TSC | HCR_TIDCP | HCR_TACR | HCR_TLOR | HCR_TERR)
 
 /*
- * What a guest's PSTATE may have (Arm ARM DDI 0487, C5.2.19 SPSR_EL2): the flags, the masks, and bits that
+ * What a guest's PSTATE may have (Arm ARM DDI 0487, SPSR_EL2): the flags, the masks, and bits that
  * only mean something to EL1 and EL0. Not IL, SS, nor an AArch32 state.
  */
 #define PSTATE_BTYPE      UINT64_C(0xc00)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * A guest sees of the machine's features those that are named here (Arm ARM DDI 0487, D19.2), each up to the value named: what a later
+ * A guest sees of the machine's features those that are named here (Arm ARM DDI 0487, ID_AA64*_EL1), each up to the value named: what a later
  * architecture adds stays hidden until somebody has looked at the state that it brings. So two hosts show the same virtual CPU in all that
  * both have. A feature is left out where its state is not kept for a guest (SVE, SME, pointer authentication, memory tagging,
  * guarded control stacks, activity and performance monitors, RAS, tracing, profiling, transactions), where it is EL2's (VHE, nesting, fine-grained

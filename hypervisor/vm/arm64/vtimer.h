@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * A guest's generic timers (Arm ARM DDI 0487, D11). The virtual timer is the hardware's, with CNTVOFF_EL2
+ * A guest's generic timers (Arm ARM DDI 0487, "The Generic Timer in AArch64 state"). The virtual timer is the hardware's, with CNTVOFF_EL2
  * a property of the domain; its interrupt is given to the guest as a hardware interrupt, so that the end of it is
  * the guest's own. While the vCPU waits for it, a software timer stands in and wakes the vCPU. The physical timer is emulated.
  * Both count the same time: the machine's counter less the domain's offset, which is what CNTPCT_EL0 reads as, too.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Memory barriers (Arm ARM DDI 0487, B2.3), of the inner shareable domain unless the name says more. */
+/* Memory barriers (Arm ARM DDI 0487, "Memory barriers"), of the inner shareable domain unless the name says more. */
 #pragma once
 
 static inline void isb(void) { __asm__ volatile("isb" ::: "memory"); }

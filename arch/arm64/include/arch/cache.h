@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Cache and TLB maintenance by address and by everything (Arm ARM DDI 0487, D5.11 and D8.14). */
+/* Cache and TLB maintenance by address and by everything (Arm ARM DDI 0487, "Cache maintenance instructions" and "TLB maintenance instructions"). */
 #pragma once
 
 #include "arch/barrier.h"
@@ -20,7 +20,7 @@ static inline void tlb_flush_guest(void)
 
 /*
  * Of stage 2 only what is about these guest frames, on every CPU. Stage 1 after it, and not before stage 2 is gone everywhere:
- * until then a walk could still combine the two (Arm ARM DDI 0487, D8.14, on TLB maintenance after a change of stage 2).
+ * until then a walk could still combine the two (Arm ARM DDI 0487, "TLB maintenance instructions", on a change of stage 2).
  */
 static inline void tlb_flush_guest_entries(const gfn_t *gfns, unsigned n)
 {

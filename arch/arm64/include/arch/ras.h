@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * System errors (SError) and the part of FEAT_RAS that tells whose they are (Arm ARM DDI 0487: ESB, C6.2; DISR_EL1, VDISR_EL2 and VSESR_EL2,
- * D19.2; "The RAS PE architecture", A2.3). An ESB waits until it is known what all accesses before it did, and notes an error that is masked
+ * System errors (SError) and the part of FEAT_RAS that tells whose they are (Arm ARM DDI 0487: ESB, DISR_EL1, VDISR_EL2, VSESR_EL2;
+ * "RAS PE architecture"). An ESB waits until it is known what all accesses before it did, and notes an error that is masked
  * in DISR_EL1, where it is pending no more.
  */
 #pragma once
@@ -20,7 +20,7 @@
 
 #define PFR0_RAS(v) (((v) >> 28) & 0xf)
 
-/* ISS of an SError, and the same bits of DISR_EL1 (D19.2, ESR_EL2) */
+/* ISS of an SError, and the same bits of DISR_EL1 (Arm ARM, ESR_EL2) */
 #define SERROR_IDS     (UINT64_C(1) << 24)   /* the other bits are the implementation's */
 #define SERROR_AET(s)  (((s) >> 10) & 7)
 #define SERROR_DFSC(s) ((s) & 0x3f)

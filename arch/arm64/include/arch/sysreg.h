@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* System registers by their assembler names, and the bits of them that we use (Arm ARM DDI 0487, D17). */
+/* System registers by their assembler names, and the bits of them that we use (Arm ARM DDI 0487, by name). */
 #pragma once
 
 #include <stdint.h>
