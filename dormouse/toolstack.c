@@ -285,7 +285,8 @@ static long fill(struct domain *d, const struct domain_plan *plan)
     return domain_vcpu_set(d->id, 0, GUEST_RAM_BASE, GUEST_RAM_BASE + TREE_OFFSET);
 }
 
-long domain_build(struct domain *d, const struct domain_plan *plan, unsigned window)
+static long build(struct domain *d, const struct domain_plan *plan, unsigned window,
+                  long (*how)(struct domain *d, const struct domain_plan *plan))
 {
     struct domain_limits limits = {
         .vcpus = plan->vcpus, .max_port = plan->max_port, .pages = plan->ram_pages + plan->spare_pages + MAGIC_PAGES,
@@ -296,9 +297,75 @@ long domain_build(struct domain *d, const struct domain_plan *plan, unsigned win
 
     if (r)
         return r;
-    r = fill(d, plan);
+    r = how(d, plan);
     if (r)
         domain_destroy(d);
+    return r;
+}
+
+long domain_build(struct domain *d, const struct domain_plan *plan, unsigned window) { return build(d, plan, window, fill); }
+
+static long fill_with_nothing(struct domain *d, const struct domain_plan *plan)
+{
+    long r = give_memory(d, plan);
+
+    return r ? r : connect_console(d);
+}
+
+long domain_build_empty(struct domain *d, const struct domain_plan *plan, unsigned window)
+{
+    return build(d, plan, window, fill_with_nothing);
+}
+
+long domain_records_get(domid_t id, void *buffer, uint32_t *size)
+{
+    domctl.u.hvmcontext.size = *size;
+    set_xen_guest_handle(domctl.u.hvmcontext.buffer, (uint8_t *)buffer);
+    long r = domctl_call(XEN_DOMCTL_gethvmcontext, id);
+
+    *size = domctl.u.hvmcontext.size;
+    return r;
+}
+
+long domain_record_get(domid_t id, unsigned type, unsigned instance, void *buffer, uint64_t *size)
+{
+    domctl.u.hvmcontext_partial = (struct xen_domctl_hvmcontext_partial){ .type = type, .instance = instance, .bufsz = *size };
+    set_xen_guest_handle(domctl.u.hvmcontext_partial.buffer, (uint8_t *)buffer);
+    long r = domctl_call(XEN_DOMCTL_gethvmcontext_partial, id);
+
+    *size = domctl.u.hvmcontext_partial.bufsz;
+    return r;
+}
+
+long domain_records_set(domid_t id, const void *buffer, uint32_t size)
+{
+    domctl.u.hvmcontext.size = size;
+    set_xen_guest_handle(domctl.u.hvmcontext.buffer, (uint8_t *)(uintptr_t)buffer);
+    return domctl_call(XEN_DOMCTL_sethvmcontext, id);
+}
+
+static long copy_page(const struct domain *from, const struct domain *to, gfn_t gfn)
+{
+    gfn_t here = window_gfn(from->window, 1), there = window_gfn(to->window, 1);
+    long r;
+
+    if (foreign_map(from->id, gfn, here))
+        return 0;   /* no RAM */
+    r = foreign_map(to->id, gfn, there);
+    if (!r) {
+        memcpy(window_address(to->window, 1), window_address(from->window, 1), PAGE_SIZE);
+        foreign_unmap(there);
+    }
+    foreign_unmap(here);
+    return r;
+}
+
+long domain_copy_memory(const struct domain *from, const struct domain *to, uint64_t pages)
+{
+    long r = copy_page(from, to, GFN(CONSOLE_GFN));
+
+    for (uint64_t i = 0; i < pages && !r; i++)
+        r = copy_page(from, to, GFN(DOMAIN_RAM_GFN + i));
     return r;
 }
 

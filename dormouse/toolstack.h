@@ -53,6 +53,8 @@ enum { DOMAIN_WINDOWS = 8 };            /* how many domains there may be at a ti
 
 /* Builds it, paused; `window` is below DOMAIN_WINDOWS and no other domain's. What fails leaves nothing behind. */
 long domain_build(struct domain *d, const struct domain_plan *plan, unsigned window);
+/* The same domain with memory and vCPUs, but nothing in them: for records and pages of another. */
+long domain_build_empty(struct domain *d, const struct domain_plan *plan, unsigned window);
 /* domain_remove(), and this side's ends too. */
 long domain_destroy(struct domain *d);
 
@@ -70,3 +72,11 @@ uint64_t host_free_pages(void);
 
 /* Copies at most n characters that it wrote to its console; returns how many. */
 size_t domain_console_read(struct domain *d, char *text, size_t n);
+
+/* Its state as records (XEN_DOMCTL_gethvmcontext): *size is that of the buffer, then of what is in it, or needed where there is none. */
+long domain_records_get(domid_t id, void *buffer, uint32_t *size);
+/* One record's data (XEN_DOMCTL_gethvmcontext_partial). */
+long domain_record_get(domid_t id, unsigned type, unsigned instance, void *buffer, uint64_t *size);
+long domain_records_set(domid_t id, const void *buffer, uint32_t size);
+/* The contents of one's pages are the other's, too; `pages` as in their plan. Pages that are not RAM are left out. */
+long domain_copy_memory(const struct domain *from, const struct domain *to, uint64_t pages);

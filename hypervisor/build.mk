@@ -2,7 +2,7 @@
 # build/torpor: the hypervisor as an arm64 Image. Freestanding C11 and assembly, clang and lld, and Debian's libfdt.
 
 hyp-out     := build/hypervisor
-hyp-sources := $(wildcard lib/*.c sleep/*.c arch/arm64/*.c arch/arm64/*.S hypervisor/*/*.c hypervisor/*/*.S hypervisor/*/*/*.c)
+hyp-sources := $(wildcard lib/*.c sleep/*.c record/*.c arch/arm64/*.c arch/arm64/*.S hypervisor/*/*.c hypervisor/*/*.S hypervisor/*/*/*.c)
 hyp-objects := $(hyp-sources:%=$(hyp-out)/%.o)
 
 hyp-flags := $(bare-flags) -Ihypervisor

@@ -36,6 +36,10 @@ static const struct domctl_entry entries[] = {
     [XEN_DOMCTL_subscribe] = { domctl_subscribe, 0 },
     [XEN_DOMCTL_set_virq_handler] = { domctl_set_virq_handler, 0 },
 
+    [XEN_DOMCTL_gethvmcontext] = { domctl_get_records, COPY_BACK | NOT_OWN },
+    [XEN_DOMCTL_sethvmcontext] = { domctl_set_records, NOT_OWN },
+    [XEN_DOMCTL_gethvmcontext_partial] = { domctl_get_record, COPY_BACK | NOT_OWN },
+
     [XEN_DOMCTL_setvcpucontext] = { domctl_set_context, NOT_OWN },
     [XEN_DOMCTL_getvcpucontext] = { domctl_get_context, NOT_OWN },
     [XEN_DOMCTL_getvcpuinfo] = { domctl_get_vcpu_info, COPY_BACK | ANY_LIFE },

@@ -51,3 +51,6 @@ domctl_op domctl_max_mem, domctl_cache_flush, domctl_set_pool, domctl_get_pool;
 /* domctl_device.c: devices passed through, and the emulated UART. */
 domctl_op domctl_iomem_permission, domctl_irq_permission, domctl_memory_mapping, domctl_bind_irq, domctl_unbind_irq,
     domctl_vuart;
+
+/* domctl_records.c: its state as records. */
+domctl_op domctl_get_records, domctl_set_records, domctl_get_record;

@@ -13,20 +13,6 @@
 #include "vm/guest_access.h"
 #include "vm/vcpu.h"
 
-static bool param_known(uint32_t index)
-{
-    switch (index) {
-    case HVM_PARAM_CALLBACK_IRQ:
-    case HVM_PARAM_STORE_PFN:
-    case HVM_PARAM_STORE_EVTCHN:
-    case HVM_PARAM_CONSOLE_PFN:
-    case HVM_PARAM_CONSOLE_EVTCHN:
-        return true;
-    default:
-        return false;
-    }
-}
-
 static long param_access(uint64_t arg_va, bool set)
 {
     struct domain *caller = current_vcpu()->domain;
@@ -36,7 +22,7 @@ static long param_access(uint64_t arg_va, bool set)
 
     if (copy_from_guest(&arg, arg_va, sizeof(arg)))
         return -EFAULT;
-    if (arg.index >= HVM_NR_PARAMS || !param_known(arg.index))
+    if (arg.index >= HVM_NR_PARAMS || !params_known(arg.index))
         return -EINVAL;
     d = abi_domain_get_allowed(arg.domid, &error);
     if (!d)

@@ -24,20 +24,21 @@ static long op_register_vcpu_info(struct vcpu *v, uint64_t arg_va)
     return evtchn_register_vcpu_info(v, GFN(arg.mfn), arg.offset);
 }
 
-static int area_frame_get(struct vcpu *v, uint64_t va, mfn_t *mfn)
+static int area_gfn(uint64_t va, gfn_t *gfn)
 {
     uint64_t gpa;
 
     if (guest_va_to_gpa(va, true, &gpa))
         return -EFAULT;
-    return p2m_get_frame(&v->domain->p2m, GFN(gpa >> PAGE_SHIFT), true, false, mfn) ? 0 : -EFAULT;
+    *gfn = GFN(gpa >> PAGE_SHIFT);
+    return 0;
 }
 
 /* On Arm the address is virtual, of the caller's own; the area may lie across two pages. */
 static long op_register_runstate(struct vcpu *v, uint64_t arg_va)
 {
     struct vcpu_register_runstate_memory_area arg;
-    mfn_t frame[2] = { INVALID_MFN, INVALID_MFN };
+    gfn_t gfn[2] = { INVALID_GFN, INVALID_GFN };
     unsigned offset;
     int error;
 
@@ -47,17 +48,10 @@ static long op_register_runstate(struct vcpu *v, uint64_t arg_va)
     if (offset % sizeof(uint64_t))
         return -EINVAL;
 
-    error = area_frame_get(v, arg.addr.p, &frame[0]);
-    if (error)
-        return error;
-    if (offset + sizeof(struct vcpu_runstate_info) > PAGE_SIZE)
-        error = area_frame_get(v, (arg.addr.p & PAGE_MASK) + PAGE_SIZE, &frame[1]);
-    if (error) {
-        frame_put(frame[0]);
-        return error;
-    }
-    runstate_set_area(v, frame, offset);
-    return 0;
+    error = area_gfn(arg.addr.p, &gfn[0]);
+    if (!error && runstate_area_crosses(offset))
+        error = area_gfn((arg.addr.p & PAGE_MASK) + PAGE_SIZE, &gfn[1]);
+    return error ? error : runstate_set_area(v, gfn, offset);
 }
 
 long abi_vcpu_op(uint64_t cmd, uint64_t vcpu_id, uint64_t arg_va)

@@ -205,6 +205,7 @@ void gic_lr_write(unsigned n, uint64_t raw) { ops->lr_write(n, raw); }
 uint64_t gic_lr_read(unsigned n) { return ops->lr_read(n); }
 bool gic_lr_pend_again(unsigned n, unsigned source, bool hw) { return ops->lr_pend_again(n, source, hw); }
 uint32_t gic_read_vmcr(void) { return ops->read_vmcr(); }
+uint32_t gic_vmcr_fields(void) { return ops->vmcr_fields; }
 uint32_t gic_vmcr_reset(void) { return ops->vmcr_reset(); }
 void gic_set_maintenance(uint32_t reasons) { ops->set_maintenance(reasons); }
 unsigned gic_take_eoi_count(void) { return ops->take_eoi_count(); }

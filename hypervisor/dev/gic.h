@@ -102,6 +102,7 @@ uint32_t gic_read_vmcr(void);
 /* Priority mask and group enables of a saved or read VMCR. */
 void gic_vmcr_decode(uint32_t vmcr, uint8_t *priority_mask, bool group_enabled[2]);
 uint32_t gic_vmcr_reset(void);
+uint32_t gic_vmcr_fields(void);               /* the bits that mean something */
 void gic_set_maintenance(uint32_t reasons);   /* GIC_MAINT_*; the interface is on */
 unsigned gic_take_eoi_count(void);            /* ends counted since the last call */
 /* Save leaves the interface off for guests; load switches it on. List registers are the caller's to write. */

@@ -51,6 +51,7 @@ struct gic_ops {
     uint32_t (*read_vmcr)(void);
     void (*vmcr_decode)(uint32_t vmcr, uint8_t *priority_mask, bool group_enabled[2]);
     uint32_t (*vmcr_reset)(void);
+    uint32_t vmcr_fields;
     void (*set_maintenance)(uint32_t reasons);
     unsigned (*take_eoi_count)(void);
     void (*vcpu_save)(struct gic_vcpu_state *s);

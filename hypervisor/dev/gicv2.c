@@ -52,6 +52,7 @@
 #define GICH_VMCR_GRP0      (BIT(0))
 #define GICH_VMCR_GRP1      (BIT(1))
 #define GICH_VMCR_PMR_SHIFT 27
+#define GICH_VMCR_FIELDS    0xf8fc021fu    /* enables, modes, binary points, mask */
 
 static gic_frame distributor, cpu_interface, hypervisor_interface;
 static uint8_t interface_mask[MAX_CPUS];   /* each CPU's bit in GICD_ITARGETSR and GICD_SGIR */
@@ -272,6 +273,7 @@ static const struct gic_ops v2_ops = {
     .read_vmcr = v2_read_vmcr,
     .vmcr_decode = v2_vmcr_decode,
     .vmcr_reset = v2_vmcr_reset,
+    .vmcr_fields = GICH_VMCR_FIELDS,
     .set_maintenance = v2_set_maintenance,
     .take_eoi_count = v2_take_eoi_count,
     .vcpu_save = v2_vcpu_save,

@@ -45,6 +45,7 @@
 #define ICH_VMCR_VENG0      (BIT(0))
 #define ICH_VMCR_VENG1      (BIT(1))
 #define ICH_VMCR_VPMR_SHIFT 24
+#define ICH_VMCR_FIELDS     0xfffc021fu    /* enables, modes, binary points, mask */
 
 static gic_frame distributor;
 static gic_frame redistributors[MAX_CPUS];   /* RD_base of each CPU */
@@ -373,6 +374,7 @@ static const struct gic_ops v3_ops = {
     .read_vmcr = v3_read_vmcr,
     .vmcr_decode = v3_vmcr_decode,
     .vmcr_reset = v3_vmcr_reset,
+    .vmcr_fields = ICH_VMCR_FIELDS,
     .set_maintenance = v3_set_maintenance,
     .take_eoi_count = v3_take_eoi_count,
     .vcpu_save = v3_vcpu_save,

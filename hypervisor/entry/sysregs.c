@@ -10,7 +10,7 @@
 #include "entry/inject.h"
 #include "vm/vcpu.h"
 #include "vm/vgic/vgic.h"
-#include "vm/arm64/idregs.h"
+#include "vm/arm64/cpu_view.h"
 #include "vm/arm64/vtimer.h"
 
 /* op0, op1, CRn, CRm, op2 in the places where the syndrome has them. */
@@ -78,7 +78,7 @@ static bool sysreg_read(struct vcpu *v, unsigned iss, uint64_t *value)
         return true;
     }
     if (is_id_register(iss)) {
-        *value = idreg_read(v->domain, (iss >> 1) & 0xf, (iss >> 17) & 7);
+        *value = cpu_view_read(v->domain, (iss >> 1) & 0xf, (iss >> 17) & 7);
         return at_el1(v);
     }
     *value = 0;

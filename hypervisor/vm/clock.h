@@ -15,10 +15,17 @@ struct domain_clock {
     uint64_t counter_offset;
     uint64_t stopped_at;         /* ticks */
     int64_t time_offset_seconds; /* XEN_DOMCTL_settimeoffset */
+    struct clock_saved {         /* of a restored domain, until it runs */
+        uint64_t counter;        /* what its counter said, ticks; 0 of one that is new */
+        uint64_t wall_ns;        /* the time of day then, ns since the epoch, if it is to see that time went by; 0: it is not */
+    } saved;
 };
 
 void clock_init(struct domain *d);
-/* Its counter begins at 0 now. Before it runs. */
+/*
+ * Its counter begins at 0 now; a restored domain's where it was, and further on by the time that went by since if it had suspended itself. Before it
+ * runs.
+ */
 void clock_begin(struct domain *d);
 /*
  * The domain does not run, from the one to the other. hide: it does not see in its counter and timers that time went
@@ -36,3 +43,6 @@ void wallclock_update(struct domain *d);
 void wallclock_set(uint64_t epoch_ns_at_boot);
 /* Seconds since the epoch at this system time; 0: dom0 has not set the clock yet. */
 uint64_t wallclock_at(uint64_t system_time_ns);
+
+struct record_kind;
+extern const struct record_kind clock_record;

@@ -34,6 +34,7 @@ void domain_free(struct domain *d)
     vgic_domain_destroy(d);
     sched_domain_destroy(&d->sched);
     capabilities_free(d);
+    cpu_view_free(d);
     vcpus_free(d);
     heap_free(d->vcpus, d->max_vcpus * sizeof(d->vcpus[0]));
     heap_free(d, sizeof(*d));
@@ -228,3 +229,45 @@ bool domain_wake(struct domain *d)
         woken |= d->vcpus[i] && vcpu_wake(d->vcpus[i]);
     return woken;
 }
+
+/* --- Its record: what it was created with, and has to be created with again --- */
+
+struct domain_record_v1 {
+    uint32_t max_vcpus, address_bits;   /* of guest-physical addresses */
+};
+
+static int domain_save(void *object, unsigned instance, struct record_writer *w)
+{
+    const struct domain *d = object;
+    struct domain_record_v1 r = { d->max_vcpus, d->p2m.address_bits };
+
+    (void)instance;
+    record_write(w, &r, sizeof(r));
+    return vuart_is_there(object) ? record_refuse_save(w, -EOPNOTSUPP, "has an emulated UART, whose toolstack cannot bring it back") : 0;
+}
+
+static int domain_check(void *object, unsigned instance, struct record_reader *in)
+{
+    const struct domain *d = object;
+    struct domain_record_v1 r;
+
+    (void)instance;
+    if (!record_read(in, &r, sizeof(r)))
+        return -EBADMSG;
+    if (r.max_vcpus != d->max_vcpus)
+        return record_refuse(in, -EINVAL, "is of a domain with another number of vCPUs");
+    return r.address_bits == d->p2m.address_bits ? 0 : record_refuse(in, -EOPNOTSUPP, "is of a domain with other physical addresses than this host's");
+}
+
+static int domain_restore(void *object, unsigned instance, struct record_reader *in)
+{
+    (void)object;
+    (void)instance;
+    (void)in;
+    return 0;
+}
+
+const struct record_kind domain_record = {
+    .name = "DOMAIN", .id = RECORD_DOMAIN, .version = 1, .count = record_count_one,
+    .save = domain_save, .check = domain_check, .restore = domain_restore,
+};

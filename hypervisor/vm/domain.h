@@ -16,6 +16,7 @@
 #include "mm/frames.h"
 #include "mm/p2m.h"
 #include "vm/arm64/core.h"
+#include "vm/arm64/cpu_view.h"
 #include "vm/arm64/vuart.h"
 #include "vm/capabilities.h"
 #include "vm/clock.h"
@@ -25,6 +26,7 @@
 #include "vm/mmio.h"
 #include "vm/params.h"
 #include "vm/pause.h"
+#include "vm/records.h"
 #include "vm/registry.h"
 #include "vm/runstate.h"
 #include "vm/shared_info.h"
@@ -68,11 +70,13 @@ struct domain {
     struct vuart vuart;
     struct sched_domain sched;
     struct domain_core core;
+    struct domain_cpu_view cpu_view;
     struct domain_runstate runstate;
 
     struct domain_pause pause;
     struct domain_shutdown shutdown;
     struct domain_freeze freeze;
+    struct domain_records records;
     unsigned destroy_step;           /* how far domain_destroy has come */
 };
 
@@ -123,3 +127,5 @@ extern struct domain *dom0;   /* the hardware domain, once built */
 bool domain_is_suspended(const struct domain *d);
 /* Wakes it, whatever it waits for. False: it is not suspended. */
 bool domain_wake(struct domain *d);
+
+extern const struct record_kind domain_record;

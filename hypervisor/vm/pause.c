@@ -22,8 +22,10 @@ bool domain_is_paused_by_controller(const struct domain *d)
 
 void domain_start(struct domain *d)
 {
-    if (!d->pause.started && !d->privileged)
+    if (!d->pause.started && !d->privileged) {
         clock_begin(d);
+        records_begin(d);
+    }
     d->pause.started = true;
 }
 

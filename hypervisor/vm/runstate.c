@@ -9,9 +9,11 @@
 #include "arch/layout.h"
 #include "base/time.h"
 #include "cpu/sched.h"
+#include "lib/errno.h"
 #include "lib/string.h"
 #include "mm/frames.h"
 #include "vm/domain.h"
+#include "vm/records.h"
 #include "vm/vcpu.h"
 
 void runstate_vcpu_init(struct vcpu *v)
@@ -22,6 +24,7 @@ void runstate_vcpu_init(struct vcpu *v)
     r->state = RUNSTATE_OFFLINE;
     r->since = system_time_ns();
     r->frame[0] = r->frame[1] = INVALID_MFN;
+    r->gfn[0] = r->gfn[1] = INVALID_GFN;
     spin_unlock(&r->lock);
 }
 
@@ -88,7 +91,10 @@ void runstate_get(struct vcpu *v, struct runstate_info *out)
     spin_unlock(&r->lock);
 }
 
-void runstate_set_area(struct vcpu *v, const mfn_t frame[2], unsigned offset)
+bool runstate_area_crosses(unsigned offset) { return offset + sizeof(struct vcpu_runstate_info) > PAGE_SIZE; }
+
+/* Takes over a reference to each frame, and drops those of the area before. */
+static void area_replace(struct vcpu *v, const gfn_t gfn[2], const mfn_t frame[2], unsigned offset)
 {
     struct vcpu_runstate *r = &v->runstate;
     mfn_t old[2];
@@ -97,8 +103,8 @@ void runstate_set_area(struct vcpu *v, const mfn_t frame[2], unsigned offset)
     memcpy(old, r->frame, sizeof(old));   /* two vCPUs may register v's area at once: each drops what it replaces */
     r->area = mfn_valid_number(frame[0]) ? (char *)mfn_to_virt(frame[0]) + offset : NULL;
     r->area_second = mfn_valid_number(frame[1]) ? mfn_to_virt(frame[1]) : NULL;
-    r->frame[0] = frame[0];
-    r->frame[1] = frame[1];
+    memcpy(r->frame, frame, sizeof(r->frame));
+    memcpy(r->gfn, gfn, sizeof(r->gfn));
     publish(r, v->domain);
     spin_unlock(&r->lock);
     for (unsigned i = 0; i < 2; i++)
@@ -106,12 +112,100 @@ void runstate_set_area(struct vcpu *v, const mfn_t frame[2], unsigned offset)
             frame_put(old[i]);
 }
 
+int runstate_set_area(struct vcpu *v, const gfn_t gfn[2], unsigned offset)
+{
+    mfn_t frame[2] = { INVALID_MFN, INVALID_MFN };
+
+    for (unsigned i = 0; i < 2; i++)
+        if (gfn[i].gfn != INVALID_GFN.gfn && !p2m_get_frame(&v->domain->p2m, gfn[i], true, false, &frame[i])) {
+            if (i)
+                frame_put(frame[0]);
+            return -EFAULT;
+        }
+    area_replace(v, gfn, frame, offset);
+    return 0;
+}
+
 void runstate_vcpu_destroy(struct vcpu *v)
 {
-    runstate_set_area(v, (mfn_t[2]){ INVALID_MFN, INVALID_MFN }, 0);
+    area_replace(v, (gfn_t[2]){ INVALID_GFN, INVALID_GFN }, (mfn_t[2]){ INVALID_MFN, INVALID_MFN }, 0);
 }
 
 void runstate_set_update_flag(struct domain *d, bool on)
 {
     __atomic_store_n(&d->runstate.update_flag, on, __ATOMIC_RELAXED);
 }
+
+/* --- A vCPU's record: the times, and where its area is --- */
+
+struct runstate_record_v1 {
+    uint64_t time[RUNSTATE_COUNT];   /* ns */
+    uint64_t gfn[2];                 /* or that of INVALID_GFN */
+    uint32_t offset, update_flag;    /* the domain's VMASST_TYPE_runstate_update_flag */
+};
+
+static bool area_is_there(struct vcpu *v) REQUIRES(v->runstate.lock)
+{
+    const struct vcpu_runstate *r = &v->runstate;
+
+    for (unsigned i = 0; i < 2; i++)
+        if (mfn_valid_number(r->frame[i]) && !record_place_is(v->domain, r->gfn[i], r->frame[i]))
+            return false;
+    return true;
+}
+
+static int area_save(void *object, unsigned instance, struct record_writer *w)
+{
+    struct vcpu *v = domain_vcpu(object, instance);
+    struct runstate_record_v1 r = { .update_flag = __atomic_load_n(&v->domain->runstate.update_flag, __ATOMIC_RELAXED) };
+    struct runstate_info now;
+    bool there;
+
+    runstate_get(v, &now);
+    memcpy(r.time, now.time_ns, sizeof(r.time));
+    spin_lock(&v->runstate.lock);
+    there = area_is_there(v);
+    r.gfn[0] = v->runstate.gfn[0].gfn;
+    r.gfn[1] = v->runstate.gfn[1].gfn;
+    r.offset = (uint32_t)((uint64_t)v->runstate.area & ~PAGE_MASK);
+    spin_unlock(&v->runstate.lock);
+    record_write(w, &r, sizeof(r));
+    return there ? 0 : record_refuse_save(w, -EINVAL, "has its run states where the guest has no memory any more");
+}
+
+static int area_check(void *object, unsigned instance, struct record_reader *in)
+{
+    struct runstate_record_v1 r;
+    bool first, second;
+
+    (void)instance;
+    if (!record_read(in, &r, sizeof(r)))
+        return -EBADMSG;
+    first = r.gfn[0] != INVALID_GFN.gfn;
+    second = r.gfn[1] != INVALID_GFN.gfn;
+    if (r.update_flag > 1 || r.offset >= PAGE_SIZE || r.offset % sizeof(uint64_t) || (!first && (second || r.offset)) ||
+        (first && second != runstate_area_crosses(r.offset)))
+        return record_refuse(in, -EBADMSG, "has its run states where they cannot be");
+    if ((first && !record_place_is_ram(object, GFN(r.gfn[0]))) || (second && !record_place_is_ram(object, GFN(r.gfn[1]))))
+        return record_refuse(in, -EBADMSG, "has its run states where the domain has no memory");
+    return 0;
+}
+
+static int area_restore(void *object, unsigned instance, struct record_reader *in)
+{
+    struct vcpu *v = domain_vcpu(object, instance);
+    struct runstate_record_v1 r;
+
+    BUG_ON(!record_read(in, &r, sizeof(r)));
+    runstate_set_update_flag(object, r.update_flag);
+    spin_lock(&v->runstate.lock);
+    memcpy(v->runstate.time, r.time, sizeof(r.time));
+    v->runstate.since = system_time_ns();
+    spin_unlock(&v->runstate.lock);
+    return runstate_set_area(v, (gfn_t[2]){ GFN(r.gfn[0]), GFN(r.gfn[1]) }, r.offset);
+}
+
+const struct record_kind runstate_record = {
+    .name = "RUNSTATE", .id = RECORD_RUNSTATE, .version = 1, .count = record_count_vcpus,
+    .save = area_save, .check = area_check, .restore = area_restore,
+};

@@ -21,6 +21,7 @@ struct vcpu_runstate {
     void *area GUARDED_BY(lock);         /* the guest's registered copy, in the direct map, or NULL */
     void *area_second GUARDED_BY(lock);  /* its other half where it crosses a page */
     mfn_t frame[2] GUARDED_BY(lock);     /* the references held for them */
+    gfn_t gfn[2] GUARDED_BY(lock);       /* as the guest named them */
 };
 
 struct domain_runstate {
@@ -41,10 +42,15 @@ struct runstate_info {
 void runstate_get(struct vcpu *v, struct runstate_info *out);
 
 /*
- * VCPUOP_register_runstate_memory_area: the area begins at `offset` (8-aligned) in frame[0] and, where it crosses the page, goes on
- * in frame[1] (else INVALID_MFN). Takes over a reference to each, drops those of an area before, and writes the area once.
+ * VCPUOP_register_runstate_memory_area: the area begins at `offset` (8-aligned) in gfn[0] and, where it crosses the page, goes on
+ * in gfn[1] (else INVALID_GFN). It is held in place of the one before, and written once. -EFAULT: no memory of the domain's that it may write.
  */
-void runstate_set_area(struct vcpu *v, const mfn_t frame[2], unsigned offset);
+int runstate_set_area(struct vcpu *v, const gfn_t gfn[2], unsigned offset);
+/* Whether an area at `offset` crosses the page. */
+bool runstate_area_crosses(unsigned offset);
+
+struct record_kind;
+extern const struct record_kind runstate_record;
 
 /* VMASST_TYPE_runstate_update_flag, of all the domain's areas. */
 void runstate_set_update_flag(struct domain *d, bool on);

@@ -7,8 +7,10 @@
 
 #include "arch/barrier.h"
 #include "lib/errno.h"
+#include "lib/string.h"
 #include "mm/p2m.h"
 #include "vm/domain.h"
+#include "vm/records.h"
 
 int shared_info_create(struct domain *d)
 {
@@ -78,3 +80,53 @@ void shared_info_set_clock(struct domain *d, uint64_t seconds, uint32_t ns)
         write_clock(d->shared_info.page, seconds, ns);
     spin_unlock(&d->shared_info.lock);
 }
+
+/* --- Its record: where the guest has it, and what is in it --- */
+
+struct shared_info_saved {
+    uint64_t gfn;                /* or that of INVALID_GFN */
+    uint32_t bytes, zero;        /* of the page, which follow: all; or none, where ports were given up */
+};
+
+static int info_save(void *object, unsigned instance, struct record_writer *w)
+{
+    struct domain *d = object;
+    struct shared_info_saved r = { .gfn = d->shared_info.gfn.gfn, .bytes = domain_awaits_resume(d) ? 0 : PAGE_SIZE };
+
+    (void)instance;
+    record_write(w, &r, sizeof(r));
+    record_write(w, d->shared_info.page, r.bytes);
+    return 0;
+}
+
+static int info_check(void *object, unsigned instance, struct record_reader *in)
+{
+    struct shared_info_saved r;
+
+    (void)instance;
+    if (!record_read(in, &r, sizeof(r)))
+        return -EBADMSG;
+    if (r.zero || (r.bytes && r.bytes != PAGE_SIZE))
+        return record_refuse(in, -EBADMSG, "has another size than a page");
+    if (r.gfn != INVALID_GFN.gfn && !record_place_is_free(object, GFN(r.gfn)))
+        return record_refuse(in, -EBADMSG, "puts the page where the domain has no memory");
+    return record_skip(in, r.bytes) ? 0 : -EBADMSG;
+}
+
+static int info_restore(void *object, unsigned instance, struct record_reader *in)
+{
+    struct domain *d = object;
+    struct shared_info_saved r;
+
+    (void)instance;
+    BUG_ON(!record_read(in, &r, sizeof(r)));
+    spin_lock(&d->shared_info.lock);
+    BUG_ON(!record_read(in, d->shared_info.page, r.bytes));
+    spin_unlock(&d->shared_info.lock);
+    return r.gfn == INVALID_GFN.gfn ? 0 : shared_info_map(d, GFN(r.gfn));
+}
+
+const struct record_kind shared_info_record = {
+    .name = "SHARED_INFO", .id = RECORD_SHARED_INFO, .version = 1, .count = record_count_one,
+    .save = info_save, .check = info_check, .restore = info_restore,
+};

@@ -28,3 +28,6 @@ void shared_info_destroy(struct domain *d);
 MUST_CHECK int shared_info_map(struct domain *d, gfn_t gfn);
 /* The time of day, in seconds and ns since the epoch, when the guest's counter was 0. */
 void shared_info_set_clock(struct domain *d, uint64_t seconds, uint32_t ns);
+
+struct record_kind;
+extern const struct record_kind shared_info_record;

@@ -10,9 +10,13 @@
 #include "base/options.h"
 #include "base/printk.h"
 #include "cpu/cpu.h"
+#include "cpu/sched.h"
 #include "dev/psci.h"
+#include "lib/errno.h"
 #include "vm/domain.h"
 #include "vm/evtchn/evtchn.h"
+#include "vm/records.h"
+#include "vm/vcpu.h"
 
 /* dom0's end is the machine's. */
 static NORETURN void machine_shutdown(unsigned reason)
@@ -42,6 +46,7 @@ static NORETURN void machine_shutdown(unsigned reason)
 static bool begin(struct domain *d, unsigned reason)
 {
     struct domain_shutdown *s = &d->shutdown;
+    struct vcpu *v = current_vcpu();
     bool first;
 
     spin_lock(&s->lock);
@@ -50,6 +55,7 @@ static bool begin(struct domain *d, unsigned reason)
         if (!s->latched)
             s->reason = reason;
         s->down = true;
+        s->caller = v && v->domain == d ? v : NULL;
         domain_pause_nosync(d);   /* here, so that who resumes takes back a pause that was made */
     }
     spin_unlock(&s->lock);
@@ -87,14 +93,24 @@ void domain_latch_shutdown(struct domain *d, unsigned reason)
     spin_unlock(&s->lock);
 }
 
+/* The call's own result is written on the way out of its trap: before that is over nothing may be put there. */
+static void answer_cancelled(struct vcpu *v)
+{
+    sched_sleep_sync(&v->sched);
+    core_set_result(v, 1);
+}
+
 void domain_resume(struct domain *d)
 {
     struct domain_shutdown *s = &d->shutdown;
 
     spin_lock(&s->lock);
+    if (s->down && s->reason == SHUTDOWN_suspend && s->caller)
+        answer_cancelled(s->caller);
     if (s->down)
         domain_unpause(d);
     s->down = s->latched = false;
+    s->caller = NULL;
     s->reason = 0;
     spin_unlock(&s->lock);
 }
@@ -110,7 +126,61 @@ bool domain_is_down(struct domain *d, unsigned *reason)
     return down;
 }
 
+bool domain_awaits_resume(struct domain *d)
+{
+    unsigned reason;
+
+    return domain_is_down(d, &reason) && reason == SHUTDOWN_suspend;
+}
+
 void domain_subscribe_suspend(struct domain *d, uint32_t port)
 {
     __atomic_store_n(&d->shutdown.suspend_port, port, __ATOMIC_RELAXED);
 }
+
+/* --- Its record: whether it had suspended itself, which is all that one that is to run again can have done --- */
+
+struct shutdown_saved {
+    uint32_t suspended, zero;
+};
+
+static int shutdown_save(void *object, unsigned instance, struct record_writer *w)
+{
+    struct shutdown_saved r = { 0 };
+    unsigned reason;
+    bool down = domain_is_down(object, &reason);
+
+    (void)instance;
+    if (down && reason != SHUTDOWN_suspend)
+        return record_refuse_save(w, -EINVAL, "says that the domain has ended");
+    r.suspended = down;
+    record_write(w, &r, sizeof(r));
+    return 0;
+}
+
+static int shutdown_check(void *object, unsigned instance, struct record_reader *in)
+{
+    struct shutdown_saved r;
+    unsigned reason;
+
+    (void)instance;
+    if (domain_is_down(object, &reason))
+        return record_refuse(in, -EINVAL, "is for a domain that has not ended already");
+    if (!record_read(in, &r, sizeof(r)))
+        return -EBADMSG;
+    return r.suspended > 1 || r.zero ? record_refuse(in, -EBADMSG, "has a state that there is not") : 0;
+}
+
+/* In its new domain it goes on at once. */
+static int shutdown_restore(void *object, unsigned instance, struct record_reader *in)
+{
+    (void)object;
+    (void)instance;
+    (void)in;
+    return 0;
+}
+
+const struct record_kind shutdown_record = {
+    .name = "SHUTDOWN", .id = RECORD_SHUTDOWN, .version = 1, .count = record_count_one,
+    .save = shutdown_save, .check = shutdown_check, .restore = shutdown_restore,
+};

@@ -9,6 +9,8 @@
 #include "lib/base.h"
 
 struct domain;
+struct record_kind;
+struct vcpu;
 
 /* shutdown.c's */
 struct domain_shutdown {
@@ -16,6 +18,7 @@ struct domain_shutdown {
     bool down GUARDED_BY(lock);        /* vCPUs stopped, toolstack told */
     bool latched GUARDED_BY(lock);     /* `reason` is what a later shutdown reports */
     unsigned reason GUARDED_BY(lock);
+    struct vcpu *caller GUARDED_BY(lock);   /* the vCPU that shut its own domain down; NULL: somebody else did */
     uint32_t suspend_port;             /* gets an event instead of VIRQ_DOM_EXC on SHUTDOWN_suspend; 0: none; atomic */
 };
 
@@ -29,9 +32,16 @@ void domain_shutdown(struct domain *d, unsigned reason);
  * stays.
  */
 void domain_latch_shutdown(struct domain *d, unsigned reason);
-/* After SHUTDOWN_suspend: the guest goes on (XEN_DOMCTL_resumedomain). */
+/*
+ * After SHUTDOWN_suspend: the guest goes on (XEN_DOMCTL_resumedomain), in the domain that it was in: the vCPU that made the call reads 1 as its
+ * result, "the suspend was cancelled" (xen/include/public/sched.h); 0 would tell it that it is in a new domain. Not of one's own domain.
+ */
 void domain_resume(struct domain *d);
+/* It is shut down to be suspended: what it had of event channels and grants it takes for lost, and sets up anew if it wakes in a new domain. */
+bool domain_awaits_resume(struct domain *d);
 /* True: it is shut down, *reason says why. */
 bool domain_is_down(struct domain *d, unsigned *reason);
 /* XEN_DOMCTL_subscribe: the port of its own that is told of SHUTDOWN_suspend; 0: none. */
 void domain_subscribe_suspend(struct domain *d, uint32_t port);
+
+extern const struct record_kind shutdown_record;

@@ -111,6 +111,19 @@ void vcpu_suspend(struct vcpu *v)
         this_cpu()->need_schedule = 1;
 }
 
+void vcpu_wait_again(struct vcpu *v, bool blocked, bool suspended)
+{
+    if (suspended)
+        domain_watchdogs_halt(v->domain);
+    __atomic_store_n(&v->suspended, suspended, __ATOMIC_SEQ_CST);
+    __atomic_store_n(&v->blocked, blocked, __ATOMIC_SEQ_CST);
+    smp_mb();
+    if (suspended && vgic_wakes(v))
+        vcpu_wake(v);
+    else if (blocked && !suspended && vgic_pending(v))
+        unblock(v);
+}
+
 void vcpu_kick(struct vcpu *v)
 {
     smp_mb();

@@ -73,6 +73,8 @@ void vcpu_block(struct vcpu *v);
 void vcpu_restart(struct vcpu *v, uint64_t entry, uint64_t context_id);
 /* Suspends the current vCPU, which is the last of its domain that is on; its domain's watchdogs stand still until it wakes. */
 void vcpu_suspend(struct vcpu *v);
+/* v, claimed, waits as it did elsewhere: blocked, or also suspended; unless what it waits for has come. */
+void vcpu_wait_again(struct vcpu *v, bool blocked, bool suspended);
 /* Wakes a suspended vCPU, whatever it waits for. False: it is not suspended. */
 bool vcpu_wake(struct vcpu *v);
 
@@ -107,6 +109,9 @@ void vcpu_go_off(struct vcpu *v);
 int vcpu_set_context(struct vcpu *v, const struct core_context *c, bool on);
 int vcpu_get_context(struct vcpu *v, struct core_context *c, bool *on);
 void vcpu_clear_context(struct vcpu *v);
+
+struct record_kind;
+extern const struct record_kind vcpu_record;
 
 /* The vCPU that runs on this CPU; in a trap from it, never NULL. */
 struct vcpu *current_vcpu(void);

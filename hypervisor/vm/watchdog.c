@@ -13,6 +13,7 @@
 #include "base/time.h"
 #include "lib/errno.h"
 #include "vm/domain.h"
+#include "vm/records.h"
 
 static void watchdog_fired(void *data)
 {
@@ -112,3 +113,68 @@ void domain_watchdogs_continue(struct domain *d)
             timer_set(&all->each[i].timer, counter_now() + all->each[i].left);
     spin_unlock(&all->lock);
 }
+
+/* --- Their record --- */
+
+struct watchdog_record {
+    uint64_t left;               /* ticks */
+    uint32_t in_use, zero;
+};
+
+#define MOST_TICKS (UINT64_C(0xffffffff) * counter_frequency())   /* a time-out is 32 bits of seconds */
+
+static int watchdogs_save(void *object, unsigned instance, struct record_writer *w)
+{
+    struct domain *d = object;
+
+    (void)instance;
+    domain_watchdogs_halt(d);
+    spin_lock(&d->watchdogs.lock);
+    for (unsigned i = 0; i < DOMAIN_WATCHDOGS; i++) {
+        const struct watchdog *dog = &d->watchdogs.each[i];
+        struct watchdog_record r = { dog->in_use ? dog->left : 0, dog->in_use, 0 };
+
+        record_write(w, &r, sizeof(r));
+    }
+    spin_unlock(&d->watchdogs.lock);
+    domain_watchdogs_continue(d);
+    return 0;
+}
+
+static int watchdogs_check(void *object, unsigned instance, struct record_reader *in)
+{
+    (void)object;
+    (void)instance;
+    for (unsigned i = 0; i < DOMAIN_WATCHDOGS; i++) {
+        struct watchdog_record r;
+
+        if (!record_read(in, &r, sizeof(r)))
+            return -EBADMSG;
+        if (r.in_use > 1 || r.zero || r.left > MOST_TICKS)
+            return record_refuse(in, -EBADMSG, "has a time-out that there cannot be");
+    }
+    return 0;
+}
+
+static int watchdogs_restore(void *object, unsigned instance, struct record_reader *in)
+{
+    struct domain *d = object;
+
+    (void)instance;
+    spin_lock(&d->watchdogs.lock);
+    BUG_ON(!d->watchdogs.halted);
+    for (unsigned i = 0; i < DOMAIN_WATCHDOGS; i++) {
+        struct watchdog_record r;
+
+        BUG_ON(!record_read(in, &r, sizeof(r)));
+        d->watchdogs.each[i].in_use = r.in_use;
+        d->watchdogs.each[i].left = r.left;
+    }
+    spin_unlock(&d->watchdogs.lock);
+    return 0;
+}
+
+const struct record_kind watchdogs_record = {
+    .name = "WATCHDOGS", .id = RECORD_WATCHDOGS, .version = 1, .count = record_count_one,
+    .save = watchdogs_save, .check = watchdogs_check, .restore = watchdogs_restore,
+};

@@ -33,3 +33,6 @@ int domain_watchdog(struct domain *d, unsigned id, unsigned timeout_seconds);
 /* While their domain sleeps they stand still (nested), and then go on with the time that they had left. */
 void domain_watchdogs_halt(struct domain *d);
 void domain_watchdogs_continue(struct domain *d);
+
+struct record_kind;
+extern const struct record_kind watchdogs_record;   /* restored while they are halted */

@@ -71,4 +71,4 @@ def counts():
     """How often to repeat what wears things out. A dom0 without userland (tests/dom0) repeats the same much more often."""
     return {"cycles": 50 if SOAK else 4, "storm": 8192 if SOAK else 512, "storm sleeps": 1024 if SOAK else 32,
             "sleeps": 200 if SOAK else 8, "races": 40 if SOAK else 4, "rounds": 20 if SOAK else 1, "alarms": 200 if SOAK else 8,
-            "whole": 16 if SOAK else 4}
+            "whole": 16 if SOAK else 4, "records": 1000 if SOAK else 20}

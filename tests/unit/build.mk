@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # build/unit/NAME: the unit tests of tests/unit/test_NAME.c, for the build machine, with sanitizers. What else goes into
 # the program stands at the top of the test, in a comment of one line: /* sources: hypervisor/vm/evtchn/evtchn.c ... */
+# What nothing in the program refers to is left out with all that it would need (a file's record kinds, where no test saves or restores).
 # build/unit/tsan_NAME: tests/unit/tsan_NAME.c in the same way, with threads and the sanitizer for these.
 
 unit-out     := build/unit
@@ -9,9 +10,9 @@ unit-tests   := $(unit-names:%=$(unit-out)/%)
 unit-sources  = $(shell sed -n 's|^/\* sources: \(.*\) \*/$$|\1|p' tests/unit/test_$(1).c)
 unit-objects  = $(patsubst %,$(unit-out)/.obj/%.o,tests/unit/test_$(1).c arch/arm64/lock.c $(call unit-sources,$(1)))
 
-unit-sanitize := -fsanitize=address,undefined -fno-sanitize-recover=all
+unit-sanitize := -fsanitize=address,undefined -fno-sanitize-recover=all -fsanitize-address-globals-dead-stripping
 unit-cflags := -std=gnu11 -O1 -g $(unit-sanitize) -fno-omit-frame-pointer -Wall -Wextra -Werror -D__XEN_TOOLS__ \
-	-include tests/unit/include/guest_abi.h -Itests/unit/include -I. -Ihypervisor -Iarch/arm64/include -isystem $(unit-out)/.include -MMD -MP
+	-ffunction-sections -fdata-sections -include tests/unit/include/guest_abi.h -Itests/unit/include -I. -Ihypervisor -Iarch/arm64/include -isystem $(unit-out)/.include -MMD -MP
 unit-libs := -lcmocka -lfdt -lpthread
 
 tsan-names   := $(patsubst tests/unit/tsan_%.c,%,$(wildcard tests/unit/tsan_*.c))
@@ -30,7 +31,7 @@ unit-tests: $(unit-tests) $(tsan-tests)
 
 define unit-program
 $(unit-out)/$(1): $(call unit-objects,$(1))
-	@clang $(unit-sanitize) $$^ $(unit-libs) -o $$@
+	@clang $(unit-sanitize) -fuse-ld=lld -Wl,--gc-sections $$^ $(unit-libs) -o $$@
 -include $(patsubst %.o,%.d,$(call unit-objects,$(1)))
 endef
 $(foreach name,$(unit-names),$(eval $(call unit-program,$(name))))
@@ -41,7 +42,7 @@ $(unit-out)/.obj/%.c.o: %.c tests/unit/build.mk $(unit-out)/.include/.done
 
 define tsan-program
 $(unit-out)/tsan_$(1): $(call tsan-objects,$(1))
-	@clang $(tsan-sanitize) $$^ $(unit-libs) -o $$@
+	@clang $(tsan-sanitize) -fuse-ld=lld -Wl,--gc-sections $$^ $(unit-libs) -o $$@
 -include $(patsubst %.o,%.d,$(call tsan-objects,$(1)))
 endef
 $(foreach name,$(tsan-names),$(eval $(call tsan-program,$(name))))

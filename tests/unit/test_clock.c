@@ -40,6 +40,7 @@ int p2m_map(struct p2m *p2m, gfn_t gfn, mfn_t mfn, uint64_t nr, enum p2m_type ty
     return 0;
 }
 int p2m_unmap_exact(struct p2m *p2m, gfn_t gfn, mfn_t mfn, uint64_t nr) { (void)p2m; (void)gfn; (void)mfn; (void)nr; return 0; }
+void vtimer_begin(struct vcpu *v) { (void)v; }
 void vtimer_shift(struct vcpu *v, uint64_t ticks) { (void)v; (void)ticks; }
 
 void panic(const char *fmt, ...)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* sources: hypervisor/abi/domctl.c hypervisor/abi/domctl_life.c hypervisor/abi/domctl_info.c hypervisor/abi/domctl_vcpu.c hypervisor/abi/domctl_mem.c hypervisor/abi/domctl_device.c hypervisor/abi/ctl_bitmap.c hypervisor/vm/vcpu_context.c hypervisor/vm/arm64/core.c hypervisor/vm/capabilities.c lib/ranges.c tests/unit/fakes.c */
+/* sources: hypervisor/abi/domctl.c hypervisor/abi/domctl_life.c hypervisor/abi/domctl_info.c hypervisor/abi/domctl_vcpu.c hypervisor/abi/domctl_mem.c hypervisor/abi/domctl_device.c hypervisor/abi/domctl_records.c hypervisor/abi/ctl_bitmap.c hypervisor/vm/vcpu_context.c hypervisor/vm/arm64/core.c hypervisor/vm/capabilities.c lib/ranges.c tests/unit/fakes.c */
 /*
  * Domctls through their hypercall: who may, of which domain, in which state; what a new domain's description may say; what registers,
  * bitmaps, devices may be set. What is below (domains, scheduler, p2m) only notes what it was asked.
@@ -28,7 +28,7 @@ static struct {
     struct domain_config config;
     domid_t wanted;
     unsigned creations, destructions, vcpus_made, pauses, unpauses, resumes, wakes;
-    bool suspended;
+    bool suspended, restored;
     uint64_t hard, soft;
     unsigned weight, cap;
     uint64_t mapped_first, mapped_nr;
@@ -160,6 +160,33 @@ int vuart_init(struct domain *d, domid_t console_domid, gfn_t ring, uint32_t *po
     (void)console_domid;
     *port = (uint32_t)ring.gfn;
     return 0;
+}
+
+/* A domain whose records are these eight bytes. */
+static const char records[] = "records.";
+static int put_records(struct record_writer *w)
+{
+    if (w->to && w->size >= 8)
+        memcpy(w->to, records, 8);
+    w->used = 8;
+    return w->to && w->size < 8 ? -ENOBUFS : result_of_next();
+}
+
+int domain_save_records(struct domain *d, struct record_writer *w) { assert_ptr_equal(d, guest); return put_records(w); }
+
+int domain_save_record(struct domain *d, unsigned id, unsigned instance, struct record_writer *w)
+{
+    (void)d;
+    assert_int_equal(id, 21);
+    assert_int_equal(instance, 3);
+    return put_records(w);
+}
+
+int domain_restore_records(struct domain *d, const void *stream, size_t size)
+{
+    assert_ptr_equal(d, guest);
+    seen.restored = size == 8 && !memcmp(stream, records, 8);
+    return result_of_next();
 }
 
 static int setup(void **state)
@@ -739,6 +766,69 @@ static void sizes_are_in_the_abis_units(void **state)
     assert_int_equal(op.u.paging_mempool.size, 7 * PAGE_SIZE);
 }
 
+static void records_are_measured_fetched_and_put_back(void **state)
+{
+    struct xen_domctl_hvmcontext *c = &op.u.hvmcontext;
+    char buffer[16] __attribute__((aligned(16))) = { 0 };
+
+    (void)state;
+    begin(XEN_DOMCTL_gethvmcontext);
+    assert_int_equal(call(), 0);
+    assert_int_equal(c->size, 8);
+    set_xen_guest_handle(c->buffer, (uint8_t *)buffer);
+    c->size = sizeof(buffer);
+    assert_int_equal(call(), 0);
+    assert_int_equal(c->size, 8);
+    assert_memory_equal(buffer, records, 8);
+    c->size = 7;
+    assert_int_equal(call(), -ENOBUFS);
+    c->size = 0;
+    assert_int_equal(call(), 0);
+    assert_int_equal(c->size, 8);
+    fake_fail_allocation(0);
+    assert_int_equal(call(), -ENOMEM);
+    next_error = -EINVAL;
+    assert_int_equal(call(), -EINVAL);
+
+    op.cmd = XEN_DOMCTL_sethvmcontext;
+    assert_int_equal(call(), 0);
+    assert_true(seen.restored);
+    fake_fail_allocation(0);
+    assert_int_equal(call(), -ENOMEM);
+    next_error = -EBADMSG;
+    assert_int_equal(call(), -EBADMSG);
+    c->size = 0;
+    assert_int_equal(call(), -EINVAL);
+    c->size = 8 * MIB + 1;
+    assert_int_equal(call(), -EINVAL);
+    c->size = 8;
+    c->buffer.q = 8;
+    assert_int_equal(call(), -EFAULT);
+    op.domain = 0;
+    assert_int_equal(call(), -EINVAL);
+}
+
+static void one_record_is_fetched_alone(void **state)
+{
+    struct xen_domctl_hvmcontext_partial *c = &op.u.hvmcontext_partial;
+    char buffer[16] = { 0 };
+
+    (void)state;
+    begin(XEN_DOMCTL_gethvmcontext_partial);
+    c->type = 21;
+    c->instance = 3;
+    assert_int_equal(call(), 0);
+    assert_int_equal(c->bufsz, 8);
+    set_xen_guest_handle(c->buffer, (uint8_t *)buffer);
+    assert_int_equal(call(), 0);
+    assert_memory_equal(buffer, records, 8);
+    c->bufsz = 4;
+    assert_int_equal(call(), -ENOBUFS);
+    c->bufsz = 8;
+    fake_fail_allocation(0);
+    assert_int_equal(call(), -ENOMEM);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -764,6 +854,8 @@ int main(void)
         TEST(the_uart_is_the_builders),
         TEST(a_cache_flush_goes_on_where_it_was),
         TEST(sizes_are_in_the_abis_units),
+        TEST(records_are_measured_fetched_and_put_back),
+        TEST(one_record_is_fetched_alone),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

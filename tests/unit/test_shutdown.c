@@ -25,11 +25,16 @@ static struct domain d;
 static struct vcpu v, *vcpus[1] = { &v };
 static unsigned virqs, events, sent_to;
 static bool asleep, clock_begun, resume_waits;
+static struct vcpu *current;
+static uint64_t result;   /* of the vCPU's last call */
 
 void printk(const char *fmt, ...) { (void)fmt; }
 void cpu_halt(void) { abort(); }
 void psci_system_off(void) { abort(); }
 void psci_system_reset(void) { abort(); }
+struct vcpu *current_vcpu(void) { return current; }
+void core_set_result(struct vcpu *of, uint64_t value) { assert_ptr_equal(of, &v); result = value; }
+void records_begin(struct domain *of) { (void)of; }
 void clock_begin(struct domain *of) { (void)of; clock_begun = true; }
 void evtchn_send_global_virq(unsigned virq) { assert_int_equal(virq, VIRQ_DOM_EXC); virqs++; }
 int evtchn_send(struct domain *of, uint32_t port) { (void)of; events++; sent_to = port; return 0; }
@@ -53,6 +58,9 @@ static int a_running_domain(void **state)
     d = (struct domain){ .id = 3, .max_vcpus = 1, .vcpus = vcpus };
     virqs = events = sent_to = 0;
     asleep = clock_begun = false;
+    v.domain = &d;
+    current = &v;
+    result = 0;
     return 0;
 }
 
@@ -148,6 +156,35 @@ static void nobody_resumes_what_is_shut_down_but_not_paused_yet(void **state)
     assert_false(resume_waits);
 }
 
+/* xen/include/public/sched.h: 1, for the domain is the one that it was. */
+static void who_suspended_itself_and_is_resumed_reads_that_it_was_cancelled(void **state)
+{
+    (void)state;
+    domain_shutdown(&d, SHUTDOWN_suspend);
+    assert_true(domain_awaits_resume(&d));
+    assert_int_equal(result, 0);
+    domain_resume(&d);
+    assert_int_equal(result, 1);
+    assert_false(domain_awaits_resume(&d));
+    result = 0;
+    domain_resume(&d);
+    assert_int_equal(result, 0);
+}
+
+static void who_was_shut_down_by_another_reads_nothing_new(void **state)
+{
+    (void)state;
+    current = NULL;
+    domain_shutdown(&d, SHUTDOWN_suspend);
+    domain_resume(&d);
+    assert_int_equal(result, 0);
+    current = &v;
+    domain_shutdown(&d, SHUTDOWN_crash);
+    assert_false(domain_awaits_resume(&d));
+    domain_resume(&d);
+    assert_int_equal(result, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -156,6 +193,8 @@ int main(void)
         cmocka_unit_test_setup(a_suspend_goes_to_the_port_that_subscribed, a_running_domain),
         cmocka_unit_test_setup(a_dying_domain_is_not_shut_down, a_running_domain),
         cmocka_unit_test_setup(the_toolstack_takes_back_only_its_own_pauses, a_running_domain),
+        cmocka_unit_test_setup(who_suspended_itself_and_is_resumed_reads_that_it_was_cancelled, a_running_domain),
+        cmocka_unit_test_setup(who_was_shut_down_by_another_reads_nothing_new, a_running_domain),
         cmocka_unit_test_setup(nobody_resumes_what_is_shut_down_but_not_paused_yet, a_running_domain),
     };
 

@@ -48,6 +48,12 @@ void core_vcpu_reset(struct vcpu *v, uint64_t entry, uint64_t context_id);
 /* v runs nowhere and will not: no CPU knows it any more. */
 void core_vcpu_destroy(struct vcpu *v);
 
+/* What the current hypercall, or the last one, of v returns to it. v is in that call, or off its CPU. */
+void core_set_result(struct vcpu *v, uint64_t result);
+
+struct record_kind;
+extern const struct record_kind core_record, fpu_record;
+
 /*
  * v's whole state, timers and interrupts too, out of this CPU's registers into memory, and back. Between the two EL1's tables are not walked
  * (arch/walks.h).

@@ -107,3 +107,12 @@ uint64_t idreg_read(const struct domain *d, unsigned crm, unsigned op2)
     default: return 0;
     }
 }
+
+uint64_t idreg_common(unsigned crm, unsigned op2, uint64_t one, uint64_t other)
+{
+    switch (crm << 3 | op2) {
+    case 4 << 3 | 0: return limited(one, other, PFR0_SIGNED);
+    case 7 << 3 | 0: return limited(one, other, MMFR0_SIGNED);
+    default: return limited(one, other, 0);
+    }
+}

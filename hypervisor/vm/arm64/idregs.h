@@ -11,3 +11,6 @@ struct domain;
  * knows and keeps the state of, and no more than this CPU has. Unallocated registers, and those that came later, read as zero.
  */
 uint64_t idreg_read(const struct domain *d, unsigned crm, unsigned op2);
+
+/* What two CPUs have in common of that register: of each field the value that both can do. */
+uint64_t idreg_common(unsigned crm, unsigned op2, uint64_t one, uint64_t other);

@@ -9,8 +9,10 @@
 #include "base/time.h"
 #include "cpu/timer.h"
 #include "dev/gic.h"
-#include "vm/domain.h"
 #include "dev/irq.h"
+#include "lib/errno.h"
+#include "vm/domain.h"
+#include "vm/records.h"
 #include "vm/vcpu.h"
 
 static struct timer_irqs machine;
@@ -65,12 +67,17 @@ uint64_t vtimer_now(const struct vcpu *v)
     return counter_now() - v->domain->clock.counter_offset;
 }
 
-/* The machine's counter when the guest's reaches `cval`; the end of time, if it is not reached before. */
+/*
+ * The machine's counter when the guest's reaches `cval`; the end of time, if it is not reached before. A domain that came from another machine may
+ * have a counter that is ahead of this one's: its offset is below zero.
+ */
 static uint64_t machine_time(const struct vcpu *v, uint64_t cval)
 {
-    uint64_t at;
+    uint64_t offset = v->domain->clock.counter_offset, at;
 
-    return __builtin_add_overflow(cval, v->domain->clock.counter_offset, &at) ? UINT64_MAX : at;
+    if ((int64_t)offset < 0)
+        return cval > -offset ? cval + offset : 0;
+    return __builtin_add_overflow(cval, offset, &at) ? UINT64_MAX : at;
 }
 
 static bool phys_condition(const struct vcpu *v)
@@ -140,6 +147,18 @@ void vtimer_shift(struct vcpu *v, uint64_t ticks)
     phys_update(v);
 }
 
+static void wait_for_virtual(struct vcpu *v)
+{
+    if (v->blocked && virt_would_interrupt(v))
+        timer_set(&v->vtimer.virt, machine_time(v, v->vtimer.cval));
+}
+
+void vtimer_begin(struct vcpu *v)
+{
+    wait_for_virtual(v);
+    phys_update(v);
+}
+
 void vtimer_retract(struct vcpu *v)
 {
     uint64_t ctl = read_sysreg(cntv_ctl_el0);
@@ -154,8 +173,7 @@ void vtimer_save(struct vcpu *v)
     write_sysreg(0, cntv_ctl_el0);
     v->vtimer.cval = read_sysreg(cntv_cval_el0);
     isb();
-    if (v->blocked && virt_would_interrupt(v))
-        timer_set(&v->vtimer.virt, machine_time(v, v->vtimer.cval));
+    wait_for_virtual(v);
 }
 
 void vtimer_load(struct vcpu *v)
@@ -195,3 +213,52 @@ void vtimer_phys_write(struct vcpu *v, enum cntp_register reg, uint64_t value)
     }
     phys_update(v);
 }
+
+/* --- Its record: the registers --- */
+
+struct vtimer_record_v1 {
+    uint64_t cval, ctl;              /* CNTV */
+    uint64_t phys_cval, phys_ctl;    /* CNTP */
+};
+
+#define CTL_WRITABLE (CNT_CTL_ENABLE | CNT_CTL_IMASK)
+
+static int timer_save(void *object, unsigned instance, struct record_writer *w)
+{
+    const struct vcpu_vtimer *t = &domain_vcpu(object, instance)->vtimer;
+    struct vtimer_record_v1 r = { t->cval, t->ctl & CTL_WRITABLE, t->phys_cval, t->phys_ctl };
+
+    record_write(w, &r, sizeof(r));
+    return 0;
+}
+
+static int timer_check(void *object, unsigned instance, struct record_reader *in)
+{
+    struct vtimer_record_v1 r;
+
+    (void)object;
+    (void)instance;
+    if (!record_read(in, &r, sizeof(r)))
+        return -EBADMSG;
+    return (r.ctl | r.phys_ctl) & ~(uint64_t)CTL_WRITABLE ? record_refuse(in, -EBADMSG, "has bits that a timer has not") : 0;
+}
+
+/* The counter stands still until vtimer_begin(). The interrupt may be pending, or active in the guest, already. */
+static int timer_restore(void *object, unsigned instance, struct record_reader *in)
+{
+    struct vcpu *v = domain_vcpu(object, instance);
+    struct vtimer_record_v1 r;
+
+    BUG_ON(!record_read(in, &r, sizeof(r)));
+    v->vtimer.cval = r.cval;
+    v->vtimer.ctl = r.ctl;
+    v->vtimer.phys_cval = r.phys_cval;
+    v->vtimer.phys_ctl = r.phys_ctl;
+    vgic_pair_private(v, virtual_intid(v->domain), machine.virtual);
+    return 0;
+}
+
+const struct record_kind vtimer_record = {
+    .name = "TIMER", .id = RECORD_TIMER, .version = 1, .count = record_count_vcpus,
+    .save = timer_save, .check = timer_check, .restore = timer_restore,
+};

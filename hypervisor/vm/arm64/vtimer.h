@@ -38,6 +38,8 @@ void vtimer_load(struct vcpu *v);
 
 /* v's domain, which does not run, has not seen that many ticks: its virtual counter is behind by them, and what it waits for. */
 void vtimer_shift(struct vcpu *v, uint64_t ticks);
+/* v's domain runs from now on, its counter as clock_begin() has set it: what v waits for is waited for. */
+void vtimer_begin(struct vcpu *v);
 /* v runs here: a virtual timer interrupt that it has not taken, and whose cause the guest has removed, is pending no more. */
 void vtimer_retract(struct vcpu *v);
 
@@ -48,3 +50,6 @@ uint64_t vtimer_now(const struct vcpu *v);
 enum cntp_register { CNTP_TVAL, CNTP_CTL, CNTP_CVAL };
 uint64_t vtimer_phys_read(struct vcpu *v, enum cntp_register reg);
 void vtimer_phys_write(struct vcpu *v, enum cntp_register reg, uint64_t value);
+
+struct record_kind;
+extern const struct record_kind vtimer_record;

@@ -273,3 +273,13 @@ void vuart_destroy(struct domain *d)
     evtchn_free_consumer(d, port);
     frame_put(frame);
 }
+
+bool vuart_is_there(struct domain *d)
+{
+    bool there;
+
+    spin_lock(&d->vuart.lock);
+    there = d->vuart.ring;
+    spin_unlock(&d->vuart.lock);
+    return there;
+}

@@ -32,3 +32,5 @@ struct vuart {
 int vuart_init(struct domain *d, domid_t console_domid, gfn_t ring, uint32_t *port);
 /* Idempotent. */
 void vuart_destroy(struct domain *d);
+
+bool vuart_is_there(struct domain *d);

@@ -159,15 +159,18 @@ static void vcpu_info_move(struct vcpu *v, struct vcpu_info *new)
     vgic_inject(v->domain, v, GUEST_EVTCHN_PPI);
 }
 
-int evtchn_register_vcpu_info(struct vcpu *v, gfn_t gfn, uint32_t offset)
+static void vcpu_info_stay(struct vcpu *v, struct vcpu_info *there)
+{
+    __atomic_store_n(&v->evtchn.info, there, __ATOMIC_SEQ_CST);
+}
+
+static int register_vcpu_info(struct vcpu *v, gfn_t gfn, uint32_t offset, void (*take)(struct vcpu *v, struct vcpu_info *place))
 {
     struct domain *d = v->domain;
     bool registered;
     mfn_t frame;
 
     if (offset > PAGE_SIZE - sizeof(struct vcpu_info) || offset % _Alignof(struct vcpu_info))
-        return -EINVAL;
-    if (v != current_vcpu() && vcpu_is_on(v))
         return -EINVAL;
     if (!p2m_get_frame(&d->p2m, gfn, true, false, &frame))
         return -EINVAL;
@@ -176,10 +179,23 @@ int evtchn_register_vcpu_info(struct vcpu *v, gfn_t gfn, uint32_t offset)
     registered = mfn_valid_number(v->evtchn.info_frame) || d->evtchn.dying;
     if (!registered) {
         v->evtchn.info_frame = frame;
-        vcpu_info_move(v, (struct vcpu_info *)((char *)mfn_to_virt(frame) + offset));
+        v->evtchn.info_gfn = gfn;
+        take(v, (struct vcpu_info *)((char *)mfn_to_virt(frame) + offset));
     }
     spin_unlock(&d->evtchn.lock);
     if (registered)
         frame_put(frame);
     return registered ? -EINVAL : 0;
+}
+
+int evtchn_register_vcpu_info(struct vcpu *v, gfn_t gfn, uint32_t offset)
+{
+    if (v != current_vcpu() && vcpu_is_on(v))
+        return -EINVAL;
+    return register_vcpu_info(v, gfn, offset, vcpu_info_move);
+}
+
+int evtchn_reattach_vcpu_info(struct vcpu *v, gfn_t gfn, uint32_t offset)
+{
+    return register_vcpu_info(v, gfn, offset, vcpu_info_stay);
 }

@@ -131,7 +131,7 @@ int evtchn_bind_interdomain(struct domain *d, struct domain *remote, uint32_t re
  * let it go again and begins anew, so two who close both ends do not wait for each other, and the first of them gets
  * on. The analysis cannot follow.
  */
-static UNCHECKED_LOCKING struct port *port_lock_pair(struct port *p) ACQUIRES(p->lock)
+UNCHECKED_LOCKING struct port *port_lock_pair(struct port *p)
 {
     for (;;) {
         struct port *peer;
@@ -149,6 +149,13 @@ static UNCHECKED_LOCKING struct port *port_lock_pair(struct port *p) ACQUIRES(p-
         spin_unlock(&p->lock);
         cpu_relax();
     }
+}
+
+UNCHECKED_LOCKING void port_unlock_pair(struct port *p, struct port *peer)
+{
+    if (peer)
+        spin_unlock(&peer->lock);
+    spin_unlock(&p->lock);
 }
 
 /*

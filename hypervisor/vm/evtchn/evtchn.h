@@ -50,6 +50,7 @@ struct domain_evtchn {
 struct vcpu_evtchn {
     struct vcpu_info *info;          /* where the guest looks, or NULL while it has no place */
     mfn_t info_frame;                /* the registered page, a reference to it held; or INVALID_MFN */
+    gfn_t info_gfn;                  /* as the guest named it */
     uint32_t poll_port;              /* atomic: 0 not polling, EVTCHN_POLL_ANY, or the one number waited for */
     uint32_t virq_port[EVTCHN_NR_VIRQS];  /* 0: not bound; changed under that port's lock */
     struct fifo_vcpu *fifo;          /* with domain_evtchn.fifo */
@@ -108,6 +109,12 @@ int evtchn_set_priority(struct domain *d, uint32_t port, unsigned priority);  /*
  * v is online and not the caller, or the place is not aligned or leaves the page.
  */
 int evtchn_register_vcpu_info(struct vcpu *v, gfn_t gfn, uint32_t offset);
+
+/* The same for v of a restored domain, which has said so already, and has in it what it shall find there. -EINVAL: no RAM. */
+int evtchn_reattach_vcpu_info(struct vcpu *v, gfn_t gfn, uint32_t offset);
+
+struct record_kind;
+extern const struct record_kind evtchn_record, evtchn_vcpu_record;
 
 /*
  * A virtual interrupt of one vCPU; of the domain that handles a global one (dom0 unless changed). Nobody bound: no

@@ -36,10 +36,12 @@ struct fifo_domain {
     struct spinlock lock;
     unsigned nr_pages;                  /* grows under the domain's lock; atomic */
     event_word_t *pages[MAX_PAGES];     /* in the direct map, a reference to each held */
+    gfn_t gfns[MAX_PAGES];              /* as the guest named them */
 };
 
 struct fifo_vcpu {
     struct evtchn_fifo_control_block *control;    /* in the direct map, a reference held */
+    gfn_t gfn;                                    /* as the guest named it */
     uint32_t tail[EVTCHN_FIFO_MAX_QUEUES];        /* under fifo_domain.lock; 0: nothing was ever queued */
 };
 
@@ -185,8 +187,21 @@ bool fifo_busy(const struct domain *d, const struct port *p)
 }
 
 /*
- * The first control block makes the domain's form FIFO; what was pending in the other form is lost, as the header says.
+ * What is pending in the 2-level form is missed as long as there are no words, and then pending there. A sender holds p's lock or its peer's: when
+ * we had both, who sends knows of the new form, and what was sent before can be seen.
  */
+static void carry_over(struct domain *d) REQUIRES(d->evtchn.lock)
+{
+    for (struct port *p = port_next_in_use(d, 1); p; p = port_next_in_use(d, p->number + 1)) {
+        struct port *peer = port_lock_pair(p);
+
+        if (!p->consumer && p->number < EVTCHN_2L_NR_CHANNELS && twolevel_pending(d, p->number))
+            __atomic_store_n(&p->missed, 1, __ATOMIC_SEQ_CST);
+        port_unlock_pair(p, peer);
+    }
+}
+
+/* The first control block makes the domain's form FIFO. */
 static int control_install(struct domain *d, struct vcpu *v, struct fifo_domain **f, struct fifo_vcpu *fv)
     REQUIRES(d->evtchn.lock)
 {
@@ -195,6 +210,7 @@ static int control_install(struct domain *d, struct vcpu *v, struct fifo_domain 
     if (!d->evtchn.fifo) {
         __atomic_store_n(&d->evtchn.fifo, *f, __ATOMIC_SEQ_CST);
         *f = NULL;
+        carry_over(d);
     }
     __atomic_store_n(&v->evtchn.fifo, fv, __ATOMIC_RELEASE);
     return 0;
@@ -218,6 +234,7 @@ int evtchn_init_control(struct domain *d, unsigned vcpu, gfn_t gfn, uint32_t off
     fv = heap_new(struct fifo_vcpu);
     if (f && fv) {
         fv->control = (void *)((char *)mfn_to_virt(frame) + offset);
+        fv->gfn = gfn;
         spin_lock(&d->evtchn.lock);
         err = control_install(d, v, &f, fv);
         spin_unlock(&d->evtchn.lock);
@@ -245,7 +262,7 @@ static void raise_missed(struct domain *d, unsigned page)
     }
 }
 
-static int page_install(struct domain *d, mfn_t frame) REQUIRES(d->evtchn.lock)
+static int page_install(struct domain *d, gfn_t gfn, mfn_t frame) REQUIRES(d->evtchn.lock)
 {
     struct fifo_domain *f = d->evtchn.fifo;
     unsigned page;
@@ -256,6 +273,7 @@ static int page_install(struct domain *d, mfn_t frame) REQUIRES(d->evtchn.lock)
         return -ENOSPC;
     page = f->nr_pages;
     f->pages[page] = mfn_to_virt(frame);
+    f->gfns[page] = gfn;
     __atomic_store_n(&f->nr_pages, page + 1, __ATOMIC_SEQ_CST);
     raise_missed(d, page);
     return 0;
@@ -269,7 +287,7 @@ int evtchn_expand_array(struct domain *d, gfn_t gfn)
     if (!p2m_get_frame(&d->p2m, gfn, true, false, &frame))
         return -EINVAL;
     spin_lock(&d->evtchn.lock);
-    err = page_install(d, frame);
+    err = page_install(d, gfn, frame);
     spin_unlock(&d->evtchn.lock);
     if (err)
         frame_put(frame);
@@ -312,4 +330,65 @@ void fifo_destroy(struct domain *d)
     for (unsigned i = 0; i < f->nr_pages; i++)
         frame_put(virt_to_mfn(f->pages[i]));
     heap_free(f, sizeof(*f));
+}
+
+/* --- For records --- */
+
+bool fifo_control(const struct vcpu *v, uint64_t *gfn, uint32_t *offset, uint32_t tail[EVTCHN_FIFO_MAX_QUEUES])
+{
+    const struct fifo_vcpu *fv = v->evtchn.fifo;
+
+    if (!fv)
+        return false;
+    *gfn = fv->gfn.gfn;
+    *offset = (uint32_t)((uintptr_t)fv->control & ~PAGE_MASK);
+    for (unsigned i = 0; i < EVTCHN_FIFO_MAX_QUEUES; i++)
+        tail[i] = fv->tail[i];
+    return true;
+}
+
+mfn_t fifo_control_frame(const struct vcpu *v) { return virt_to_mfn(v->evtchn.fifo->control); }
+unsigned fifo_pages(const struct domain *d) { return fifo_of(d) ? fifo_of(d)->nr_pages : 0; }
+
+gfn_t fifo_page(const struct domain *d, unsigned page, mfn_t *frame)
+{
+    *frame = virt_to_mfn(fifo_of(d)->pages[page]);
+    return fifo_of(d)->gfns[page];
+}
+
+void fifo_set_tails(struct vcpu *v, const uint32_t tail[EVTCHN_FIFO_MAX_QUEUES])
+{
+    for (unsigned i = 0; i < EVTCHN_FIFO_MAX_QUEUES; i++)
+        v->evtchn.fifo->tail[i] = tail[i];
+}
+
+/* Each event is on one queue: all queues together are no longer than there are words, whatever the links say. */
+static uint32_t last_behind(const struct domain *d, uint32_t tail, unsigned *steps)
+{
+    for (; *steps; --*steps) {
+        const event_word_t *word = event_word(d, tail);
+        uint32_t value = word ? __atomic_load_n(word, __ATOMIC_RELAXED) : 0;
+
+        if (!(value & WORD_LINKED) || !(value & WORD_LINK))
+            break;
+        tail = value & WORD_LINK;
+    }
+    return tail;
+}
+
+void fifo_find_tails(struct domain *d)
+{
+    struct fifo_domain *f = fifo_of(d);
+    unsigned steps = f ? f->nr_pages * WORDS_PER_PAGE : 0;
+
+    if (!f)
+        return;
+    spin_lock(&f->lock);
+    for (unsigned i = 0; i < d->max_vcpus; i++) {
+        struct fifo_vcpu *fv = domain_vcpu(d, i) ? domain_vcpu(d, i)->evtchn.fifo : NULL;
+
+        for (unsigned q = 0; fv && q < EVTCHN_FIFO_MAX_QUEUES; q++)
+            fv->tail[q] = last_behind(d, fv->tail[q], &steps);
+    }
+    spin_unlock(&f->lock);
 }

@@ -75,6 +75,12 @@ bool port_in_use(const struct domain *d, const struct port *p) REQUIRES(d->evtch
 /* The first port in use with a number not below `from`, which is at least 1, or NULL. */
 struct port *port_next_in_use(struct domain *d, uint32_t from) REQUIRES(d->evtchn.lock);
 
+/* p, and its peer if it has one, which is returned: while both are locked nobody sends to p. */
+struct port *port_lock_pair(struct port *p) ACQUIRES(p->lock);
+void port_unlock_pair(struct port *p, struct port *peer) RELEASES(p->lock);
+/* The port of that number, in use or not, for a restored domain. -EINVAL: dying, or it may not have so many; -ENOMEM. */
+int port_take(struct domain *d, uint32_t number, struct port **out) REQUIRES(d->evtchn.lock);
+
 /* VIRQs (virq.c) */
 bool virq_is_global(unsigned virq);
 /* p, a VIRQ's port, is being closed. */
@@ -126,5 +132,13 @@ void fifo_clear(struct domain *d, struct port *p);
  * The guest has not taken the port's last event off its queue yet: it cannot be used anew. False in the 2-level form.
  */
 bool fifo_busy(const struct domain *d, const struct port *p);
+/* For records: v's control block (false: none), its tails, and the pages of event words. */
+bool fifo_control(const struct vcpu *v, uint64_t *gfn, uint32_t *offset, uint32_t tail[EVTCHN_FIFO_MAX_QUEUES]);
+mfn_t fifo_control_frame(const struct vcpu *v);
+unsigned fifo_pages(const struct domain *d);
+gfn_t fifo_page(const struct domain *d, unsigned page, mfn_t *frame);
+void fifo_set_tails(struct vcpu *v, const uint32_t tail[EVTCHN_FIFO_MAX_QUEUES]);
+/* The tails of a restored domain are where the links in its memory end. */
+void fifo_find_tails(struct domain *d);
 /* Back to 2-level; no port of the guest's is in use. */
 void fifo_destroy(struct domain *d) REQUIRES(d->evtchn.lock);

@@ -136,6 +136,18 @@ int port_alloc(struct domain *d, struct port **out)
     return -ENOSPC;
 }
 
+int port_take(struct domain *d, uint32_t number, struct port **out)
+{
+    unsigned bucket = number / PORTS_PER_BUCKET;
+
+    if (d->evtchn.dying || !number || number >= port_limit(d))
+        return -EINVAL;
+    if (!d->evtchn.buckets[bucket].ports && bucket_fill(d, bucket))
+        return -ENOMEM;
+    *out = &d->evtchn.buckets[bucket].ports[number % PORTS_PER_BUCKET];
+    return 0;
+}
+
 void port_open(struct domain *d, struct port *p, enum port_state state)
 {
     struct domain_evtchn *e = &d->evtchn;

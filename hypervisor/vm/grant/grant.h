@@ -103,3 +103,6 @@ int grant_cache_flush(struct domain *d, uint64_t machine_addr, uint16_t offset, 
 
 /* One console line per entry in use (debug key 'g'). */
 void grant_dump(struct domain *d);
+
+struct record_kind;
+extern const struct record_kind grants_record;

@@ -71,3 +71,6 @@ int vgicv3_init(struct domain *d, const struct vgic_layout *layout);
 /* The target that a reset or written route names. */
 struct vcpu *vgicv2_route_target(const struct domain *d, uint64_t route);
 struct vcpu *vgicv3_route_target(const struct domain *d, uint64_t route);
+/* A route as a guest could have written it; GICv2: no bit but those of vCPUs. */
+bool vgicv2_route_is_valid(const struct domain *d, uint64_t route);
+bool vgicv3_route_is_valid(uint64_t route);

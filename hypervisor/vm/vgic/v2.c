@@ -33,6 +33,8 @@ struct vcpu *vgicv2_route_target(const struct domain *d, uint64_t route)
     return route ? domain_vcpu(d, (unsigned)__builtin_ctzll(route)) : NULL;
 }
 
+bool vgicv2_route_is_valid(const struct domain *d, uint64_t route) { return !(route & ~(uint64_t)all_vcpus(d)); }
+
 /* GICD_ITARGETSR: a byte per interrupt. A private one's says whose register this is, which is how a CPU learns its number. */
 static bool access_targets(struct domain_vgic *g, struct vcpu *v, struct mmio_access *a)
 {

@@ -63,6 +63,8 @@ struct vcpu *vgicv3_route_target(const struct domain *d, uint64_t route)
     return vcpu_by_affinity(d, route & MPIDR_AFFINITY);
 }
 
+bool vgicv3_route_is_valid(uint64_t route) { return !(route & ~IROUTER_MASK); }
+
 /* --- SGIs --- */
 
 static void send_to(struct domain_vgic *g, struct vcpu *v, unsigned sgi, bool group1) REQUIRES(g->lock)

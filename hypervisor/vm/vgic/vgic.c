@@ -155,6 +155,21 @@ void vgic_set_line(struct domain *d, struct vcpu *v, unsigned intid, bool high)
     vgic_end(g);
 }
 
+static void pair_private(struct vcpu *v, struct virq *virq, unsigned irq)
+{
+    virq->hw_irq = (uint16_t)irq;
+    v->vgic.hw_private |= 1u << virq->intid;
+}
+
+void vgic_pair_private(struct vcpu *v, unsigned intid, unsigned irq)
+{
+    struct domain_vgic *g = &v->domain->vgic;
+
+    vgic_begin(g);
+    pair_private(v, &v->vgic.private[intid], irq);
+    vgic_end(g);
+}
+
 /* True if irq's end may be left to the guest: it is this interrupt's, and a private one's vCPU is the one of this CPU. */
 static bool takes_physical(struct vcpu *v, struct virq *virq, unsigned irq)
 {
@@ -162,8 +177,7 @@ static bool takes_physical(struct vcpu *v, struct virq *virq, unsigned irq)
         return false;
     if (!virq_is_private(virq))
         return virq->hw_irq == irq;
-    virq->hw_irq = (uint16_t)irq;
-    v->vgic.hw_private |= 1u << virq->intid;
+    pair_private(v, virq, irq);
     return vcpu_is_here(v);
 }
 

@@ -53,6 +53,12 @@ int vgic_unroute_irq(struct domain *d, unsigned intid, unsigned irq);
 /* Takes an SPI for an emulated device, for good. -EBUSY taken, -EINVAL. */
 int vgic_reserve_spi(struct domain *d, unsigned intid);
 
+/* v's private `intid` is fed by the private physical interrupt `irq` of whatever CPU it runs on: who restores v knows before that comes. */
+void vgic_pair_private(struct vcpu *v, unsigned intid, unsigned irq);
+
+struct record_kind;
+extern const struct record_kind vgic_record, vgic_vcpu_record;
+
 /* An enabled interrupt that v would take, its own PSTATE.I aside: wakes a WFI. Exact for a vCPU that does not run. */
 bool vgic_pending(struct vcpu *v);
 

@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * What tests/guests/record.c and tests/dom0/record.c say to each other, in the page of the console's ring behind the ring. dom0 raises
+ * `generation` in a domain that it has restored; the guest looks at everything, and answers.
+ */
+#pragma once
+#include "lib/base.h"
+
+enum { RECORD_WORDS_AT = 3584, RECORD_CPUS = 4 };
+
+struct record_words {
+    volatile uint32_t filled;        /* everything has its known value: it may be saved from now on */
+    volatile uint32_t generation;    /* dom0's */
+    volatile uint32_t checked;       /* the guest's: everything was as before in this generation */
+    volatile uint32_t wrong;         /* ... or was not */
+};
