@@ -15,8 +15,8 @@
  *
  * Invariants, under `lock`: a vCPU is queued iff it is runnable and does not run; `running` is cleared only when its
  * state is in memory, and then nothing touches it any more; a bit of idle_cpus is set iff that CPU waits in its idle loop
- * and nobody has called it yet. Whenever a vCPU is queued, an idle CPU that it may use is called, or else a busy one, which
- * from then on looks again at each slice's end.
+ * and nobody has called it yet. Whenever a vCPU is queued, an idle CPU that it may use is called, or else a busy one, unless that one
+ * would go on with what it has and looks again at its slice's end; from then on it does so at each.
  */
 #include "cpu/sched.h"
 
@@ -44,13 +44,25 @@ static struct sched_vcpu *chosen[MAX_CPUS] GUARDED_BY(lock);   /* who runs on ea
 static uint64_t idle_cpus GUARDED_BY(lock);
 static uint64_t lost_cpus;                       /* written under lock, while only one CPU is on */
 static struct timer slice_timer[MAX_CPUS];
+static uint64_t looks_at[MAX_CPUS];              /* when it fires, or earlier; UINT64_MAX: never. Set under lock, to `never` without it */
 static uint64_t slice_ticks, granularity_ticks, sleeper_ticks, cap_period_ticks;
 
+/* On the CPU itself, or while that is off on the one that has taken its timers over. Who saw it armed is seen by the look that follows. */
 static void slice_ended(void *data)
 {
     struct cpu *cpu = data;
 
-    cpu->need_schedule = 1;
+    __atomic_store_n(&looks_at[cpu->id], UINT64_MAX, __ATOMIC_RELAXED);
+    cpu_request_schedule(cpu);
+}
+
+/* This CPU looks again at `at`, or before: then it finds nothing to do, and the slice's end once more to wait for. */
+static void look_again_at(const struct cpu *cpu, uint64_t at) REQUIRES(lock)
+{
+    if (looks_at[cpu->id] <= at)
+        return;
+    __atomic_store_n(&looks_at[cpu->id], at, __ATOMIC_RELAXED);
+    timer_set(&slice_timer[cpu->id], at);
 }
 
 void sched_init(void)
@@ -59,8 +71,10 @@ void sched_init(void)
     granularity_ticks = ns_to_ticks(GRANULARITY_US * 1000);
     sleeper_ticks = ns_to_ticks(SLEEPER_US * 1000);
     cap_period_ticks = ns_to_ticks(CAP_PERIOD_US * 1000);
-    for (unsigned i = 0; i < MAX_CPUS; i++)
+    for (unsigned i = 0; i < MAX_CPUS; i++) {
         timer_init(&slice_timer[i], slice_ended, &cpus[i]);
+        looks_at[i] = UINT64_MAX;
+    }
     spin_lock(&lock);
     memset(queues, 0, sizeof(queues));
     memset(is_known, 0, sizeof(is_known));
@@ -178,13 +192,13 @@ static void dequeue(struct sched_vcpu *v) REQUIRES(lock)
     v->queued = v->parked = false;
 }
 
-/* The first of a queue. Those whose domain has used its budget up are met here, and put aside. */
-static struct sched_vcpu *queue_first(unsigned q) REQUIRES(lock)
+/* The first of a queue whose domain may still run. Those whose domain has used its budget up are met here, and put aside. */
+static NOINLINE struct sched_vcpu *queue_first_within_cap(unsigned q) REQUIRES(lock)
 {
     while (queues[q].root) {
         struct sched_vcpu *v = container_of(queues[q].root, struct sched_vcpu, node);
 
-        if (likely(within_cap(v->domain)))
+        if (within_cap(v->domain))
             return v;
         leave_queue(v);
         v->parked = true;
@@ -197,10 +211,16 @@ static struct sched_vcpu *first_for(uint64_t bitmap) REQUIRES(lock)
 {
     struct sched_vcpu *found = NULL;
 
-    for (unsigned i = 0; i < known_count; i++) {
-        struct sched_vcpu *v = known[i] & bitmap ? queue_first(known[i]) : NULL;
+    for (unsigned i = queued_count ? known_count : 0; i--;) {
+        struct heap_node *root = known[i] & bitmap ? queues[known[i]].root : NULL;
+        struct sched_vcpu *v;
 
-        if (v && (!found || v->vruntime < found->vruntime))
+        if (!root)
+            continue;
+        v = container_of(root, struct sched_vcpu, node);
+        if (unlikely(v->domain->cap_percent) && !(v = queue_first_within_cap(known[i])))
+            continue;
+        if (!found || v->vruntime < found->vruntime)
             found = v;
     }
     return found;
@@ -278,8 +298,36 @@ static void place(struct sched_vcpu *v, const struct cpu *busy) REQUIRES(lock)
     v->vruntime = min_u64(v->vruntime, least + weighted(slice_ticks, v->domain));
 }
 
+/* Does prev, which could go on, give way to the candidate? */
+static bool gives_way(const struct sched_vcpu *prev, const struct sched_vcpu *candidate, uint64_t now)
+{
+    uint64_t ahead = prev->vruntime - candidate->vruntime;
+
+    if (prev->yielding)
+        return true;
+    if (prev->vruntime <= candidate->vruntime)
+        return false;
+    return now - prev->slice_start >= slice_ticks || ahead > granularity_ticks;
+}
+
+/*
+ * The busy CPU would not change to v now, and will look again when its slice is over, or before. It may be about to change to another, or to
+ * none: then it has not looked yet, and will see v too.
+ */
+static bool goes_on(const struct cpu *busy, const struct sched_vcpu *v, uint64_t now) REQUIRES(lock)
+{
+    const struct sched_vcpu *runs = chosen[busy->id];
+    uint64_t end = runs->slice_start + slice_ticks;
+
+    if (gives_way(runs, v, now))
+        return false;
+    if (busy == this_cpu())
+        look_again_at(busy, end);
+    return __atomic_load_n(&looks_at[busy->id], __ATOMIC_RELAXED) <= end;
+}
+
 /* v is queued: some CPU should look. An idle one, its last if that is, or one it likes; or the busiest, which decides. */
-static void tickle(struct sched_vcpu *v, struct cpu *busy) REQUIRES(lock)
+static void tickle(struct sched_vcpu *v, struct cpu *busy, uint64_t now) REQUIRES(lock)
 {
     uint64_t idle = idle_cpus & cpus_for(v);
 
@@ -287,7 +335,7 @@ static void tickle(struct sched_vcpu *v, struct cpu *busy) REQUIRES(lock)
         idle &= v->soft_affinity;
     if (idle)
         call_cpu((idle >> v->cpu->id) & 1 ? v->cpu : &cpus[__builtin_ctzll(idle)]);
-    else if (busy)
+    else if (busy && !goes_on(busy, v, now))
         call_cpu(busy);
 }
 
@@ -300,7 +348,7 @@ static void join_queue(struct sched_vcpu *v, uint64_t now) REQUIRES(lock)
         place(v, busy);
     enqueue(v);
     if (within_cap(v->domain))
-        tickle(v, busy);
+        tickle(v, busy, now);
 }
 
 /* The domain's weight or budget is another one: those of its vCPUs that wait join anew. */
@@ -372,44 +420,27 @@ void sched_domain_destroy(struct sched_domain *d)
     timer_stop(&d->refill);
 }
 
-/* Does prev, which could go on, give way to the candidate? */
-static bool gives_way(struct sched_vcpu *prev, const struct sched_vcpu *candidate, uint64_t now)
-{
-    uint64_t ahead = prev->vruntime - candidate->vruntime;
-
-    if (prev->yielding)
-        return true;
-    if (prev->vruntime <= candidate->vruntime)
-        return false;
-    return now - prev->slice_start >= slice_ticks || ahead > granularity_ticks;
-}
-
-/*
- * How long may v run before somebody else's turn or its cap must be looked at? 0: until something happens. prev, which v
- * takes over from, is not back in the queue yet.
- */
-static uint64_t run_limit(const struct cpu *cpu, const struct sched_vcpu *v, const struct sched_vcpu *prev) REQUIRES(lock)
+/* When somebody else's turn or v's cap has to be looked at; UINT64_MAX: not before something happens. */
+static uint64_t run_until(const struct sched_vcpu *v, bool others, uint64_t now)
 {
     const struct sched_domain *d = v->domain;
-    bool others = (prev && prev != v && sched_vcpu_runnable(prev)) || is_wanted(cpu);
-    uint64_t limit = others ? slice_ticks : 0;
+    uint64_t end = others ? v->slice_start + slice_ticks : UINT64_MAX;
 
-    if (d->cap_percent) {
+    if (unlikely(d->cap_percent)) {
         uint64_t left = domain_budget(d) - min_u64(d->budget_used, domain_budget(d));
 
-        left = max_u64(left, slice_ticks / 64);
-        limit = limit ? min_u64(limit, left) : left;
+        end = min_u64(end, now + max_u64(left, slice_ticks / 64));
     }
-    return limit;
+    return end;
 }
 
 /* This CPU was called for one vCPU and may have taken another, which came later: the idle CPUs see who still waits. */
-static void pass_on(void) REQUIRES(lock)
+static void pass_on(uint64_t now) REQUIRES(lock)
 {
     struct sched_vcpu *v = idle_cpus ? first_for(idle_cpus) : NULL;
 
     if (v)
-        tickle(v, NULL);   /* whoever is called does the same */
+        tickle(v, NULL, now);   /* whoever is called does the same */
 }
 
 /* prev goes behind next, but not further back than it could have come by sleeping. */
@@ -420,19 +451,30 @@ static void yield_to(struct sched_vcpu *prev, const struct sched_vcpu *next)
     prev->vruntime = max_u64(prev->vruntime, behind);
 }
 
+/* next has been chosen in place of another, or of nobody. */
+static void begin_turn(struct cpu *cpu, struct sched_vcpu *next, uint64_t now) REQUIRES(lock)
+{
+    dequeue(next);
+    next->running = true;
+    next->cpu = cpu;
+    next->slice_start = next->accounted = now;
+    sched_vcpu_changed(next, SCHED_RUNNING);
+    pass_on(now);
+}
+
 /* Chooses for this CPU; prev is its vCPU or NULL. The choice is marked running; NULL means idle. */
 static struct sched_vcpu *pick(struct cpu *cpu, struct sched_vcpu *prev) REQUIRES(lock)
 {
-    uint64_t now = counter_now(), limit;
+    bool runnable = prev && sched_vcpu_runnable(prev), others;
+    uint64_t now = counter_now(), end;
     struct sched_vcpu *next;
 
     if (prev)
         charge(prev, now);
     next = first_for(BIT(cpu->id));
+    if (runnable && may_run_on(prev, cpu) && within_cap(prev->domain) && (!next || !gives_way(prev, next, now)))
+        next = prev;
     if (prev) {
-        if (sched_vcpu_runnable(prev) && may_run_on(prev, cpu) && within_cap(prev->domain) &&
-            (!next || !gives_way(prev, next, now)))
-            next = prev;
         if (prev->yielding && next && next != prev)
             yield_to(prev, next);
         prev->yielding = false;
@@ -443,20 +485,15 @@ static struct sched_vcpu *pick(struct cpu *cpu, struct sched_vcpu *prev) REQUIRE
         return NULL;
     }
     idle_cpus &= ~BIT(cpu->id);
-    if (next != prev) {
-        dequeue(next);
-        next->running = true;
-        next->cpu = cpu;
-        next->slice_start = next->accounted = now;
-        sched_vcpu_changed(next, SCHED_RUNNING);
-        pass_on();
-    } else if (now - prev->slice_start >= slice_ticks) {
+    if (next != prev)
+        begin_turn(cpu, next, now);
+    else if (now - prev->slice_start >= slice_ticks)
         prev->slice_start = now;
-    }
     cap_begin(next->domain, now);
-    limit = run_limit(cpu, next, prev);
-    if (limit)
-        timer_set(&slice_timer[cpu->id], now + limit);
+    others = (runnable && next != prev) || is_wanted(cpu);   /* prev is not back in the queue yet */
+    end = run_until(next, others, now);
+    if (end != UINT64_MAX)
+        look_again_at(cpu, end);
     return next;
 }
 
@@ -464,6 +501,7 @@ static struct sched_vcpu *pick(struct cpu *cpu, struct sched_vcpu *prev) REQUIRE
 static void leave_cpu(struct cpu *cpu, struct sched_vcpu *prev)
 {
     bool runnable;
+    uint64_t now;
 
     spin_lock(&lock);
     cpu->current = NULL;
@@ -471,8 +509,10 @@ static void leave_cpu(struct cpu *cpu, struct sched_vcpu *prev)
     sched_vcpu_changed(prev, runnable ? SCHED_QUEUED : SCHED_WAITING);
     if (runnable) {
         enqueue(prev);
-        if (within_cap(prev->domain))
-            tickle(prev, busiest_cpu(prev, cpu, counter_now()));   /* this one has chosen another */
+        if (within_cap(prev->domain)) {
+            now = counter_now();
+            tickle(prev, busiest_cpu(prev, cpu, now), now);   /* this one has chosen another */
+        }
     }
     /* Last: who waits for it in sched_sleep_sync() may free the vCPU. */
     __atomic_store_n(&prev->running, false, __ATOMIC_RELEASE);
