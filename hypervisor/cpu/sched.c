@@ -41,7 +41,7 @@ static unsigned known_count;
 static unsigned queued_count;                    /* in all of them; written under lock, read without */
 static bool is_known[BIT(MAX_CPUS)] GUARDED_BY(lock);
 static struct sched_vcpu *chosen[MAX_CPUS] GUARDED_BY(lock);   /* who runs on each CPU, or is about to; NULL: nobody */
-static uint64_t idle_cpus GUARDED_BY(lock);
+static uint64_t idle_cpus GUARDED_BY(lock), busy_cpus GUARDED_BY(lock);   /* busy: somebody is chosen */
 static uint64_t lost_cpus;                       /* written under lock, while only one CPU is on */
 static struct timer slice_timer[MAX_CPUS];
 static uint64_t looks_at[MAX_CPUS];              /* when it fires, or earlier; UINT64_MAX: never. Set under lock, to `never` without it */
@@ -80,7 +80,7 @@ void sched_init(void)
     memset(is_known, 0, sizeof(is_known));
     known_count = queued_count = 0;
     memset(chosen, 0, sizeof(chosen));
-    idle_cpus = lost_cpus = 0;
+    idle_cpus = busy_cpus = lost_cpus = 0;
     for (unsigned i = 0; i < cpus_present(); i++)
         if (cpus[i].lost)
             lost_cpus |= BIT(i);
@@ -272,16 +272,23 @@ static void charge(struct sched_vcpu *v, uint64_t now) REQUIRES(lock)
 /* The busy CPU, but not `except`, on which v may run whose vCPU, another one, has had most up to now. */
 static struct cpu *busiest_cpu(const struct sched_vcpu *v, const struct cpu *except, uint64_t now) REQUIRES(lock)
 {
+    uint64_t candidates = busy_cpus & cpus_for(v);
+    struct sched_vcpu *most = NULL;
     struct cpu *found = NULL;
 
-    for (unsigned i = 0; i < cpus_present(); i++) {
+    if (except)
+        candidates &= ~BIT(except->id);
+    for (; candidates; candidates &= candidates - 1) {
+        unsigned i = (unsigned)__builtin_ctzll(candidates);
         struct sched_vcpu *other = chosen[i];
 
-        if (!other || other == v || &cpus[i] == except || !may_run_on(v, &cpus[i]))
+        if (other == v)
             continue;
         charge(other, now);
-        if (!found || other->vruntime > chosen[found->id]->vruntime)
+        if (!most || other->vruntime > most->vruntime) {
+            most = other;
             found = &cpus[i];
+        }
     }
     return found;
 }
@@ -482,9 +489,11 @@ static struct sched_vcpu *pick(struct cpu *cpu, struct sched_vcpu *prev) REQUIRE
     chosen[cpu->id] = next;
     if (!next) {
         idle_cpus |= BIT(cpu->id);
+        busy_cpus &= ~BIT(cpu->id);
         return NULL;
     }
     idle_cpus &= ~BIT(cpu->id);
+    busy_cpus |= BIT(cpu->id);
     if (next != prev)
         begin_turn(cpu, next, now);
     else if (now - prev->slice_start >= slice_ticks)

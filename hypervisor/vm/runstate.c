@@ -37,14 +37,12 @@ static void area_write(struct vcpu_runstate *r, const void *from, size_t at, siz
     memcpy(to, from, n);   /* fields are 8 bytes, 8-aligned: none crosses */
 }
 
-/* vcpu.h's vcpu_runstate_info, as the guest sees it. The update flag lets it see that the copy is being changed. */
-static void publish(struct vcpu_runstate *r, const struct domain *d) REQUIRES(r->lock)
+/* There is an area: vcpu.h's vcpu_runstate_info, as the guest sees it. The update flag lets it see that the copy is being changed. */
+static NOINLINE void publish(struct vcpu_runstate *r, const struct domain *d) REQUIRES(r->lock)
 {
     uint64_t since = r->since, marked = since | XEN_RUNSTATE_UPDATE;
     uint64_t state = r->state;
 
-    if (!r->area)
-        return;
     if (__atomic_load_n(&d->runstate.update_flag, __ATOMIC_RELAXED)) {
         area_write(r, &marked, 8, 8);
         smp_wmb();
@@ -73,7 +71,8 @@ void sched_vcpu_changed(struct sched_vcpu *s, enum sched_state change)
         r->time[r->state] += now - r->since;
         r->state = state;
         r->since = now;
-        publish(r, v->domain);
+        if (r->area)
+            publish(r, v->domain);
     }
     spin_unlock(&r->lock);
 }
@@ -105,7 +104,8 @@ static void area_replace(struct vcpu *v, const gfn_t gfn[2], const mfn_t frame[2
     r->area_second = mfn_valid_number(frame[1]) ? mfn_to_virt(frame[1]) : NULL;
     memcpy(r->frame, frame, sizeof(r->frame));
     memcpy(r->gfn, gfn, sizeof(r->gfn));
-    publish(r, v->domain);
+    if (r->area)
+        publish(r, v->domain);
     spin_unlock(&r->lock);
     for (unsigned i = 0; i < 2; i++)
         if (mfn_valid_number(old[i]))
