@@ -203,6 +203,7 @@ uint64_t gic_lr_encode(const struct gic_lr *lr) { return ops->lr_encode(lr); }
 void gic_lr_decode(uint64_t raw, struct gic_lr *lr) { ops->lr_decode(raw, lr); }
 void gic_lr_write(unsigned n, uint64_t raw) { ops->lr_write(n, raw); }
 uint64_t gic_lr_read(unsigned n) { return ops->lr_read(n); }
+uint32_t gic_lrs_empty(void) { return ops->lrs_empty(); }
 bool gic_lr_pend_again(unsigned n, unsigned source, bool hw) { return ops->lr_pend_again(n, source, hw); }
 uint32_t gic_read_vmcr(void) { return ops->read_vmcr(); }
 uint32_t gic_vmcr_fields(void) { return ops->vmcr_fields; }

@@ -90,6 +90,8 @@ uint64_t gic_lr_encode(const struct gic_lr *lr);
 void gic_lr_decode(uint64_t raw, struct gic_lr *lr);
 void gic_lr_write(unsigned n, uint64_t raw);
 uint64_t gic_lr_read(unsigned n);
+/* A bit for each that holds nothing: neither pending nor active, nor an end that a maintenance interrupt has yet to tell of. */
+uint32_t gic_lrs_empty(void);
 /*
  * Makes what list register n holds pending once more, with the same priority and all; hw: its physical interrupt came again. False if that
  * is not all there is to do: it is active, does not or does end a physical interrupt, asks for a maintenance interrupt, or (GICv2's

@@ -47,6 +47,7 @@ struct gic_ops {
     void (*lr_decode)(uint64_t raw, struct gic_lr *lr);
     void (*lr_write)(unsigned n, uint64_t raw);
     uint64_t (*lr_read)(unsigned n);
+    uint32_t (*lrs_empty)(void);
     bool (*lr_pend_again)(unsigned n, unsigned source, bool hw);
     uint32_t (*read_vmcr)(void);
     void (*vmcr_decode)(uint32_t vmcr, uint8_t *priority_mask, bool group_enabled[2]);

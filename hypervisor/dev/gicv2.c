@@ -34,6 +34,7 @@
 #define GICH_HCR            0x0000
 #define GICH_VTR            0x0004
 #define GICH_VMCR           0x0008
+#define GICH_ELRSR0         0x0030
 #define GICH_APR            0x00f0
 #define GICH_LR             0x0100
 #define GICH_HCR_EN         (BIT(0))
@@ -173,6 +174,8 @@ static void v2_lr_decode(uint64_t raw, struct gic_lr *lr)
 
 static void v2_lr_write(unsigned n, uint64_t raw) { mmio_write32((uint32_t)raw, hypervisor_interface + GICH_LR + n * 4); }
 static uint64_t v2_lr_read(unsigned n) { return mmio_read32(hypervisor_interface + GICH_LR + n * 4); }
+static uint32_t v2_lrs_empty(void) { return mmio_read32(hypervisor_interface + GICH_ELRSR0); }
+
 static bool v2_lr_pend_again(unsigned n, unsigned source, bool hw)
 {
     uint64_t raw = v2_lr_read(n);
@@ -269,6 +272,7 @@ static const struct gic_ops v2_ops = {
     .lr_decode = v2_lr_decode,
     .lr_write = v2_lr_write,
     .lr_read = v2_lr_read,
+    .lrs_empty = v2_lrs_empty,
     .lr_pend_again = v2_lr_pend_again,
     .read_vmcr = v2_read_vmcr,
     .vmcr_decode = v2_vmcr_decode,

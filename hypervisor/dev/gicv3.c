@@ -220,7 +220,7 @@ static void v3_lr_decode(uint64_t raw, struct gic_lr *lr)
 #define EACH_LR(op) \
     op(0) op(1) op(2) op(3) op(4) op(5) op(6) op(7) op(8) op(9) op(10) op(11) op(12) op(13) op(14) op(15)
 
-static void v3_lr_write(unsigned n, uint64_t raw)
+static inline void v3_lr_write(unsigned n, uint64_t raw)
 {
     switch (n) {
 #define WRITE(i) case i: write_sysreg(raw, ICH_LR##i##_EL2); break;
@@ -229,7 +229,7 @@ static void v3_lr_write(unsigned n, uint64_t raw)
     }
 }
 
-static uint64_t v3_lr_read(unsigned n)
+static inline uint64_t v3_lr_read(unsigned n)
 {
     switch (n) {
 #define READ(i) case i: return read_sysreg(ICH_LR##i##_EL2);
@@ -238,6 +238,8 @@ static uint64_t v3_lr_read(unsigned n)
     }
     return 0;
 }
+
+static uint32_t v3_lrs_empty(void) { return (uint32_t)read_sysreg(ICH_ELRSR_EL2); }
 
 static bool v3_lr_pend_again(unsigned n, unsigned source, bool hw)
 {
@@ -370,6 +372,7 @@ static const struct gic_ops v3_ops = {
     .lr_decode = v3_lr_decode,
     .lr_write = v3_lr_write,
     .lr_read = v3_lr_read,
+    .lrs_empty = v3_lrs_empty,
     .lr_pend_again = v3_lr_pend_again,
     .read_vmcr = v3_read_vmcr,
     .vmcr_decode = v3_vmcr_decode,

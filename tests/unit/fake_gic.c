@@ -168,6 +168,23 @@ uint64_t gic_lr_read(unsigned n)
     return interface[host_cpu].lr[n];
 }
 
+static bool is_empty(uint64_t raw)
+{
+    struct gic_lr lr;
+
+    gic_lr_decode(raw, &lr);
+    return !lr.pending && !lr.active && !lr.eoi_interrupt;
+}
+
+uint32_t gic_lrs_empty(void)
+{
+    uint32_t empty = 0;
+
+    for (unsigned n = 0; n < gic.nr_lrs; n++)
+        empty |= (uint32_t)is_empty(interface[host_cpu].lr[n]) << n;
+    return empty;
+}
+
 bool gic_lr_pend_again(unsigned n, unsigned source, bool hw)
 {
     struct gic_lr lr;
@@ -213,7 +230,7 @@ void gic_vcpu_save(struct gic_vcpu_state *s)
 {
     assert_true(interface[host_cpu].on);
     for (unsigned n = 0; n < gic.nr_lrs; n++)
-        assert_int_equal(interface[host_cpu].lr[n], 0);
+        assert_true(is_empty(interface[host_cpu].lr[n]));
     s->vmcr = interface[host_cpu].vmcr;
     s->apr[0] = interface[host_cpu].apr;
     interface[host_cpu].on = false;
@@ -472,7 +489,7 @@ static void assert_registers(struct vcpu *v)
         if (v->vgic.used & 1u << n)
             assert_int_equal(lr.intid, v->vgic.lrs[n]->intid);
         else
-            assert_int_equal(interface[cpu].lr[n], 0);
+            assert_true(is_empty(interface[cpu].lr[n]));
     }
 }
 

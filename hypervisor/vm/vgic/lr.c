@@ -78,6 +78,27 @@ static void absorb(struct vcpu_vgic *c, unsigned n)
     c->stale |= 1u << n;
 }
 
+/*
+ * What absorb() and sort_in() come to for a list register that holds nothing any more: the guest has ended its interrupt, and nobody has
+ * asked for more of it. False: there is more to it.
+ */
+static bool forget(struct vcpu_vgic *c, unsigned n)
+{
+    struct virq *irq = c->lrs[n];
+
+    if (irq->given.hw_active || irq->asked.set_active || virq_has_pending(irq))
+        return false;
+    irq->active = false;
+    irq->given = (typeof(irq->given)){ 0 };
+    irq->asked = (typeof(irq->asked)){ 0 };
+    irq->holder = irq->target;
+    irq->lr = VGIC_NO_LR;
+    c->lrs[n] = NULL;
+    c->used &= ~(1u << n);
+    c->stale |= 1u << n;
+    return true;
+}
+
 /* The sender whose SGI goes into the list register; an active one's stays. */
 static uint8_t pick_source(const struct virq *irq)
 {
@@ -207,7 +228,7 @@ static void watch_for_room(struct domain_vgic *g, struct vcpu_vgic *c, bool rest
 /* Ends that met no list register were of active interrupts in the queue, best first: a guest ends what preempted before the rest. */
 static void take_eoi_count(struct vcpu_vgic *c)
 {
-    unsigned count = c->maintenance & GIC_MAINT_EOI_COUNT ? gic_take_eoi_count() : 0;
+    unsigned count = gic_take_eoi_count();
 
     list_for_each_safe(irq, &c->queue, struct virq, node) {
         if (!count)
@@ -247,26 +268,32 @@ void vgic_notify(struct domain_vgic *g, struct vcpu *v)
     bitmap_set(g->kicks, v->id);
 }
 
-static void take_back(struct domain_vgic *g, struct vcpu *v) REQUIRES(g->lock)
+/* Returns the list registers that hold nothing, as they stand: a bitmap. */
+static uint32_t take_back(struct domain_vgic *g, struct vcpu *v) REQUIRES(g->lock)
 {
     struct vcpu_vgic *c = &v->vgic;
+    uint32_t empty = c->used ? gic_lrs_empty() : 0;
 
-    take_eoi_count(c);
+    if (c->maintenance & GIC_MAINT_EOI_COUNT)
+        take_eoi_count(c);
     for (uint32_t used = c->used; used; used &= used - 1) {
         unsigned n = (unsigned)__builtin_ctz(used);
         struct virq *irq = c->lrs[n];
         struct vcpu *now_for;
 
+        if (empty & 1u << n && forget(c, n))
+            continue;
         absorb(c, n);
         now_for = sort_in(irq);
         if (now_for && now_for != v)
             vgic_notify(g, now_for);
     }
+    return empty;
 }
 
 void vgic_empty_registers(struct domain_vgic *g, struct vcpu *v)
 {
-    take_back(g, v);
+    v->vgic.stale &= ~take_back(g, v);
     clear_stale(&v->vgic);
     v->vgic.maintenance = 0;
 }
@@ -290,7 +317,7 @@ static void sort_in_private(struct vcpu_vgic *c)
 void vgic_refold(struct domain_vgic *g, struct vcpu *v)
 {
     v->vgic.refold = false;
-    take_back(g, v);
+    (void)take_back(g, v);
     sort_in_private(&v->vgic);
     vgic_fill_registers(g, v);
     clear_stale(&v->vgic);

@@ -34,6 +34,13 @@ struct virq {
     uint8_t lr;                  /* the holder's list register, or VGIC_NO_LR */
     uint8_t sources;             /* GICv2 SGIs: CPUs whose SGI is pending */
     uint8_t active_source;       /* GICv2 SGIs: CPU whose SGI is active */
+    struct {                     /* to the list register */
+        bool pending, latch, hw_active;
+        uint8_t source_bit;
+    } given;
+    struct {                     /* the guest wrote it while another CPU had the list register */
+        bool clear_pending, clear_active, set_active;
+    } asked;
     bool queued;
     bool enabled;
     bool level;                  /* GICD_ICFGR */
@@ -43,13 +50,6 @@ struct virq {
     bool active;                 /* in a list register: as last seen */
     bool hw_active;              /* the physical interrupt is active and waits for this one's end */
     bool reserved;               /* SPIs: taken by vgic_reserve_spi or a route */
-    struct {                     /* to the list register */
-        bool pending, latch, hw_active;
-        uint8_t source_bit;
-    } given;
-    struct {                     /* the guest wrote it while another CPU had the list register */
-        bool clear_pending, clear_active, set_active;
-    } asked;
 };
 
 /* GICv3: a region of emulated redistributors, for the vCPUs from `first` on. */
@@ -78,7 +78,7 @@ struct vcpu_vgic {
     struct list queue;           /* by priority, active ones first among equals */
     struct virq *lrs[GIC_MAX_LRS];
     uint32_t used;               /* list registers that hold something of ours, as far as we have looked */
-    uint32_t stale;              /* list registers to be written before the guest runs: their content was taken back */
+    uint32_t stale;              /* list registers to be written before the guest runs: what they still hold was taken back */
     uint32_t hw_private;         /* bitmap: private interrupts that a physical one feeds */
     uint32_t maintenance;        /* GIC_MAINT_* as set in the CPU interface */
     bool refold;                 /* list registers hold what is no longer so */

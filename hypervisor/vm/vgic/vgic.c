@@ -12,7 +12,6 @@
 #include "arch/nospec.h"
 #include "base/cpu.h"
 #include "dev/irq.h"
-#include "lib/bitmap.h"
 #include "lib/errno.h"
 #include "mm/heap.h"
 #include "vm/vgic/internal.h"
@@ -25,12 +24,13 @@ void vgic_begin(struct domain_vgic *g) { spin_lock(&g->lock); }
 
 static void kick_all(struct domain *d, const uint64_t kicks[2])
 {
-    for (unsigned id = bitmap_find(kicks, 128, 0, true); id < 128; id = bitmap_find(kicks, 128, id + 1, true)) {
-        struct vcpu *v = domain_vcpu(d, id);
+    for (unsigned word = 0; word < 2; word++)
+        for (uint64_t bits = kicks[word]; bits; bits &= bits - 1) {
+            struct vcpu *v = domain_vcpu(d, 64 * word + (unsigned)__builtin_ctzll(bits));
 
-        if (v)
-            vcpu_kick(v);
-    }
+            if (v)
+                vcpu_kick(v);
+        }
 }
 
 static __attribute__((noinline)) void end_and_kick(struct domain_vgic *g) RELEASES(g->lock)
@@ -124,19 +124,26 @@ void vgic_retract(struct domain *d, struct vcpu *v, unsigned intid)
     vgic_end(g);
 }
 
-void vgic_send_sgi(struct domain_vgic *g, struct vcpu *v, unsigned sgi, unsigned source)
+/* GICv2: an SGI is pending from each of its senders for itself. */
+static NOINLINE void inject_from(struct domain_vgic *g, struct virq *irq, unsigned source) REQUIRES(g->lock)
 {
-    struct virq *irq = &v->vgic.private[sgi];
-
-    if (g->version == 3) {
-        inject(g, irq);
-    } else if (pend_again(g, irq, source, false)) {
+    if (pend_again(g, irq, source, false)) {
         irq->given.source_bit = (uint8_t)(1u << source);
     } else {
         vgic_gather(g, irq);
         irq->sources |= (uint8_t)(1u << source);
         vgic_settle(g, irq);
     }
+}
+
+void vgic_send_sgi(struct domain_vgic *g, struct vcpu *v, unsigned sgi, unsigned source)
+{
+    struct virq *irq = &v->vgic.private[sgi];
+
+    if (g->version == 3)
+        inject(g, irq);
+    else
+        inject_from(g, irq, source);
 }
 
 void vgic_set_line(struct domain *d, struct vcpu *v, unsigned intid, bool high)
@@ -323,18 +330,30 @@ static struct virq *first_above_mask(struct domain_vgic *g, struct vcpu *v, uint
     return NULL;
 }
 
+static NOINLINE bool takes_any(struct domain_vgic *g, struct vcpu *v) REQUIRES(g->lock)
+{
+    bool group_enabled[2];
+    uint8_t mask;
+
+    gic_vmcr_decode(vcpu_is_here(v) ? gic_read_vmcr() : v->vgic.interface.vmcr, &mask, group_enabled);
+    return first_above_mask(g, v, mask, group_enabled, VGIC_NO_INTID);
+}
+
+/* There is something to look at: in the queue, or in a list register of this CPU. What stands there from last time is none. */
+static bool holds_any(const struct vcpu *v)
+{
+    const struct vcpu_vgic *c = &v->vgic;
+
+    return !list_empty(&c->queue) || (c->used && vcpu_is_here(v) && (c->refold || c->used & ~gic_lrs_empty()));
+}
+
 bool vgic_pending(struct vcpu *v)
 {
     struct domain_vgic *g = &v->domain->vgic;
-    struct vcpu_vgic *c = &v->vgic;
-    bool pending = false, group_enabled[2];
-    uint8_t mask;
+    bool pending;
 
     vgic_begin(g);
-    if (!list_empty(&c->queue) || c->used) {
-        gic_vmcr_decode(vcpu_is_here(v) ? gic_read_vmcr() : c->interface.vmcr, &mask, group_enabled);
-        pending = first_above_mask(g, v, mask, group_enabled, VGIC_NO_INTID);
-    }
+    pending = holds_any(v) && takes_any(g, v);
     vgic_end(g);
     return pending;
 }
