@@ -123,27 +123,35 @@ static bool access_is_described(uint64_t esr)
     return (esr & (ESR_ISV | ESR_S1PTW | ESR_CM)) == ESR_ISV;
 }
 
-static NOINLINE void data_abort_slowly(struct vcpu *v, uint64_t esr)
-{
-    uint64_t far = read_sysreg(far_el2), gpa;
-    unsigned fault = ESR_FSC(esr) & 0x3c;
+#define NO_ADDRESS UINT64_MAX   /* no guest-physical one: no device is there, and no memory */
 
-    if ((fault != FSC_TRANSLATION && fault != FSC_PERMISSION && fault != FSC_ACCESS) || !fault_address(esr, &gpa)) {
-        inject_data_abort(v, far);
-        return;
-    }
-    if (access_is_described(esr) && emulate_access(v, esr, gpa))
-        return;
-    if (!fault_is_over(v, esr, gpa))
+static NOINLINE uint64_t abort_address_slowly(uint64_t esr)
+{
+    unsigned fault = ESR_FSC(esr) & 0x3c;
+    uint64_t gpa;
+
+    if ((fault != FSC_TRANSLATION && fault != FSC_PERMISSION && fault != FSC_ACCESS) || !fault_address(esr, &gpa))
+        return NO_ADDRESS;
+    return gpa;
+}
+
+/* No device is there. */
+static NOINLINE void memory_abort(struct vcpu *v, uint64_t esr, uint64_t gpa)
+{
+    uint64_t far = read_sysreg(far_el2);
+
+    if (gpa == NO_ADDRESS || !fault_is_over(v, esr, gpa))
         inject_data_abort(v, far);
 }
 
 /* Most are of emulated devices, where nothing is mapped. Not inlined: trap_sync() is the hypercalls' way, and stays without a large frame. */
 static NOINLINE void data_abort(struct vcpu *v, uint64_t esr)
 {
-    if (likely((ESR_FSC(esr) & 0x3c) == FSC_TRANSLATION && access_is_described(esr)) && emulate_access(v, esr, faulting_page_address()))
-        return;
-    data_abort_slowly(v, esr);
+    bool described = access_is_described(esr);
+    uint64_t gpa = likely(described && (ESR_FSC(esr) & 0x3c) == FSC_TRANSLATION) ? faulting_page_address() : abort_address_slowly(esr);
+
+    if (!described || !emulate_access(v, esr, gpa))
+        memory_abort(v, esr, gpa);
 }
 
 /* An executable page that is there again; a device or a foreign page cannot be executed. */

@@ -23,9 +23,9 @@ enum mmio_result mmio_emulate(struct vcpu *v, uint64_t gpa, struct mmio_access *
         if (gpa - r->start >= r->size)
             continue;
         a->offset = gpa - r->start;
-        if ((gpa & (a->size - 1)) || a->size > r->size - a->offset || !r->handler(v, a, r->context))
+        if ((gpa & (a->size - 1)) || a->size > r->size - a->offset)
             return MMIO_REFUSED;
-        return MMIO_DONE;
+        return (enum mmio_result)r->handler(v, a, r->context);
     }
     return MMIO_NOBODY;
 }

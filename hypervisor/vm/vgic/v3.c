@@ -112,7 +112,7 @@ bool vgic_write_sgi0r(struct vcpu *v, uint64_t value) { return write_sgir(v, val
 /* --- The distributor --- */
 
 /* GICD_IROUTER: 64 bits, or either half. Those of private interrupts do not exist. */
-static bool access_router(struct domain_vgic *g, struct mmio_access *a)
+static NOINLINE bool access_router(struct domain_vgic *g, struct mmio_access *a)
 {
     unsigned intid = (unsigned)(a->offset - GICD_IROUTER) / 8, shift = (unsigned)(a->offset & 4) * 8;
     struct virq *irq;
