@@ -220,7 +220,7 @@ static void v3_lr_decode(uint64_t raw, struct gic_lr *lr)
 #define EACH_LR(op) \
     op(0) op(1) op(2) op(3) op(4) op(5) op(6) op(7) op(8) op(9) op(10) op(11) op(12) op(13) op(14) op(15)
 
-static inline void v3_lr_write(unsigned n, uint64_t raw)
+static void v3_lr_write(unsigned n, uint64_t raw)
 {
     switch (n) {
 #define WRITE(i) case i: write_sysreg(raw, ICH_LR##i##_EL2); break;
@@ -229,7 +229,7 @@ static inline void v3_lr_write(unsigned n, uint64_t raw)
     }
 }
 
-static inline uint64_t v3_lr_read(unsigned n)
+static uint64_t v3_lr_read(unsigned n)
 {
     switch (n) {
 #define READ(i) case i: return read_sysreg(ICH_LR##i##_EL2);
@@ -243,15 +243,23 @@ static uint32_t v3_lrs_empty(void) { return (uint32_t)read_sysreg(ICH_ELRSR_EL2)
 
 static bool v3_lr_pend_again(unsigned n, unsigned source, bool hw)
 {
-    uint64_t raw = v3_lr_read(n);
+    /* With HW set, the maintenance bit is one of the physical number. */
+    uint64_t mask = hw ? ICH_LR_ACTIVE | ICH_LR_HW : ICH_LR_ACTIVE | ICH_LR_HW | ICH_LR_EOI, plain = hw ? ICH_LR_HW : 0, raw;
 
     (void)source;
-    /* With HW set, the maintenance bit is one of the physical number. */
-    if ((raw & (hw ? ICH_LR_ACTIVE | ICH_LR_HW : ICH_LR_ACTIVE | ICH_LR_HW | ICH_LR_EOI)) != (hw ? ICH_LR_HW : 0))
-        return false;
-    if (!(raw & ICH_LR_PENDING))
-        v3_lr_write(n, raw | ICH_LR_PENDING);
-    return true;
+    switch (n) {
+#define PEND_AGAIN(i) \
+    case i: \
+        raw = read_sysreg(ICH_LR##i##_EL2); \
+        if ((raw & mask) != plain) \
+            return false; \
+        if (!(raw & ICH_LR_PENDING)) \
+            write_sysreg(raw | ICH_LR_PENDING, ICH_LR##i##_EL2); \
+        return true;
+    EACH_LR(PEND_AGAIN)
+#undef PEND_AGAIN
+    }
+    return false;
 }
 
 static uint32_t v3_read_vmcr(void) { return (uint32_t)read_sysreg(ICH_VMCR_EL2); }

@@ -301,12 +301,9 @@ uint64_t frames_free(void)
 bool frame_is_ram(mfn_t mfn)
 {
     uint64_t i = mfn.mfn - table_first;
-    enum frame_state state;
 
-    if (i >= table_count)
-        return false;
-    state = word_state(word_of(&table[index_nospec(i, table_count)]));
-    return state == HYPERVISOR || state_is_owned(state);
+    _Static_assert(HYPERVISOR + 1 == OWNED && OWNED + 2 == SHARED, "the hypervisor's, and after it those that are owned");
+    return i < table_count && word_state(word_of(&table[index_nospec(i, table_count)])) >= HYPERVISOR;
 }
 
 void *pages_alloc(unsigned order)

@@ -13,7 +13,7 @@
 #include "vm/vcpu.h"
 
 /* Copies between `buffer` and a piece of guest memory that lies within one page. */
-static int copy_piece(struct p2m *p2m, uint64_t va, void *buffer, size_t n, bool write)
+static inline int copy_piece(struct p2m *p2m, uint64_t va, void *buffer, size_t n, bool write)
 {
     uint64_t pa;
     int err;
@@ -29,10 +29,8 @@ static int copy_piece(struct p2m *p2m, uint64_t va, void *buffer, size_t n, bool
     return err;
 }
 
-static int copy(uint64_t va, char *buffer, size_t n, bool write)
+static NOINLINE int copy_pieces(struct p2m *p2m, uint64_t va, char *buffer, size_t n, bool write)
 {
-    struct p2m *p2m = &current_vcpu()->domain->p2m;
-
     while (n) {
         size_t piece = min_u64(n, PAGE_SIZE - (va & ~PAGE_MASK));
         int err = copy_piece(p2m, va, buffer, piece, write);
@@ -44,6 +42,16 @@ static int copy(uint64_t va, char *buffer, size_t n, bool write)
         n -= piece;
     }
     return 0;
+}
+
+/* Most is within a page. */
+static int copy(uint64_t va, char *buffer, size_t n, bool write)
+{
+    struct p2m *p2m = &current_vcpu()->domain->p2m;
+
+    if (likely(n && n <= PAGE_SIZE - (va & ~PAGE_MASK)))
+        return copy_piece(p2m, va, buffer, n, write);
+    return copy_pieces(p2m, va, buffer, n, write);
 }
 
 int copy_from_guest(void *to, uint64_t guest_va, size_t n)

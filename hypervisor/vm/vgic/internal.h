@@ -14,8 +14,15 @@
 #include "vm/vgic/vgic.h"
 
 /* Takes the domain's lock; vgic_end drops it and then kicks whom the changes concern. */
-void vgic_begin(struct domain_vgic *g) ACQUIRES(g->lock);
-void vgic_end(struct domain_vgic *g) RELEASES(g->lock);
+static inline void vgic_begin(struct domain_vgic *g) ACQUIRES(g->lock) { spin_lock(&g->lock); }
+void vgic_end_and_kick(struct domain_vgic *g) RELEASES(g->lock);
+static inline void vgic_end(struct domain_vgic *g) RELEASES(g->lock)
+{
+    if (unlikely(g->kicks[0] | g->kicks[1]))
+        vgic_end_and_kick(g);
+    else
+        spin_unlock(&g->lock);
+}
 
 /* NULL: no such interrupt. v: whose private ones; NULL: there are none. */
 struct virq *vgic_virq(struct domain_vgic *g, struct vcpu *v, unsigned intid) REQUIRES(g->lock);

@@ -20,8 +20,6 @@ static struct vcpu *residents[MAX_CPUS];   /* each CPU's own entry */
 
 /* --- The lock --- */
 
-void vgic_begin(struct domain_vgic *g) { spin_lock(&g->lock); }
-
 static void kick_all(struct domain *d, const uint64_t kicks[2])
 {
     for (unsigned word = 0; word < 2; word++)
@@ -33,21 +31,13 @@ static void kick_all(struct domain *d, const uint64_t kicks[2])
         }
 }
 
-static __attribute__((noinline)) void end_and_kick(struct domain_vgic *g) RELEASES(g->lock)
+void vgic_end_and_kick(struct domain_vgic *g)
 {
     uint64_t kicks[2] = { g->kicks[0], g->kicks[1] };
 
     g->kicks[0] = g->kicks[1] = 0;
     spin_unlock(&g->lock);
     kick_all(g->domain, kicks);
-}
-
-void vgic_end(struct domain_vgic *g)
-{
-    if (unlikely(g->kicks[0] | g->kicks[1]))
-        end_and_kick(g);
-    else
-        spin_unlock(&g->lock);
 }
 
 struct virq *vgic_virq(struct domain_vgic *g, struct vcpu *v, unsigned intid)
