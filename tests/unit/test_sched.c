@@ -320,6 +320,31 @@ static void a_short_sleeper_wakes_at_once_beside_burners(void **state)
     machine_end();
 }
 
+/* It would have to wait anyway, and the CPU looks at the slice's end by itself: nobody calls it. */
+static void who_wakes_and_has_to_wait_calls_nobody(void **state)
+{
+    struct vcpu *first, *second;
+
+    (void)state;
+    machine(1);
+    first = domain_new(1)->vcpus[0];
+    second = domain_new(1)->vcpus[0];
+    wake(first);
+    run(20000);
+    wake(second);
+    settle();
+    assert_true(second->sched.running);   /* it comes back a little ahead of the other, ... */
+    run(10000 + 2000);
+    assert_true(first->sched.running);    /* ... and has had more than that one by now */
+    second->blocked = true;
+    sched_sleep(&second->sched);
+    wake(second);
+    assert_int_equal(cpus[0].need_schedule, 0);
+    run(10000);
+    assert_true(second->sched.running);
+    machine_end();
+}
+
 static void an_idle_cpu_takes_who_wakes(void **state)
 {
     struct domain *d;
@@ -697,6 +722,7 @@ int main(void)
         cmocka_unit_test(a_sleeper_does_not_hoard),
         cmocka_unit_test(who_ran_alone_is_not_starved),
         cmocka_unit_test(a_short_sleeper_wakes_at_once_beside_burners),
+        cmocka_unit_test(who_wakes_and_has_to_wait_calls_nobody),
         cmocka_unit_test(an_idle_cpu_takes_who_wakes),
         cmocka_unit_test(soft_affinity_chooses_among_idle_cpus),
         cmocka_unit_test(pinned_vcpus_run_there_only),

@@ -297,6 +297,23 @@ static void the_most_urgent_come_first_however_many(void **state)
     assert_int_equal(fake_ack(0), NOTHING);
 }
 
+/* A vCPU's list registers still have what its guest ended: no switch looks into them. */
+static void what_was_ended_costs_a_switch_no_list_register(void **state)
+{
+    (void)state;
+    for (unsigned id = 32; id < 35; id++)
+        vgic_inject(d, NULL, id);
+    for (unsigned id = 32; id < 35; id++)
+        assert_taken_and_ended(0, id);
+    fake_lr_accesses();
+    fake_run(0, NULL);
+    fake_run(0, v0);
+    assert_int_equal(fake_lr_accesses(), 0);
+    assert_false(vgic_pending(v0));
+    vgic_inject(d, NULL, 33);
+    assert_taken_and_ended(0, 33);
+}
+
 static void a_more_urgent_one_gets_in_when_all_are_taken(void **state)
 {
     (void)state;
@@ -474,6 +491,7 @@ int main(void)
         EITHER(what_wakes_a_suspended_vcpu_is_named_whatever_the_mask),
         EITHER(state_survives_a_move_to_another_cpu),
         EITHER(the_most_urgent_come_first_however_many),
+        EITHER(what_was_ended_costs_a_switch_no_list_register),
         EITHER(a_more_urgent_one_gets_in_when_all_are_taken),
         EITHER(nesting_deeper_than_list_registers_unwinds),
         EITHER(many_that_end_late_do_not_keep_out_the_next),
