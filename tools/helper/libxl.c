@@ -175,4 +175,5 @@ void libxl_complete(int error)
     put_u32(&p, error ? (uint32_t)-1 : 0);
     put_u32(&p, (uint32_t)-error);
     send(&p);
+    reply();   /* of no meaning, but libxl fails if it cannot write it */
 }
