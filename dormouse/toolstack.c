@@ -371,6 +371,7 @@ long domain_copy_memory(const struct domain *from, const struct domain *to, uint
 
 long domain_start(domid_t id) { return domctl_call(XEN_DOMCTL_unpausedomain, id); }
 long domain_pause(domid_t id) { return domctl_call(XEN_DOMCTL_pausedomain, id); }
+long domain_resume(domid_t id) { return domctl_call(XEN_DOMCTL_resumedomain, id); }
 
 long domain_remove(domid_t id)
 {

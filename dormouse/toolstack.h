@@ -36,6 +36,8 @@ long domain_populate(domid_t id, gfn_t gfn, unsigned order, unsigned n);
 long domain_vcpu_set(domid_t id, unsigned vcpu, uint64_t pc, uint64_t x0);
 long domain_start(domid_t id);
 long domain_pause(domid_t id);
+/* One that has suspended itself goes on where it was. */
+long domain_resume(domid_t id);
 /* Returns when the hypervisor says that all of it is gone; what others still map goes with their mappings. */
 long domain_remove(domid_t id);
 

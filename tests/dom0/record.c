@@ -5,6 +5,8 @@
  *
  *   cycles=N    how often (default 20)         seed=S   when, and what is broken
  *
+ * At last the guest suspends itself, to be resumed, and to be restored.
+ *
  * What a restored domain says of itself before it has run has to be what was restored, byte for byte, but for the time that its vCPUs were off. Of
  * each save a broken copy is tried, too, in a third domain. Says `record: N of N`, or `not ok` and why, and switches the machine off.
  */
@@ -184,6 +186,48 @@ static bool cycle(struct domain *d)
     return works("unpause", domain_start(d->id)) && wait_until(d, "the guest checks", &words_of(d)->checked, words_of(d)->generation);
 }
 
+/* Tells the guest to suspend itself, and waits until it has. */
+static bool suspend(struct domain *d)
+{
+    uint64_t end = timer_now() + (uint64_t)LIMIT_S * timer_frequency();
+
+    words_of(d)->suspend++;
+    while (domain_end_reason(d->id) != SHUTDOWN_suspend && timer_now() < end)
+        sleep_us(500);
+    return works("the guest suspends itself", domain_end_reason(d->id) != SHUTDOWN_suspend);
+}
+
+static bool answers(struct domain *d, int32_t answer)
+{
+    return wait_until(d, "the guest goes on", &words_of(d)->answered, words_of(d)->suspend) &&
+           works("the call's result", words_of(d)->answer != answer);
+}
+
+static bool check_once(struct domain *d)
+{
+    words_of(d)->generation++;
+    return wait_until(d, "the guest checks", &words_of(d)->checked, words_of(d)->generation);
+}
+
+/* In its own domain it reads 1 and has everything, in a new one 0. */
+static bool suspend_and_resume(struct domain *d)
+{
+    return suspend(d) && works("resumedomain", domain_resume(d->id)) && answers(d, 1) && check_once(d);
+}
+
+static bool suspend_and_restore(struct domain *d)
+{
+    struct domain next;
+    uint32_t size;
+
+    if (!suspend(d) || !save(d, saved, &size) || !works("building", domain_build_empty(&next, plan(), d->window ^ 1)) ||
+        !works("copying", domain_copy_memory(d, &next, RAM_PAGES)) || !works("destroying", domain_destroy(d)) ||
+        !works("sethvmcontext", domain_records_set(next.id, saved, size)))
+        return false;
+    *d = next;
+    return works("unpause", domain_start(d->id)) && answers(d, 0) && check_once(d);
+}
+
 void guest_main(void)
 {
     uint64_t cycles = platform_option("cycles", 20), done = 0, before, after;
@@ -202,6 +246,8 @@ void guest_main(void)
         done++;
     if (done && !bad)
         print("# record: %lu ms a cycle\n", (timer_now() - began) * 1000 / timer_frequency() / done);
+    if (done == cycles && suspend_and_resume(&d))
+        suspend_and_restore(&d);
     works("destroying the last domain", domain_destroy(&d));
     after = host_free_pages();
     if (after != before)

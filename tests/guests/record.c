@@ -8,6 +8,8 @@
  *   vCPU 2  waits for a tick of its timer, over and over
  *   vCPU 3  polls an event channel that nobody sends to, with a time-out
  *   vCPU 4  was on, and is off
+ *
+ * At last it suspends itself when told to, twice: to be resumed, and to be restored, when it has lost its ports and its grants, and nothing else.
  */
 #include "tests/guests/record.h"
 
@@ -32,7 +34,7 @@ static volatile bool off_for_good;
 enum { MOST_SEEN = 256 };
 static struct { const char *name; unsigned index; uint64_t value; } seen[MOST_SEEN];
 static unsigned seen_count;
-static bool noted;
+static bool noted, lost;    /* ... and what it had of other domains is lost */
 
 static void wrong(const char *name, unsigned index, uint64_t before, uint64_t now)
 {
@@ -236,14 +238,33 @@ static void grants_see(void)
     see("grant's frame", REF, grant_table[REF].frame);
 }
 
+/* The new domain has neither; what the toolstack said stays. */
+static void see_the_loss(void)
+{
+    for (evtchn_port_t port = 1; port < 16; port++) {
+        struct evtchn_status s = { .dom = DOMID_SELF, .port = port };
+
+        if (event_channel_op(EVTCHNOP_status, &s) == 0 && s.status != EVTCHNSTAT_closed)
+            wrong("a port that was given up", port, EVTCHNSTAT_closed, s.status);
+    }
+    if (grant_table[REF].flags)
+        wrong("a grant that was given up", REF, 0, grant_table[REF].flags);
+    if (!hvm_param(HVM_PARAM_CONSOLE_PFN))
+        wrong("HVM_PARAM_CONSOLE_PFN", 0, 1, 0);
+}
+
 static void look(void)
 {
     seen_count = 0;
     el1_see();
     timers_see();
     gic_see();
-    ports_see();
-    grants_see();
+    if (lost) {
+        see_the_loss();
+    } else {
+        ports_see();
+        grants_see();
+    }
     noted = true;
 }
 
@@ -380,6 +401,16 @@ static void wait_for_all(void)
             sched_op(SCHEDOP_yield, NULL);
 }
 
+static void suspend_itself(void)
+{
+    struct sched_shutdown s = { .reason = SHUTDOWN_suspend };
+    uint32_t count = words->suspend;
+
+    words->answer = (int32_t)sched_op(SCHEDOP_shutdown, &s);
+    lost = words->answer == 0;
+    words->answered = count;
+}
+
 static void check(void)
 {
     uint32_t generation = words->generation;
@@ -413,7 +444,10 @@ void guest_main(void)
     look();
     print("record: %u values are known\n", seen_count);
     words->filled = 1;
-    for (;;)
+    for (;;) {
+        if (words->suspend != words->answered)
+            suspend_itself();
         if (words->generation != words->checked)
             check();
+    }
 }

@@ -13,4 +13,7 @@ struct record_words {
     volatile uint32_t generation;    /* dom0's */
     volatile uint32_t checked;       /* the guest's: everything was as before in this generation */
     volatile uint32_t wrong;         /* ... or was not */
+    volatile uint32_t suspend;       /* dom0's: the guest is to suspend itself, as a kernel that is to be saved does */
+    volatile uint32_t answered;      /* the guest's: it has done so this often, and goes on */
+    volatile int32_t answer;         /* what the call said: 1 where it had been, 0 in a new domain */
 };

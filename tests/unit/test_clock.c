@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* sources: hypervisor/base/time.c hypervisor/vm/clock.c hypervisor/vm/shared_info.c */
+/* sources: record/record.c hypervisor/base/time.c hypervisor/vm/clock.c hypervisor/vm/shared_info.c */
 /* The wall clock that domains read: what dom0 said, in each domain's own time. A tick is a microsecond here. */
 #include "base/time.h"
 
@@ -16,7 +16,9 @@
 #include "arch/barrier.h"
 #include "arch/relax.h"
 #include "arch/sysreg.h"
+#include "lib/errno.h"
 #include "vm/domain.h"
+#include "vm/records.h"
 
 #define SECOND  UINT64_C(1000000)
 #define EPOCH_S UINT64_C(1795000000)
@@ -168,6 +170,116 @@ static void the_clock_is_not_told_to_a_page_that_has_gone(void **state)
     wallclock_set(EPOCH_S);
 }
 
+/* --- Saved, and restored on a machine whose counter stands elsewhere --- */
+
+static bool suspended;
+static unsigned char stream[256];
+static const struct record_kind *const kinds[] = { &clock_record };
+static const struct record_table table = { kinds, 1 };
+static struct record_fault fault;
+
+bool domain_awaits_resume(struct domain *d) { (void)d; return suspended; }
+bool domain_is_suspended(const struct domain *d) { (void)d; return false; }
+unsigned record_count_one(const void *d) { (void)d; return 1; }
+
+static size_t save(struct domain *d)
+{
+    struct record_writer w = { stream, sizeof(stream), 0, NULL };
+
+    assert_int_equal(records_save(&table, d, &w, &fault), 0);
+    return w.used;
+}
+
+static int restore(struct domain *d, size_t size)
+{
+    bool begun;
+
+    return records_restore(&table, d, stream, size, &begun, &fault);
+}
+
+/* The first domain ran for 1000 s, and 600 s later (by the wall) the second goes on in its place; it has been paused for the last 200. */
+static void away(int64_t wall_s, int64_t machine_s)
+{
+    uint64_t boot = system_time_boot_counter();
+    size_t size;
+
+    wallclock_set(EPOCH_S * 1000000000);
+    now = boot + 10 * SECOND;
+    clock_begin(&first);
+    first.pause.started = true;
+    first.clock.time_offset_seconds = 7;
+    now = boot + 1010 * SECOND;
+    size = save(&first);
+    now = boot + (uint64_t)(1010 + machine_s) * SECOND;
+    wallclock_set((uint64_t)((int64_t)EPOCH_S + wall_s - machine_s) * 1000000000);
+    assert_int_equal(restore(&second, size), 0);
+    now += 5 * SECOND;
+    clock_begin(&second);
+}
+
+static void a_domain_that_was_held_sees_nothing_of_the_time_away(void **state)
+{
+    (void)state;
+    suspended = false;
+    away(600, 600);
+    assert_int_equal(now - second.clock.counter_offset, 1000 * SECOND);
+    assert_int_equal(date_s(&second), EPOCH_S + 1010 + 605 + 7);
+}
+
+static void one_that_suspended_itself_sees_it_up_to_its_first_step(void **state)
+{
+    (void)state;
+    suspended = true;
+    away(600, 600);
+    assert_int_equal(now - second.clock.counter_offset, (1000 + 605) * SECOND);
+    assert_int_equal(date_s(&second), EPOCH_S + 1010 + 605 + 7);
+}
+
+/* The other machine was switched on only a moment ago: the domain's counter is ahead of its. */
+static void also_on_a_machine_that_has_counted_less(void **state)
+{
+    (void)state;
+    suspended = true;
+    away(600, -1000);
+    assert_int_equal(now - second.clock.counter_offset, (1000 + 605) * SECOND);
+    assert_int_equal(date_s(&second), EPOCH_S + 1010 + 605 + 7);
+}
+
+static void a_clock_that_went_back_hides_nothing_that_was_counted(void **state)
+{
+    (void)state;
+    suspended = true;
+    away(-5000, 600);
+    assert_int_equal(now - second.clock.counter_offset, 1000 * SECOND);
+}
+
+static void what_never_ran_again_is_saved_as_it_was(void **state)
+{
+    unsigned char before[sizeof(stream)];
+    size_t size;
+
+    (void)state;
+    suspended = true;
+    away(600, 600);
+    memcpy(before, stream, sizeof(stream));
+    first.pause.started = false;
+    suspended = false;
+    size = save(&second);
+    assert_int_equal(second.pause.started, 0);
+    assert_memory_equal(stream, before, size);
+}
+
+static void another_frequency_is_refused(void **state)
+{
+    size_t size;
+
+    (void)state;
+    size = save(&first);
+    stream[24 + 16]++;
+    assert_int_equal(restore(&second, size), -EOPNOTSUPP);
+    assert_string_equal(fault.why, "is of a host whose counter has another frequency");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -176,6 +288,12 @@ int main(void)
         cmocka_unit_test_setup(a_domain_that_stood_still_reads_the_right_time, two_domains),
         cmocka_unit_test_setup(the_clock_is_not_told_to_a_page_that_has_gone, two_domains),
         cmocka_unit_test_setup(before_dom0_sets_it_nobody_knows_the_time, two_domains),
+        cmocka_unit_test_setup(a_domain_that_was_held_sees_nothing_of_the_time_away, two_domains),
+        cmocka_unit_test_setup(one_that_suspended_itself_sees_it_up_to_its_first_step, two_domains),
+        cmocka_unit_test_setup(also_on_a_machine_that_has_counted_less, two_domains),
+        cmocka_unit_test_setup(a_clock_that_went_back_hides_nothing_that_was_counted, two_domains),
+        cmocka_unit_test_setup(what_never_ran_again_is_saved_as_it_was, two_domains),
+        cmocka_unit_test_setup(another_frequency_is_refused, two_domains),
     };
 
     return cmocka_run_group_tests_name("clock", tests, NULL, NULL);

@@ -344,6 +344,35 @@ static void fifo_port_of_the_hypervisors_beyond_two_level_stays_harmless(void **
     domain_end(d);
 }
 
+/* As Xen has it: a toolstack's or a peer's event may be there before the guest's kernel is. */
+static void fifo_begins_with_what_was_pending_in_the_two_level_form(void **state)
+{
+    uint32_t heads[16] = { 0 }, sent, masked, quiet, inter, theirs;
+
+    (void)state;
+    assert_int_equal(evtchn_bind_ipi(a, 0, &sent), 0);
+    assert_int_equal(evtchn_bind_ipi(a, 0, &masked), 0);
+    assert_int_equal(evtchn_bind_ipi(a, 0, &quiet), 0);
+    connect_domains(&inter, &theirs);
+    guest_take_all(a, 0);
+    bitmap_set(shared(a)->evtchn_mask, masked);
+    assert_int_equal(evtchn_send(a, sent), 0);
+    assert_int_equal(evtchn_send(a, masked), 0);
+    assert_int_equal(evtchn_send(b, theirs), 0);
+    *word_of(a, masked) = 1u << EVTCHN_FIFO_MASKED;
+    assert_int_equal(evtchn_init_control(a, 0, GFN(CONTROL_GFN), 0), 0);
+    assert_int_equal(evtchn_port_pending(a, sent), 1);
+    assert_int_equal(evtchn_port_pending(a, quiet), 0);
+    assert_int_equal(evtchn_init_control(a, 1, GFN(CONTROL_GFN + 1), 0), 0);
+    assert_int_equal(evtchn_expand_array(a, GFN(ARRAY_GFN)), 0);
+    assert_int_equal(fifo_next(a, 0, heads), sent);
+    assert_int_equal(fifo_next(a, 0, heads), inter);
+    assert_int_equal(fifo_next(a, 0, heads), 0);
+    assert_int_equal(evtchn_unmask(a, masked), 0);
+    assert_int_equal(fifo_next(a, 0, heads), masked);
+    assert_int_equal(fifo_next(a, 0, heads), 0);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -353,6 +382,7 @@ int main(void)
         TEST(fifo_tail_has_no_link_whatever_the_guest_left_there),
         TEST(fifo_mask_unmask_and_pending),
         TEST(fifo_event_before_its_word_comes_with_it),
+        TEST(fifo_begins_with_what_was_pending_in_the_two_level_form),
         TEST(fifo_bad_pages_are_refused_and_not_kept),
         TEST(fifo_reset_gives_every_page_back_and_is_two_level_again),
         TEST(fifo_has_131071_ports),

@@ -1,0 +1,340 @@
+// SPDX-License-Identifier: Apache-2.0
+/* sources: tests/unit/fakes.c record/record.c hypervisor/vm/evtchn/evtchn.c hypervisor/vm/evtchn/port.c hypervisor/vm/evtchn/twolevel.c hypervisor/vm/evtchn/fifo.c hypervisor/vm/evtchn/deliver.c hypervisor/vm/evtchn/virq.c hypervisor/vm/evtchn/record.c */
+/*
+ * Event channels of a domain, saved and restored into a new one with the same memory: what its guest finds there, what it does not
+ * if it has given its ports up, and what a stream that was changed anywhere can do.
+ */
+#include "evtchn_domains.h"
+
+#include <stdlib.h>
+
+#include "record/record.h"
+#include "vm/records.h"
+
+enum { CONTROL_GFN = 4, ARRAY_GFN = 8, INFO_GFN = 1, INFO_OFFSET = 64 };
+
+static const struct record_kind *const kinds[] = { &evtchn_vcpu_record, &evtchn_record };
+static const struct record_table table = { kinds, ARRAY_SIZE(kinds) };
+static bool given_up;
+static unsigned char stream[4096];
+static size_t size;
+static struct record_fault fault;
+static struct domain *c;      /* the new one */
+
+bool domain_awaits_resume(struct domain *d) { (void)d; return given_up; }
+unsigned record_count_one(const void *d) { (void)d; return 1; }
+unsigned record_count_vcpus(const void *d) { return ((const struct domain *)d)->max_vcpus; }
+bool record_place_is_ram(struct domain *d, gfn_t gfn) { return gfn.gfn < PAGES && fake_type(d, gfn.gfn) == P2M_RAM_RW; }
+bool record_place_is(struct domain *d, gfn_t gfn, mfn_t mfn) { return record_place_is_ram(d, gfn) && fake_mfn(d, gfn.gfn).mfn == mfn.mfn; }
+
+static int start(void **state)
+{
+    setup(state);
+    given_up = false;
+    c = domain_new(3, 2, 1023);
+    return 0;
+}
+
+static int end(void **state)
+{
+    domain_end(c);
+    return teardown(state);
+}
+
+static int save(void)
+{
+    struct record_writer w = { stream, sizeof(stream), 0, NULL };
+    int error = records_save(&table, a, &w, &fault);
+
+    size = w.used;
+    return error;
+}
+
+static void copy_memory(void)
+{
+    for (unsigned i = 0; i < PAGES; i++)
+        memcpy(fake_page(c, i), fake_page(a, i), PAGE_SIZE);
+    memcpy(shared(c), shared(a), PAGE_SIZE);
+}
+
+static int restore(const void *from, size_t n)
+{
+    bool begun;
+
+    return records_restore(&table, c, from, n, &begun, &fault);
+}
+
+static void fifo_start(struct domain *d)
+{
+    for (unsigned i = 0; i < 2; i++)
+        assert_int_equal(evtchn_init_control(d, i, GFN(CONTROL_GFN + i), 8 * i), 0);
+    assert_int_equal(evtchn_expand_array(d, GFN(ARRAY_GFN)), 0);
+}
+
+static event_word_t *word_of(struct domain *d, uint32_t port) { return (event_word_t *)fake_page(d, ARRAY_GFN) + port; }
+
+/* What a guest does in its upcall: the next event of the default priority, or 0. */
+static uint32_t next_event(struct domain *d, uint32_t *head)
+{
+    struct evtchn_fifo_control_block *block = fake_page(d, CONTROL_GFN);
+    uint32_t port = *head ? *head : block->head[EVTCHN_FIFO_PRIORITY_DEFAULT], was;
+
+    if (!(block->ready & 1u << EVTCHN_FIFO_PRIORITY_DEFAULT))
+        return 0;
+    was = __atomic_fetch_and(word_of(d, port), ~((1u << EVTCHN_FIFO_LINKED) | EVTCHN_FIFO_LINK_MASK | 1u << EVTCHN_FIFO_PENDING),
+                             __ATOMIC_SEQ_CST);
+    *head = was & EVTCHN_FIFO_LINK_MASK;
+    if (!*head)
+        __atomic_fetch_and(&block->ready, ~(1u << EVTCHN_FIFO_PRIORITY_DEFAULT), __ATOMIC_SEQ_CST);
+    return port;
+}
+
+static struct evtchn_port_status status_of(struct domain *d, uint32_t port)
+{
+    struct evtchn_port_status s;
+
+    assert_int_equal(evtchn_status(d, port, &s), 0);
+    return s;
+}
+
+static void ports_are_what_they_were_and_peers_connect_again(void **state)
+{
+    uint32_t ipi, virq, timer, unbound, inter, theirs, fresh;
+
+    (void)state;
+    assert_int_equal(evtchn_bind_ipi(a, 1, &ipi), 0);
+    assert_int_equal(evtchn_bind_virq(a, VIRQ_DEBUG, 1, &virq), 0);
+    assert_int_equal(evtchn_bind_virq(a, VIRQ_TIMER, 0, &timer), 0);
+    assert_int_equal(evtchn_alloc_unbound(a, 7, &unbound), 0);
+    assert_int_equal(evtchn_bind_vcpu(a, unbound, 1), 0);
+    connect_domains(&inter, &theirs);
+    assert_int_equal(evtchn_close(a, timer), 0);
+    assert_int_equal(save(), 0);
+    copy_memory();
+    assert_int_equal(restore(stream, size), 0);
+
+    assert_int_equal(status_of(c, ipi).status, EVTCHNSTAT_ipi);
+    assert_int_equal(status_of(c, ipi).vcpu, 1);
+    assert_int_equal(status_of(c, virq).virq, VIRQ_DEBUG);
+    assert_int_equal(status_of(c, unbound).remote_domain, 7);
+    assert_int_equal(status_of(c, unbound).vcpu, 1);
+    assert_int_equal(status_of(c, timer).status, EVTCHNSTAT_closed);
+    assert_int_equal(status_of(c, inter).status, EVTCHNSTAT_unbound);
+    assert_int_equal(status_of(c, inter).remote_domain, b->id);
+    evtchn_send_virq(c->vcpus[1], VIRQ_DEBUG);
+    assert_true(pending(c, virq));
+    assert_int_equal(evtchn_bind_interdomain(b, c, inter, &fresh), 0);
+    assert_int_equal(evtchn_bind_ipi(c, 0, &fresh), 0);
+    assert_int_equal(fresh, timer);
+}
+
+static void a_port_that_the_toolstack_has_opened_already_is_that_one(void **state)
+{
+    uint32_t store, same, other;
+
+    (void)state;
+    assert_int_equal(evtchn_alloc_unbound(a, 2, &store), 0);
+    assert_int_equal(evtchn_bind_vcpu(a, store, 1), 0);
+    assert_int_equal(save(), 0);
+    assert_int_equal(evtchn_alloc_unbound(c, 2, &same), 0);
+    assert_int_equal(same, store);
+    assert_int_equal(evtchn_bind_interdomain(b, c, same, &other), 0);
+    assert_int_equal(restore(stream, size), 0);
+    assert_int_equal(status_of(c, store).status, EVTCHNSTAT_interdomain);
+    assert_int_equal(status_of(c, store).vcpu, 1);
+}
+
+static void a_port_that_is_something_else_already_is_refused(void **state)
+{
+    uint32_t port;
+
+    (void)state;
+    assert_int_equal(evtchn_alloc_unbound(a, 2, &port), 0);
+    assert_int_equal(save(), 0);
+    assert_int_equal(evtchn_bind_ipi(c, 0, &port), 0);
+    assert_int_equal(restore(stream, size), -EBUSY);
+    assert_string_equal(fault.why, "has a port that the new domain uses for something else");
+}
+
+static void queues_go_on_and_what_came_behind_the_save_is_on_them(void **state)
+{
+    uint32_t p[5], head = 0;
+
+    (void)state;
+    assert_int_equal(evtchn_register_vcpu_info(a->vcpus[0], GFN(INFO_GFN), INFO_OFFSET), 0);
+    fifo_start(a);
+    guest_take_all(a, 0);
+    for (unsigned i = 0; i < 5; i++)
+        assert_int_equal(evtchn_bind_ipi(a, 0, &p[i]), 0);
+    for (unsigned i = 0; i < 2; i++)
+        assert_int_equal(evtchn_send(a, p[i]), 0);
+    assert_int_equal(save(), 0);
+    for (unsigned i = 2; i < 4; i++)
+        assert_int_equal(evtchn_send(a, p[i]), 0);
+    copy_memory();
+    assert_int_equal(restore(stream, size), 0);
+    assert_int_equal(evtchn_send(c, p[4]), 0);
+    for (unsigned i = 0; i < 5; i++)
+        assert_int_equal(next_event(c, &head), p[i]);
+    assert_int_equal(next_event(c, &head), 0);
+}
+
+static void links_that_go_in_a_circle_end_somewhere(void **state)
+{
+    uint32_t p[2];
+
+    (void)state;
+    fifo_start(a);
+    for (unsigned i = 0; i < 2; i++) {
+        assert_int_equal(evtchn_bind_ipi(a, 0, &p[i]), 0);
+        assert_int_equal(evtchn_send(a, p[i]), 0);
+    }
+    assert_int_equal(save(), 0);
+    copy_memory();
+    *word_of(c, p[1]) |= p[0];
+    assert_int_equal(restore(stream, size), 0);
+    assert_int_equal(evtchn_send(c, p[0]), 0);
+}
+
+/* An event between the save of the records and that of memory: the flag would keep every later upcall away. */
+static void an_upcall_that_only_memory_knows_of_comes(void **state)
+{
+    uint32_t port;
+
+    (void)state;
+    assert_int_equal(evtchn_register_vcpu_info(a->vcpus[0], GFN(INFO_GFN), INFO_OFFSET), 0);
+    guest_take_all(a, 0);
+    assert_int_equal(evtchn_bind_ipi(a, 0, &port), 0);
+    given_up = true;
+    assert_int_equal(save(), 0);
+    assert_int_equal(evtchn_send(a, port), 0);
+    copy_memory();
+    fake_injected(c->vcpus[0]);
+    assert_int_equal(restore(stream, size), 0);
+    assert_ptr_equal(info(c, 0), (char *)fake_page(c, INFO_GFN) + INFO_OFFSET);
+    assert_true(info(c, 0)->evtchn_upcall_pending);
+    assert_int_equal(fake_injected(c->vcpus[0]), 1);
+    assert_int_equal(fake_injected(c->vcpus[1]), 0);
+}
+
+static void who_has_given_its_ports_up_has_none_but_keeps_its_vcpu_info(void **state)
+{
+    uint32_t port;
+
+    (void)state;
+    assert_int_equal(evtchn_register_vcpu_info(a->vcpus[1], GFN(INFO_GFN), 0), 0);
+    fifo_start(a);
+    assert_int_equal(evtchn_bind_ipi(a, 0, &port), 0);
+    given_up = true;
+    assert_int_equal(save(), 0);
+    assert_int_equal(restore(stream, size), 0);
+    assert_int_equal(evtchn_port_pending(c, port), -EINVAL);
+    assert_null(c->evtchn.fifo);
+    assert_ptr_equal(info(c, 1), fake_page(c, INFO_GFN));
+    assert_int_equal(evtchn_register_vcpu_info(c->vcpus[1], GFN(INFO_GFN), 0), -EINVAL);
+    assert_int_equal(restore(stream, size), -EBUSY);
+}
+
+static void what_the_guest_has_no_memory_for_any_more_is_not_saved(void **state)
+{
+    (void)state;
+    assert_int_equal(evtchn_register_vcpu_info(a->vcpus[0], GFN(INFO_GFN), 0), 0);
+    fifo_start(a);
+    fake_set_type(a, INFO_GFN, P2M_INVALID);
+    assert_int_equal(save(), -EINVAL);
+    fake_set_type(a, INFO_GFN, P2M_RAM_RW);
+    fake_set_type(a, ARRAY_GFN, P2M_INVALID);
+    assert_int_equal(save(), -EINVAL);
+    assert_string_equal(fault.kind, "EVTCHN");
+    fake_set_type(a, ARRAY_GFN, P2M_RAM_RW);
+    fake_set_type(a, CONTROL_GFN, P2M_INVALID);
+    assert_int_equal(save(), -EINVAL);
+    assert_string_equal(fault.kind, "EVTCHN_VCPU");
+    fake_set_type(a, CONTROL_GFN, P2M_RAM_RW);
+}
+
+static void nothing_is_where_the_new_domain_has_no_memory(void **state)
+{
+    (void)state;
+    assert_int_equal(evtchn_register_vcpu_info(a->vcpus[0], GFN(INFO_GFN), 0), 0);
+    fifo_start(a);
+    assert_int_equal(save(), 0);
+    for (unsigned i = 0; i < 3; i++) {
+        static const uint8_t gfns[] = { INFO_GFN, CONTROL_GFN, ARRAY_GFN };
+
+        fake_set_type(c, gfns[i], P2M_RAM_RO);
+        assert_int_equal(restore(stream, size), -EBADMSG);
+        fake_set_type(c, gfns[i], P2M_RAM_RW);
+    }
+    assert_int_equal(restore(stream, size), 0);
+}
+
+static void a_failed_allocation_leaves_a_domain_that_can_be_destroyed(void **state)
+{
+    uint32_t port;
+    int failed = 0, error = -ENOMEM;
+
+    (void)state;
+    assert_int_equal(evtchn_register_vcpu_info(a->vcpus[0], GFN(INFO_GFN), 0), 0);
+    fifo_start(a);
+    assert_int_equal(evtchn_bind_ipi(a, 0, &port), 0);
+    assert_int_equal(save(), 0);
+    for (; error; failed++) {
+        domain_end(c);
+        c = domain_new(3, 2, 1023);
+        fake_fail_allocation(failed);
+        error = restore(stream, size);
+        assert_true(error == 0 || error == -ENOMEM);
+    }
+    fake_fail_allocation(-1);
+    assert_int_equal(failed, 6);   /* two of each vCPU's control block, one for the ports; then none */
+}
+
+/* Restored as something or refused; then everything of it can be taken apart, and nothing was touched that is not the domain's. */
+static void any_bit_may_be_another(void **state)
+{
+    uint32_t port, theirs;
+
+    (void)state;
+    assert_int_equal(evtchn_register_vcpu_info(a->vcpus[0], GFN(INFO_GFN), INFO_OFFSET), 0);
+    fifo_start(a);
+    assert_int_equal(evtchn_bind_ipi(a, 1, &port), 0);
+    assert_int_equal(evtchn_bind_virq(a, VIRQ_DEBUG, 1, &port), 0);
+    evtchn_send_virq(a->vcpus[1], VIRQ_DEBUG);
+    connect_domains(&port, &theirs);
+    assert_int_equal(save(), 0);
+    for (size_t bit = 0; bit < size * 8; bit++) {
+        unsigned char *changed = malloc(size);
+
+        memcpy(changed, stream, size);
+        changed[bit / 8] ^= (unsigned char)(1u << bit % 8);
+        copy_memory();
+        if (restore(changed, size) == 0)
+            for (uint32_t p = 1; p < 8; p++)
+                (void)evtchn_send(c, p);
+        free(changed);
+        domain_end(c);
+        c = domain_new(3, 2, 1023);
+    }
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, start, end)
+
+int main(void)
+{
+    static const struct CMUnitTest tests[] = {
+        TEST(ports_are_what_they_were_and_peers_connect_again),
+        TEST(a_port_that_the_toolstack_has_opened_already_is_that_one),
+        TEST(a_port_that_is_something_else_already_is_refused),
+        TEST(queues_go_on_and_what_came_behind_the_save_is_on_them),
+        TEST(links_that_go_in_a_circle_end_somewhere),
+        TEST(an_upcall_that_only_memory_knows_of_comes),
+        TEST(who_has_given_its_ports_up_has_none_but_keeps_its_vcpu_info),
+        TEST(what_the_guest_has_no_memory_for_any_more_is_not_saved),
+        TEST(nothing_is_where_the_new_domain_has_no_memory),
+        TEST(a_failed_allocation_leaves_a_domain_that_can_be_destroyed),
+        TEST(any_bit_may_be_another),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
