@@ -69,6 +69,6 @@ def standing(host):
 @pytest.fixture(scope="session")
 def counts():
     """How often to repeat what wears things out. A dom0 without userland (tests/dom0) repeats the same much more often."""
-    return {"cycles": 50 if SOAK else 4, "storm": 8192 if SOAK else 512, "storm sleeps": 1024 if SOAK else 32,
-            "sleeps": 200 if SOAK else 8, "races": 40 if SOAK else 4, "rounds": 20 if SOAK else 1, "alarms": 200 if SOAK else 8,
-            "whole": 16 if SOAK else 4, "records": 1000 if SOAK else 20}
+    return {"cycles": 25 if SOAK else 3, "storm": 2048 if SOAK else 256, "storm sleeps": 128 if SOAK else 16,
+            "sleeps": 100 if SOAK else 6, "races": 20 if SOAK else 3, "rounds": 4 if SOAK else 1, "alarms": 100 if SOAK else 8,
+            "whole": 16 if SOAK else 3, "records": 1000 if SOAK else 20}

@@ -5,7 +5,7 @@ for xl takes hundreds of times as long; and a few by xl.
 
 import pytest
 
-from machine import BUILD, Board, Guest, Machine, is_stock_xen
+from machine import BOOT_LIMIT, BUILD, Board, Guest, Machine, is_stock_xen
 from sleeping import FIRMWARE
 
 BOARD = Board(smp=2, mem=4096, files=[BUILD / "guests/suspend.img"])
@@ -78,7 +78,7 @@ def test_a_storm_of_domains_through_which_the_host_sleeps(gic, cpus, bios, count
     with Machine(f"domains-gic{gic}", Board(gic=gic, smp=cpus, bios=bios, kernel=BUILD / "guests/dom0-domains.img", ramdisk=None,
                                             disk=False, arguments="dom0_mem=128M dom0_max_vcpus=1",
                                             dom0_arguments=f"domains={counts['storm']} sleeps={sleeps}")) as machine:
-        machine.expect(rf"^domains: {counts['storm']} of {counts['storm']}$")
+        machine.expect(rf"^domains: {counts['storm']} of {counts['storm']}$", limit=BOOT_LIMIT + counts["storm"])
         assert machine.wait_exit() == 0
         assert machine.console.count("torpor: slept ") == sleeps
         machine.check_console()
