@@ -32,8 +32,8 @@ TESTED := $(HYPERVISOR) locks firmware-variants images $(unit-tests) $(GUEST_IMA
 test: $(TESTED)
 	@HYPERVISOR=$(HYPERVISOR) tests/run $(unit-tests)
 
-## soak: the same tests with larger counts (200 sleeps under traffic, 8192 domains, 16 Linux guests at once): some three hours
-soak: $(TESTED)
+## soak: more boards, larger counts (100 sleeps under traffic, 2048 domains, 16 Linux guests at once), systemd and libvirt: over an hour
+soak: $(TESTED) build/images/systemd.img
 	@HYPERVISOR=$(HYPERVISOR) SOAK=1 tests/run $(unit-tests)
 
 ## clean: remove all that was made, the unpacked packages too

@@ -57,4 +57,15 @@ DOM0_FILES := $(shell find images/dom0 -type f)
 build/images/dom0.img: images/assemble $(DOM0_FILES) build/debian/kernel/.done build/debian/dom0/.done \
 		       build/tools/.root build/images/vmlinuz build/images/guest.gz build/images/disk.img
 	@echo "assembling $@"
-	@$(FAKEROOT) images/assemble dom0 build/debian/kernel build/debian/dom0 images/dom0 build/tools/root $@
+	@$(FAKEROOT) images/assemble dom0 build/debian/kernel build/debian/dom0 build/tools/root $@ 512 images/dom0
+
+# the same with systemd and libvirt, for make soak
+build/debian/systemd/.done: images/fetch images/dom0.packages images/systemd.packages | build/.packages
+	@images/fetch build/debian/systemd $$(cat images/dom0.packages images/systemd.packages)
+	@touch $@
+
+SYSTEMD_FILES := $(shell find images/systemd -type f)
+build/images/systemd.img: images/assemble $(DOM0_FILES) $(SYSTEMD_FILES) build/debian/kernel/.done build/debian/systemd/.done \
+			  build/tools/.root build/images/vmlinuz build/images/guest.gz build/images/disk.img
+	@echo "assembling $@"
+	@$(FAKEROOT) images/assemble dom0 build/debian/kernel build/debian/systemd build/tools/root $@ 1024 images/dom0 images/systemd

@@ -88,6 +88,7 @@ class Board:
     kernel: Path | None = IMAGES / "vmlinuz"              # None: no kernel module at all
     ramdisk: Path | None = IMAGES / "dom0.gz"
     disk: bool = True
+    image: Path = IMAGES / "dom0.img"                     # what is on it
     bios: Path | None = None                              # EL3 firmware; None: QEMU's own PSCI, which cannot suspend
     start: list = field(default_factory=list)             # replaces -kernel and -append
     extra: list = field(default_factory=list)             # more of QEMU's arguments
@@ -117,7 +118,7 @@ class Board:
         if self.ramdisk:
             command += ["-device", f"guest-loader,addr={self.RAMDISK_ADDRESS:#x},initrd={self.ramdisk}"]
         if self.disk:
-            command += ["-drive", f"if=none,file={IMAGES / 'dom0.img'},format=raw,id=root,snapshot=on",
+            command += ["-drive", f"if=none,file={self.image},format=raw,id=root,snapshot=on",
                         "-device", "virtio-blk-device,drive=root"]
         if self.icount is not None:
             command += ["-icount", f"shift={self.icount},sleep=off"]
