@@ -33,6 +33,9 @@
 
 static uint32_t branch_targets, branch_history, stores;   /* NEEDED, UNKNOWN; atomic */
 
+/* Each CPU's own. What the firmware said of it holds for good; what it was told to do does not outlast a CPU that was off. */
+static struct { bool asked, guards_stores; } found[MAX_CPUS];
+
 /* They do not guess far enough: Arm's list of CPUs that these variants concern does not have them. */
 static bool is_in_order(void)
 {
@@ -59,7 +62,7 @@ static const char *vectors_of_this_cpu(void)
     return hardened ? vectors_hardened : vectors;
 }
 
-static int speculation_cpu_on(void)
+static void ask_firmware(struct cpu *cpu)
 {
     uint64_t csv2 = PFR0_CSV2(read_sysreg(id_aa64pfr0_el1));
     bool ecbhb = MMFR1_ECBHB(read_sysreg(id_aa64mmfr1_el1)), ssbs = PFR1_SSBS(read_sysreg(id_aa64pfr1_el1));
@@ -67,13 +70,23 @@ static int speculation_cpu_on(void)
     uint32_t history = judged(psci_arch_features(SMCCC_ARCH_WORKAROUND_3), csv2 >= 3 || ecbhb || is_in_order());
     int32_t order = psci_arch_features(SMCCC_ARCH_WORKAROUND_2);
 
-    if (order == FEATURES_NEEDED)
-        psci_arch_workaround_2();
-    this_cpu()->workaround = history == NEEDED ? SMCCC_ARCH_WORKAROUND_3 : targets == NEEDED ? SMCCC_ARCH_WORKAROUND_1 : 0;
-    write_sysreg((uint64_t)vectors_of_this_cpu(), vbar_el2);
+    found[cpu->id].asked = true;
+    found[cpu->id].guards_stores = order == FEATURES_NEEDED;
+    cpu->workaround = history == NEEDED ? SMCCC_ARCH_WORKAROUND_3 : targets == NEEDED ? SMCCC_ARCH_WORKAROUND_1 : 0;
     __atomic_fetch_or(&branch_targets, history == NEEDED ? NEEDED : targets, __ATOMIC_RELAXED);   /* _3 does what _1 does */
     __atomic_fetch_or(&branch_history, history, __ATOMIC_RELAXED);
     __atomic_fetch_or(&stores, order == PSCI_NOT_SUPPORTED && !ssbs && !is_in_order() ? UNKNOWN : 0, __ATOMIC_RELAXED);
+}
+
+static int speculation_cpu_on(void)
+{
+    struct cpu *cpu = this_cpu();
+
+    if (!found[cpu->id].asked)
+        ask_firmware(cpu);
+    if (found[cpu->id].guards_stores)
+        psci_arch_workaround_2();
+    write_sysreg((uint64_t)vectors_of_this_cpu(), vbar_el2);
     return 0;
 }
 

@@ -24,7 +24,7 @@ char vectors[1], vectors_hardened[1], vectors_ras[1], vectors_ras_hardened[1];  
 struct cpu cpus[MAX_CPUS];
 static uint64_t midr, pfr0, pfr1, mmfr1, vbar;
 static int32_t answers[3];    /* of the firmware, to _1, _2, _3 */
-static unsigned switched_on, lines;
+static unsigned switched_on, asked, lines;
 
 uint64_t host_read_sysreg(const char *name)
 {
@@ -41,6 +41,7 @@ void host_write_sysreg(uint64_t value, const char *name)
 
 int32_t psci_arch_features(uint32_t function)
 {
+    asked++;
     return answers[function == SMCCC_ARCH_WORKAROUND_1 ? 0 : function == SMCCC_ARCH_WORKAROUND_2 ? 1 : 2];
 }
 
@@ -52,8 +53,14 @@ void printk(const char *fmt, ...)
     lines++;
 }
 
+/* From now on another CPU is this one. */
 static void cpu_is(uint64_t name, int32_t one, int32_t two, int32_t three)
 {
+    static unsigned count;
+
+    assert_true(count < MAX_CPUS);
+    host_cpu = count++;
+    this_cpu()->id = host_cpu;
     midr = name;
     answers[0] = one;
     answers[1] = two;
@@ -75,9 +82,6 @@ static void each_cpu_gets_what_it_needs_and_guests_the_answer_of_the_worst(void 
     assert_int_equal(speculation_features(SMCCC_ARCH_WORKAROUND_3), 1);
     assert_int_equal(speculation_features(SMCCC_ARCH_WORKAROUND_2), -2);
 
-    cpu_is(N1, 1, 1, 1);
-    assert_int_equal(speculation_cpu_stage.on(), 0);
-    assert_false(hardened());
     cpu_is(N1, -1, -1, -1);      /* a later one: CSV2_3, and SSBS */
     pfr0 = UINT64_C(3) << 56;
     pfr1 = 2 << 4;
@@ -116,14 +120,28 @@ static void each_cpu_gets_what_it_needs_and_guests_the_answer_of_the_worst(void 
 static void a_cpu_with_ras_gets_vectors_that_tell_whose_an_error_is(void **state)
 {
     (void)state;
-    this_cpu()->has_ras = true;
     cpu_is(N1, 1, 1, 1);
+    this_cpu()->has_ras = true;
     assert_int_equal(speculation_cpu_stage.on(), 0);
     assert_int_equal(vbar, (uint64_t)vectors_ras);
     cpu_is(N1, 0, 0, 0);
+    this_cpu()->has_ras = true;
     assert_int_equal(speculation_cpu_stage.on(), 0);
     assert_int_equal(vbar, (uint64_t)vectors_ras_hardened);
-    this_cpu()->has_ras = false;
+}
+
+/* A host sleep takes its vectors from it, and what the firmware switched on for it: not what the firmware is. */
+static void a_cpu_that_comes_back_asks_the_firmware_nothing(void **state)
+{
+    (void)state;
+    cpu_is(A57, 0, 0, 0);
+    assert_int_equal(speculation_cpu_stage.on(), 0);
+    assert_int_equal(switched_on, 1);
+    vbar = asked = 0;
+    assert_int_equal(speculation_cpu_stage.on(), 0);
+    assert_int_equal(asked, 0);
+    assert_true(hardened());
+    assert_int_equal(switched_on, 2);
 }
 
 int main(void)
@@ -131,6 +149,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_cpu_gets_what_it_needs_and_guests_the_answer_of_the_worst),
         cmocka_unit_test(a_cpu_with_ras_gets_vectors_that_tell_whose_an_error_is),
+        cmocka_unit_test(a_cpu_that_comes_back_asks_the_firmware_nothing),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
