@@ -33,7 +33,10 @@
 
 static uint32_t branch_targets, branch_history, stores;   /* NEEDED, UNKNOWN; atomic */
 
-/* Each CPU's own. What the firmware said of it holds for good; what it was told to do does not outlast a CPU that was off. */
+/*
+ * Each CPU's own. What the firmware said of it holds for good; what the firmware was told to do is lost when the CPU
+ * goes off.
+ */
 static struct { bool asked, guards_stores; } found[MAX_CPUS];
 
 /* They do not guess far enough: Arm's list of CPUs that these variants concern does not have them. */
