@@ -25,7 +25,10 @@ int config_from_json(libxl_ctx *ctx, const char *source, const char *json, libxl
     return -EINVAL;
 }
 
-/* Standard output of the program, with a NUL behind it; freed by the caller. NULL with errno set. *status as waitpid(2) has it. */
+/*
+ * Standard output of the program, with a NUL behind it; freed by the caller. NULL with errno set. *status as
+ * waitpid(2) has it.
+ */
 static char *output_of(char *const argv[], int *status)
 {
     posix_spawn_file_actions_t actions;

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/* See image.h. The header is that of tools/xl/xl.h: magic, byte order, flags, and the length of what follows. */
+/*
+ * See image.h. The header is that of tools/xl/xl.h: magic, byte order, flags, and the length of what follows. xl skips
+ * what stands behind the configuration; ours is a checksum of everything up to there.
+ */
 #include "tools/image.h"
 
 #include <errno.h>
@@ -13,6 +16,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "tools/helper/sum.h"
 #include "tools/torpor.h"
 
 #define MAGIC_SIZE  32
@@ -28,8 +32,29 @@ struct header {
     char magic[MAGIC_SIZE];
     uint32_t byte_order;
     uint32_t mandatory, optional;      /* flags; unknown mandatory ones are for a later tool */
-    uint32_t length;                   /* of optional data: u32 length of the configuration, the configuration, anything */
+    uint32_t length; /* of optional data: u32 length of the configuration, the configuration, anything */
 };
+
+static const char tail_magic[8] = { 'T', 'R', 'P', 'R', 'S', 'U', 'M', '1' };
+
+struct tail {
+    char magic[8];
+    uint64_t sum;                      /* of header, length and configuration */
+};
+
+static struct tail make_tail(const struct header *header, uint32_t length, const char *config)
+{
+    struct tail tail;
+    struct sum sum;
+
+    sum_begin(&sum);
+    sum_add(&sum, header, sizeof(*header));
+    sum_add(&sum, &length, sizeof(length));
+    sum_add(&sum, config, length);
+    memcpy(tail.magic, tail_magic, sizeof(tail_magic));
+    tail.sum = sum_end(&sum);
+    return tail;
+}
 
 static int write_all(int fd, const void *data, size_t size)
 {
@@ -68,22 +93,27 @@ int image_write_head(int fd, const char *source, const char *json)
 {
     uint32_t length = (uint32_t)strlen(json) + 1;   /* with the NUL */
     struct header header = {
-        .byte_order = BYTE_ORDER_VALUE, .mandatory = FLAGS_KNOWN, .length = (uint32_t)sizeof(length) + length,
+        .byte_order = BYTE_ORDER_VALUE, .mandatory = FLAGS_KNOWN,
+        .length = (uint32_t)sizeof(length) + length + (uint32_t)sizeof(struct tail),
     };
+    struct tail tail;
     int error;
 
     memcpy(header.magic, magic, MAGIC_SIZE);
+    tail = make_tail(&header, length, json);
     error = write_all(fd, &header, sizeof(header));
     if (!error)
         error = write_all(fd, &length, sizeof(length));
     if (!error)
         error = write_all(fd, json, length);
+    if (!error)
+        error = write_all(fd, &tail, sizeof(tail));
     if (error) {
         failure("%s cannot be written: %s", source, strerror(-error));
         return error;
     }
-    fprintf(stderr, "Saving to %s new xl format (info 0x%" PRIx32 "/0x%" PRIx32 "/%" PRIu32 ")\n", source, header.mandatory,
-            header.optional, header.length);
+    fprintf(stderr, "Saving to %s new xl format (info 0x%" PRIx32 "/0x%" PRIx32 "/%" PRIu32 ")\n", source,
+            header.mandatory, header.optional, header.length);
     return 0;
 }
 
@@ -115,10 +145,18 @@ static int check_header(const struct header *header, const char *source)
     return 0;
 }
 
-/* Finds the configuration in the optional data. */
-static int take_config(struct image_head *head, const char *data, uint32_t size, const char *source)
+/* What stands behind the configuration, in `size` bytes: nothing in a file of xl's own. */
+static bool tail_is_right(const struct header *header, uint32_t length, const char *config, uint32_t size)
 {
-    uint32_t length;
+    struct tail want = make_tail(header, length, config);
+
+    return !size || (size == sizeof(want) && memcmp(config + length, &want, sizeof(want)) == 0);
+}
+
+/* Finds the configuration in the optional data. */
+static int take_config(struct image_head *head, const struct header *header, const char *data, const char *source)
+{
+    uint32_t length, size = header->length;
 
     if (!size)
         return 0;
@@ -130,6 +168,10 @@ static int take_config(struct image_head *head, const char *data, uint32_t size,
     if (length > size - sizeof(length)) {
         failure("%s is damaged: its configuration is cut off", source);
         return -EINVAL;
+    }
+    if (!tail_is_right(header, length, data + sizeof(length), size - (uint32_t)sizeof(length) - length)) {
+        failure("%s is damaged: the checksum of its configuration is wrong", source);
+        return -EBADMSG;
     }
     fprintf(stderr, " Savefile contains xl domain config%s\n", head->json ? " in JSON format" : "");
     head->config = strndup(data + sizeof(length), length);
@@ -168,7 +210,7 @@ int image_read_head(int fd, const char *source, struct image_head *head)
     head->json = header.mandatory & FLAG_JSON;
     error = read_failed(source, read_all(fd, data, header.length));
     if (!error)
-        error = take_config(head, data, header.length, source);
+        error = take_config(head, &header, data, source);
     free(data);
     return error;
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The file that a guest is saved to: xl's header with the guest's configuration as JSON, then libxl's own stream. Files are xl's (4.17) in
- * every byte of that, so its tools know them.
+ * The file that a guest is saved to: xl's header with the guest's configuration as JSON, then libxl's own stream.
+ * Files are xl's (4.17) in every byte of that, so its tools know them.
  *
  * Functions return 0, or -errno and have said why.
  */
@@ -22,8 +22,8 @@ int image_read_head(int fd, const char *source, struct image_head *head);
 void image_head_free(struct image_head *head);
 
 /*
- * A file that is there under its name only when it is whole: until image_commit() it has another beside it. What is no regular file (a
- * pipe, a device) is written as it is.
+ * A file that is there under its name only when it is whole: until image_commit() it has another beside it. What is no
+ * regular file (a pipe, a device) is written as it is.
  */
 struct image_file {
     int fd;

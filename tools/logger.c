@@ -103,13 +103,14 @@ static void draw(unsigned long done, unsigned long total, uint64_t ms)
     memset(bar, '=', full);
     memset(bar + full, ' ', BAR_WIDTH - full);
     bar[BAR_WIDTH] = 0;
-    fprintf(stderr, "%s%s [%s] %3u%%  %lu of %lu MiB, %llu MiB/s%s", progress.on_terminal ? "\r\033[K" : "", progress.doing, bar,
-            percent, done / PAGES_PER_MB, total / PAGES_PER_MB, (unsigned long long)rate, isatty(STDERR_FILENO) ? "" : "\n");
+    fprintf(stderr, "%s%s [%s] %3u%%  %lu of %lu MiB, %llu MiB/s%s", progress.on_terminal ? "\r\033[K" : "",
+            progress.doing, bar, percent, done / PAGES_PER_MB, total / PAGES_PER_MB, (unsigned long long)rate,
+            isatty(STDERR_FILENO) ? "" : "\n");
     progress.on_terminal = isatty(STDERR_FILENO);
 }
 
-static void log_progress(struct xentoollog_logger *logger, const char *context, const char *what, int percent, unsigned long done,
-                         unsigned long total)
+static void log_progress(struct xentoollog_logger *logger, const char *context, const char *what, int percent,
+                         unsigned long done, unsigned long total)
 {
     uint64_t ms;
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What Xen's libraries have to say. With -v all of it goes to standard error; without, nothing does, but the one message that says why
- * something failed is kept, and long work shows how far it is.
+ * What Xen's libraries have to say. With -v all of it goes to standard error; without, nothing does, but the one
+ * message that says why something failed is kept, and long work shows how far it is.
  */
 #pragma once
 

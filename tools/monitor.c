@@ -2,7 +2,8 @@
 /*
  * See monitor.h. There is one monitor a guest: each holds a lock on /run/torpor/monitor-DOMID while it waits.
  *
- * A guest that suspends itself is none that has ended: it is being saved, and either goes on afterwards or is destroyed.
+ * A guest that suspends itself is none that has ended: it is being saved, and either goes on afterwards or is
+ * destroyed.
  */
 #include "tools/monitor.h"
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What xl does in the background for a guest that it has created: waits for its end, and then does what on_poweroff, on_reboot and on_crash
- * in its configuration say. xl's own ends when its guest suspends itself, so who was saved and goes on needs another.
+ * What xl does in the background for a guest that it has created: waits for its end, and then does what on_poweroff,
+ * on_reboot and on_crash in its configuration say. xl's own ends when its guest suspends itself, so who was saved and
+ * goes on needs another.
  */
 #pragma once
 
@@ -9,8 +10,9 @@
 #include <stdint.h>
 
 /*
- * Waits in this process, until there is nothing more to wait for: the guest is gone, or is preserved. Returns an exit status. A second
- * monitor of the same guest ends at once. after_xl: xl may have one, which is given the time to end; if it does not, it is left to it.
+ * Waits in this process, until there is nothing more to wait for: the guest is gone, or is preserved. Returns an exit
+ * status. A second monitor of the same guest ends at once. after_xl: xl may have one, which is given the time to end;
+ * if it does not, it is left to it.
  */
 int monitor_guest(uint32_t domid, bool after_xl);
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * See operation.h. The signals are blocked in every thread, and taken by one that does nothing else, which tells libxl: that is allowed
- * from any thread, and not from a signal's handler.
+ * See operation.h. The signals are blocked in every thread, and taken by one that does nothing else, which tells
+ * libxl: that is allowed from any thread, and not from a signal's handler.
  */
 #include "tools/operation.h"
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Long operations of libxl that SIGINT, SIGTERM and SIGHUP take back instead of ending the program in the middle of them: libxl ends the
- * operation with ERROR_ABORTED, and who called it undoes what there is to undo.
+ * Long operations of libxl that SIGINT, SIGTERM and SIGHUP take back instead of ending the program in the middle of
+ * them: libxl ends the operation with ERROR_ABORTED, and who called it undoes what there is to undo.
  *
  *     operation_begin(ctx);
  *     rc = libxl_domain_suspend(ctx, id, fd, flags, NULL);
@@ -13,7 +13,10 @@
 
 #include <libxl.h>
 
-/* From here on the signals do not end the program. Once, before libxl is opened. 0, or -errno and has said what failed. */
+/*
+ * From here on the signals do not end the program. Once, before libxl is opened. 0, or -errno and has said what
+ * failed.
+ */
 int operations_start(void);
 /* They end it again, as in a program that was just started. For a child. */
 void operations_forget(void);

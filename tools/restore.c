@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * torpor restore, with xl's options, messages and exit statuses as they are on x86. libxl makes the domain and its devices, and
- * torpor-save-helper gives it memory and state. What fails leaves nothing behind.
+ * torpor restore, with xl's options, messages and exit statuses as they are on x86. libxl makes the domain and its
+ * devices, and torpor-save-helper gives it memory and state. What fails leaves nothing behind.
  */
+#include "tools/restore.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -10,7 +12,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include <libxl.h>
 #include <libxl_utils.h>
 
 #include "tools/config.h"
@@ -22,7 +23,8 @@
 #include "tools/operation.h"
 #include "tools/torpor.h"
 
-#define XL_LOCK "/var/lock/xl"        /* xl holds it while it makes a domain: memory that is free for one is not for another */
+/* xl holds it while it makes a domain: memory that is free for one is not for another. */
+#define XL_LOCK   "/var/lock/xl"
 #define NO_DOMAIN ((uint32_t)-1)
 
 struct restore_options {
@@ -108,40 +110,68 @@ static int make_domain(libxl_ctx *libxl, const char *source, int fd, libxl_domai
     if (!rc)
         return 0;
     failure("%s was not restored from %s: %s", config->c_info.name, source,
-            operation_interrupted() ? "interrupted" : *logger_reason() ? logger_reason() : "libxl does not say why (torpor -v)");
+            operation_interrupted() ? "interrupted"
+            : *logger_reason()      ? logger_reason()
+                                    : "libxl does not say why (torpor -v)");
     if (*id != NO_DOMAIN && *id)
         libxl_domain_destroy(libxl, *id, NULL);
     return -EIO;
 }
 
-/* From an open file to a paused domain. */
-static int restore_from(libxl_ctx *libxl, const char *source, int fd, const char *config_file, const struct restore_options *options,
-                        uint32_t *id)
+/* config has the name that the domain is to have at first; *name: the one that it will have. */
+static int set_name(libxl_domain_config *config, const char *suffix, char **name)
+{
+    char *first;
+
+    *name = strdup(config->c_info.name);
+    if (!*name || asprintf(&first, "%s%s", *name, suffix ? suffix : "") < 0) {
+        failure("out of memory");
+        return -ENOMEM;
+    }
+    free(config->c_info.name);
+    config->c_info.name = first;
+    return 0;
+}
+
+static int make_locked(libxl_ctx *libxl, const struct restore_request *request, libxl_domain_config *config,
+                       uint32_t *id)
+{
+    int lock = lock_creation(), error = check_memory(libxl, config);
+
+    if (!error)
+        error = make_domain(libxl, request->source, request->fd, config, id);
+    if (lock >= 0)
+        close(lock);
+    return error;
+}
+
+int restore_domain(libxl_ctx *libxl, const struct restore_request *request, uint32_t *id, char **name)
 {
     struct image_head head = { 0 };
     libxl_domain_config config;
     char *json;
-    int lock, error = image_read_head(fd, source, &head);
+    int error = image_read_head(request->fd, request->source, &head);
 
+    *name = NULL;
     libxl_domain_config_init(&config);
     if (!error)
-        error = read_config(libxl, source, &head, config_file, &config);
+        error = read_config(libxl, request->source, &head, request->config_file, &config);
     image_head_free(&head);
     if (!error)
         error = check_config(&config);
-    if (!error && options->debug && (json = config_to_json(libxl, &config))) {
+    if (!error)
+        error = set_name(&config, request->suffix, name);
+    if (!error && request->debug && (json = config_to_json(libxl, &config))) {
         fputs(json, stderr);
         free(json);
     }
-    if (!error) {
-        lock = lock_creation();
-        error = check_memory(libxl, &config);
-        if (!error)
-            error = make_domain(libxl, source, fd, &config, id);
-        if (lock >= 0)
-            close(lock);
-    }
+    if (!error)
+        error = make_locked(libxl, request, &config, id);
     libxl_domain_config_dispose(&config);
+    if (error) {
+        free(*name);
+        *name = NULL;
+    }
     return error;
 }
 
@@ -185,13 +215,18 @@ static int let_go(libxl_ctx *libxl, uint32_t id, const struct restore_options *o
 
 static int restore(const char *file, const char *config_file, const struct restore_options *options)
 {
-    int fd = open(file, O_RDONLY | O_CLOEXEC), error;
+    struct restore_request request = {
+        .source = file, .fd = open(file, O_RDONLY | O_CLOEXEC), .config_file = config_file, .debug = options->debug,
+    };
     uint32_t id;
+    char *name;
+    int error;
 
-    if (fd < 0)
+    if (request.fd < 0)
         return failure("Can't open restore file: %s: %s", file, strerror(errno));
-    error = restore_from(guests_libxl(), file, fd, config_file, options, &id);
-    close(fd);
+    error = restore_domain(guests_libxl(), &request, &id, &name);
+    close(request.fd);
+    free(name);
     return error ? EXIT_FAILURE : let_go(guests_libxl(), id, options);
 }
 

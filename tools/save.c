@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * torpor save, with xl's options, messages and exit statuses as they are on x86. libxl has the guest suspend itself and writes the stream, for
- * the most part by torpor-save-helper.
+ * torpor save, with xl's options, messages and exit statuses as they are on x86. libxl has the guest suspend itself
+ * and writes the stream, for the most part by torpor-save-helper.
  *
- * Invariant: whatever fails, the guest goes on in this domain, unless the file is whole, on the disk and under its name.
+ * Invariant: whatever fails, the guest goes on in this domain, unless the file is whole, on the disk and under its
+ * name.
  */
+#include "tools/save.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <libxl.h>
 
 #include "tools/config.h"
 #include "tools/guests.h"
@@ -23,8 +24,7 @@
 
 enum afterwards { DESTROY, GO_ON, STAY_PAUSED };
 
-/* What can be known beforehand, so that nobody is suspended for nothing. 0, or -errno and has said why. */
-static int check(libxl_ctx *libxl, const struct guest *guest)
+int save_check(libxl_ctx *libxl, const struct guest *guest)
 {
     libxl_domain_config config;
     const char *unsavable;
@@ -39,7 +39,8 @@ static int check(libxl_ctx *libxl, const struct guest *guest)
         return -EINVAL;
     }
     if (!guest_offers_suspend(guest)) {
-        failure("%s (%u) does not offer to suspend itself (no control/feature-suspend in xenstore)", guest->name, guest->id);
+        failure("%s (%u) does not offer to suspend itself (no control/feature-suspend in xenstore)", guest->name,
+                guest->id);
         return -EOPNOTSUPP;
     }
     libxl_domain_config_init(&config);
@@ -53,8 +54,7 @@ static int check(libxl_ctx *libxl, const struct guest *guest)
     return error;
 }
 
-/* The configuration for the file's head; freed by the caller. NULL: it has been said why. */
-static char *make_json(libxl_ctx *libxl, const struct guest *guest, const char *config_file)
+char *save_config(libxl_ctx *libxl, const struct guest *guest, const char *config_file)
 {
     libxl_domain_config config;
     char *json = NULL;
@@ -69,11 +69,8 @@ static char *make_json(libxl_ctx *libxl, const struct guest *guest, const char *
     return json;
 }
 
-/*
- * Lets the guest go on, if it has come to be suspended, and takes the request back if it has not. Its monitor is told by its
- * suspending that the guest has ended, so it gets another.
- */
-static int go_on(libxl_ctx *libxl, const struct guest *guest)
+/* Its monitor is told by its suspending that the guest has ended, so it gets another. */
+int save_go_on(libxl_ctx *libxl, const struct guest *guest)
 {
     bool taken, suspended;
     int rc = 0;
@@ -83,7 +80,8 @@ static int go_on(libxl_ctx *libxl, const struct guest *guest)
     if (suspended)
         rc = libxl_domain_resume(libxl, guest->id, 1, NULL);
     if (rc)
-        return failure("%s (%u) does not go on: libxl's error %d; torpor wake %s may help", guest->name, guest->id, rc, guest->name);
+        return failure("%s (%u) does not go on: libxl's error %d; torpor wake %s may help", guest->name, guest->id, rc,
+                       guest->name);
     if (taken || suspended)
         monitor_in_background(guest->id, true);
     return EXIT_SUCCESS;
@@ -94,7 +92,8 @@ static int destroy(libxl_ctx *libxl, const struct guest *guest)
     int rc = libxl_domain_destroy(libxl, guest->id, NULL);
 
     if (rc)
-        return failure("%s (%u) is saved, but was not destroyed (libxl's error %d): xl destroy %u", guest->name, guest->id, rc, guest->id);
+        return failure("%s (%u) is saved, but was not destroyed (libxl's error %d): xl destroy %u", guest->name,
+                       guest->id, rc, guest->id);
     return EXIT_SUCCESS;
 }
 
@@ -109,49 +108,81 @@ static int finish(libxl_ctx *libxl, const struct guest *guest, enum afterwards a
         rc = libxl_domain_pause(libxl, guest->id, NULL);
     if (rc)
         failure("%s (%u) cannot be paused: libxl's error %d", guest->name, guest->id, rc);
-    return go_on(libxl, guest) || rc ? EXIT_FAILURE : EXIT_SUCCESS;
+    return save_go_on(libxl, guest) || rc ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+int save_write(libxl_ctx *libxl, const struct guest *guest, int fd, const char *doing, bool live)
+{
+    char text[80];
+    int rc;
+
+    snprintf(text, sizeof(text), "%s %s", doing, guest->name);
+    logger_forget();
+    logger_show_progress(text);
+    operation_begin(libxl);
+    rc = libxl_domain_suspend(libxl, guest->id, fd, live ? LIBXL_SUSPEND_LIVE : 0, NULL);
+    operation_end();
+    logger_show_progress(NULL);
+    return rc;
+}
+
+const char *save_reason(void)
+{
+    return operation_interrupted() ? "interrupted"
+           : *logger_reason()      ? logger_reason()
+                                   : "libxl does not say why (torpor -v)";
 }
 
 /* Has the guest suspended and writes it all. 0, or -errno and has said why; then the guest may be suspended. */
-static int write_image(libxl_ctx *libxl, const struct guest *guest, struct image_file *file, const char *json)
+static int write_image(libxl_ctx *libxl, const struct guest *guest, struct image_file *file, const char *json,
+                       bool live)
 {
-    char doing[64];
-    int rc, error = image_write_head(file->fd, file->name, json);
+    int error = image_write_head(file->fd, file->name, json);
 
     if (error)
         return error;
-    snprintf(doing, sizeof(doing), "Saving %s", guest->name);
-    logger_forget();
-    logger_show_progress(doing);
-    operation_begin(libxl);
-    rc = libxl_domain_suspend(libxl, guest->id, file->fd, 0, NULL);
-    operation_end();
-    logger_show_progress(NULL);
-    if (rc == 0)
+    if (save_write(libxl, guest, file->fd, "Saving", live) == 0)
         return image_commit(file);
-    fprintf(stderr, "Failed to save domain, resuming domain%s%s\n", *logger_reason() ? ": " : "",
-            operation_interrupted() ? "interrupted" : logger_reason());
+    fprintf(stderr, "Failed to save domain, resuming domain: %s\n", save_reason());
     return -EIO;
 }
 
-static int save(libxl_ctx *libxl, const struct guest *guest, const char *name, const char *config_file, enum afterwards afterwards)
+static int save(libxl_ctx *libxl, const struct guest *guest, const char *name, const char *config_file,
+                enum afterwards afterwards, bool live)
 {
     struct image_file file;
-    char *json = make_json(libxl, guest, config_file);
+    char *json = save_config(libxl, guest, config_file);
     int error, status = EXIT_FAILURE;
 
     if (!json)
         return EXIT_FAILURE;
     error = image_create(&file, name);
     if (!error) {
-        error = write_image(libxl, guest, &file, json);
+        error = write_image(libxl, guest, &file, json, live);
         if (error)
-            go_on(libxl, guest);
+            save_go_on(libxl, guest);
         else
             status = finish(libxl, guest, afterwards);
         image_discard(&file);
     }
     free(json);
+    return status;
+}
+
+/* The guest, file and configuration that are named, saved. */
+static int save_named(const struct command *c, char **names, int count, enum afterwards afterwards, bool live)
+{
+    struct guest guest = { 0 };
+    int status = EXIT_FAILURE;
+
+    if (count < 2 || count > 3)
+        return usage_error(c, "a guest's name or number and a file are needed");
+    if (helper_use() || operations_start() || guests_open())
+        return EXIT_FAILURE;
+    if (guest_find(names[0], &guest) == 0 && save_check(guests_libxl(), &guest) == 0)
+        status = save(guests_libxl(), &guest, names[1], names[2], afterwards, live);
+    free(guest.name);
+    guests_close();
     return status;
 }
 
@@ -163,18 +194,18 @@ int command_save(const struct command *c, int argc, char **argv)
         COMMON_OPTIONS
     };
     enum afterwards afterwards = DESTROY;
-    struct guest guest = { 0 };
-    int option, status = EXIT_FAILURE;
+    int option;
 
     while ((option = next_option(c, argc, argv, ":cph", long_options)) >= 0)
         afterwards = option == 'p' ? STAY_PAUSED : option == 'c' && afterwards == DESTROY ? GO_ON : afterwards;
-    if (argc - optind < 2 || argc - optind > 3)
-        return usage_error(c, "a guest's name or number and a file are needed");
-    if (helper_use() || operations_start() || guests_open())
-        return EXIT_FAILURE;
-    if (guest_find(argv[optind], &guest) == 0 && check(guests_libxl(), &guest) == 0)
-        status = save(guests_libxl(), &guest, argv[optind + 1], argv[optind + 2], afterwards);
-    free(guest.name);
-    guests_close();
-    return status;
+    return save_named(c, &argv[optind], argc - optind, afterwards, false);
+}
+
+int command_checkpoint(const struct command *c, int argc, char **argv)
+{
+    static const struct option long_options[] = { COMMON_OPTIONS };
+
+    while (next_option(c, argc, argv, ":h", long_options) >= 0)
+        ;
+    return save_named(c, &argv[optind], argc - optind, GO_ON, true);
 }

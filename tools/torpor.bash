@@ -25,7 +25,7 @@ _torpor()
         fi
     done
     case $command in
-    '') words='suspend wake save restore timeline help -v -h' ;;
+    '') words='suspend wake save restore checkpoint migrate migrate-receive timeline help -v -h' ;;
     suspend)
         [[ $previous == -t || $previous == --timeout ]] && return
         if [[ $word == -* ]]; then
@@ -35,10 +35,25 @@ _torpor()
         fi
         ;;
     wake) words=$(_torpor_guests) ;;
-    save)
+    migrate)
+        case $previous in
+        -C)
+            _torpor_files
+            return
+            ;;
+        -s) return ;;
+        esac
+        if [[ $word == -* ]]; then
+            words='-s -C -e -p --debug --live --help'
+        else
+            words=$(_torpor_guests)
+        fi
+        ;;
+    migrate-receive) words='-d -e -p --help' ;;
+    save | checkpoint)
         if [[ $word == -* ]]; then
             words='--checkpoint --pause --help'
-        elif [[ $previous == save || $previous == -* ]]; then
+        elif [[ $previous == save || $previous == checkpoint || $previous == -* ]]; then
             words=$(_torpor_guests)
         else
             _torpor_files
@@ -59,7 +74,7 @@ _torpor()
         fi
         words='--json --svg --help 0 1 2 3 4 5 6 7 -'
         ;;
-    help) words='suspend wake save restore timeline' ;;
+    help) words='suspend wake save restore checkpoint migrate migrate-receive timeline' ;;
     esac
     mapfile -t COMPREPLY < <(compgen -W "$words" -- "$word")
 }

@@ -31,6 +31,18 @@ static const struct command commands[] = {
       "-d                 print its configuration\n"
       "-V, --vncviewer    connect to its VNC display; -A, --vncviewer-autopass: with its password\n"
       "CONFIG             an xl configuration in place of the one in the file: to give it another name, say\n" },
+    { "checkpoint", command_checkpoint, "DOMAIN FILE [CONFIG]", "Save a guest's state to a file while it runs", "" },
+    { "migrate", command_migrate, "[-s COMMAND] [-C CONFIG] [-ep] DOMAIN HOST", "Move a guest to another host while it runs",
+      "-s COMMAND    reach the host by this instead of ssh; empty: HOST is a command that runs migrate-receive\n"
+      "-C CONFIG     an xl configuration in place of the guest's own\n"
+      "-e            nobody waits there for its end in the background\n"
+      "-p            leave it paused there\n"
+      "    --debug   have the other host print its configuration\n"
+      "    --live    always\n" },
+    { "migrate-receive", command_migrate_receive, "[-dep]", "Take a guest from torpor migrate, on standard input",
+      "-d            print its configuration\n"
+      "-e            do not wait for its end in the background\n"
+      "-p            leave it paused\n" },
     { "wake", command_wake, "DOMAIN...", "Let suspended guests go on", "" },
     { "timeline", command_timeline, "[--json | --svg FILE] [N | -]", "Show what the last sleeps consisted of",
       "--json           as JSON\n"
@@ -88,7 +100,7 @@ static void help(FILE *out)
 {
     fputs("usage: torpor [-v] COMMAND [ARGUMENT...]\n\n", out);
     for (unsigned i = 0; i < COMMANDS; i++)
-        fprintf(out, "  %-10s %s\n", commands[i].name, commands[i].summary);
+        fprintf(out, "  %-15s %s\n", commands[i].name, commands[i].summary);
     fputs("\ntorpor COMMAND -h tells more on a command, torpor(1) everything.\n", out);
 }
 

@@ -19,6 +19,9 @@ struct command {
 
 int command_suspend(const struct command *c, int argc, char **argv);
 int command_save(const struct command *c, int argc, char **argv);
+int command_checkpoint(const struct command *c, int argc, char **argv);
+int command_migrate(const struct command *c, int argc, char **argv);
+int command_migrate_receive(const struct command *c, int argc, char **argv);
 int command_restore(const struct command *c, int argc, char **argv);
 int command_wake(const struct command *c, int argc, char **argv);
 int command_timeline(const struct command *c, int argc, char **argv);

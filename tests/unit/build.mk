@@ -36,6 +36,9 @@ $(unit-out)/$(1): $(call unit-objects,$(1))
 endef
 $(foreach name,$(unit-names),$(eval $(call unit-program,$(name))))
 
+# torpor(1) is a program for Linux, and compiled as one
+$(unit-out)/.obj/tools/%.c.o: unit-cflags += -D_GNU_SOURCE
+
 $(unit-out)/.obj/%.c.o: %.c tests/unit/build.mk $(unit-out)/.include/.done
 	@mkdir -p $(@D)
 	@clang $(unit-cflags) -c $< -o $@

@@ -48,7 +48,8 @@ static int tape_read(void *context, void *buffer, size_t size)
 static size_t starts[8];
 static unsigned records;
 
-static void write_record(struct stream *s, struct tape *t, enum record_type type, const struct piece *pieces, size_t count)
+static void write_record(struct stream *s, struct tape *t, enum record_type type, const struct piece *pieces,
+                         size_t count)
 {
     starts[records++] = t->size;
     assert_int_equal(writer_record(s, type, pieces, count), 0);
@@ -361,8 +362,9 @@ static void another_format_is_refused_by_name(void **state)
         uint8_t value;
         const char *says;
     } changes[] = {
-        { 0, 0, "does not begin" }, { 8, 0, "does not begin" }, { 15, 2, "version 2" }, { 16, 1, "big-endian" },
-        { 24, 2, "type" }, { 32, 2, "format 2.0" }, { 36, 1, "format 1.1" }, { 28, 14, "damaged" }, { 20, 1, "damaged" },
+        { 0, 0, "does not begin" }, { 8, 0, "does not begin" }, { 15, 2, "version 2" },
+        { 16, 1, "big-endian" },    { 24, 2, "type" },          { 32, 2, "format 2.0" },
+        { 36, 1, "format 1.1" },    { 28, 14, "damaged" },      { 20, 1, "damaged" },
     };
 
     (void)state;

@@ -18,6 +18,7 @@ struct helper {
     struct guest_memory memory;
     struct stream stream;
     uint8_t *pages;                    /* room for the content of a chunk; saving only */
+    uint64_t used_chunks;              /* the guest's memory has; saving only */
     uint64_t chunks, data_pages;       /* moved */
     /* restoring only: */
     uint32_t store_port, store_domid, console_port, console_domid;
@@ -33,7 +34,7 @@ int helper_stream_fail(struct helper *h, int error);
 /* To the hypervisor and to its memory. */
 extern const struct sleep_stage connect_stage;
 
-extern const struct sleep_list save_list, restore_list;
+extern const struct sleep_list save_list, live_list, restore_list;
 
 /* The vCPUs that a domain has, as getdomaininfo says. 0 or -errno; *suspended: it has suspended itself. */
 int helper_look(struct helper *h, uint32_t *vcpus, uint64_t *pages, bool *suspended);

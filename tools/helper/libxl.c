@@ -106,8 +106,8 @@ static void log_message(struct xentoollog_logger *logger, xentoollog_level level
     send_log(level, error, text);
 }
 
-static void log_progress(struct xentoollog_logger *logger, const char *context, const char *what, int percent, unsigned long done,
-                         unsigned long total)
+static void log_progress(struct xentoollog_logger *logger, const char *context, const char *what, int percent,
+                         unsigned long done, unsigned long total)
 {
     (void)logger, (void)context, (void)percent;
     libxl_progress(what, done, total);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What the helper says to libxl, which started it: messages on standard output, replies on standard input (libxl 4.17, the
- * comment in tools/libs/light/libxl_save_helper.c, and the list of messages in libxl_save_msgs_gen.pl).
+ * What the helper says to libxl, which started it: messages on standard output, replies on standard input (libxl 4.17,
+ * the comment in tools/libs/light/libxl_save_helper.c, and the list of messages in libxl_save_msgs_gen.pl).
  *
  * libxl that does not listen any more is the end of the program: nobody would hear of anything else.
  */

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * torpor-save-helper: the half of saving and restoring that libxl leaves to another program, which Xen on Arm does not have. libxl
- * starts it where LIBXL_SAVE_HELPER says so, and speaks with it as libxl.h tells:
+ * torpor-save-helper: the half of saving and restoring that libxl leaves to another program, which Xen on Arm does not
+ * have. libxl starts it where LIBXL_SAVE_HELPER says so, and speaks with it as libxl.h tells:
  *
  *     torpor-save-helper --save-domain FD BACK_FD DOMID XC_FLAGS CALLBACKS STREAM_TYPE
- *     torpor-save-helper --restore-domain FD BACK_FD DOMID STORE_PORT STORE_DOMID CONSOLE_PORT CONSOLE_DOMID CALLBACKS STREAM_TYPE
+ *     torpor-save-helper --restore-domain FD BACK_FD DOMID STORE_PORT STORE_DOMID CONSOLE_PORT CONSOLE_DOMID CALLBACKS
+ *                        STREAM_TYPE
  *
  * SIGTERM is how libxl takes a request back: the stage under way fails, and what was entered is left.
  *
@@ -24,6 +25,7 @@
 
 #include <xenctrl.h>
 #include <xenforeignmemory.h>
+#include <xenguest.h>
 
 #include "tools/helper/libxl.h"
 
@@ -216,7 +218,7 @@ int main(int argc, char **argv)
     stream_begin(&h.stream, save ? move_out : move_in, &h);
     set_signals();
     set_fault();
-    error = run(save ? &save_list : &restore_list, &h);
+    error = run(!save ? &restore_list : n[3] & XCFLAGS_LIVE ? &live_list : &save_list, &h);
     stream_end(&h.stream);
     libxl_complete(error);
     return 0;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * A guest's memory, from outside: 2 MiB at a time. Its RAM is where xen/include/public/arch-arm.h puts it, and there is RAM at a GFN if
- * and only if it can be mapped: balloon holes, grants, shared pages and device registers cannot.
+ * A guest's memory, from outside: 2 MiB at a time. Its RAM is where xen/include/public/arch-arm.h puts it, and there
+ * is RAM at a GFN if and only if it can be mapped: balloon holes, grants, shared pages and device registers cannot.
  *
  * Functions return 0 or -errno.
  */
@@ -30,10 +30,11 @@ bool memory_chunk_index(uint64_t gfn, uint64_t *index);
 int memory_used_chunks(const struct guest_memory *m, uint64_t *chunks);
 
 /*
- * Those pages of `known` that are RAM are copied to `pages`, one after the other, but for zero ones; chunk says which are which. gfn and known
- * are the caller's.
+ * Those pages of `known` that are RAM are copied to `pages`, one after the other, but for zero ones; chunk says which
+ * are which. gfn and known are the caller's.
  */
-int memory_read(const struct guest_memory *m, struct chunk_record *chunk, uint8_t pages[CHUNK_PAGES * STREAM_PAGE_SIZE]);
+int memory_read(const struct guest_memory *m, struct chunk_record *chunk,
+                uint8_t pages[CHUNK_PAGES * STREAM_PAGE_SIZE]);
 
 /* For restoring. The guest has no memory yet. */
 int memory_restore_begin(struct guest_memory *m);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Restoring into a domain that libxl has made and that has no memory yet. A record is checked before anything of it is used, and the
- * hypervisor checks the state as a whole before it changes anything. What fails is for libxl to destroy, domain and all.
+ * Restoring into a domain that libxl has made and that has no memory yet. A record is checked before anything of it is
+ * used, and the hypervisor checks the state as a whole before it changes anything. What fails is for libxl to destroy,
+ * domain and all.
  *
  * The stream belongs to libxl again behind END: not a byte more is read.
  */
@@ -28,8 +29,8 @@ static int next_of(struct helper *h, enum record_type type, struct record *recor
     if (error)
         return helper_stream_fail(h, error);
     if (record->type != type)
-        return helper_fail(h, -EINVAL, "the image has a %s where %s has to be, at record %llu", record_name(record->type),
-                           record_name(type), (unsigned long long)h->stream.records - 1);
+        return helper_fail(h, -EINVAL, "the image has a %s where %s has to be, at record %llu",
+                           record_name(record->type), record_name(type), (unsigned long long)h->stream.records - 1);
     return 0;
 }
 
@@ -55,7 +56,8 @@ static int enter_header(struct sleep *s)
     if (error)
         return helper_fail(h, error, "the new domain cannot be looked at: %s", strerror(-error));
     if (vcpus != domain.vcpus)
-        return helper_fail(h, -EINVAL, "the image is of a domain with %u vCPUs, its configuration has %u", domain.vcpus, vcpus);
+        return helper_fail(h, -EINVAL, "the image is of a domain with %u vCPUs, its configuration has %u", domain.vcpus,
+                           vcpus);
     return libxl_static_data_done() ? helper_fail(h, -EIO, "libxl does not go on") : 0;
 }
 
@@ -71,7 +73,8 @@ static int apply_chunk(struct helper *h, const struct record *record)
     if (error == -ENOMEM)
         return helper_fail(h, error, "there is not enough memory for it, or its configuration has less than the image");
     if (error)
-        return helper_fail(h, error, "its memory at GFN 0x%llx cannot be written: %s", (unsigned long long)chunk.gfn, strerror(-error));
+        return helper_fail(h, error, "its memory at GFN 0x%llx cannot be written: %s", (unsigned long long)chunk.gfn,
+                           strerror(-error));
     h->chunks++;
     h->data_pages += chunk_count(chunk.data);
     return 0;
@@ -110,7 +113,8 @@ static int read_memory(struct helper *h, struct record *record)
 static int set_param(struct helper *h, uint64_t index, uint64_t value)
 {
     if (xc_hvm_param_set(h->memory.xc, h->memory.domid, (uint32_t)index, value))
-        return helper_fail(h, -errno, "its parameter %llu cannot be set: %s", (unsigned long long)index, strerror(errno));
+        return helper_fail(h, -errno, "its parameter %llu cannot be set: %s", (unsigned long long)index,
+                           strerror(errno));
     return 0;
 }
 
@@ -127,7 +131,8 @@ static int apply_param(struct helper *h, const struct param_record *param)
     case HVM_PARAM_CALLBACK_IRQ:
         break;
     default:
-        return helper_fail(h, -EINVAL, "the image sets parameter %llu, which is not its to set", (unsigned long long)param->index);
+        return helper_fail(h, -EINVAL, "the image sets parameter %llu, which is not its to set",
+                           (unsigned long long)param->index);
     }
     return set_param(h, param->index, param->value);
 }
@@ -157,8 +162,8 @@ static int enter_memory(struct sleep *s)
         return helper_fail(h, error, "out of memory");
     error = read_memory(h, &record);
     if (!error && record.type != RECORD_PARAMS)
-        error = helper_fail(h, -EINVAL, "the image has a %s where PARAMS has to be, at record %llu", record_name(record.type),
-                            (unsigned long long)h->stream.records - 1);
+        error = helper_fail(h, -EINVAL, "the image has a %s where PARAMS has to be, at record %llu",
+                            record_name(record.type), (unsigned long long)h->stream.records - 1);
     if (!error)
         error = apply_params(h, &record);
     memory_restore_end(&h->memory);
@@ -212,7 +217,8 @@ static int enter_host(struct sleep *s)
         error = offer_suspend(h);
     if (error)
         return error;
-    if (xc_dom_gnttab_seed(h->memory.xc, h->memory.domid, true, h->console_gfn, h->store_gfn, h->console_domid, h->store_domid))
+    if (xc_dom_gnttab_seed(h->memory.xc, h->memory.domid, true, h->console_gfn, h->store_gfn, h->console_domid,
+                           h->store_domid))
         return helper_fail(h, -EIO, "its grants for xenstore and console cannot be made");
     libxl_restore_results(h->store_gfn, h->console_gfn);
     return 0;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * See stream.h. The reader takes no more memory than the largest record of a type may have, and looks at a body only when its checksum
- * is right.
+ * See stream.h. The reader takes no more memory than the largest record of a type may have, and looks at a body only
+ * when its checksum is right.
  */
 #include "tools/helper/stream.h"
 
@@ -48,7 +48,8 @@ static const struct record_kind {
 } kinds[] = {
     { RECORD_END, "END", sizeof(struct end_record), sizeof(struct end_record) },
     { RECORD_DOMAIN, "DOMAIN", sizeof(struct domain_record), sizeof(struct domain_record) },
-    { RECORD_CHUNK, "CHUNK", sizeof(struct chunk_record), sizeof(struct chunk_record) + CHUNK_PAGES * STREAM_PAGE_SIZE },
+    { RECORD_CHUNK, "CHUNK", sizeof(struct chunk_record),
+      sizeof(struct chunk_record) + CHUNK_PAGES * STREAM_PAGE_SIZE },
     { RECORD_PARAMS, "PARAMS", sizeof(struct param_record), STREAM_MAX_PARAMS * sizeof(struct param_record) },
     { RECORD_STATE, "STATE", sizeof(uint64_t), sizeof(uint64_t) + STREAM_MAX_STATE },
 };
@@ -175,8 +176,8 @@ int reader_header(struct stream *s)
     if (header.type != want.type)
         return fail(s, -EINVAL, "it is of a domain of type 0x%x, and not of one of Torpor on arm64", header.type);
     if (header.major != want.major || header.minor > want.minor)
-        return fail(s, -EINVAL, "it has format %u.%u, this program knows up to %u.%u", header.major, header.minor, FORMAT_MAJOR,
-                    FORMAT_MINOR);
+        return fail(s, -EINVAL, "it has format %u.%u, this program knows up to %u.%u", header.major, header.minor,
+                    FORMAT_MAJOR, FORMAT_MINOR);
     if (memcmp(&header, &want, offsetof(struct header, minor)))
         return fail(s, -EINVAL, "its header is damaged");
     return 0;
@@ -206,8 +207,8 @@ static int check_head(struct stream *s, const struct record_head *head, uint64_t
         return fail(s, -EINVAL, "record %llu, at byte %llu, is of unknown type 0x%x: damaged, or of a later version",
                     (unsigned long long)s->records, (unsigned long long)at, head->type);
     if (size % 8 || size < kind->least + sizeof(struct record_tail) || size > kind->most + sizeof(struct record_tail))
-        return fail(s, -EINVAL, "record %llu (%s), at byte %llu, cannot have %zu bytes", (unsigned long long)s->records, kind->name,
-                    (unsigned long long)at, size);
+        return fail(s, -EINVAL, "record %llu (%s), at byte %llu, cannot have %zu bytes", (unsigned long long)s->records,
+                    kind->name, (unsigned long long)at, size);
     return 0;
 }
 
@@ -232,11 +233,11 @@ int reader_next(struct stream *s, struct record *record)
     sum_add(&sum, &head, sizeof(head));
     sum_add(&sum, s->body, head.size - sizeof(tail.sum));
     if (sum_end(&sum) != tail.sum)
-        return fail(s, -EBADMSG, "record %llu (%s), at byte %llu, is damaged: its checksum is wrong", (unsigned long long)s->records,
-                    record_name(head.type), (unsigned long long)at);
+        return fail(s, -EBADMSG, "record %llu (%s), at byte %llu, is damaged: its checksum is wrong",
+                    (unsigned long long)s->records, record_name(head.type), (unsigned long long)at);
     if (tail.number != s->records)
-        return fail(s, -EBADMSG, "record %llu stands where record %llu should be, at byte %llu", (unsigned long long)tail.number,
-                    (unsigned long long)s->records, (unsigned long long)at);
+        return fail(s, -EBADMSG, "record %llu stands where record %llu should be, at byte %llu",
+                    (unsigned long long)tail.number, (unsigned long long)s->records, (unsigned long long)at);
     s->records++;
     *record = (struct record){ .type = head.type, .body = s->body, .size = head.size - sizeof(tail) };
     return 0;
@@ -288,7 +289,8 @@ int record_chunk(struct stream *s, const struct record *record, struct chunk_rec
     return 0;
 }
 
-int record_params(struct stream *s, const struct record *record, struct param_record params[STREAM_MAX_PARAMS], size_t *count)
+int record_params(struct stream *s, const struct record *record, struct param_record params[STREAM_MAX_PARAMS],
+                  size_t *count)
 {
     if (record->size % sizeof(params[0]))
         return bad_record(s, record, "ends in the middle of a parameter");

@@ -1,19 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The stream of a domain's memory and state, as it stands in an image or goes to another host. The framing is that of libxc's
- * version 3 (docs/specs/libxc-migration-stream.pandoc): an image header, a domain header, then records of type, length and
- * body, each a multiple of 8 bytes. The domain type and the record types are our own, and each body ends with the record's
- * number and a checksum of all of it, so that what is cut off, changed, left out, repeated or moved is found before it is used.
+ * The stream of a domain's memory and state, as it stands in an image or goes to another host. The framing is that of
+ * libxc's version 3 (docs/specs/libxc-migration-stream.pandoc): an image header, a domain header, then records of
+ * type, length and body, each a multiple of 8 bytes. The domain type and the record types are our own, and each body
+ * ends with the record's number and a checksum of all of it, so that what is cut off, changed, left out, repeated or
+ * moved is found before it is used.
  *
  *     DOMAIN  what the image is of
- *     CHUNK   2 MiB of guest-physical memory: which pages there are, and the content of those that are not zero; as many as it takes,
- *             and a later one for the same place says what has changed
+ *     CHUNK   2 MiB of guest-physical memory: which pages there are, and the content of those that are not zero; as
+ *             many as it takes, and a later one for the same place says what has changed
  *     PARAMS  HVM parameters
  *     STATE   all else that the domain is: what XEN_DOMCTL_gethvmcontext gave
  *     END     how much there was
  *
- * A stream is hostile until proven otherwise. Nothing here needs Xen: what is read comes through a callback, and reader_next() and
- * the record_*() functions are what tests/fuzz feeds. Everything is little-endian, but for libxc's two words.
+ * A stream is hostile until proven otherwise. Nothing here needs Xen: what is read comes through a callback, and
+ * reader_next() and the record_*() functions are what tests/fuzz feeds. Everything is little-endian, but for libxc's
+ * two words.
  */
 #pragma once
 
@@ -44,8 +46,8 @@ struct domain_record {
 };
 
 /*
- * Bits are pages from gfn on. Of a page in `known` the record says what it is: RAM if in `ram`, otherwise nothing is there; its content
- * follows if in `data`, in order, otherwise it is zero. data is part of ram, ram of known.
+ * Bits are pages from gfn on. Of a page in `known` the record says what it is: RAM if in `ram`, otherwise nothing is
+ * there; its content follows if in `data`, in order, otherwise it is zero. data is part of ram, ram of known.
  */
 struct chunk_record {
     uint64_t gfn;           /* a multiple of CHUNK_PAGES */
@@ -99,10 +101,14 @@ int reader_header(struct stream *s);
 /* The next record, whole: its type is one of those above, its size possible, its number and checksum right. */
 int reader_next(struct stream *s, struct record *record);
 
-/* What a record says, checked. *data: the pages' content, one after the other; *state: *size bytes; *params: *count of them. */
+/*
+ * What a record says, checked. *data: the pages' content, one after the other; *state: *size bytes; *params: *count of
+ * them.
+ */
 int record_domain(struct stream *s, const struct record *record, struct domain_record *domain);
 int record_chunk(struct stream *s, const struct record *record, struct chunk_record *chunk, const uint8_t **data);
-int record_params(struct stream *s, const struct record *record, struct param_record params[STREAM_MAX_PARAMS], size_t *count);
+int record_params(struct stream *s, const struct record *record, struct param_record params[STREAM_MAX_PARAMS],
+                  size_t *count);
 int record_state(struct stream *s, const struct record *record, const uint8_t **state, size_t *size);
 int record_end(struct stream *s, const struct record *record, struct end_record *end);
 
@@ -110,6 +116,12 @@ int record_end(struct stream *s, const struct record *record, struct end_record 
 const char *record_name(uint32_t type);
 
 unsigned chunk_count(const uint64_t bits[CHUNK_WORDS]);
-static inline bool chunk_bit(const uint64_t bits[CHUNK_WORDS], unsigned page) { return bits[page / 64] >> page % 64 & 1; }
+static inline bool chunk_bit(const uint64_t bits[CHUNK_WORDS], unsigned page)
+{
+    return bits[page / 64] >> page % 64 & 1;
+}
 static inline void chunk_set(uint64_t bits[CHUNK_WORDS], unsigned page) { bits[page / 64] |= UINT64_C(1) << page % 64; }
-static inline void chunk_clear(uint64_t bits[CHUNK_WORDS], unsigned page) { bits[page / 64] &= ~(UINT64_C(1) << page % 64); }
+static inline void chunk_clear(uint64_t bits[CHUNK_WORDS], unsigned page)
+{
+    bits[page / 64] &= ~(UINT64_C(1) << page % 64);
+}

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The checksum of a record: XXH64 with seed 0 (the algorithm of github.com/Cyan4973/xxHash, doc/xxhash_spec.md), for it costs
- * a fraction of what copying the same bytes does. It finds damage; it does not keep a forger out.
+ * The checksum of a record: XXH64 with seed 0 (the algorithm of github.com/Cyan4973/xxHash, doc/xxhash_spec.md), for
+ * it costs a fraction of what copying the same bytes does. It finds damage; it does not keep a forger out.
  */
 #pragma once
 

@@ -1,0 +1,371 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * torpor migrate and migrate-receive, with xl's options and messages as they are on x86. The two speak by a pair of
+ * pipes, mostly through ssh:
+ *
+ *     receiver: BANNER
+ *     sender:   what torpor save writes to a file, live
+ *     receiver: READY      it has a whole domain NAME--incoming, paused
+ *     sender:   GO         its own is NAME--migratedaway now, suspended
+ *     receiver: STARTED    its own is NAME, and runs; or FAILED: nothing is left of it
+ *     sender:   destroys its own, or lets it go on
+ *
+ * Invariant: until GO is sent the guest is the sender's, which lets it go on whatever happens; once it may have
+ * arrived, the sender's goes on only when the receiver has said FAILED. If the two lose each other between, nobody can
+ * know; then the sender's stays suspended and its user is told.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <libxl_utils.h>
+
+#include "tools/guests.h"
+#include "tools/helper.h"
+#include "tools/image.h"
+#include "tools/monitor.h"
+#include "tools/operation.h"
+#include "tools/restore.h"
+#include "tools/save.h"
+#include "tools/torpor.h"
+
+#define TRANSPORT_MS  10000
+#define LOOK_EVERY_MS 50
+
+#define BANNER  "torpor migration receiver 1: ready for a domain\n"
+#define READY   "torpor migration receiver 1: the domain is whole\n"
+#define GO      "torpor migration sender 1: it is yours\n"
+#define STARTED "torpor migration receiver 1: started\n"
+#define FAILED  "torpor migration receiver 1: failed!\n"   /* as long as STARTED */
+
+_Static_assert(sizeof(FAILED) == sizeof(STARTED), "the report has one length");
+
+/* --- the two ends' words */
+
+static int tell(int fd, const char *words)
+{
+    size_t left = strlen(words);
+
+    while (left) {
+        ssize_t n = write(fd, words, left);
+
+        if (n < 0 && errno != EINTR)
+            return -errno;
+        words += n > 0 ? n : 0;
+        left -= n > 0 ? (size_t)n : 0;
+    }
+    return 0;
+}
+
+/* As many bytes as `words` has. 0, or -errno: -EPIPE: the other end has gone. */
+static int hear(int fd, const char *words, char *heard)
+{
+    size_t got = 0, want = strlen(words);
+
+    while (got < want) {
+        ssize_t n = read(fd, heard + got, want - got);
+
+        if (n == 0)
+            return -EPIPE;
+        if (n < 0 && errno != EINTR)
+            return -errno;
+        got += n > 0 ? (size_t)n : 0;
+    }
+    heard[got] = 0;
+    return 0;
+}
+
+/* -EPROTO: it said something else. */
+static int expect(int fd, const char *words)
+{
+    char heard[128];
+    int error = hear(fd, words, heard);
+
+    return error ? error : strcmp(heard, words) ? -EPROTO : 0;
+}
+
+static const char *link_error(int error)
+{
+    return error == -EPIPE    ? "the connection has ended"
+           : error == -EPROTO ? "it is no torpor of this version"
+                              : strerror(-error);
+}
+
+/* --- the sender */
+
+struct migration {
+    libxl_ctx *libxl;
+    struct guest guest;
+    char *away;                /* the name that it has while it is neither here nor there; NULL: it has its own */
+    pid_t transport;
+    int to, from;
+};
+
+/* The command that reaches the receiver, in a process of its own. 0, or -errno and has said why. */
+static int start_transport(struct migration *m, const char *rune)
+{
+    int out[2], in[2];
+
+    if (pipe2(out, O_CLOEXEC) || pipe2(in, O_CLOEXEC) || (m->transport = fork()) < 0) {
+        int error = errno;
+
+        failure("no process can be made: %s", strerror(error));
+        return -error;
+    }
+    if (m->transport == 0) {
+        operations_forget();
+        setsid();              /* a signal from the terminal is for us, who end it if need be */
+        dup2(out[0], STDIN_FILENO);
+        dup2(in[1], STDOUT_FILENO);
+        execl("/bin/sh", "sh", "-c", rune, (char *)NULL);
+        _exit(failure("sh cannot be run: %s", strerror(errno)));
+    }
+    close(out[0]);
+    close(in[1]);
+    m->to = out[1];
+    m->from = in[0];
+    return 0;
+}
+
+/* The other end hears that nothing more comes, and is given time to clear up and say so. */
+static void end_transport(struct migration *m)
+{
+    close(m->to);
+    close(m->from);
+    for (unsigned waited = 0; waitpid(m->transport, NULL, WNOHANG) == 0 && waited < TRANSPORT_MS;
+         waited += LOOK_EVERY_MS)
+        nanosleep(&(struct timespec){ .tv_nsec = LOOK_EVERY_MS * 1000000L }, NULL);
+}
+
+/* It is ours, as it was. */
+static int go_on_here(struct migration *m, const char *why)
+{
+    end_transport(m);
+    if (m->away && libxl_domain_rename(m->libxl, m->guest.id, m->away, m->guest.name))
+        failure("domain %u is still called %s", m->guest.id, m->away);
+    fprintf(stderr, "Migration failed, resuming at sender: %s\n", why);
+    save_go_on(m->libxl, &m->guest);
+    return EXIT_FAILURE;
+}
+
+static int lost(struct migration *m, int error)
+{
+    end_transport(m);
+    fprintf(stderr,
+            "** Migration failed during final handshake: %s **\n"
+            "Domain state is now undefined: look whether the other host has %s running.\n"
+            "If it has: xl destroy %s here. If not, and only then: torpor wake %s here.\n",
+            link_error(error), m->guest.name, m->away, m->away);
+    return EXIT_FAILURE;
+}
+
+/* The receiver has it whole: from here on only one of the two says who goes on. */
+static int hand_over(struct migration *m)
+{
+    char report[128];
+    int error;
+
+    fprintf(stderr, "migration sender: Target has acknowledged transfer.\n");
+    if (asprintf(&m->away, "%s--migratedaway", m->guest.name) < 0) {
+        m->away = NULL;
+        return go_on_here(m, "out of memory");
+    }
+    if (libxl_domain_rename(m->libxl, m->guest.id, m->guest.name, m->away)) {
+        free(m->away);
+        m->away = NULL;
+        return go_on_here(m, "it cannot be renamed");
+    }
+    fprintf(stderr, "migration sender: Giving target permission to start.\n");
+    error = tell(m->to, GO);
+    if (!error)
+        error = hear(m->from, STARTED, report);
+    if (!error && strcmp(report, FAILED) == 0)
+        return go_on_here(m, "the other host cannot start it");
+    if (!error && strcmp(report, STARTED))
+        error = -EPROTO;
+    if (error)
+        return lost(m, error);
+    fprintf(stderr, "migration sender: Target reports successful startup.\n");
+    end_transport(m);
+    if (libxl_domain_destroy(m->libxl, m->guest.id, NULL))
+        return failure("%s runs there, but what is left of it here was not destroyed: xl destroy %u", m->guest.name,
+                       m->guest.id);
+    fprintf(stderr, "Migration successful.\n");
+    return EXIT_SUCCESS;
+}
+
+static int send_domain(struct migration *m, const char *json)
+{
+    int error = expect(m->from, BANNER);
+
+    if (!error)
+        error = image_write_head(m->to, "migration stream", json);
+    else
+        failure("the other host does not take a domain: %s", link_error(error));
+    if (error) {
+        end_transport(m);
+        return EXIT_FAILURE;
+    }
+    if (save_write(m->libxl, &m->guest, m->to, "Sending", true))
+        return go_on_here(m, save_reason());
+    error = expect(m->from, READY);
+    return error ? go_on_here(m, link_error(error)) : hand_over(m);
+}
+
+static int migrate(const char *name, const char *rune, const char *config_file)
+{
+    struct migration m = { .libxl = guests_libxl() };
+    int status = EXIT_FAILURE;
+    char *json;
+
+    if (guest_find(name, &m.guest))
+        return EXIT_FAILURE;
+    if (save_check(m.libxl, &m.guest) == 0 && (json = save_config(m.libxl, &m.guest, config_file))) {
+        if (start_transport(&m, rune) == 0)
+            status = send_domain(&m, json);
+        free(json);
+    }
+    free(m.away);
+    free(m.guest.name);
+    return status;
+}
+
+/* What sh is to run. NULL: out of memory. */
+static char *make_rune(const char *command, const char *host, bool paused, bool unwatched, bool debug)
+{
+    char *rune;
+
+    if (!*command)
+        return strdup(host);
+    if (asprintf(&rune, "exec %s %s torpor migrate-receive%s%s%s", command, host, paused ? " -p" : "",
+                 unwatched ? " -e" : "", debug ? " -d" : "") < 0)
+        return NULL;
+    return rune;
+}
+
+int command_migrate(const struct command *c, int argc, char **argv)
+{
+    enum { DEBUG = 256, LIVE };
+    static const struct option long_options[] = {
+        { "debug", no_argument, NULL, DEBUG },
+        { "live", no_argument, NULL, LIVE },
+        COMMON_OPTIONS
+    };
+    const char *command = "ssh", *config_file = NULL;
+    bool paused = false, unwatched = false, debug = false;
+    int option, status = EXIT_FAILURE;
+    char *rune;
+
+    while ((option = next_option(c, argc, argv, ":s:C:eph", long_options)) >= 0) {
+        command = option == 's' ? optarg : command;
+        config_file = option == 'C' ? optarg : config_file;
+        unwatched |= option == 'e';
+        paused |= option == 'p';
+        debug |= option == DEBUG;
+    }
+    if (argc - optind != 2)
+        return usage_error(c, "a guest's name or number and a host are needed");
+    rune = make_rune(command, argv[optind + 1], paused, unwatched, debug);
+    if (!rune)
+        return failure("out of memory");
+    if (helper_use() == 0 && operations_start() == 0 && guests_open() == 0) {
+        status = migrate(argv[optind], rune, config_file);
+        guests_close();
+    }
+    free(rune);
+    return status;
+}
+
+/* --- the receiver */
+
+/* The sender has let go: it is ours to start. */
+static int start(libxl_ctx *libxl, uint32_t id, const char *name, bool paused)
+{
+    char incoming[256];
+
+    snprintf(incoming, sizeof(incoming), "%s--incoming", name);
+    fprintf(stderr, "migration target: Got permission, starting domain.\n");
+    if (libxl_domain_rename(libxl, id, incoming, name))
+        return failure("%s cannot be renamed to %s", incoming, name);
+    if (!paused && libxl_domain_unpause(libxl, id, NULL))
+        return failure("%s (%u) cannot be unpaused", name, id);
+    return EXIT_SUCCESS;
+}
+
+static int give_up(libxl_ctx *libxl, uint32_t id, const char *why)
+{
+    fprintf(stderr, "migration target: Failure, destroying our copy: %s\n", why);
+    if (libxl_domain_destroy(libxl, id, NULL))
+        return failure("domain %u was not destroyed: xl destroy %u", id, id);
+    return EXIT_SUCCESS;
+}
+
+/* The domain is whole, and paused. */
+static int finish_receiving(libxl_ctx *libxl, uint32_t id, const char *name, bool paused, bool unwatched)
+{
+    int error;
+
+    fprintf(stderr, "migration target: Transfer complete, requesting permission to start domain.\n");
+    error = tell(STDOUT_FILENO, READY);
+    if (!error)
+        error = expect(STDIN_FILENO, GO);
+    if (error) {
+        give_up(libxl, id, link_error(error));
+        return EXIT_FAILURE;
+    }
+    if (start(libxl, id, name, paused)) {
+        /* only when nothing is left of it may the sender's go on */
+        if (give_up(libxl, id, "it does not start") == EXIT_SUCCESS)
+            tell(STDOUT_FILENO, FAILED);
+        return EXIT_FAILURE;
+    }
+    fprintf(stderr, "migration target: Domain started successfully.\n");
+    if (!unwatched)
+        monitor_in_background(id, false);
+    tell(STDOUT_FILENO, STARTED);   /* runs here, whether the sender hears it or not */
+    return EXIT_SUCCESS;
+}
+
+static int receive(bool debug, bool paused, bool unwatched)
+{
+    struct restore_request request = {
+        .source = "<incoming migration stream>", .fd = STDIN_FILENO, .suffix = "--incoming", .debug = debug,
+    };
+    uint32_t id;
+    char *name;
+    int status;
+
+    fprintf(stderr, "migration target: Ready to receive domain.\n");
+    if (tell(STDOUT_FILENO, BANNER) || restore_domain(guests_libxl(), &request, &id, &name)) {
+        fprintf(stderr, "migration target: Domain creation failed.\n");
+        return EXIT_FAILURE;
+    }
+    status = finish_receiving(guests_libxl(), id, name, paused, unwatched);
+    free(name);
+    return status;
+}
+
+int command_migrate_receive(const struct command *c, int argc, char **argv)
+{
+    static const struct option long_options[] = { COMMON_OPTIONS };
+    bool debug = false, paused = false, unwatched = false;
+    int option, status;
+
+    while ((option = next_option(c, argc, argv, ":deph", long_options)) >= 0) {
+        debug |= option == 'd';
+        unwatched |= option == 'e';
+        paused |= option == 'p';
+    }
+    if (optind != argc)
+        return usage_error(c, "it takes no arguments");
+    if (helper_use() || operations_start() || guests_open())
+        return EXIT_FAILURE;
+    status = receive(debug, paused, unwatched);
+    guests_close();
+    return status;
+}
