@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /* sources: tools/helper/stream.c tools/helper/sum.c */
 /*
- * Random bytes as the stream of a saved domain (libFuzzer). A checksum would stop nearly all of them at the first record, so the mutator
- * puts number and checksum right after each change; every other time, for the reader has to stand the rest as well.
+ * Random bytes as the stream of a saved domain (libFuzzer). A checksum would stop nearly all of them at the first
+ * record, so the mutator puts number and checksum right after each change; every other time, for the reader has to
+ * stand the rest as well.
  */
 #include <errno.h>
 #include <stdlib.h>

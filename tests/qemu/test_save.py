@@ -1,0 +1,257 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Stock Debian guests are saved to a file and restored from it, and migrate, by torpor(1) on Debian's own libxl."""
+
+import re
+
+import pytest
+
+from machine import Board, Guest
+
+BOARD = Board(mem=2048)
+IMAGE = "/root/guest.img"
+
+pytestmark = pytest.mark.torpor_only("stock Xen 4.17 saves no guest on Arm")
+
+# What is said of an image that is being read; everything else is what is wrong with it.
+NARRATION = re.compile(r"Loading new save file|Savefile contains| *Parsing config|Restoring |Saving ")
+
+
+def complaints(result):
+    return [line for line in result.lines() if not NARRATION.match(line.strip())]
+
+
+def save(host, name, options=""):
+    host.run(f"torpor save {options} {name} {IMAGE}")
+
+
+def restore(host, options="", config=""):
+    host.run(f"torpor restore {options} {config} {IMAGE}")
+
+
+def assert_lives(one):
+    assert one.run("echo alive").output.strip() == "alive"
+
+
+@pytest.fixture
+def worker(host, standing):
+    """A guest with two vCPUs, disk and network, at work: it writes files with their checksums all the time."""
+    host.run("test -e /tmp/worker.img || cp /guest/disk.img /tmp/worker.img")
+    one = standing("worker", vcpus=2, disk="/tmp/worker.img", address="192.168.77.5")
+    one.run("""test -e /tmp/worker || {
+        mkdir -p /mnt; mount /dev/xvda /mnt; (while :; do
+            dd if=/dev/urandom of=/mnt/new bs=64k count=8 2>/dev/null; sum=$(sha256sum < /mnt/new); mv /mnt/new /mnt/file;
+            echo "$sum" > /mnt/sum; sync; [ "$(sha256sum < /mnt/file)" = "$sum" ] || echo bad >> /tmp/bad; echo >> /tmp/rounds;
+        done) > /dev/null 2>&1 & echo $! > /tmp/worker; }""")
+    return one
+
+
+def test_save_and_restore_under_disk_and_network_load(host, worker, counts):
+    host.run("ping -i 0.2 192.168.77.5 > /tmp/ping.log 2>&1 & echo $! > /tmp/ping.pid")
+    for _ in range(counts["cycles"] // 2 or 1):
+        before = int(worker.run("wc -l < /tmp/rounds").output)
+        save(host, "worker")
+        assert host.run("xl domid worker", check=False).status
+        restore(host)
+        host.wait_for("ping -c 1 -W 1 192.168.77.5 > /dev/null")
+        worker.run(f"until [ $(wc -l < /tmp/rounds) -gt {before + 1} ]; do sleep 0.2; done; ! test -e /tmp/bad")
+        here = int(host.run("date +%s").output)
+        there = int(worker.run("date +%s").output)
+        assert here - 6 <= there <= int(host.run("date +%s").output) + 1
+    host.run("kill $(cat /tmp/ping.pid)")
+    worker.run("cd /mnt && sha256sum -c SUMS")
+    log = worker.run("dmesg").output
+    assert not re.search(r"soft lockup|rcu.*stall|clocksource.*unstable|kernel BUG|WARNING", log), log
+
+
+def test_restored_paused_and_under_another_name(host, worker):
+    save(host, "worker")
+    host.run("sed 's/^name.*/name = \"other\"/' /tmp/worker.cfg > /tmp/other.cfg")
+    restore(host, "-p -e", "/tmp/other.cfg")
+    state = host.run("xl list other").output
+    assert re.search(r"^other .*--p---", state, re.M), state
+    assert host.run("xl domid worker", check=False).status
+    host.run("xl unpause other")
+    other = Guest.existing(host, "other")   # xenconsoled's log has the name that it had when it began
+    other.run("cd /mnt && sha256sum -c SUMS")
+    # nobody waits for its end now, and its console has another log: the next save and restore put both right
+    host.run("xl rename other worker")
+    save(host, "worker")
+    restore(host, config="/tmp/worker.cfg")
+    worker.run("cd /mnt && sha256sum -c SUMS")
+
+
+def test_a_checkpointed_guest_goes_on_and_its_image_is_good(host, worker):
+    domid = worker.domid()
+    save(host, "worker", "-c")
+    assert worker.domid() == domid
+    worker.run("echo later > /tmp/later")
+    worker.destroy()
+    restore(host)
+    worker.run("! test -e /tmp/later")
+    assert_lives(worker)
+
+
+def test_a_paused_guest_stays_as_it_was_saved(host, worker):
+    save(host, "worker", "-p")
+    assert re.search(r"^worker .*--p---", host.run("xl list worker").output, re.M)
+    host.run("xl unpause worker")
+    assert_lives(worker)
+
+
+STAGES = ["connect", "header", "suspend", "memory", "state", "end"]
+
+
+def test_whatever_fails_while_saving_the_guest_goes_on(host, worker):
+    domid = worker.domid()
+    host.run(f"rm -f {IMAGE}*; echo kept > {IMAGE}")
+    for stage in STAGES:
+        result = host.run(f"TORPOR_FAULT=save/{stage} torpor save worker {IMAGE}", check=False)
+        assert result.status == 1, stage
+        assert len(complaints(result)) == 1, result.output
+        assert complaints(result)[0].startswith("Failed to save domain, resuming domain: "), result.output
+        assert_lives(worker)
+        assert worker.domid() == domid
+    # a disk that is full, too; and what was there before is there still
+    result = host.run("torpor save worker /dev/full", check=False)
+    assert result.status == 1 and "No space left" in complaints(result)[0]
+    assert_lives(worker)
+    assert host.run(f"ls {IMAGE}*; cat {IMAGE}").output == f"{IMAGE}\nkept\n"
+
+
+def test_whatever_fails_while_restoring_leaves_nothing(host, worker):
+    save(host, "worker")
+    free = host.free_pages()
+    for stage in ["connect", "header", "memory", "state", "end", "host"]:
+        result = host.run(f"TORPOR_FAULT=restore/{stage} torpor restore {IMAGE}", check=False)
+        assert result.status == 1 and len(complaints(result)) == 1, result.output
+        assert len(host.run("xl list").lines()) == 2
+        assert host.free_pages() == free, stage
+    restore(host)
+    assert_lives(worker)
+
+
+def test_damaged_images_are_refused_in_one_line_and_leave_nothing(host, worker):
+    save(host, "worker")
+    free = host.free_pages()
+    size = int(host.run(f"stat -c %s {IMAGE}").output)
+    # every byte of the head and of the records is tests/unit/test_image.c's and test_stream.c's; between them stand libxl's own words
+    cut = [10, 3000, size // 2, size - 1]
+    flipped = [1000, size // 3, size - 2000]
+    for place in cut:
+        host.run(f"head -c {place} {IMAGE} > /root/bad.img")
+        result = host.run("torpor restore /root/bad.img", check=False)
+        assert result.status == 1 and len(complaints(result)) == 1, (place, result.output)
+    for place in flipped:
+        host.run(f"""
+            cp {IMAGE} /root/bad.img
+            byte=$(od -An -tu1 -j{place} -N1 /root/bad.img)
+            printf "\\\\x$(printf %x $((byte ^ 8)))" | dd of=/root/bad.img bs=1 seek={place} conv=notrunc 2> /dev/null""")
+        result = host.run("torpor restore /root/bad.img", check=False)
+        assert result.status == 1 and len(complaints(result)) == 1, (place, result.output)
+    host.run("rm /root/bad.img")
+    assert len(host.run("xl list").lines()) == 2
+    assert host.free_pages() == free
+    restore(host)
+    assert_lives(worker)
+
+
+def test_what_cannot_be_saved_is_refused_by_name(host, guest, worker):
+    for command, says in ((f"torpor save Domain-0 {IMAGE}", "is the host"),
+                          (f"torpor save nobody {IMAGE}", "nobody is no domain"),
+                          ("torpor save worker /nowhere/image", "/nowhere/image cannot be written: No such file or directory"),
+                          ("torpor restore /nowhere/image", "Can't open restore file"),
+                          (f"torpor restore {IMAGE}", "already exists")):
+        result = host.run(command, check=False)
+        assert result.status == 1 and len(complaints(result)) == 1 and says in result.output, result.output
+    host.run("xenstore-write /local/domain/$(xl domid worker)/control/feature-suspend 0")
+    result = host.run(f"torpor save worker {IMAGE}", check=False)
+    assert result.status == 1 and "does not offer to suspend itself" in result.output
+    host.run("xenstore-write /local/domain/$(xl domid worker)/control/feature-suspend 1")
+    host.run(f"xl pause worker; ! torpor save worker {IMAGE}; xl unpause worker")
+    guest("uart", config='vuart = "sbsa_uart"').create()
+    result = host.run(f"torpor save uart {IMAGE}", check=False)
+    assert result.status == 1 and "uart" in result.output and "emulated UART" in result.output
+
+
+def test_an_interrupted_save_lets_the_guest_go_on(host, worker):
+    domid = worker.domid()
+    host.run(f"""
+        mkfifo /tmp/slow
+        torpor save worker /tmp/slow > /tmp/said 2>&1 & pid=$!
+        exec 8< /tmp/slow
+        head -c 1000000 <&8 > /dev/null
+        kill -INT $pid
+        ! wait $pid
+        grep -q 'resuming domain: interrupted' /tmp/said
+        rm /tmp/slow""")
+    assert worker.domid() == domid
+    assert_lives(worker)
+
+
+def test_reboot_and_poweroff_are_handled_after_a_checkpoint_and_a_restore(host, guest):
+    one = guest("cycled").create()
+    free = host.free_pages()
+    save(host, "cycled", "-c")
+    one.type("reboot -f")
+    host.wait_for(f"[ $(grep -c 'guest: up' {one.log}) = 2 ]")
+    save(host, "cycled")
+    restore(host)
+    one.type("reboot -f")
+    host.wait_for(f"[ $(grep -c 'guest: up' {one.log}) = 3 ]")
+    assert host.free_pages() == free
+    one.shutdown()
+
+
+def test_nothing_is_leaked_by_saves_and_restores(host, guest):
+    host.destroy_all()
+    free = host.free_pages()
+    one = guest("leak").create()
+    save(host, "leak")
+    assert host.free_pages() == free
+    restore(host)
+    save(host, "leak", "-c")
+    one.destroy()
+    host.wait_for("! xl domid leak > /dev/null 2>&1")
+    assert host.free_pages() == free
+
+
+@pytest.fixture
+def mover(host, standing):
+    """A guest that counts. What migrates within one host has no disk: its two halves would share it."""
+    one = standing("mover", vcpus=2)
+    # a domain that is received is called so while its console begins
+    host.run("ln -sf guest-mover.log /var/log/xen/console/guest-mover--incoming.log")
+    one.run("test -e /tmp/counter || (i=0; while :; do i=$((i+1)); echo $i > /tmp/counter; sleep 0.1; done) > /dev/null 2>&1 &")
+    one.run("until test -e /tmp/counter; do sleep 0.1; done")
+    return one
+
+
+def assert_counts(one):
+    before, after = one.run("cat /tmp/counter; sleep 1; cat /tmp/counter").output.split()
+    assert int(after) > int(before)
+
+
+def names(host):
+    return [line.split()[0] for line in host.run("xl list").lines()[2:]]
+
+
+def test_a_guest_migrates_while_it_runs(host, mover):
+    domid = mover.domid()
+    result = host.run("torpor migrate -s '' mover 'torpor migrate-receive'")
+    assert "Migration successful." in result.output
+    assert mover.domid() != domid and names(host).count("mover") == 1
+    assert not [name for name in names(host) if name.startswith("mover-")]
+    assert_counts(mover)
+
+
+def test_whatever_fails_in_a_migration_the_guest_is_there_once(host, mover):
+    domid = mover.domid()
+    for environment, receiver in (("", "false"), ("", "TORPOR_FAULT=restore/memory torpor migrate-receive"),
+                                  ("", "TORPOR_FAULT=restore/host torpor migrate-receive"),
+                                  ("TORPOR_FAULT=live/precopy", "torpor migrate-receive"),
+                                  ("TORPOR_FAULT=live/end", "torpor migrate-receive")):
+        result = host.run(f"{environment} torpor migrate -s '' mover '{receiver}'", check=False)
+        assert result.status == 1, (environment, receiver, result.output)
+        host.wait_for("[ $(xl list | grep -c mover) = 1 ]")
+        assert mover.domid() == domid
+        assert_counts(mover)
