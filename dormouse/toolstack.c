@@ -99,6 +99,18 @@ long domain_set_pool(domid_t id, uint64_t pages)
     return domctl_call(XEN_DOMCTL_set_paging_mempool_size, id);
 }
 
+long domain_port_peer(domid_t id, evtchn_port_t port, domid_t *remote, evtchn_port_t *remote_port)
+{
+    struct evtchn_status s = { .dom = id, .port = port };
+    long r = event_channel_op(EVTCHNOP_status, &s);
+
+    if (r || s.status != EVTCHNSTAT_interdomain)
+        return r == -EACCES ? 0 : r;
+    *remote = s.u.interdomain.dom;
+    *remote_port = s.u.interdomain.port;
+    return 1;
+}
+
 long domain_populate(domid_t id, gfn_t gfn, unsigned order, unsigned n)
 {
     xen_pfn_t at[EXTENTS_AT_ONCE];

@@ -66,6 +66,11 @@ int domain_end_reason(domid_t id);
 /* How many frames more it may ask for. */
 uint64_t domain_room(domid_t id);
 long domain_set_pool(domid_t id, uint64_t pages);
+/*
+ * Where a port is connected to: 1, and who and which; 0 if to nobody. -EINVAL: there is no such port, nor any above it
+ * that was ever open.
+ */
+long domain_port_peer(domid_t id, evtchn_port_t port, domid_t *remote, evtchn_port_t *remote_port);
 /* Maps one frame of another domain at a frame of ours that holds nothing, or takes that mapping away. */
 long foreign_map(domid_t id, gfn_t theirs, gfn_t ours);
 long foreign_unmap(gfn_t ours);

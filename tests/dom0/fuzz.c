@@ -5,15 +5,16 @@
  *
  *   seed=S      what is done; the guests' seeds follow from it
  *   rounds=N    how many rounds (default 10)        from=R      begin with round R
- *   seconds=T   no round begins after T seconds     life=MS     how long a round is
- *   domains=N   at a time, at most                  calm        nothing is done to domains while they run
+ *   life=MS     how long a round is                 domains=N   at a time, at most
+ *   calm        nothing is done to domains while they run
  *   guest=TEXT  passed on, with `+` for a space     tell        guests print the plan of each epoch
- *   pulses=B    an emulator that runs one CPU at a time lets them take turns each 1 to 2^B ticks, at random
+ *   pulses=B    an emulator that runs one CPU at a time lets them take turns each 1 to 2^B ticks, at random, in every
+ *               other round
  *
  * In a round a few domains of random make run for a while beside each other. This side pauses them, looks into their
- * memory, changes the pool for their tables, and destroys one and makes another. At a round's end all are destroyed,
- * and then every page of the machine has to be free that was free before. Says `fuzz: ok` at the end, or `not ok` and
- * why, and switches the machine off.
+ * memory, changes the pool for their tables, and destroys one and makes another: then the ports of those that stay have
+ * to be connected to somebody. At a round's end all are destroyed, and every page of the machine has to be free that was
+ * free before. Says `fuzz: ok` at the end, or `not ok` and why, and switches the machine off.
  */
 #include "dormouse/arm64/cpu.h"
 #include "dormouse/arm64/gic.h"
@@ -27,18 +28,19 @@
 #include "lib/print.h"
 #include "lib/string.h"
 
-enum { RAM_PAGES = 8192, BLOCK_PAGES = 512, MOST_DOMAINS = 4, LINE = 200 };
+enum { RAM_PAGES = 8192, KEPT_PAGES = 1024, BLOCK_PAGES = 512, MOST_DOMAINS = 4, LINE = 200 };
 #define LOOK_GFN  UINT64_C(0xe0000)       /* where a guest's page is mapped to look at it */
 #define SPARE_GFN UINT64_C(0x88000)       /* where guests put memory besides RAM */
 
 static struct {
     struct domain d;
-    bool lives, paused;
-    uint64_t seed;
+    bool lives, paused, counted;
+    uint64_t seed, until;           /* when it is destroyed, if not before */
     char line[LINE];
     size_t used;
 } slots[MOST_DOMAINS];
 static uint64_t state, most, pulses;
+static uint64_t began, said;            /* on the virtual counter */
 static unsigned made, bad;
 static char passed_on[256];
 
@@ -120,8 +122,9 @@ static void make(unsigned i)
     };
 
     slots[i].seed = below(1000000);
-    snprintf(arguments, sizeof(arguments), "seed=%lu epochs=0%s%s", slots[i].seed,
-             platform_flag("tell") ? " tell " : " ", passed_on);
+    slots[i].counted = one_in(2);
+    snprintf(arguments, sizeof(arguments), "seed=%lu epochs=0 mortal%s%s%s", slots[i].seed,
+             slots[i].counted ? " counted" : "", platform_flag("tell") ? " tell " : " ", passed_on);
     long r = domain_build(&slots[i].d, &plan, i);
     if (r) {
         fail("a domain cannot be made", r);
@@ -134,7 +137,48 @@ static void make(unsigned i)
     if (platform_flag("tell"))
         print("# d%u: seed %lu, %u vCPUs, %lu pages in the pool, %lu to spare, ports to %u%s\n", slots[i].d.id,
               slots[i].seed, plan.vcpus, plan.pool_pages, plan.spare_pages, plan.max_port, plan.vuart ? ", vuart" : "");
+    slots[i].until = timer_now() + below(BIT(8 + below(6))) * timer_frequency() / 1000;
     domain_start(slots[i].d.id);
+}
+
+static bool is_alive(domid_t id)
+{
+    for (unsigned i = 0; i < MOST_DOMAINS; i++)
+        if (slots[i].lives && slots[i].d.id == id)
+            return true;
+    return false;
+}
+
+/* The other end of each connected port is a port of a domain that there is, and is connected with this one. */
+static void check_ports(domid_t id)
+{
+    domid_t remote, back;
+    evtchn_port_t at, back_at;
+    long r;
+
+    for (evtchn_port_t port = 1; (r = domain_port_peer(id, port, &remote, &at)) >= 0; port++) {
+        if (!r || remote == 0)
+            continue;
+        if (!is_alive(remote) || domain_port_peer(remote, at, &back, &back_at) != 1 || back != id || back_at != port) {
+            print("d%u port %u is connected to d%u port %u\n", id, port, remote, at);
+            fail("a port is connected to none, or to one that knows nothing of it", (long)port);
+            return;
+        }
+    }
+}
+
+/* What has to be true of those that live, looked at while they stand still. */
+static void check_domains(void)
+{
+    for (unsigned i = 0; i < MOST_DOMAINS; i++)
+        if (slots[i].lives && domain_pause(slots[i].d.id))
+            fail("pause", i);
+    for (unsigned i = 0; i < MOST_DOMAINS; i++)
+        if (slots[i].lives)
+            check_ports(slots[i].d.id);
+    for (unsigned i = 0; i < MOST_DOMAINS; i++)
+        if (slots[i].lives && domain_start(slots[i].d.id))
+            fail("unpause", i);
 }
 
 static void end(unsigned i)
@@ -145,28 +189,35 @@ static void end(unsigned i)
     if (r)
         fail("a domain cannot be destroyed", r);
     slots[i].lives = false;
+    check_domains();
 }
 
-/* No domain ends by itself, but for a reason. One that has lost track of all it may have is of no more use. */
+/*
+ * A domain ends at a moment of its own choice, which it says by powering off, or of ours; for any other reason none
+ * ends by itself. One that has lost track of all it may have is of no more use.
+ */
 static void look_after(unsigned i)
 {
     hear(i, platform_flag("tell"));
     int reason = domain_end_reason(slots[i].d.id);
 
-    if (reason >= 0) {
+    if (reason >= 0 && reason != SHUTDOWN_poweroff) {
         hear(i, true);
         fail("a domain ended by itself, for reason", reason);
-    } else if (domain_room(slots[i].d.id) < BLOCK_PAGES) {
+    } else if (reason >= 0 || domain_room(slots[i].d.id) < BLOCK_PAGES ||
+               (timer_now() > slots[i].until && !platform_flag("calm"))) {
         end(i);
         make(i);
     }
 }
 
-/* A page of a guest's, mapped for a moment. */
+/* A page of a guest's, mapped for a moment; of one that counts, a page that it keeps. */
 static void look_into(unsigned i)
 {
     const gfn_t ours = GFN(LOOK_GFN);
-    uint64_t theirs = one_in(2) ? DOMAIN_RAM_GFN + below(RAM_PAGES) : SPARE_GFN + below(2 * BLOCK_PAGES);
+    uint64_t theirs = slots[i].counted ? DOMAIN_RAM_GFN + below(KEPT_PAGES)
+                      : one_in(2)      ? DOMAIN_RAM_GFN + below(RAM_PAGES)
+                                       : SPARE_GFN + below(2 * BLOCK_PAGES);
 
     if (foreign_map(slots[i].d.id, GFN(theirs), ours))
         return;
@@ -191,28 +242,35 @@ static void handle(unsigned i)
         if (slots[i].d.vuart_port)
             evtchn_send(slots[i].d.vuart_port);
         break;
-    case 3:
-        if (!one_in(16))
-            break;
-        end(i);
-        make(i);
-        break;
     default:
         look_into(i);
         break;
     }
 }
 
-static void round_run(void)
+/* Once a second, so that whoever listens knows that the machine lives. */
+static void say_how_far(uint64_t round)
+{
+    uint64_t now = timer_now();
+
+    if (now - said < timer_frequency())
+        return;
+    said = now;
+    print("fuzz: round %lu, %u domains so far, %lu s\n", round, made, (now - began) / timer_frequency());
+}
+
+static void round_run(uint64_t r)
 {
     uint64_t n = 1 + below(most), life = platform_option("life", 500 + below(one_in(4) ? 10000 : 3000));
     uint64_t until = timer_now() + life * timer_frequency() / 1000;
 
+    pulses = one_in(2) ? platform_option("pulses", 0) : 0;
     for (unsigned i = 0; i < n; i++)
         make(i);
     while (timer_now() < until && !bad) {
         unsigned i = (unsigned)below(n);
 
+        say_how_far(r);
         sleep_us(below(16000));
         if (slots[i].lives && !platform_flag("calm"))
             handle(i);
@@ -237,11 +295,10 @@ static void find_passed_on(void)
 void guest_main(void)
 {
     uint64_t seed = platform_option("seed", 1), rounds = platform_option("rounds", 10),
-             seconds = platform_option("seconds", 0);
-    uint64_t from = platform_option("from", 0), began = timer_now();
+             from = platform_option("from", 0);
 
     most = min_u64(platform_option("domains", 3), MOST_DOMAINS);
-    pulses = platform_option("pulses", 0);
+    began = timer_now();
     find_passed_on();
     evtchn_own_domid();     /* a domain's first port takes a page that it keeps */
     irq_register(platform.timer_virtual, tick);
@@ -250,15 +307,12 @@ void guest_main(void)
     for (uint64_t r = from; r < from + rounds && !bad; r++) {
         uint64_t before = host_free_pages(), after;
 
-        if (seconds && timer_now() - began > seconds * timer_frequency())
-            break;
         state = seed * 0x100000001b3 ^ r << 32;
         draw();
-        round_run();
+        round_run(r);
         after = host_free_pages();
         if (after != before)
             fail("pages are missing", (long)(before - after));
-        print("fuzz: round %lu, %u domains so far, %lu s\n", r, made, (timer_now() - began) / timer_frequency());
     }
     print(bad ? "fuzz: not ok\n" : "fuzz: ok, %u domains\n", made);
 }

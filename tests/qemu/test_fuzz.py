@@ -16,12 +16,12 @@ from machine import BUILD, Board, Machine
 IMAGE = BUILD / "guests/fuzz.img"
 
 
-def storm(gic, seed, rounds, icount=None):
+def storm(gic, seed, rounds, life, icount=None):
     """A machine without any Linux: the fuzzer's own dom0 makes and destroys the guests."""
     pulses = "" if icount is None else "pulses=17"
     board = Board(gic=gic, smp=4, mem=1024, icount=icount, disk=False, kernel=BUILD / "guests/dom0-fuzz.img",
                   ramdisk=IMAGE, arguments="dom0_mem=128M dom0_max_vcpus=1",
-                  dom0_arguments=f"seed={seed} rounds={rounds} {pulses}")
+                  dom0_arguments=f"seed={seed} rounds={rounds} life={life} {pulses}")
     with Machine(f"fuzz-gic{gic}-{seed}-{icount}", board) as machine:
         machine.expect(r"^fuzz: (not )?ok|^\(XEN\) torpor: panic")
         machine.check_console()
@@ -33,14 +33,14 @@ def storm(gic, seed, rounds, icount=None):
 @pytest.mark.parametrize("seed", range(1, 6 if SOAK else 2))
 @pytest.mark.parametrize("gic", [3, 2], ids=["gic3", "gic2"])
 def test_guests_that_do_everything_wrong_at_once_harm_nobody(gic, seed, counts):
-    storm(gic, seed, 12 * counts["rounds"])
+    storm(gic, seed, 6 * counts["rounds"], 1500)
 
 
 @pytest.mark.torpor_only("made to find what is wrong with Torpor; stock Xen in this QEMU has troubles of its own")
 @pytest.mark.parametrize("seed", range(1, 6 if SOAK else 2))
 def test_nor_do_they_where_each_instruction_takes_its_time(seed, counts):
     # one CPU after the other, changed at any instruction: what is found so comes again with the same seed
-    storm(3, seed, 2 * counts["rounds"], icount=1)
+    storm(3, seed, 6 * counts["rounds"], 400, icount=1)
 
 
 @pytest.mark.torpor_only("made to find what is wrong with Torpor; stock Xen in this QEMU has troubles of its own")

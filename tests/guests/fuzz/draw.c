@@ -3,7 +3,7 @@
 #include "dormouse/arm64/trap.h"
 #include "tests/guests/fuzz/fuzz.h"
 
-static uint64_t states[MAX_CPUS];
+static uint64_t states[MAX_CPUS], states_aside[MAX_CPUS];
 
 uint64_t mix(uint64_t z)
 {
@@ -17,6 +17,7 @@ void draw_from(uint64_t a, uint64_t b, uint64_t c, uint64_t d)
     states[this_cpu()->id] = mix(mix(mix(a * 0x100000001b3 + b) + c) + d);
 }
 
+uint64_t draw_aside(void) { return mix(states_aside[this_cpu()->id] += 0x9e3779b97f4a7c15); }
 uint64_t draw(void) { return mix(states[this_cpu()->id] += 0x9e3779b97f4a7c15); }
 
 uint64_t draw_gfn_of_arena(void) { return ((uintptr_t)arena >> PAGE_SHIFT) + below(one_in(4) ? ARENA_PAGES : 8); }

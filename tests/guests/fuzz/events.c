@@ -7,7 +7,7 @@
 #include "dormouse/arm64/timer.h"
 #include "tests/guests/fuzz/fuzz.h"
 
-enum { FEW_PORTS = 8, MANY_PORTS = 400, HIGHEST_PORT = 4200, PRIORITIES = 18, MAX_POLLED = 130 };
+enum { FEW_PORTS = 8, HIGHEST_PORT = 4200, PRIORITIES = 18, MAX_POLLED = 130 };
 
 static evtchn_port_t ports[MAX_CPUS][MAX_POLLED];
 
@@ -49,7 +49,7 @@ void events_open(void)
 void events_open_many(void)
 {
     struct evtchn_alloc_unbound unbound = { .dom = DOMID_SELF, .remote_dom = draw_domain() };
-    uint64_t n = below(MANY_PORTS);
+    uint64_t n = below(habits.ports);
 
     for (uint64_t i = 0; i < n; i++)
         if (event_op(EVTCHNOP_alloc_unbound, &unbound))

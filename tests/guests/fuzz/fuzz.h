@@ -7,6 +7,10 @@
  * alone, so a seed brings the same calls again, in an order that only concurrency changes. Between two epochs all vCPUs
  * but vCPU 0 stand still or are off, and vCPU 0 checks what has to hold (check.c).
  *
+ * Interrupts come at any place of a call. The hypervisor stops a long one for them, and goes on with it when it is made
+ * again. Some are not: the interrupt's handler returns behind the call, no vCPU makes one of its kind for the rest of the
+ * epoch, and the domain may be destroyed like that.
+ *
  * The places, by offset from the start of RAM:
  *   garden      never given away: each word has its one value
  *   playground  frames come and go; a word is 0 or its tag, whoever looks at it whenever. Also at SPARSE_ADDRESS, far
@@ -24,8 +28,8 @@
 enum {
     GARDEN_OFFSET = 4 << 20, GARDEN_PAGES = 64,
     PLAYGROUND_OFFSET = 6 << 20, ARENA_OFFSET = 24 << 20, ARENA_PAGES = 64, RAM_LEAST = 32 << 20,
-    SLOT_PAGES = 512, RAM_SLOTS = 1, SPARSE_SLOTS = 2, SLOTS = RAM_SLOTS + SPARSE_SLOTS,
-    UART_INTID = 32, UART_IMSC = 0x38,
+    SLOT_PAGES = 512, RAM_SLOTS = 1, SPARSE_SLOTS = 5, SLOTS = RAM_SLOTS + SPARSE_SLOTS,
+    LARGEST_ORDER = 9, UART_INTID = 32, UART_IMSC = 0x38,
 };
 #define SPARSE_ADDRESS UINT64_C(0x88000000)
 #define UART_ADDRESS   UINT64_C(0x22000000)     /* GUEST_PL011_BASE, which arch-arm.h tells toolstacks only */
@@ -33,16 +37,32 @@ enum {
 /* main.c: what the arguments say */
 extern uint64_t seed;
 extern bool trace;
+extern bool counted;                /* see check.c */
 extern bool own_console;            /* the console needs no event channel, so all ports may be closed */
 extern domid_t own_id;
 extern uint64_t (*arena)[512];
 
+/*
+ * An epoch's habits, drawn with its plan: what each operation would draw anew from all there is would be medium always,
+ * and seldom twice the same.
+ */
+struct habits {
+    unsigned slot, reach;           /* memory: at the end of which slot, and how many pages to each side */
+    unsigned largest_order;         /* of an extent */
+    unsigned ports;                 /* how many are opened at once, at most */
+    unsigned beat;                  /* the timer comes each 2^BEAT_LEAST to 2^beat ticks */
+    unsigned abandon;               /* one in so many calls is left at the first interrupt that comes in it; 0: none */
+    bool finish;                    /* others go on making such calls */
+};
+extern struct habits habits;
+
 /* Says what is broken and where we are, and ends the domain. */
 NORETURN void violation(const char *fmt, ...) PRINTF(1, 2);
 
+enum { ABANDONED = -1000 };
 /*
- * A hypercall. On a vCPU that takes interrupts, one may be made to come in it, and the call may be left unfinished
- * then.
+ * A hypercall. On a vCPU that takes interrupts it may be left unfinished: the result is ABANDONED then, and where
+ * calls are not finished no vCPU makes one of this kind any more, for the rest of the epoch.
  */
 long call(unsigned long number, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4, uint64_t a5);
 
@@ -52,6 +72,8 @@ bool may_wait(void);
 /* draw.c: the random numbers of the vCPU that asks */
 void draw_from(uint64_t a, uint64_t b, uint64_t c, uint64_t d);
 uint64_t draw(void);
+/* For interrupt handlers, which come at any place of the others. */
+uint64_t draw_aside(void);
 static inline uint64_t below(uint64_t n) { return draw() % n; }
 static inline bool one_in(unsigned n) { return below(n) == 0; }
 uint64_t draw_gfn_of_arena(void);
@@ -76,6 +98,8 @@ bool tag_check(const volatile uint64_t *p);
 void tag_write(volatile uint64_t *p);
 /* What this side believes to be mapped of the playground, frame by frame. Others change it at the same time. */
 extern bool believed[SLOTS * SLOT_PAGES];
+/* Somebody may have put something there since the last check. */
+extern bool tried[SLOTS * SLOT_PAGES];
 /* All that can be said of the domain while only this vCPU runs. `whole` takes its time. */
 void check_all(bool whole);
 uint64_t slot_address(unsigned slot);
@@ -111,6 +135,8 @@ void noise_wait(void);
 
 /* Sees to it that the domain may have more than it has. */
 void memory_init(void);
+/* Before an epoch: some slots get a page in their midst, as far as there are tables, so that these have one. */
+void memory_prepare(void);
 void grants_init(void);
 void noise_init(void);
 /* Puts this vCPU's interrupt controller right after noise, and tells whether an interrupt comes through. */

@@ -24,9 +24,9 @@ static uint64_t draw_readable(void)
 {
     uint64_t slot = slot_address((unsigned)below(SLOTS)) >> PAGE_SHIFT;
 
-    switch (below(3)) {
+    switch (below(counted ? 2 : 3)) {
     case 0: return draw_gfn_of_arena();
-    case 1: return slot + below(8);
+    case 2: return slot + below(8);
     default: return ((platform.ram_base + GARDEN_OFFSET) >> PAGE_SHIFT) + below(8);
     }
 }

@@ -6,6 +6,8 @@
  *   seed=S    which calls; random when not given     epochs=N   how many (default 200; 0: until it is destroyed)
  *   from=E    begin with epoch E                     ops=N      operations of an epoch on each vCPU (default 400)
  *   only=M    bits: the kinds of operation, in the order of `kinds`
+ *   counted   it can count its frames: nobody else holds any that it gives back
+ *   mortal    it powers itself off, seldom, for others to destroy it and make another
  *   tell      each epoch's plan is printed           trace      each operation is
  *
  * Invariant: no operation may rightfully end or corrupt this domain, or keep a vCPU for ever.
@@ -23,7 +25,7 @@
 #include "tests/guests/fuzz/fuzz.h"
 #include "tests/guests/tap.h"
 
-enum { PLAN_KINDS = 7, WHOLE_CHECK_EVERY = 8 };
+enum { PLAN_KINDS = 7, WHOLE_CHECK_EVERY = 8, BEAT_LEAST = 10, BEAT_MOST = 16 };
 
 /*
  * What meets, because it is about the same objects. Noise may leave an interrupt controller in any state: no vCPU takes
@@ -58,15 +60,18 @@ struct worker {
 };
 
 uint64_t seed;
-bool trace, own_console;
+bool trace, own_console, counted;
 domid_t own_id;
 uint64_t (*arena)[512];
+struct habits habits;
 
 static uint64_t ops;
+static bool mortal;
 static struct worker workers[MAX_CPUS];
 /* Written by vCPU 0 while the others stand still. */
 static struct { unsigned kinds[PLAN_KINDS], n; unsigned interrupts; } plan;
 static uint64_t epoch;                  /* which is on */
+static uint64_t unfinished;             /* the kind of a call that was begun and is never finished; 0: none */
 
 static struct worker *self(void) { return &workers[this_cpu()->id]; }
 
@@ -95,18 +100,37 @@ void violation(const char *fmt, ...)
     shutdown(SHUTDOWN_crash);
 }
 
+/* A timer that comes again and again, at any place of what goes on, seldom or often. */
+static void beat(void)
+{
+    uint64_t span = BIT(BEAT_LEAST + draw_aside() % (habits.beat - BEAT_LEAST + 1));
+
+    timer_virtual_set(timer_now() + span + draw_aside() % span);
+}
+
+static bool beats(void) { return sysreg_read(cntv_ctl_el0) & TIMER_ENABLE; }
+
+/*
+ * What a call is, but for its arguments; never 0. A command has six bits at most (memory_op, from where a long one goes on);
+ * a greater first argument is a pointer, or says from where the hypervisor goes on.
+ */
+static uint64_t call_kind(uint64_t number, uint64_t a1) { return 1 + number * 64 + (a1 < PAGE_SIZE ? a1 % 64 : 0); }
+
 long call(unsigned long number, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4, uint64_t a5)
 {
     const uint64_t all[6] = { number, a1, a2, a3, a4, a5 };
-    bool interrupted = self()->interrupts && one_in(3), abandon = interrupted && !one_in(4);
+    uint64_t kind = call_kind(number, a1);
+    bool abandon = self()->interrupts && habits.abandon && one_in(habits.abandon);
 
+    if (__atomic_load_n(&unfinished, __ATOMIC_RELAXED) == kind)
+        return ABANDONED;
     if (trace)
         print("#   hypercall %lu %lx %lx %lx %lx %lx\n", number, a1, a2, a3, a4, a5);
-    if (interrupted)
-        timer_virtual_set(timer_now() + below(BIT(below(16))));
+    if (self()->interrupts && !beats())
+        beat();
     long r = hypercall_abandonable(all, abandon);
-    if (interrupted)
-        timer_virtual_stop();
+    if (r == ABANDONED && !habits.finish && one_in(4))
+        __atomic_store_n(&unfinished, kind, __ATOMIC_RELAXED);
     if (trace)
         print("#   -> %ld\n", r);
     return r;
@@ -115,7 +139,10 @@ long call(unsigned long number, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t 
 static void tick(unsigned intid)
 {
     (void)intid;
-    timer_virtual_stop();
+    if (self()->interrupts)
+        beat();
+    else
+        timer_virtual_stop();
 }
 
 /* The shared page may be anywhere by now: the flag alone is cleared. */
@@ -160,11 +187,13 @@ static void epoch_run(uint64_t e)
         k->run();
     }
     irq_disable();
+    timer_virtual_stop();
+    w->interrupts = false;
 }
 
 /*
- * Waits a moment without being in the way of those who work. Only the timer's interrupt counts: others may be pending
- * for good.
+ * Waits a moment without being in the way of those who work. Only the timer's interrupt counts, and is taken: others may
+ * be pending for good.
  */
 static void rest(void)
 {
@@ -173,8 +202,8 @@ static void rest(void)
         return;
     }
     mmio_write32(gic_frame(0) + GICD_ICENABLER, ~(1u << platform.timer_virtual));
-    timer_virtual_set(timer_now() + timer_frequency() / 10000);
-    wfi();
+    timer_virtual_set(timer_now() + timer_frequency() / 2500);
+    irq_wait();
     timer_virtual_stop();
 }
 
@@ -225,6 +254,20 @@ static uint64_t noise_kinds(void)
     return bits;
 }
 
+/* Small things are made often, large ones take long. */
+static void habits_draw(void)
+{
+    habits = (struct habits){
+        .slot = RAM_SLOTS + (unsigned)below(SPARSE_SLOTS - 1),
+        .reach = (unsigned)BIT(below(5)),
+        .largest_order = one_in(8) ? (unsigned)below(LARGEST_ORDER + 1) : 1 + (unsigned)below(5),
+        .ports = (unsigned)BIT(below(10)),
+        .beat = BEAT_LEAST + (unsigned)below(BEAT_MOST - BEAT_LEAST + 1),
+        .abandon = one_in(2) ? 0 : (unsigned)BIT(below(6)),
+        .finish = !one_in(4),
+    };
+}
+
 /* One family's kinds, or two families', some of them several times: what is often made meets itself, too. */
 static void plan_draw(uint64_t e, uint64_t only)
 {
@@ -237,6 +280,7 @@ static void plan_draw(uint64_t e, uint64_t only)
         for (unsigned i = 0; i < ARRAY_SIZE(kinds); i++)
             left |= (families >> kinds[i].family & only >> i & 1) << i;
     }
+    habits_draw();
     plan.n = 2 + (unsigned)below(PLAN_KINDS - 1);
     plan.interrupts = left & noise_kinds() ? 0 : (unsigned)below(BIT(platform.cpus));
     for (unsigned i = 0; i < plan.n; i++)
@@ -247,12 +291,17 @@ static void plan_draw(uint64_t e, uint64_t only)
 
 static void epoch_whole(uint64_t e)
 {
+    unfinished = 0;
+    memory_prepare();
     __atomic_store_n(&epoch, e, __ATOMIC_RELEASE);
     for (unsigned i = 1; i < platform.cpus; i++)
         psci_call(PSCI_CPU_ON_64, i, (uintptr_t)secondary_entry, (uintptr_t)&cpus[i]);
     epoch_run(e);
     wait_for_rest();
     check_all(e % WHOLE_CHECK_EVERY == 0);
+    /* what was left in the midst of a call is also destroyed so, before it is made again */
+    if (mortal && one_in(unfinished ? 2 : 64))
+        shutdown(SHUTDOWN_poweroff);
 }
 
 static void prepare(void)
@@ -282,6 +331,8 @@ void guest_main(void)
     seed = platform_option("seed", sysreg_read(cntpct_el0) & 0xffffff);
     ops = platform_option("ops", 400);
     trace = platform_flag("trace");
+    counted = platform_flag("counted");
+    mortal = platform_flag("mortal");
     uint64_t epochs = platform_option("epochs", 200), from = platform_option("from", 1),
              only = platform_option("only", ~0ul);
 

@@ -1,32 +1,29 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Memory that comes and goes: extents of all sizes against single pages, at few places, where they overlap. Large ones
- * mostly lie across two tables, so that a small pool has one and not the other.
+ * Memory that comes and goes: extents against single pages, at few places, where they overlap. Large ones mostly lie
+ * across two tables, so that a small pool has one and not the other.
  */
+#include "lib/string.h"
 #include "tests/guests/fuzz/fuzz.h"
 
-enum { MAX_EXTENTS = 4, LARGEST_ORDER = 9, HEADROOM_PAGES = 3 << LARGEST_ORDER };
+enum { MAX_EXTENTS = 4, HEADROOM_PAGES = 3 << LARGEST_ORDER };
 
 static xen_pfn_t lists[MAX_CPUS][SLOT_PAGES];
 
-/* Most meet at the end of one table. */
+static bool in_playground(uint64_t gfn, uint64_t n) { return slot_index(gfn) >= 0 && slot_index(gfn + n - 1) >= 0; }
+
+/* Most meet about the end of one table; others see to it that tables are taken elsewhere. */
 static uint64_t draw_page(void)
 {
-    unsigned which = one_in(2) ? RAM_SLOTS : (unsigned)below(SLOTS);
-    uint64_t slot = slot_address(which) >> PAGE_SHIFT;
+    unsigned slot = one_in(4) ? (unsigned)below(SLOTS) : habits.slot;
+    uint64_t first = slot_address(slot) >> PAGE_SHIFT, gfn = first + SLOT_PAGES - habits.reach + below(2 * habits.reach);
 
-    switch (below(8)) {
-    case 0: return slot + below(SLOT_PAGES);
-    case 1:
-    case 2: return slot + below(2);
-    default: return slot + SLOT_PAGES - 1 - below(2);
-    }
+    if (one_in(16))
+        return first + below(SLOT_PAGES);
+    return in_playground(gfn, 1) ? gfn : first + SLOT_PAGES - 1 - below(habits.reach);
 }
 
-/*
- * An extent that stays within the playground: mostly across the end of a table, so that it may have the one and not get
- * the other.
- */
+/* An extent within the playground, mostly across the end of a table: it may have the one and not get the other. */
 static uint64_t draw_extent(unsigned order)
 {
     uint64_t gfn;
@@ -37,21 +34,11 @@ static uint64_t draw_extent(unsigned order)
             gfn = (gfn | (SLOT_PAGES - 1)) - below(BIT(order));
         else if (one_in(4))
             gfn &= ~(BIT(order) - 1);
-    } while (slot_index(gfn) < 0 || slot_index(gfn + BIT(order) - 1) < 0);
+    } while (!in_playground(gfn, BIT(order)));
     return gfn;
 }
 
-/* Large ones take long, and others come less often then. */
-static unsigned draw_order(void)
-{
-    switch (below(8)) {
-    case 0: return one_in(4) ? LARGEST_ORDER : (unsigned)below(LARGEST_ORDER);
-    case 1:
-    case 2:
-    case 3: return 1 + (unsigned)below(3);
-    default: return 0;
-    }
-}
+static unsigned draw_order(void) { return one_in(2) ? 0 : (unsigned)below(habits.largest_order + 1); }
 
 /* The list's extents from `from` on. How many were done, which is fewer where one failed. */
 static long reservation(unsigned op, unsigned order, unsigned from, unsigned n)
@@ -66,8 +53,7 @@ static volatile uint64_t *word_of(uint64_t gfn, uint64_t i) { return (volatile u
 
 static void touch_page(uint64_t gfn)
 {
-    tag_check(word_of(gfn, 0));
-    if (!tag_check(word_of(gfn, below(512))))
+    if (!tag_check(word_of(gfn, 0)) || !tag_check(word_of(gfn, below(512))))
         return;
     tag_write(word_of(gfn, below(512)));
     tag_write(word_of(gfn, 0));
@@ -90,7 +76,7 @@ static unsigned list_mapped(uint64_t gfn, unsigned order)
     return n;
 }
 
-/* What fails was given back by somebody else: on to the next. */
+/* What fails was given back by somebody else, or a block lacks a table to be split: on to the next. */
 static void give_back_listed(unsigned order, unsigned n)
 {
     for (unsigned i = 0; i < n; i++) {
@@ -98,8 +84,10 @@ static void give_back_listed(unsigned order, unsigned n)
 
         for (; done > 0 && i < n; done--)
             believe(lists[this_cpu()->id][i++], order, false);
-        if (i < n)
+        if (i < n) {
+            tried[slot_index(lists[this_cpu()->id][i])] = true;
             believe(lists[this_cpu()->id][i], 0, false);
+        }
     }
 }
 
@@ -114,6 +102,7 @@ void memory_populate(void)
         give_back_listed(0, n);
     lists[this_cpu()->id][0] = gfn;
     believe(gfn, order, true);
+    memset(&tried[slot_index(gfn)], true, BIT(order));
     if (reservation(XENMEM_populate_physmap, order, 0, 1) == 0) {
         believe(gfn, order, false);
         return;
@@ -144,6 +133,22 @@ void memory_init(void)
     reservation(XENMEM_decrease_reservation, LARGEST_ORDER, 0, n);
 }
 
+void memory_prepare(void)
+{
+    for (unsigned i = 0; i < SPARSE_SLOTS; i++) {
+        unsigned slot = RAM_SLOTS + (habits.slot - RAM_SLOTS + i) % SPARSE_SLOTS;
+        uint64_t gfn = (slot_address(slot) >> PAGE_SHIFT) + SLOT_PAGES / 2;
+
+        lists[this_cpu()->id][0] = gfn;
+        if (i && one_in(2)) {
+            give_back_listed(0, 1);
+        } else if (!believed[slot_index(gfn)]) {
+            believe(gfn, 0, reservation(XENMEM_populate_physmap, 0, 0, 1) == 1);
+            tried[slot_index(gfn)] = true;
+        }
+    }
+}
+
 void memory_touch(void)
 {
     for (unsigned i = 0; i < 3; i++)
@@ -160,6 +165,8 @@ void memory_place(void)
     };
     struct xen_remove_from_physmap remove = { .domid = DOMID_SELF, .gpfn = draw_gfn_of_arena() };
 
+    if (counted)
+        return;
     lists[this_cpu()->id][0] = draw_gfn_of_arena();
     switch (below(4)) {
     case 0:

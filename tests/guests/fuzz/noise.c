@@ -200,7 +200,9 @@ void noise_hypercall(void)
 {
     struct random_call c = draw_call();
 
-    if (c.number == __HYPERVISOR_multicall)
+    if (counted)    /* what it gave away or took, nobody could tell */
+        noise_mmio();
+    else if (c.number == __HYPERVISOR_multicall)
         multicall();
     else if (!harmful(&c))
         call(c.number, c.args[0], c.args[1], c.args[2], c.args[3], c.args[4]);
