@@ -37,6 +37,7 @@ struct cpu {
     bool online;               /* atomic */
     bool stopped;              /* by a panic; atomic */
     enum cpu_way way;          /* atomic */
+    bool other_midr;           /* VPIDR_EL2 is not this CPU's own MIDR_EL1 (core_switch.c) */
     bool lost;                 /* it did not go off, or did not come, and is not used any more */
     uint64_t idle_ticks;       /* time spent idle, counter ticks */
     uint64_t idle_since;       /* it idles since then; 0: it does not. Atomic */

@@ -14,10 +14,15 @@ build/fuzz/%: tests/fuzz/%.c build/sysroot/.done
 READERS        := $(patsubst tests/fuzz/readers/%.c,build/fuzz/readers/%,$(wildcard tests/fuzz/readers/*.c))
 reader-sources  = $(shell sed -n 's|^/\* sources: \(.*\) \*/$$|\1|p' tests/fuzz/readers/$(1).c)
 
+# What of the hypervisor goes in is compiled and linked as for unit tests.
+reader-hyp      = $(if $(findstring hypervisor/,$(call reader-sources,$(1))),$(filter-out -MMD -MP,$(unit-cflags)) -Wno-unused-function \
+	-fuse-ld=lld -Wl$(comma)--gc-sections $(unit-libs))
+comma          := ,
+
 define reader-program
-build/fuzz/readers/$(1): tests/fuzz/readers/$(1).c $(call reader-sources,$(1)) $(wildcard tools/helper/*.h)
+build/fuzz/readers/$(1): tests/fuzz/readers/$(1).c $(call reader-sources,$(1)) $(wildcard tools/helper/*.h) $(unit-out)/.include/.done
 	@mkdir -p $$(@D)
 	@clang -std=gnu11 -O1 -g -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -Wall -Wextra -Werror -I. \
-		$$(filter %.c,$$^) -o $$@
+		$$(filter %.c,$$^) $(call reader-hyp,$(1)) -o $$@
 endef
 $(foreach name,$(READERS:build/fuzz/readers/%=%),$(eval $(call reader-program,$(name))))

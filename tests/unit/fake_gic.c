@@ -209,6 +209,7 @@ unsigned fake_lr_accesses(void)
 
 uint32_t gic_read_vmcr(void) { return interface[host_cpu].vmcr; }
 uint32_t gic_vmcr_reset(void) { return 0x3ff; }
+uint32_t gic_vmcr_fields(void) { return 0x3ff; }
 void gic_set_maintenance(uint32_t reasons) { interface[host_cpu].maintenance = reasons; }
 
 void gic_vmcr_decode(uint32_t vmcr, uint8_t *priority_mask, bool group_enabled[2])

@@ -152,11 +152,23 @@ static void tlb_claim(struct vcpu *v)
     *last = v;
 }
 
+/* A domain that began on another make of CPU goes on seeing that one. */
+static void midr_switch_in(const struct vcpu *v)
+{
+    uint64_t midr = v->domain->cpu_view.midr;
+
+    if (likely(!midr && !this_cpu()->other_midr))
+        return;
+    write_sysreg(midr ? midr : read_sysreg(midr_el1), vpidr_el2);
+    this_cpu()->other_midr = midr;
+}
+
 void vcpu_switch_in(struct vcpu *v)
 {
     write_sysreg(v->domain->p2m.vttbr, vttbr_el2);
     write_sysreg(v->core.hcr, hcr_el2);
     write_sysreg(v->core.vmpidr, vmpidr_el2);
+    midr_switch_in(v);
     if (this_cpu()->has_ras)
         write_ras(0, VDISR_EL2);   /* a guest's DISR_EL1, of which it is not told: nothing is kept, and nothing shown to the next */
     el1_load(&v->core.el1);

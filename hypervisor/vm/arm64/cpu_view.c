@@ -108,7 +108,12 @@ static const char *missing_of_caches(const struct cpu_view_record_v1 *r)
 
 static int view_save(void *object, unsigned instance, struct record_writer *w)
 {
-    struct cpu_view_record_v1 r = { read_sysreg(midr_el1), read_sysreg(ctr_el0), read_sysreg(dczid_el0), { 0 } };
+    const struct domain_cpu_view *view = &((struct domain *)object)->cpu_view;
+    struct cpu_view_record_v1 r = {
+        .midr = view->midr ? view->midr : read_sysreg(midr_el1),
+        .ctr = read_sysreg(ctr_el0),
+        .dczid = read_sysreg(dczid_el0),
+    };
 
     (void)instance;
     for (unsigned i = 0; i < CPU_VIEW_REGISTERS; i++)
@@ -128,8 +133,8 @@ static int view_check(void *object, unsigned instance, struct record_reader *in)
     why = missing_registers(object, r.id_registers);
     if (!why)
         why = missing_of_caches(&r);
-    if (!why && r.midr != read_sysreg(midr_el1))
-        why = "is of another make of CPU (MIDR_EL1) than this host's";
+    if (!why && (!r.midr || r.midr > UINT32_MAX))
+        why = "is of a CPU of no make (MIDR_EL1)";
     return why ? record_refuse(in, -EOPNOTSUPP, why) : 0;
 }
 
@@ -144,6 +149,7 @@ static int view_restore(void *object, unsigned instance, struct record_reader *i
     if (!d->cpu_view.id_registers)
         return -ENOMEM;
     memcpy(d->cpu_view.id_registers, r.id_registers, sizeof(r.id_registers));
+    d->cpu_view.midr = r.midr == read_sysreg(midr_el1) ? 0 : r.midr;
     return 0;
 }
 

@@ -13,6 +13,7 @@ struct domain;
 
 /* cpu_view.c's */
 struct domain_cpu_view {
+    uint64_t midr;              /* what MIDR_EL1 reads as; 0: as on this host */
     uint64_t *id_registers;     /* CPU_VIEW_REGISTERS of a restored domain, CRm * 8 + op2 - 8; NULL: this host's */
 };
 
