@@ -14,6 +14,7 @@
 #include "tools/helper/helper.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -30,8 +31,20 @@
 #include "tools/helper/libxl.h"
 
 static volatile sig_atomic_t taken_back;
+static int stream_fd, closed_fd = -1;
 
-static void take_back(int signal) { taken_back = signal; }
+/*
+ * A move that waits ends by the signal; one that is about to begin, which would not hear of it, finds a file that can be
+ * neither written to nor read from.
+ */
+static void take_back(int signal)
+{
+    int error = errno;
+
+    taken_back = signal;
+    dup2(closed_fd, stream_fd);
+    errno = error;
+}
 
 int helper_fail(struct helper *h, int error, const char *format, ...)
 {
@@ -141,11 +154,13 @@ static int move_in(void *context, void *buffer, size_t size)
     return 0;
 }
 
-static void set_signals(void)
+static void set_signals(int fd)
 {
     struct sigaction action = { .sa_handler = take_back };   /* without SA_RESTART: what waits goes on, and looks */
     sigset_t set;
 
+    stream_fd = fd;
+    closed_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
     sigaction(SIGTERM, &action, NULL);
     action.sa_handler = SIG_IGN;
     sigaction(SIGPIPE, &action, NULL);
@@ -216,7 +231,7 @@ int main(int argc, char **argv)
     h.memory.domid = n[2];
     h.store_port = n[3], h.store_domid = n[4], h.console_port = n[5], h.console_domid = n[6];
     stream_begin(&h.stream, save ? move_out : move_in, &h);
-    set_signals();
+    set_signals(h.fd);
     set_fault();
     error = run(!save ? &restore_list : n[3] & XCFLAGS_LIVE ? &live_list : &save_list, &h);
     stream_end(&h.stream);
