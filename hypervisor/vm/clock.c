@@ -18,16 +18,19 @@
 static struct spinlock lock = SPINLOCK_INIT;
 static uint64_t epoch_ns GUARDED_BY(lock);
 
-/* Of ticks that may be before system time 0, as those when a restored domain's counter began are. */
-static int64_t signed_ns(int64_t ticks)
+/*
+ * Of ticks that may be before system time 0, as those when a restored domain's counter began are. Both wrap, for a stream may say any
+ * number.
+ */
+static uint64_t signed_ns(uint64_t ticks)
 {
-    return ticks < 0 ? -(int64_t)ticks_to_ns((uint64_t)-ticks) : (int64_t)ticks_to_ns((uint64_t)ticks);
+    return (int64_t)ticks < 0 ? -ticks_to_ns(-ticks) : ticks_to_ns(ticks);
 }
 
 static void publish(struct domain *d) REQUIRES(lock)
 {
     uint64_t began = d->clock.counter_offset;
-    uint64_t at_boot = epoch_ns + (uint64_t)(began ? signed_ns((int64_t)(began - system_time_boot_counter())) : 0);
+    uint64_t at_boot = epoch_ns + (began ? signed_ns(began - system_time_boot_counter()) : 0);
 
     shared_info_set_clock(d, at_boot / NS_PER_SECOND + (uint64_t)d->clock.time_offset_seconds,
                           (uint32_t)(at_boot % NS_PER_SECOND));

@@ -318,6 +318,43 @@ static void any_bit_may_be_another(void **state)
     }
 }
 
+/* --- Another vCPU of dom0's, wherever a lock is let go of and none is held: it holds the new domain's pause, and so may reset it --- */
+
+static unsigned unlocks, act_at;
+static bool acted;
+
+static void unlocked(void)
+{
+    if (host_locks_held || unlocks++ < act_at)
+        return;
+    host_after_unlock = NULL;
+    acted = true;
+    assert_int_equal(evtchn_reset(c, preempt_pending), 0);
+}
+
+static void a_reset_in_the_middle_of_it_leaves_a_domain_that_can_be_destroyed(void **state)
+{
+    uint32_t port;
+
+    (void)state;
+    fifo_start(a);
+    assert_int_equal(evtchn_bind_ipi(a, 0, &port), 0);
+    assert_int_equal(evtchn_send(a, port), 0);
+    assert_int_equal(save(), 0);
+    for (act_at = 0, acted = true; acted; act_at++) {
+        copy_memory();
+        unlocks = 0;
+        acted = false;
+        host_after_unlock = unlocked;
+        if (restore(stream, size) == 0)
+            (void)evtchn_send(c, port);
+        host_after_unlock = NULL;
+        domain_end(c);
+        c = domain_new(3, 2, 1023);
+    }
+    assert_true(act_at > 8);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, start, end)
 
 int main(void)
@@ -334,6 +371,7 @@ int main(void)
         TEST(nothing_is_where_the_new_domain_has_no_memory),
         TEST(a_failed_allocation_leaves_a_domain_that_can_be_destroyed),
         TEST(any_bit_may_be_another),
+        TEST(a_reset_in_the_middle_of_it_leaves_a_domain_that_can_be_destroyed),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -2,6 +2,7 @@
 /* The record of the CPU that a domain sees, and what a host has to have for it. */
 #include "vm/arm64/cpu_view.h"
 
+#include "arch/nospec.h"
 #include "arch/sysreg.h"
 #include "lib/errno.h"
 #include "lib/string.h"
@@ -20,7 +21,7 @@ uint64_t cpu_view_read(const struct domain *d, unsigned crm, unsigned op2)
 {
     const uint64_t *restored = d->cpu_view.id_registers;
 
-    return restored ? restored[(crm << 3 | op2) - 8] : idreg_read(d, crm, op2);
+    return restored ? restored[index_nospec((crm << 3 | op2) - 8, CPU_VIEW_REGISTERS)] : idreg_read(d, crm, op2);
 }
 
 bool cpu_view_has_aarch32(const struct domain *d) { return (cpu_view_read(d, 4, 0) & 15) == 2; }

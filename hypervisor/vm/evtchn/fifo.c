@@ -356,10 +356,15 @@ gfn_t fifo_page(const struct domain *d, unsigned page, mfn_t *frame)
     return fifo_of(d)->gfns[page];
 }
 
+/* Its ports may have been reset by somebody else meanwhile: then there are no queues. */
 void fifo_set_tails(struct vcpu *v, const uint32_t tail[EVTCHN_FIFO_MAX_QUEUES])
 {
-    for (unsigned i = 0; i < EVTCHN_FIFO_MAX_QUEUES; i++)
+    struct domain *d = v->domain;
+
+    spin_lock(&d->evtchn.lock);
+    for (unsigned i = 0; v->evtchn.fifo && i < EVTCHN_FIFO_MAX_QUEUES; i++)
         v->evtchn.fifo->tail[i] = tail[i];
+    spin_unlock(&d->evtchn.lock);
 }
 
 /* Each event is on one queue: all queues together are no longer than there are words, whatever the links say. */
@@ -376,13 +381,10 @@ static uint32_t last_behind(const struct domain *d, uint32_t tail, unsigned *ste
     return tail;
 }
 
-void fifo_find_tails(struct domain *d)
+static void find_tails(struct domain *d, struct fifo_domain *f) REQUIRES(d->evtchn.lock)
 {
-    struct fifo_domain *f = fifo_of(d);
-    unsigned steps = f ? f->nr_pages * WORDS_PER_PAGE : 0;
+    unsigned steps = f->nr_pages * WORDS_PER_PAGE;
 
-    if (!f)
-        return;
     spin_lock(&f->lock);
     for (unsigned i = 0; i < d->max_vcpus; i++) {
         struct fifo_vcpu *fv = domain_vcpu(d, i) ? domain_vcpu(d, i)->evtchn.fifo : NULL;
@@ -391,4 +393,12 @@ void fifo_find_tails(struct domain *d)
             fv->tail[q] = last_behind(d, fv->tail[q], &steps);
     }
     spin_unlock(&f->lock);
+}
+
+void fifo_find_tails(struct domain *d)
+{
+    spin_lock(&d->evtchn.lock);
+    if (d->evtchn.fifo)
+        find_tails(d, d->evtchn.fifo);
+    spin_unlock(&d->evtchn.lock);
 }
