@@ -144,31 +144,28 @@ struct runstate_record_v1 {
     uint32_t offset, update_flag;    /* the domain's VMASST_TYPE_runstate_update_flag */
 };
 
-static bool area_is_there(struct vcpu *v) REQUIRES(v->runstate.lock)
-{
-    const struct vcpu_runstate *r = &v->runstate;
-
-    for (unsigned i = 0; i < 2; i++)
-        if (mfn_valid_number(r->frame[i]) && !record_place_is(v->domain, r->gfn[i], r->frame[i]))
-            return false;
-    return true;
-}
-
+/*
+ * The p2m is asked without the run state's lock, for which holders of the scheduler's wait. No vCPU of the domain's runs and registers
+ * another area meanwhile.
+ */
 static int area_save(void *object, unsigned instance, struct record_writer *w)
 {
     struct vcpu *v = domain_vcpu(object, instance);
     struct runstate_record_v1 r = { .update_flag = __atomic_load_n(&v->domain->runstate.update_flag, __ATOMIC_RELAXED) };
     struct runstate_info now;
-    bool there;
+    mfn_t frame[2];
+    bool there = true;
 
     runstate_get(v, &now);
     memcpy(r.time, now.time_ns, sizeof(r.time));
     spin_lock(&v->runstate.lock);
-    there = area_is_there(v);
+    memcpy(frame, v->runstate.frame, sizeof(frame));
     r.gfn[0] = v->runstate.gfn[0].gfn;
     r.gfn[1] = v->runstate.gfn[1].gfn;
     r.offset = (uint32_t)((uint64_t)v->runstate.area & ~PAGE_MASK);
     spin_unlock(&v->runstate.lock);
+    for (unsigned i = 0; i < 2; i++)
+        there &= !mfn_valid_number(frame[i]) || record_place_is(v->domain, GFN(r.gfn[i]), frame[i]);
     record_write(w, &r, sizeof(r));
     return there ? 0 : record_refuse_save(w, -EINVAL, "has its run states where the guest has no memory any more");
 }
