@@ -439,6 +439,34 @@ uint64_t host_free_pages(void)
     return hypercall2(__HYPERVISOR_sysctl, (uintptr_t)&s, 0) ? 0 : s.u.physinfo.free_pages;
 }
 
+static long shadow_op(domid_t id)
+{
+    long r;
+
+    while ((r = domctl_call(XEN_DOMCTL_shadow_op, id)) == -ERESTART)
+        ;
+    return r;
+}
+
+long domain_track(domid_t id, bool on)
+{
+    domctl.u.shadow_op = (struct xen_domctl_shadow_op){ .op = on ? XEN_DOMCTL_SHADOW_OP_ENABLE_LOGDIRTY : XEN_DOMCTL_SHADOW_OP_OFF };
+    return shadow_op(id);
+}
+
+long domain_dirty(domid_t id, uint64_t *bitmap, uint64_t pages, bool clean, struct dirty_counts *counts)
+{
+    domctl.u.shadow_op = (struct xen_domctl_shadow_op){
+        .op = clean ? XEN_DOMCTL_SHADOW_OP_CLEAN : XEN_DOMCTL_SHADOW_OP_PEEK, .pages = pages,
+    };
+    set_xen_guest_handle(domctl.u.shadow_op.dirty_bitmap, (uint8_t *)bitmap);
+    long r = shadow_op(id);
+
+    counts->dirty = domctl.u.shadow_op.stats.dirty_count;
+    counts->faults = domctl.u.shadow_op.stats.fault_count;
+    return r;
+}
+
 size_t domain_console_read(struct domain *d, char *text, size_t n)
 {
     struct xencons_interface *ring = d->console;

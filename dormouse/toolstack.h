@@ -71,6 +71,12 @@ long domain_set_pool(domid_t id, uint64_t pages);
  * that was ever open.
  */
 long domain_port_peer(domid_t id, evtchn_port_t port, domid_t *remote, evtchn_port_t *remote_port);
+/* Tracking of what it writes to, on or off; then the bits of its first `pages` frames that are dirty, and how many that are. */
+long domain_track(domid_t id, bool on);
+struct dirty_counts {
+    uint64_t dirty, faults;         /* faults: that tracking made since it was last cleaned */
+};
+long domain_dirty(domid_t id, uint64_t *bitmap, uint64_t pages, bool clean, struct dirty_counts *counts);
 /* Maps one frame of another domain at a frame of ours that holds nothing, or takes that mapping away. */
 long foreign_map(domid_t id, gfn_t theirs, gfn_t ours);
 long foreign_unmap(gfn_t ours);

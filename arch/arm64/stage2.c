@@ -7,6 +7,9 @@
 
 /* VTCR_EL2: RES1, level 1 start, write-back inner shareable walks, 4 KiB */
 #define VTCR_BASE (BIT(31) | (3 << 12) | (1 << 10) | (1 << 8) | (1 << 6))
+/* The CPU keeps access flag and dirty state itself */
+#define VTCR_HA BIT(21)
+#define VTCR_HD BIT(22)
 #define GUEST_ADDRESS_BITS 40
 
 static unsigned physical_range(void)
@@ -23,11 +26,18 @@ unsigned stage2_address_bits(void)
     return here < GUEST_ADDRESS_BITS ? here : GUEST_ADDRESS_BITS;
 }
 
+bool stage2_has_dirty_state(void)
+{
+    return (read_sysreg(id_aa64mmfr1_el1) & 0xf) >= 2;
+}
+
 void stage2_cpu_init(void)
 {
     unsigned range = physical_range();
 
-    write_sysreg(VTCR_BASE | (uint64_t)(range > 5 ? 5 : range) << 16 | (64 - stage2_address_bits()), vtcr_el2);
+    write_sysreg(VTCR_BASE | (uint64_t)(range > 5 ? 5 : range) << 16 | (64 - stage2_address_bits()) |
+                     (stage2_has_dirty_state() ? VTCR_HA | VTCR_HD : 0),
+                 vtcr_el2);
     isb();
 }
 
@@ -76,3 +86,5 @@ void stage2_flush_entries(uint64_t vttbr, const gfn_t *gfns, unsigned n)
     tlb_flush_guest_entries(gfns, n);
     vmid_leave(vttbr, before);
 }
+
+void stage2_forget_here(gfn_t gfn, uint64_t va) { tlb_flush_guest_page_local(gfn, va); }

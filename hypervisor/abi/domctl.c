@@ -55,6 +55,8 @@ static const struct domctl_entry entries[] = {
     [XEN_DOMCTL_set_paging_mempool_size] = { domctl_set_pool, 0 },
     [XEN_DOMCTL_get_paging_mempool_size] = { domctl_get_pool, COPY_BACK },
 
+    [XEN_DOMCTL_shadow_op] = { domctl_shadow, COPY_BACK | NOT_OWN },
+
     [XEN_DOMCTL_iomem_permission] = { domctl_iomem_permission, 0 },
     [XEN_DOMCTL_irq_permission] = { domctl_irq_permission, 0 },
     [XEN_DOMCTL_memory_mapping] = { domctl_memory_mapping, 0 },

@@ -6,6 +6,7 @@
  * that others asked of this CPU or vCPU meanwhile is done (leave).
  */
 #include "abi/abi.h"
+#include "arch/stage2.h"
 #include "arch/sysreg.h"
 #include "arch/translate.h"
 #include "base/cpu.h"
@@ -14,6 +15,7 @@
 #include "entry/inject.h"
 #include "entry/serror.h"
 #include "dev/irq.h"
+#include "mm/p2m_dirty.h"
 #include "vm/mmio.h"
 #include "entry/sysregs.h"
 #include "entry/traps.h"
@@ -118,6 +120,24 @@ static bool fault_is_over(struct vcpu *v, uint64_t esr, uint64_t gpa)
     return !write || (e.type != P2M_RAM_RO && e.type != P2M_FOREIGN_RO && e.type != P2M_GRANT_RO);
 }
 
+/*
+ * A page that nobody had written since it was cleaned, or since it was mapped; a walk that was refused wanted to write, too. Or another vCPU
+ * took the address away meanwhile. True: the guest goes back, and finds out by itself.
+ */
+static NOINLINE bool permission_is_given(struct vcpu *v, uint64_t esr)
+{
+    uint64_t gpa;
+    gfn_t gfn;
+
+    if (!fault_address(esr, &gpa))
+        return true;
+    gfn = GFN(gpa >> PAGE_SHIFT);
+    if (!p2m_write_fault(&v->domain->p2m, gfn))
+        return false;
+    stage2_forget_here(gfn, read_sysreg(far_el2));
+    return true;
+}
+
 static bool access_is_described(uint64_t esr)
 {
     return (esr & (ESR_ISV | ESR_S1PTW | ESR_CM)) == ESR_ISV;
@@ -148,8 +168,11 @@ static NOINLINE void memory_abort(struct vcpu *v, uint64_t esr, uint64_t gpa)
 static NOINLINE void data_abort(struct vcpu *v, uint64_t esr)
 {
     bool described = access_is_described(esr);
-    uint64_t gpa = likely(described && (ESR_FSC(esr) & 0x3c) == FSC_TRANSLATION) ? faulting_page_address() : abort_address_slowly(esr);
+    uint64_t gpa;
 
+    if (unlikely((ESR_FSC(esr) & 0x3c) == FSC_PERMISSION) && permission_is_given(v, esr))
+        return;
+    gpa = likely(described && (ESR_FSC(esr) & 0x3c) == FSC_TRANSLATION) ? faulting_page_address() : abort_address_slowly(esr);
     if (!described || !emulate_access(v, esr, gpa))
         memory_abort(v, esr, gpa);
 }
@@ -160,6 +183,8 @@ static NOINLINE void instruction_abort(struct vcpu *v, uint64_t esr)
     struct p2m_entry e;
     uint64_t gpa;
 
+    if ((ESR_FSC(esr) & 0x3c) == FSC_PERMISSION && (esr & ESR_S1PTW) && permission_is_given(v, esr))
+        return;
     if (fault_address(esr, &gpa) && p2m_lookup(&v->domain->p2m, GFN(gpa >> PAGE_SHIFT), &e) &&
         (e.type == P2M_RAM_RW || e.type == P2M_RAM_RO || e.type == P2M_XENHEAP || (esr & ESR_S1PTW)) &&
         (ESR_FSC(esr) & 0x3c) == FSC_TRANSLATION)

@@ -6,7 +6,7 @@
  * compare-and-swap that also proves who owns the frame. A free block of 2^order frames is described by its first
  * frame alone and linked by frame index. Invariants, under `lock`: a frame is in a free list iff it is FREE and the
  * first of its block; two buddies are never both free at the same order. An owner's list holds exactly its frames
- * whose allocation reference has not been released.
+ * whose allocation reference has not been released. A frame with writers is dirty; each of them has a reference, too.
  */
 #include "mm/frames.h"
 
@@ -24,7 +24,7 @@
 #define ANYWHERE    (ZONES - 1)
 
 struct frame {
-    uint64_t word;                  /* refs 31:0, owner 47:32, state 55:48, order of a free block 63:56 */
+    uint64_t word;                  /* refs 21:0, writers (of a free block: its order) 43:22, owner 59:44, state 62:60, dirty 63 */
     uint32_t next, prev;            /* index in a free list or its owner's list */
 };
 
@@ -42,15 +42,22 @@ static uint64_t free_frames GUARDED_BY(lock);
 static uint64_t total_frames;                /* written at boot only */
 static uint64_t claimed_frames GUARDED_BY(lock);   /* of the free ones, kept for domains: the sum of what each claimed */
 
+#define COUNT_BITS 22
+#define COUNT_MAX  (BIT(COUNT_BITS) - 1)
+#define WRITER     BIT(COUNT_BITS)
+#define STATE_SHIFT 60
+#define STATE_MASK (UINT64_C(7) << STATE_SHIFT)
+#define DIRTY      BIT(63)
+
 static uint64_t word_make(uint32_t refs, domid_t owner, enum frame_state state, unsigned order)
 {
-    return refs | (uint64_t)owner << 32 | (uint64_t)state << 48 | (uint64_t)order << 56;
+    return refs | (uint64_t)order << COUNT_BITS | (uint64_t)owner << (2 * COUNT_BITS) | (uint64_t)state << STATE_SHIFT;
 }
 
-static uint32_t word_refs(uint64_t w) { return (uint32_t)w; }
-static domid_t word_owner(uint64_t w) { return (domid_t)(w >> 32); }
-static enum frame_state word_state(uint64_t w) { return (enum frame_state)((w >> 48) & 0xff); }
-static unsigned word_order(uint64_t w) { return (unsigned)(w >> 56); }
+static uint32_t word_refs(uint64_t w) { return w & COUNT_MAX; }
+static uint32_t word_writers(uint64_t w) { return (w >> COUNT_BITS) & COUNT_MAX; }
+static domid_t word_owner(uint64_t w) { return (domid_t)(w >> (2 * COUNT_BITS)); }
+static enum frame_state word_state(uint64_t w) { return (enum frame_state)((w & STATE_MASK) >> STATE_SHIFT); }
 
 /* How often a guest let go of a frame, and what of that the instruction caches were cleared after. */
 static uint64_t let_go = 1;
@@ -543,7 +550,7 @@ static bool frame_get_if(mfn_t mfn, const domid_t *id, domid_t *whose)
         return false;
     w = word_of(f);
     do {
-        if (!state_is_owned(word_state(w)) || (id && word_owner(w) != *id) || word_refs(w) == 0 || word_refs(w) == UINT32_MAX)
+        if (!state_is_owned(word_state(w)) || (id && word_owner(w) != *id) || word_refs(w) == 0 || word_refs(w) == COUNT_MAX)
             return false;
         *whose = word_owner(w);
     } while (!__atomic_compare_exchange_n(&f->word, &w, w + 1, true, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED));
@@ -604,11 +611,65 @@ void frame_put(mfn_t mfn)
     BUG_ON(word_refs(w) == 0);
     if (word_refs(w) != 1)
         return;
+    BUG_ON(word_writers(w));
     BUG_ON(word_state(w) != OWNED_RELEASED && word_state(w) != SHARED);
     if (word_state(w) == SHARED)
         shared_last_put(f, frame_owner_of_id(word_owner(w)));
     else
         frame_last_put(f, frame_owner_of_id(word_owner(w)));
+}
+
+void frame_writer_begin(mfn_t mfn)
+{
+    struct frame *f = frame_at(mfn);
+    uint64_t w;
+
+    BUG_ON(!f);
+    w = word_of(f);
+    while (!__atomic_compare_exchange_n(&f->word, &w, (w + WRITER) | DIRTY, true, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+        continue;
+}
+
+void frame_writer_end(mfn_t mfn)
+{
+    uint64_t w = __atomic_fetch_sub(&frame_at(mfn)->word, WRITER, __ATOMIC_RELEASE);
+
+    BUG_ON(word_writers(w) == 0);
+}
+
+void frame_put_writer(mfn_t mfn)
+{
+    frame_writer_end(mfn);
+    frame_put(mfn);
+}
+
+void frame_mark_dirty(mfn_t mfn) { __atomic_fetch_or(&frame_at(mfn)->word, DIRTY, __ATOMIC_RELEASE); }
+
+/* Nobody writes to it now: what a writer that left wrote is to be seen behind this. */
+static void dirty_clear(struct frame *f)
+{
+    uint64_t w = word_of(f);
+
+    while (!word_writers(w) &&
+           !__atomic_compare_exchange_n(&f->word, &w, w & ~DIRTY, true, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+        continue;
+}
+
+bool frames_take_dirty(mfn_t first, unsigned nr, bool clean, uint64_t *bitmap, unsigned at)
+{
+    struct frame *f = frame_at(first);
+    bool any = false;
+
+    for (unsigned i = 0; i < nr; i++) {
+        if (likely(!(word_of(&f[i]) & DIRTY)))
+            continue;
+        any = true;
+        if (clean)
+            dirty_clear(&f[i]);
+        if (bitmap)
+            bitmap[(at + i) / 64] |= BIT((at + i) % 64);
+    }
+    return any;
 }
 
 void *frame_alloc_shared(struct frame_owner *o)
@@ -647,8 +708,8 @@ bool frame_release(mfn_t mfn, struct frame_owner *o)
             spin_unlock(&o->lock);
             return false;
         }
-    } while (!__atomic_compare_exchange_n(&f->word, &w, word_make(word_refs(w), o->id, OWNED_RELEASED, word_order(w)),
-                                          true, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED));
+    } while (!__atomic_compare_exchange_n(&f->word, &w, (w & ~STATE_MASK) | (uint64_t)OWNED_RELEASED << STATE_SHIFT, true,
+                                          __ATOMIC_ACQ_REL, __ATOMIC_RELAXED));
     unlink_frame(&o->list, f);
     spin_unlock(&o->lock);
     frame_put(mfn);

@@ -112,6 +112,22 @@ bool frame_get(mfn_t mfn, const struct frame_owner *o);
 struct frame_owner *frame_get_any(mfn_t mfn);
 /* Drops one; the last one frees the frame. */
 void frame_put(mfn_t mfn);
+
+/*
+ * Who writes to a frame past its owner's p2m (by a mapping of its own, as another domain, as the hypervisor) says so while it can,
+ * holding a reference: the frame is dirty as long as it has writers, and once more after that.
+ */
+void frame_writer_begin(mfn_t mfn);
+void frame_writer_end(mfn_t mfn);
+void frame_put_writer(mfn_t mfn);       /* frame_writer_end() and frame_put() */
+/* It was written, while the caller keeps it from going and from being looked at by frames_take_dirty(). */
+void frame_mark_dirty(mfn_t mfn);
+/*
+ * Which of nr frames of RAM are dirty: bits from `at` on are set (bitmap may be NULL). `clean`: the others' writes were seen then, and frames
+ * without writers are dirty no more. True: there was one. The caller keeps the frames from going.
+ */
+bool frames_take_dirty(mfn_t first, unsigned nr, bool clean, uint64_t *bitmap, unsigned at);
+
 /* Drops the allocation's own reference, once: false if it was dropped before (a hostile double free) or o is not the owner. */
 bool frame_release(mfn_t mfn, struct frame_owner *o);
 

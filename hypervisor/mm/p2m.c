@@ -153,14 +153,23 @@ bool p2m_get_frame(struct p2m *p2m, gfn_t gfn, bool write, bool any, mfn_t *mfn)
     spin_lock(&p2m->lock);
     if (p2m_lookup_locked(p2m, gfn, &e)) {
         bool readable = e.type == P2M_RAM_RO || (any && (e.type == P2M_FOREIGN_RO || e.type == P2M_GRANT_RO));
-        bool writable = e.type == P2M_RAM_RW ||
-                        (any && (e.type == P2M_FOREIGN_RW || e.type == P2M_GRANT_RW || e.type == P2M_XENHEAP));
+        bool writable = e.type == P2M_RAM_RW || (any && (e.type == P2M_FOREIGN_RW || e.type == P2M_FOREIGN_CLEAN ||
+                                                         e.type == P2M_GRANT_RW || e.type == P2M_XENHEAP));
         struct frame_owner *owner = type_holds_reference(e.type) ? frame_owner(e.mfn) : p2m->owner;
 
         got = (writable || (readable && !write)) && owner && frame_get(e.mfn, owner);
         *mfn = e.mfn;
     }
     spin_unlock(&p2m->lock);
+    return got;
+}
+
+bool p2m_get_frame_to_write(struct p2m *p2m, gfn_t gfn, bool any, mfn_t *mfn)
+{
+    bool got = p2m_get_frame(p2m, gfn, true, any, mfn);
+
+    if (got)
+        frame_writer_begin(*mfn);
     return got;
 }
 
@@ -311,6 +320,7 @@ static bool release_slice(struct p2m *p2m) REQUIRES(p2m->lock)
     struct p2m_change c = { .tables = NULL };
 
     p2m->dying = true;   /* what were mapped behind our back would keep its reference for ever */
+    __atomic_store_n(&p2m->dirty.tracking, P2M_TRACKING_OFF, __ATOMIC_RELAXED);
     if (!p2m->root)
         return true;
     p2m->next_to_release = change_mark(p2m, &c, from, end, RELEASE_SLICE);

@@ -23,11 +23,20 @@ enum p2m_type {
     P2M_RAM_RO,
     P2M_DEVICE,         /* device registers, nGnRE */
     P2M_DEVICE_CACHED,  /* device memory that dom0 asked to map cacheable */
-    P2M_FOREIGN_RW,     /* a frame of another domain, mapped by privilege */
+    P2M_FOREIGN_RW,     /* a frame of another domain, mapped by privilege; one of its writers */
     P2M_FOREIGN_RO,
     P2M_GRANT_RW,       /* a frame of another domain, mapped by its grant */
     P2M_GRANT_RO,
+    P2M_FOREIGN_CLEAN,  /* becomes FOREIGN_RW when it is written to: a mapping for reading makes no frame dirty */
     P2M_XENHEAP,        /* frame_alloc_shared(): shared info, grant table; no reference of its own */
+};
+
+/* Dirty tracking: what of the domain's RAM is written to (mm/p2m_dirty.h). */
+enum p2m_tracking {
+    P2M_TRACKING_OFF,
+    P2M_TRACKING_STARTS,   /* what is above dirty.next is not tracked yet */
+    P2M_TRACKING_ON,
+    P2M_TRACKING_STOPS,    /* nothing is tracked; what is above dirty.next has still marks of it */
 };
 
 struct p2m {
@@ -47,6 +56,11 @@ struct p2m {
     uint64_t max_mapped_gfn GUARDED_BY(lock);
     uint64_t next_to_release GUARDED_BY(lock);   /* where p2m_release_all goes on */
     bool dying GUARDED_BY(lock);         /* it has begun: nothing is mapped any more */
+    struct {
+        enum p2m_tracking tracking;      /* written under the lock; read without it, it may just have changed */
+        uint64_t next GUARDED_BY(lock);
+        uint32_t faults GUARDED_BY(lock);   /* since they were asked for last */
+    } dirty;                             /* p2m_dirty.c's */
 };
 
 struct p2m_entry {
@@ -54,6 +68,13 @@ struct p2m_entry {
     enum p2m_type type;
     unsigned order;  /* of the whole mapping that contains the gfn */
 };
+
+static inline bool p2m_is_tracked(const struct p2m *p2m)
+{
+    enum p2m_tracking t = __atomic_load_n(&p2m->dirty.tracking, __ATOMIC_RELAXED);
+
+    return t == P2M_TRACKING_STARTS || t == P2M_TRACKING_ON;
+}
 
 int p2m_init(struct p2m *p2m, struct frame_owner *owner);
 /*
@@ -89,6 +110,8 @@ bool p2m_lookup_locked(struct p2m *p2m, gfn_t gfn, struct p2m_entry *entry) REQU
  * keep beyond the lock: false if there is no RAM at gfn, or it is read-only and `write`. Dropped with frame_put().
  */
 bool p2m_get_frame(struct p2m *p2m, gfn_t gfn, bool write, bool any, mfn_t *mfn) EXCLUDES(p2m->lock);
+/* The same for who writes to it all that time, or may: dropped with frame_put_writer(). */
+bool p2m_get_frame_to_write(struct p2m *p2m, gfn_t gfn, bool any, mfn_t *mfn) EXCLUDES(p2m->lock);
 
 uint64_t p2m_max_gfn(struct p2m *p2m) EXCLUDES(p2m->lock);
 

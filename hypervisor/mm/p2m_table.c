@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Stage-2 tables (Arm ARM DDI 0487, "Translation table descriptor formats"): 4 KiB granule, three levels from level 1, the first of concatenated tables.
- * The type of an entry stands in its software bits. A valid entry is never changed into another valid one: it is
+ * The type of an entry stands in its software bits. A valid entry is never changed into another valid one, but for the permission to write: it is
  * marked invalid and flushed first (break before make), so a guest may fault on a page that is there again when the
  * fault is looked at; the trap path then just goes back.
  *
- * Outside a change an entry is valid or 0, and a table but the first has a valid entry.
+ * Outside a change an entry is valid or 0, and a table but the first has a valid entry; or, while tracked, one that is S2_CHANGED alone.
  */
 #include "mm/p2m_table.h"
 
@@ -21,17 +21,15 @@
 #define S2_MEM_DEVICE (UINT64_C(1) << 2)    /* Device-nGnRE */
 #define S2_MEM_NORMAL (UINT64_C(15) << 2)   /* write-back */
 #define S2_AP_READ    (UINT64_C(1) << 6)
-#define S2_AP_WRITE   (UINT64_C(2) << 6)
 #define S2_SH_INNER   (UINT64_C(3) << 8)
 #define S2_AF         BIT(10)
 #define S2_XN         BIT(54)
 
-static uint64_t *pte_table(uint64_t pte) { return mfn_to_virt(pte_mfn(pte)); }
-static bool pte_is_table(uint64_t pte, unsigned level) { return level < 3 && (pte & S2_TABLE); }
+uint64_t *pte_table(uint64_t pte) { return mfn_to_virt(pte_mfn(pte)); }
 
 bool type_holds_reference(enum p2m_type t)
 {
-    return t == P2M_FOREIGN_RW || t == P2M_FOREIGN_RO || t == P2M_GRANT_RW || t == P2M_GRANT_RO;
+    return t == P2M_FOREIGN_RW || t == P2M_FOREIGN_CLEAN || t == P2M_FOREIGN_RO || t == P2M_GRANT_RW || t == P2M_GRANT_RO;
 }
 
 static uint64_t type_attributes(enum p2m_type t)
@@ -48,6 +46,7 @@ static uint64_t type_attributes(enum p2m_type t)
     case P2M_RAM_RO:
         return normal;
     case P2M_FOREIGN_RO:
+    case P2M_FOREIGN_CLEAN:
     case P2M_GRANT_RO:
         return normal | S2_XN;
     case P2M_DEVICE:
@@ -59,7 +58,7 @@ static uint64_t type_attributes(enum p2m_type t)
     }
 }
 
-static uint64_t leaf_make(mfn_t mfn, enum p2m_type type, unsigned level)
+uint64_t leaf_make(mfn_t mfn, enum p2m_type type, unsigned level)
 {
     return (mfn.mfn << PAGE_SHIFT) | type_attributes(type) | S2_AF | S2_VALID | (level == 3 ? S2_TABLE : 0) |
            (uint64_t)type << S2_TYPE_SHIFT;
@@ -67,7 +66,7 @@ static uint64_t leaf_make(mfn_t mfn, enum p2m_type type, unsigned level)
 
 static uint64_t table_make(const void *table) { return (virt_to_mfn(table).mfn << PAGE_SHIFT) | S2_TABLE | S2_VALID; }
 
-static void entry_set(uint64_t *pte, uint64_t value)
+void entry_set(uint64_t *pte, uint64_t value)
 {
     __atomic_store_n(pte, value, __ATOMIC_RELEASE);
 }
@@ -113,7 +112,7 @@ static uint64_t *table_new(struct p2m *p2m) REQUIRES(p2m->lock)
     return table;
 }
 
-static void table_free(struct p2m *p2m, void *table) REQUIRES(p2m->lock)
+void table_free(struct p2m *p2m, void *table)
 {
     p2m->table_pages--;
     if (p2m->spare_pages < p2m->reserve)
@@ -142,14 +141,18 @@ uint64_t *entry_find(struct p2m *p2m, gfn_t gfn, unsigned *level)
     return pte;
 }
 
-static void table_fill(uint64_t *table, uint64_t block, unsigned level)
+static void table_fill(uint64_t *table, uint64_t block, unsigned level, bool tracked)
 {
+    uint64_t first = (block & ~S2_TABLE) | (level == 3 ? S2_TABLE : 0);
+
+    if (tracked && level == 3 && pte_type(block) == P2M_RAM_RW && stage2_has_dirty_state())
+        first |= S2_DBM;
     for (unsigned i = 0; i < ENTRIES; i++)
-        table[i] = leaf_make(mfn_add(pte_mfn(block), (uint64_t)i << level_order(level)), pte_type(block), level);
+        table[i] = first + ((uint64_t)i << (level_order(level) + PAGE_SHIFT));
 }
 
-/* Replaces a block by tables that say the same, down to where an entry begins at gfn. The guest may fault in between and comes back. */
-static int entry_split(struct p2m *p2m, uint64_t *pte, unsigned level, gfn_t gfn) REQUIRES(p2m->lock)
+/* The guest may fault in between and comes back. */
+int entry_split(struct p2m *p2m, uint64_t *pte, unsigned level, gfn_t gfn)
 {
     uint64_t old = *pte, *table = table_new(p2m);
     bool twice = gfn.gfn & (level_span(level + 1) - 1);
@@ -160,11 +163,11 @@ static int entry_split(struct p2m *p2m, uint64_t *pte, unsigned level, gfn_t gfn
             table_free(p2m, table);
         return -ENOMEM;
     }
-    table_fill(table, old, level + 1);
+    table_fill(table, old, level + 1, p2m_is_tracked(p2m));
     if (twice) {
         uint64_t *middle = &table[(gfn.gfn >> level_order(level + 1)) & (ENTRIES - 1)];
 
-        table_fill(below, *middle, level + 2);
+        table_fill(below, *middle, level + 2, p2m_is_tracked(p2m));
         *middle = table_make(below);
     }
     entry_set(pte, 0);
@@ -189,16 +192,16 @@ int change_begin(struct p2m *p2m, struct p2m_change *c, uint64_t gfn, uint64_t e
 {
     int err = border_make(p2m, gfn);
 
-    *c = (struct p2m_change){ .tables = NULL };
+    *c = (struct p2m_change){ .tell = p2m_is_tracked(p2m) };
     return err ? err : border_make(p2m, end);
 }
 
 /* The largest level whose blocks fit. What holds a reference to its frame has an entry for each. */
-static unsigned leaf_level(gfn_t gfn, mfn_t mfn, uint64_t nr, enum p2m_type type)
+static unsigned leaf_level(const struct p2m *p2m, gfn_t gfn, mfn_t mfn, uint64_t nr, enum p2m_type type)
 {
     if (type_holds_reference(type))
         return 3;
-    for (unsigned level = 1; level < 3; level++)
+    for (unsigned level = p2m_is_tracked(p2m) ? 2 : 1; level < 3; level++)
         if (!((gfn.gfn | mfn.mfn) & (level_span(level) - 1)) && nr >= level_span(level))
             return level;
     return 3;
@@ -233,7 +236,7 @@ static uint64_t tables_lacking(struct p2m *p2m, gfn_t gfn, mfn_t mfn, uint64_t n
     uint64_t lacking = 0, counted = UINT64_MAX;   /* the 1 GiB whose own table was counted last */
 
     for (uint64_t span; nr; nr -= span, gfn = gfn_add(gfn, span), mfn = mfn_add(mfn, span)) {
-        unsigned level = leaf_level(gfn, mfn, nr, type), missing = tables_missing(p2m, gfn, level);
+        unsigned level = leaf_level(p2m, gfn, mfn, nr, type), missing = tables_missing(p2m, gfn, level);
         uint64_t upper = gfn.gfn >> level_order(1);
 
         lacking += missing;
@@ -262,13 +265,16 @@ int change_take_tables(struct p2m *p2m, struct p2m_change *c, gfn_t gfn, mfn_t m
     return 0;
 }
 
-static uint64_t *change_table(struct p2m_change *c)
+/* In place of a hole, which may have something to tell. */
+static uint64_t *change_table(struct p2m_change *c, uint64_t hole)
 {
     struct spare_table *table = c->tables;
 
     BUG_ON(!table);
     c->tables = table->next;
     table->next = NULL;   /* all of it is 0 again */
+    for (unsigned i = 0; hole && i < ENTRIES; i++)
+        ((uint64_t *)(void *)table)[i] = hole;
     return (uint64_t *)(void *)table;
 }
 
@@ -332,7 +338,7 @@ static bool mark_below(struct p2m *p2m, struct p2m_change *c, uint64_t *table, u
 
 void change_mark_tables(struct p2m *p2m, struct p2m_change *c, uint64_t gfn, uint64_t end)
 {
-    if (c->marked)
+    if (c->marked && !c->tell)
         (void)mark_below(p2m, c, p2m->root, 1, 0, gfn, end);
 }
 
@@ -351,11 +357,19 @@ void change_flush(struct p2m *p2m, struct p2m_change *c)
  */
 static void leaf_let_go(struct p2m *p2m, const struct p2m_change *c, uint64_t pte, unsigned level) REQUIRES(p2m->lock)
 {
+    if (pte_type(pte) == P2M_FOREIGN_RW)
+        frame_writer_end(pte_mfn(pte));
     if (type_holds_reference(pte_type(pte)))
         frame_put(pte_mfn(pte));
     /* Not its owner's any more is only what a destroy that is under way has taken already. */
     for (uint64_t i = 0; c->give_back && i < level_span(level); i++)
         (void)frame_release(mfn_add(pte_mfn(pte), i), p2m->owner);
+}
+
+/* What tells the next who collects that RAM was there. */
+static uint64_t pte_trace(uint64_t pte)
+{
+    return pte_is_ram(pte | S2_VALID) ? S2_CHANGED : pte & S2_CHANGED;
 }
 
 static void finish_below(struct p2m *p2m, const struct p2m_change *c, uint64_t *table, unsigned level, uint64_t base, uint64_t gfn,
@@ -366,13 +380,13 @@ static void finish_below(struct p2m *p2m, const struct p2m_change *c, uint64_t *
 
         if (pte_is_table(pte, level))
             finish_below(p2m, c, pte_table(pte), level + 1, base + ((uint64_t)i << level_order(level)), gfn, end);
-        if (!pte || (pte & S2_VALID))
+        if (!pte || (pte & S2_VALID) || (c->tell && pte == S2_CHANGED))
             continue;
         if (pte_is_table(pte, level))
             table_free(p2m, pte_table(pte));
-        else
+        else if (pte != S2_CHANGED)
             leaf_let_go(p2m, c, pte, level);
-        table[i] = 0;
+        table[i] = c->tell && level > 1 ? pte_trace(pte) : 0;
     }
 }
 
@@ -430,7 +444,7 @@ static bool table_is_block(const uint64_t *table)
  * A 2 MiB block was mapped at gfn. Memory comes block by block from below, so when it is its table's last, all of them may now
  * be one of 1 GiB: the table goes. Guests are built so, and walk a level less ever after.
  */
-static void table_merge(struct p2m *p2m, gfn_t gfn) REQUIRES(p2m->lock)
+void table_merge(struct p2m *p2m, gfn_t gfn)
 {
     uint64_t *pte = root_entry(p2m, gfn), *table, block;
 
@@ -451,7 +465,7 @@ static uint64_t *entry_make(struct p2m *p2m, struct p2m_change *c, gfn_t gfn, un
 
     for (unsigned l = 1; l < level; l++) {
         if (!(*pte & S2_VALID))
-            entry_set(pte, table_make(change_table(c)));
+            entry_set(pte, table_make(change_table(c, *pte)));
         pte = entry_below(*pte, gfn, l + 1);
     }
     return pte;
@@ -460,12 +474,16 @@ static uint64_t *entry_make(struct p2m *p2m, struct p2m_change *c, gfn_t gfn, un
 void change_fill(struct p2m *p2m, struct p2m_change *c, gfn_t gfn, mfn_t mfn, uint64_t nr, enum p2m_type type)
 {
     while (nr) {
-        unsigned level = leaf_level(gfn, mfn, nr, type);
-        uint64_t *pte = entry_make(p2m, c, gfn, level), span = level_span(level);
+        unsigned level = leaf_level(p2m, gfn, mfn, nr, type);
+        uint64_t *pte = entry_make(p2m, c, gfn, level), span = level_span(level), leaf = leaf_make(mfn, type, level);
 
+        if (c->tell && (*pte || pte_is_ram(leaf)))
+            leaf |= S2_CHANGED;
+        if (type == P2M_FOREIGN_RW)
+            frame_writer_begin(mfn);
         entry_vacate(p2m, pte, level);
-        entry_set(pte, leaf_make(mfn, type, level));
-        if (level == 2)
+        entry_set(pte, leaf);
+        if (level == 2 && !c->tell)
             table_merge(p2m, gfn);
         gfn = gfn_add(gfn, span);
         mfn = mfn_add(mfn, span);

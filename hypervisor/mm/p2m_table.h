@@ -5,6 +5,9 @@
  * A change is made under the p2m's lock, from its first to its last step: what it needs is taken before (change_begin); entries
  * that go are marked invalid and keep what they said (change_mark), so are tables with nothing in them (change_mark_tables); the
  * TLBs forget them, once for all of it (change_flush); then what they held is let go (change_finish). Nothing fails after the first step.
+ *
+ * While the p2m is tracked an entry of its RAM without S2_AP_WRITE was not written since it was last cleaned. Where RAM came or went since then
+ * the entry, or the hole, has S2_CHANGED, and no leaf or hole with something to tell is larger than 2 MiB.
  */
 #pragma once
 
@@ -15,7 +18,10 @@
 #define S2_VALID      BIT(0)
 #define S2_TABLE      BIT(1)
 #define S2_ADDRESS    UINT64_C(0x0000fffffffff000)
+#define S2_AP_WRITE   (UINT64_C(2) << 6)
+#define S2_DBM        BIT(51)     /* the CPU may set S2_AP_WRITE by itself (FEAT_HAFDBS) */
 #define S2_TYPE_SHIFT 55
+#define S2_CHANGED    BIT(59)     /* ours: no PBHA, for VTCR_EL2.HWU59 is 0 */
 
 /* So many entries' translations are forgotten one by one; what is more, with all of the VMID's. */
 #define CHANGE_BY_ADDRESS 8
@@ -25,6 +31,7 @@ struct p2m_change {
     bool exact;                    /* only entries of a run that begins with: */
     mfn_t mfn;
     bool give_back;                /* RAM that goes is no longer the owner's */
+    bool tell;                     /* RAM that comes or goes leaves S2_CHANGED; otherwise what holes have of it is forgotten */
     unsigned marked;
     gfn_t at[CHANGE_BY_ADDRESS];   /* the first that were marked */
     bool tables_marked;
@@ -33,13 +40,29 @@ struct p2m_change {
 static inline unsigned level_order(unsigned level) { return (3 - level) * 9; }
 static inline uint64_t level_span(unsigned level) { return BIT(level_order(level)); }
 static inline enum p2m_type pte_type(uint64_t pte) { return (enum p2m_type)((pte >> S2_TYPE_SHIFT) & 0xf); }
+static inline bool pte_is_ram(uint64_t pte)
+{
+    return (pte & S2_VALID) && (pte_type(pte) == P2M_RAM_RW || pte_type(pte) == P2M_RAM_RO);
+}
 static inline mfn_t pte_mfn(uint64_t pte) { return MFN((pte & S2_ADDRESS) >> PAGE_SHIFT); }
+
+static inline bool pte_is_table(uint64_t pte, unsigned level) { return level < 3 && (pte & S2_TABLE); }
+uint64_t *pte_table(uint64_t pte);
+void entry_set(uint64_t *pte, uint64_t value);
+/* A leaf as it is made while nobody tracks. */
+uint64_t leaf_make(mfn_t mfn, enum p2m_type type, unsigned level);
 
 /* Entries of this type hold a reference to their frame. */
 bool type_holds_reference(enum p2m_type t);
 
 /* The deepest entry that there is for gfn: a leaf, or a hole. */
 uint64_t *entry_find(struct p2m *p2m, gfn_t gfn, unsigned *level) REQUIRES(p2m->lock);
+
+/* Replaces a block by tables that say the same, down to where an entry begins at gfn; one level down at least. -ENOMEM: no tables. */
+MUST_CHECK int entry_split(struct p2m *p2m, uint64_t *pte, unsigned level, gfn_t gfn) REQUIRES(p2m->lock);
+/* If the table of level 2 that ends with gfn's entry says what one block of 1 GiB would, it becomes that. */
+void table_merge(struct p2m *p2m, gfn_t gfn) REQUIRES(p2m->lock);
+void table_free(struct p2m *p2m, void *table) REQUIRES(p2m->lock);
 
 /*
  * Makes sure that no block reaches over a border of [gfn, end); and takes the tables that will be lacking for what

@@ -5,12 +5,27 @@
  */
 #include "vm/guest_access.h"
 
+#include "arch/stage2.h"
 #include "arch/translate.h"
 #include "lib/errno.h"
 #include "lib/string.h"
 #include "mm/frames.h"
+#include "mm/p2m_dirty.h"
 #include "vm/domain.h"
 #include "vm/vcpu.h"
+
+/* The machine address to write to. Entries that nobody had written since they were cleaned are the guest's to write, and so ours. */
+static bool translate_to_write(struct p2m *p2m, uint64_t va, uint64_t *pa) REQUIRES(p2m->lock)
+{
+    uint64_t gpa;
+
+    if (translate_both(va, true, pa))
+        return true;
+    if (!translate_stage1(va, true, &gpa) || !p2m_write_fault_locked(p2m, GFN(gpa >> PAGE_SHIFT)))
+        return false;
+    stage2_forget_here(GFN(gpa >> PAGE_SHIFT), va);
+    return translate_both(va, true, pa);
+}
 
 /* Copies between `buffer` and a piece of guest memory that lies within one page. */
 static inline int copy_piece(struct p2m *p2m, uint64_t va, void *buffer, size_t n, bool write)
@@ -19,11 +34,13 @@ static inline int copy_piece(struct p2m *p2m, uint64_t va, void *buffer, size_t 
     int err;
 
     spin_lock(&p2m->lock);
-    err = translate_both(va, write, &pa) && frame_is_ram(MFN(pa >> PAGE_SHIFT)) ? 0 : -EFAULT;
+    err = (write ? translate_to_write(p2m, va, &pa) : translate_both(va, false, &pa)) && frame_is_ram(MFN(pa >> PAGE_SHIFT)) ? 0 : -EFAULT;
     if (!err) {
         char *guest = (char *)mfn_to_virt(MFN(pa >> PAGE_SHIFT)) + (pa & ~PAGE_MASK);
 
         memcpy(write ? guest : buffer, write ? buffer : guest, n);
+        if (write)
+            p2m_written_locked(p2m, MFN(pa >> PAGE_SHIFT));
     }
     spin_unlock(&p2m->lock);
     return err;

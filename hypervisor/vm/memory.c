@@ -83,7 +83,7 @@ int memory_map_foreign(struct domain *d, gfn_t gfn, struct domain *from, gfn_t f
     if (from == d)
         return -EINVAL;
     if (p2m_get_frame(&from->p2m, from_gfn, true, false, &mfn))
-        return map_held(d, gfn, mfn, P2M_FOREIGN_RW);
+        return map_held(d, gfn, mfn, p2m_is_tracked(&from->p2m) ? P2M_FOREIGN_CLEAN : P2M_FOREIGN_RW);
     if (p2m_get_frame(&from->p2m, from_gfn, false, false, &mfn))
         return map_held(d, gfn, mfn, P2M_FOREIGN_RO);
     return -EINVAL;

@@ -92,7 +92,7 @@ void runstate_get(struct vcpu *v, struct runstate_info *out)
 
 bool runstate_area_crosses(unsigned offset) { return offset + sizeof(struct vcpu_runstate_info) > PAGE_SIZE; }
 
-/* Takes over a reference to each frame, and drops those of the area before. */
+/* Takes over a writer's reference to each frame, and drops those of the area before. */
 static void area_replace(struct vcpu *v, const gfn_t gfn[2], const mfn_t frame[2], unsigned offset)
 {
     struct vcpu_runstate *r = &v->runstate;
@@ -109,7 +109,7 @@ static void area_replace(struct vcpu *v, const gfn_t gfn[2], const mfn_t frame[2
     spin_unlock(&r->lock);
     for (unsigned i = 0; i < 2; i++)
         if (mfn_valid_number(old[i]))
-            frame_put(old[i]);
+            frame_put_writer(old[i]);
 }
 
 int runstate_set_area(struct vcpu *v, const gfn_t gfn[2], unsigned offset)
@@ -117,9 +117,9 @@ int runstate_set_area(struct vcpu *v, const gfn_t gfn[2], unsigned offset)
     mfn_t frame[2] = { INVALID_MFN, INVALID_MFN };
 
     for (unsigned i = 0; i < 2; i++)
-        if (gfn[i].gfn != INVALID_GFN.gfn && !p2m_get_frame(&v->domain->p2m, gfn[i], true, false, &frame[i])) {
+        if (gfn[i].gfn != INVALID_GFN.gfn && !p2m_get_frame_to_write(&v->domain->p2m, gfn[i], false, &frame[i])) {
             if (i)
-                frame_put(frame[0]);
+                frame_put_writer(frame[0]);
             return -EFAULT;
         }
     area_replace(v, gfn, frame, offset);

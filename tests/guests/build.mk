@@ -8,8 +8,9 @@ endif
 
 GUEST_SHARED := tests/guests/tap.c
 GUEST_NAMES  := $(filter-out tap,$(basename $(notdir $(wildcard tests/guests/*.c))))
-GUEST_IMAGES := $(GUEST_NAMES:%=build/guests/%.img) build/guests/fuzz.img
+GUEST_IMAGES := $(GUEST_NAMES:%=build/guests/%.img) build/guests/fuzz.img build/guests/dirty.img
 FUZZ_SOURCES := $(wildcard tests/guests/fuzz/*.c tests/guests/fuzz/*.S)
+DIRTY_SOURCES := $(wildcard tests/guests/dirty/*.c)
 # those that run as dom0
 DOM0_SHARED  := clock.o counter.S.o
 DOM0_IMAGES  := $(patsubst tests/dom0/%.c,build/guests/dom0-%.img,$(filter-out tests/dom0/clock.c,$(wildcard tests/dom0/*.c)))
@@ -29,6 +30,9 @@ build/guests/fuzz.elf: $(patsubst %.S,build/guests/obj/%.S.o,$(patsubst %.c,buil
 		$(GUEST_SHARED:%.c=build/guests/obj/%.o) build/dormouse/dormouse.a dormouse/arm64/image.ld
 	$(call DORMOUSE_LINK)
 
+build/guests/dirty.elf: $(DIRTY_SOURCES:%.c=build/guests/obj/%.o) build/dormouse/dormouse.a dormouse/arm64/image.ld
+	$(call DORMOUSE_LINK)
+
 build/guests/%.elf: build/guests/obj/tests/guests/%.o $(GUEST_SHARED:%.c=build/guests/obj/%.o) build/dormouse/dormouse.a dormouse/arm64/image.ld
 	$(call DORMOUSE_LINK)
 
@@ -41,4 +45,4 @@ build/guests/%.img: build/guests/%.elf
 	llvm-objcopy -O binary $< $@
 
 .PRECIOUS: build/guests/%.elf build/guests/dom0-%.elf build/guests/obj/%.o
--include $(wildcard build/guests/obj/tests/guests/*.d build/guests/obj/tests/guests/fuzz/*.d build/guests/obj/tests/dom0/*.d)
+-include $(wildcard build/guests/obj/tests/guests/*.d build/guests/obj/tests/guests/fuzz/*.d build/guests/obj/tests/guests/dirty/*.d build/guests/obj/tests/dom0/*.d)

@@ -18,7 +18,7 @@
 static struct fake_frame {
     uint64_t mfn;
     struct domain *owner;
-    unsigned refs;
+    unsigned refs, writers;
     bool shared;
 } frames[MAX_FRAMES];
 
@@ -178,7 +178,7 @@ static struct fake_frame *frame_new(struct domain *owner, bool shared)
     pthread_mutex_lock(&big);
     f = frame_find(0);
     assert_non_null(f);
-    *f = (struct fake_frame){ virt_to_mfn(page).mfn, owner, 1, shared };
+    *f = (struct fake_frame){ virt_to_mfn(page).mfn, owner, 1, 0, shared };
     pthread_mutex_unlock(&big);
     return f;
 }
@@ -220,8 +220,8 @@ void frame_put(mfn_t mfn)
 
     pthread_mutex_lock(&big);
     f = frame_find(mfn.mfn);
-    if (!f || !f->refs)
-        panic("a reference is dropped that nobody held");
+    if (!f || !f->refs || f->refs <= f->writers)
+        panic("a reference is dropped that nobody held, or a writer's as another's");
     if (--f->refs == 0) {
         shared_with = f->shared ? f->owner : NULL;
         free(mfn_to_virt(mfn));
@@ -231,6 +231,30 @@ void frame_put(mfn_t mfn)
     if (shared_with)
         domain_put(shared_with);
 }
+
+void frame_writer_begin(mfn_t mfn)
+{
+    pthread_mutex_lock(&big);
+    if (++frame_find(mfn.mfn)->writers > frame_refs(mfn))
+        panic("a writer without a reference");
+    pthread_mutex_unlock(&big);
+}
+
+void frame_writer_end(mfn_t mfn)
+{
+    pthread_mutex_lock(&big);
+    if (!frame_find(mfn.mfn)->writers--)
+        panic("a writer ends that did not begin");
+    pthread_mutex_unlock(&big);
+}
+
+void frame_put_writer(mfn_t mfn)
+{
+    frame_writer_end(mfn);
+    frame_put(mfn);
+}
+
+unsigned fake_writers(struct domain *d, uint64_t gfn) { return frame_find(fake_mfn(d, gfn).mfn)->writers; }
 
 unsigned frame_refs(mfn_t mfn) { return frame_find(mfn.mfn)->refs; }
 
@@ -331,6 +355,18 @@ bool p2m_get_frame(struct p2m *p2m, gfn_t gfn, bool write, bool any, mfn_t *mfn)
 
     pthread_mutex_lock(&big);
     got = p2m_get_frame_locked(p2m, gfn, write, any, mfn);
+    pthread_mutex_unlock(&big);
+    return got;
+}
+
+bool p2m_get_frame_to_write(struct p2m *p2m, gfn_t gfn, bool any, mfn_t *mfn)
+{
+    bool got;
+
+    pthread_mutex_lock(&big);
+    got = p2m_get_frame_locked(p2m, gfn, true, any, mfn);
+    if (got)
+        frame_writer_begin(*mfn);
     pthread_mutex_unlock(&big);
     return got;
 }

@@ -72,6 +72,8 @@ struct frame_owner *frame_owner_of_id(domid_t id)
 }
 
 unsigned stage2_address_bits(void) { return 40; }
+bool machine_dirty_state;
+bool stage2_has_dirty_state(void) { return machine_dirty_state; }
 void stage2_flush(uint64_t vttbr)
 {
     assert_true(vttbr >> 48);

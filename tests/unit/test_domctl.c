@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* sources: hypervisor/abi/domctl.c hypervisor/abi/domctl_life.c hypervisor/abi/domctl_info.c hypervisor/abi/domctl_vcpu.c hypervisor/abi/domctl_mem.c hypervisor/abi/domctl_device.c hypervisor/abi/domctl_records.c hypervisor/abi/ctl_bitmap.c hypervisor/vm/vcpu_context.c hypervisor/vm/arm64/core.c hypervisor/vm/capabilities.c lib/ranges.c tests/unit/fakes.c */
+/* sources: hypervisor/abi/domctl.c hypervisor/abi/domctl_life.c hypervisor/abi/domctl_info.c hypervisor/abi/domctl_vcpu.c hypervisor/abi/domctl_mem.c hypervisor/abi/domctl_dirty.c hypervisor/abi/domctl_device.c hypervisor/abi/domctl_records.c hypervisor/abi/ctl_bitmap.c hypervisor/vm/vcpu_context.c hypervisor/vm/arm64/core.c hypervisor/vm/capabilities.c lib/ranges.c tests/unit/fakes.c */
 /*
  * Domctls through their hypercall: who may, of which domain, in which state; what a new domain's description may say; what registers,
  * bitmaps, devices may be set. What is below (domains, scheduler, p2m) only notes what it was asked.
@@ -17,6 +17,7 @@
 #include "base/cpu.h"
 #include "base/time.h"
 #include "dev/gic.h"
+#include "mm/p2m_dirty.h"
 #include "vm/evtchn/evtchn.h"
 #include "vm/arm64/vuart.h"
 
@@ -144,6 +145,45 @@ int p2m_cache_flush(struct p2m *p2m, gfn_t *start, gfn_t end, bool (*preempt)(vo
     return start->gfn == end.gfn ? 0 : -ERESTART;
 }
 
+/* Tracked is what has a pool of 1; every 5th page is dirty, until cleaned. */
+static unsigned dirty_cleans, dirty_pieces;
+
+int p2m_dirty_start(struct p2m *p2m, bool (*preempt)(void))
+{
+    (void)p2m;
+    (void)preempt;
+    seen.mapped_first = 1;
+    return result_of_next();
+}
+
+int p2m_dirty_stop(struct p2m *p2m, bool (*preempt)(void))
+{
+    (void)p2m;
+    (void)preempt;
+    seen.mapped_first = 0;
+    return result_of_next();
+}
+
+uint32_t p2m_dirty_faults(struct p2m *p2m, bool clean) { (void)p2m; return clean ? 77 : 66; }
+
+int p2m_dirty_collect(struct p2m *p2m, gfn_t *next, gfn_t end, bool clean, uint64_t *bitmap, bool (*preempt)(void))
+{
+    uint64_t first = next->gfn;
+
+    (void)p2m;
+    if (!seen.mapped_first)
+        return -EINVAL;
+    dirty_cleans += clean;
+    do {
+        dirty_pieces++;
+        assert_int_equal(next->gfn % P2M_DIRTY_PIECE, 0);
+        for (uint64_t to = min_u64(end.gfn, next->gfn + P2M_DIRTY_PIECE); next->gfn < to; next->gfn++)
+            if (next->gfn % 5 == 0)
+                bitmap[(next->gfn - first) / 64] |= BIT((next->gfn - first) % 64);
+    } while (next->gfn < end.gfn && !preempt());
+    return next->gfn < end.gfn ? -ERESTART : 0;
+}
+
 int vgic_route_irq(struct domain *d, unsigned intid, unsigned irq)
 {
     (void)d;
@@ -269,7 +309,7 @@ static void a_call_is_checked_from_outside_in(void **state)
 static void operations_that_arm_has_not_say_so(void **state)
 {
     static const struct { unsigned cmd; int error; } known[] = {
-        { 0, -ENOSYS }, { XEN_DOMCTL_shadow_op, -ENOSYS }, { XEN_DOMCTL_hypercall_init, -ENOSYS },
+        { 0, -ENOSYS }, { XEN_DOMCTL_hypercall_init, -ENOSYS },
         { XEN_DOMCTL_sendtrigger, -ENOSYS }, { XEN_DOMCTL_gdbsx_guestmemio, -ENOSYS }, { 87, -ENOSYS },
         { UINT32_MAX, -ENOSYS }, { XEN_DOMCTL_assign_device, -EOPNOTSUPP }, { XEN_DOMCTL_monitor_op, -EOPNOTSUPP },
     };
@@ -829,6 +869,108 @@ static void one_record_is_fetched_alone(void **state)
     assert_int_equal(call(), -ENOMEM);
 }
 
+static long shadow(unsigned what, unsigned mode)
+{
+    begin(XEN_DOMCTL_shadow_op);
+    op.u.shadow_op.op = what;
+    op.u.shadow_op.mode = mode;
+    return call();
+}
+
+static void tracking_goes_by_x86s_names(void **state)
+{
+    (void)state;
+    guest->p2m.address_bits = 40;
+    assert_int_equal(shadow(XEN_DOMCTL_SHADOW_OP_CLEAN, 0), 0);   /* of no pages */
+    assert_int_equal(shadow(XEN_DOMCTL_SHADOW_OP_ENABLE, 0), -EINVAL);
+    assert_int_equal(shadow(XEN_DOMCTL_SHADOW_OP_ENABLE, XEN_DOMCTL_SHADOW_ENABLE_LOG_DIRTY | XEN_DOMCTL_SHADOW_ENABLE_TRANSLATE), -EINVAL);
+    assert_int_equal(shadow(XEN_DOMCTL_SHADOW_OP_ENABLE_TEST, 0), -EINVAL);
+    assert_int_equal(shadow(XEN_DOMCTL_SHADOW_OP_GET_ALLOCATION, 0), -EINVAL);
+    assert_int_equal(seen.mapped_first, 0);
+    assert_int_equal(shadow(XEN_DOMCTL_SHADOW_OP_ENABLE, XEN_DOMCTL_SHADOW_ENABLE_LOG_DIRTY), 0);
+    assert_int_equal(seen.mapped_first, 1);
+    next_error = -ERESTART;
+    assert_int_equal(shadow(XEN_DOMCTL_SHADOW_OP_OFF, 0), -ERESTART);
+    assert_int_equal(seen.mapped_first, 0);
+    assert_int_equal(shadow(XEN_DOMCTL_SHADOW_OP_ENABLE_LOGDIRTY, 0), 0);
+    assert_int_equal(seen.mapped_first, 1);
+    begin(XEN_DOMCTL_shadow_op);
+    op.domain = 0;
+    assert_int_equal(call(), -EINVAL);   /* one's own */
+}
+
+static void assert_bitmap(const uint8_t *bytes, uint64_t pages)
+{
+    for (uint64_t i = 0; i < pages; i++)
+        assert_int_equal((bytes[i / 8] >> i % 8) & 1, i % 5 == 0);
+}
+
+/* Also more than one chunk, and not a whole number of bytes. */
+static void a_collection_keeps_its_place_in_the_call(void **state)
+{
+    enum { PAGES = 3 * 32768 + 2048 + 1003 };
+    static uint8_t bitmap[PAGES / 8 + 8];
+    struct xen_domctl_shadow_op *s = &op.u.shadow_op;
+    unsigned calls = 1;
+
+    (void)state;
+    guest->p2m.address_bits = 40;
+    seen.mapped_first = 1;
+    dirty_cleans = dirty_pieces = 0;
+    for (unsigned every = 1; every < 40; every += 6) {
+        fake_preempt_every(every);
+        memset(bitmap, 0xee, sizeof(bitmap));
+        begin(XEN_DOMCTL_shadow_op);
+        s->op = XEN_DOMCTL_SHADOW_OP_CLEAN;
+        s->mode = XEN_DOMCTL_SHADOW_LOGDIRTY_FINAL;
+        s->pages = PAGES;
+        s->stats.dirty_count = 12345;
+        s->dirty_bitmap.p = bitmap;
+        for (dirty_pieces = 0, calls = 1; call() == -ERESTART; calls++)
+            assert_int_equal(s->pages, PAGES);
+        assert_int_equal(dirty_pieces, PAGES / P2M_DIRTY_PIECE + 1);
+        assert_true(every > 1 || calls == dirty_pieces);
+        assert_int_equal(s->mode, XEN_DOMCTL_SHADOW_LOGDIRTY_FINAL);
+        assert_int_equal(s->pages, PAGES);
+        assert_int_equal(s->stats.dirty_count, (PAGES + 4) / 5);
+        assert_int_equal(s->stats.fault_count, 77);
+        assert_bitmap(bitmap, PAGES);
+        assert_int_equal(bitmap[PAGES / 8 + 1], 0xee);
+    }
+    fake_preempt_every(0);
+}
+
+static void a_collection_is_checked(void **state)
+{
+    struct xen_domctl_shadow_op *s = &op.u.shadow_op;
+
+    (void)state;
+    guest->p2m.address_bits = 40;
+    begin(XEN_DOMCTL_shadow_op);
+    s->op = XEN_DOMCTL_SHADOW_OP_PEEK;
+    s->pages = 10;
+    assert_int_equal(call(), -EINVAL);   /* nothing is tracked */
+    seen.mapped_first = 1;
+    dirty_cleans = 0;
+    assert_int_equal(call(), 0);         /* only the counts */
+    assert_int_equal(s->stats.dirty_count, 2);
+    assert_int_equal(s->stats.fault_count, 66);
+    assert_int_equal(dirty_cleans, 0);
+    s->dirty_bitmap.p = (void *)8;
+    assert_int_equal(call(), -EFAULT);
+    s->dirty_bitmap.p = NULL;
+    s->mode = 1 << 1;
+    assert_int_equal(call(), -EINVAL);   /* a place behind the end */
+    s->mode = UINT32_MAX;
+    s->pages = UINT64_MAX;
+    assert_int_equal(call(), -EINVAL);
+    s->mode = 0;
+    while (call() == -ERESTART)
+        continue;
+    assert_int_equal(s->pages, BIT(28));   /* there are no more */
+    assert_int_equal(s->stats.dirty_count, BIT(28) / 5 + 1);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -852,6 +994,9 @@ int main(void)
         TEST(device_memory_is_mapped_by_right_and_in_slices),
         TEST(interrupts_are_bound_by_right),
         TEST(the_uart_is_the_builders),
+        TEST(tracking_goes_by_x86s_names),
+        TEST(a_collection_keeps_its_place_in_the_call),
+        TEST(a_collection_is_checked),
         TEST(a_cache_flush_goes_on_where_it_was),
         TEST(sizes_are_in_the_abis_units),
         TEST(records_are_measured_fetched_and_put_back),

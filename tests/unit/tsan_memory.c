@@ -49,6 +49,7 @@ void cache_clean(const void *va, size_t size) { (void)va; (void)size; }
 void cache_clean_invalidate(const void *va, size_t size) { (void)va; (void)size; }
 void icache_invalidate_all(void) { }
 unsigned stage2_address_bits(void) { return 40; }
+bool stage2_has_dirty_state(void) { return false; }
 void stage2_flush(uint64_t vttbr) { (void)vttbr; }
 void stage2_flush_entries(uint64_t vttbr, const gfn_t *gfns, unsigned n) { (void)vttbr; (void)gfns; (void)n; }
 

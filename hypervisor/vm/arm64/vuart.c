@@ -243,11 +243,11 @@ int vuart_init(struct domain *d, domid_t console_domid, gfn_t ring, uint32_t *po
 
     if (vuart_claim(&d->vuart, true))
         return -EBUSY;
-    err = p2m_get_frame(&d->p2m, ring, true, false, &frame) ? 0 : -EINVAL;
+    err = p2m_get_frame_to_write(&d->p2m, ring, false, &frame) ? 0 : -EINVAL;
     if (!err) {
         err = vuart_connect(d, console_domid, frame, port);
         if (err)
-            frame_put(frame);
+            frame_put_writer(frame);
     }
     if (err)
         vuart_claim(&d->vuart, false);
@@ -271,7 +271,7 @@ void vuart_destroy(struct domain *d)
     if (!ring)
         return;
     evtchn_free_consumer(d, port);
-    frame_put(frame);
+    frame_put_writer(frame);
 }
 
 bool vuart_is_there(struct domain *d)

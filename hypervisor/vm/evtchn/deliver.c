@@ -134,7 +134,7 @@ void evtchn_vcpu_destroy(struct vcpu *v)
     v->evtchn.info_frame = INVALID_MFN;
     spin_unlock(&v->domain->evtchn.lock);
     if (mfn_valid_number(frame))
-        frame_put(frame);
+        frame_put_writer(frame);
 }
 
 /* Others may be sending meanwhile: word by word, each at once. */
@@ -172,7 +172,7 @@ static int register_vcpu_info(struct vcpu *v, gfn_t gfn, uint32_t offset, void (
 
     if (offset > PAGE_SIZE - sizeof(struct vcpu_info) || offset % _Alignof(struct vcpu_info))
         return -EINVAL;
-    if (!p2m_get_frame(&d->p2m, gfn, true, false, &frame))
+    if (!p2m_get_frame_to_write(&d->p2m, gfn, false, &frame))
         return -EINVAL;
 
     spin_lock(&d->evtchn.lock);
@@ -184,7 +184,7 @@ static int register_vcpu_info(struct vcpu *v, gfn_t gfn, uint32_t offset, void (
     }
     spin_unlock(&d->evtchn.lock);
     if (registered)
-        frame_put(frame);
+        frame_put_writer(frame);
     return registered ? -EINVAL : 0;
 }
 

@@ -228,7 +228,7 @@ int evtchn_init_control(struct domain *d, unsigned vcpu, gfn_t gfn, uint32_t off
         return -ENOENT;
     if (offset % 8 || offset > PAGE_SIZE - sizeof(struct evtchn_fifo_control_block))
         return -EINVAL;
-    if (!p2m_get_frame(&d->p2m, gfn, true, false, &frame))
+    if (!p2m_get_frame_to_write(&d->p2m, gfn, false, &frame))
         return -EINVAL;
     f = heap_new(struct fifo_domain);
     fv = heap_new(struct fifo_vcpu);
@@ -242,7 +242,7 @@ int evtchn_init_control(struct domain *d, unsigned vcpu, gfn_t gfn, uint32_t off
     heap_free(f, sizeof(*f));  /* NULL if it was used */
     if (err) {
         heap_free(fv, sizeof(*fv));
-        frame_put(frame);
+        frame_put_writer(frame);
     }
     return err;
 }
@@ -284,13 +284,13 @@ int evtchn_expand_array(struct domain *d, gfn_t gfn)
     mfn_t frame;
     int err;
 
-    if (!p2m_get_frame(&d->p2m, gfn, true, false, &frame))
+    if (!p2m_get_frame_to_write(&d->p2m, gfn, false, &frame))
         return -EINVAL;
     spin_lock(&d->evtchn.lock);
     err = page_install(d, gfn, frame);
     spin_unlock(&d->evtchn.lock);
     if (err)
-        frame_put(frame);
+        frame_put_writer(frame);
     return err;
 }
 
@@ -324,11 +324,11 @@ void fifo_destroy(struct domain *d)
         if (!fv)
             continue;
         __atomic_store_n(&v->evtchn.fifo, NULL, __ATOMIC_RELEASE);
-        frame_put(virt_to_mfn(fv->control));
+        frame_put_writer(virt_to_mfn(fv->control));
         heap_free(fv, sizeof(*fv));
     }
     for (unsigned i = 0; i < f->nr_pages; i++)
-        frame_put(virt_to_mfn(f->pages[i]));
+        frame_put_writer(virt_to_mfn(f->pages[i]));
     heap_free(f, sizeof(*f));
 }
 

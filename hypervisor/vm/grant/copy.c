@@ -24,7 +24,10 @@ static int end_hold(struct domain *caller, const struct grant_copy_end *end, boo
     if (!end->is_ref) {
         if (end->domain != DOMID_SELF)
             return GNTST_permission_denied;
-        return p2m_get_frame(&caller->p2m, GFN(end->gfn), write, true, &held->mfn) ? GNTST_okay : GNTST_bad_page;
+        return (write ? p2m_get_frame_to_write(&caller->p2m, GFN(end->gfn), true, &held->mfn)
+                      : p2m_get_frame(&caller->p2m, GFN(end->gfn), false, true, &held->mfn))
+                   ? GNTST_okay
+                   : GNTST_bad_page;
     }
     held->granter = domain_get(end->domain == DOMID_SELF ? caller->id : end->domain);
     if (!held->granter)
@@ -38,7 +41,10 @@ static int end_hold(struct domain *caller, const struct grant_copy_end *end, boo
 static void end_drop(const struct grant_copy_end *end, bool write, const struct held_end *held)
 {
     if (!held->granter) {
-        frame_put(held->mfn);
+        if (write)
+            frame_put_writer(held->mfn);
+        else
+            frame_put(held->mfn);
         return;
     }
     grant_unpin(held->granter, end->ref, write);

@@ -288,9 +288,9 @@ static int entry_pin(struct domain *granter, uint32_t ref, const struct domain *
         status = active_start(granter, ref, user, write);
     if (status != GNTST_okay)
         entry_update(&granter->grants, ref);
-    else if (write)
-        a->writers++;
-    else
+    else if (write && !a->writers++)
+        frame_writer_begin(MFN(a->mfn));
+    else if (!write)
         a->readers++;
     return status;
 }
@@ -318,9 +318,9 @@ void grant_unpin(struct domain *granter, uint32_t ref, bool write)
     spin_lock(&g->lock);
     a = active_at(g, ref);
     BUG_ON(!(write ? a->writers : a->readers));
-    if (write)
-        a->writers--;
-    else
+    if (write && !--a->writers)
+        frame_writer_end(MFN(a->mfn));
+    else if (!write)
         a->readers--;
     last = !a->readers && !a->writers;
     g->pinned -= last;

@@ -33,6 +33,13 @@ static inline void tlb_flush_guest_entries(const gfn_t *gfns, unsigned n)
     isb();
 }
 
+/* A guest frame, and all that is known of a virtual address, of the VMID in VTTBR_EL2, on this CPU: stage 2 first, as above. */
+static inline void tlb_flush_guest_page_local(gfn_t gfn, uint64_t va)
+{
+    __asm__ volatile("dsb nshst\n\ttlbi ipas2e1, %0\n\tdsb nsh\n\ttlbi vaae1, %1\n\tdsb nsh\n\tisb"
+                     : : "r"(gfn.gfn), "r"((va >> PAGE_SHIFT) & (BIT(44) - 1)) : "memory");
+}
+
 /* This CPU's entries of every guest. */
 static inline void tlb_flush_all_guests_local(void)
 {

@@ -8,6 +8,8 @@
 unsigned stage2_address_bits(void);
 /* Sets VTCR_EL2 of this CPU. */
 void stage2_cpu_init(void);
+/* The CPU gives an entry with DBM the permission to write by itself (FEAT_HAFDBS). CPUs that cannot take a fault instead. */
+bool stage2_has_dirty_state(void);
 /* Every CPU forgets stages 1 and 2 of that VTTBR's VMID. */
 void stage2_flush(uint64_t vttbr);
 /*
@@ -15,3 +17,8 @@ void stage2_flush(uint64_t vttbr);
  * is combined of both stages is found by virtual address only.
  */
 void stage2_flush_entries(uint64_t vttbr, const gfn_t *gfns, unsigned n);
+/*
+ * This CPU forgets what it knows of the guest frame by the virtual address of the guest that runs. For an entry that allows more than it
+ * did: other addresses and CPUs may know the old one, are refused and come here, too.
+ */
+void stage2_forget_here(gfn_t gfn, uint64_t va);

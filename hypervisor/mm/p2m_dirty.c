@@ -1,0 +1,380 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Dirty tracking on the entries of a p2m. The lock is held for a piece of P2M_DIRTY_PIECE pages at most; entries that lost their permission to
+ * write are forgotten by TLBs once for many pieces, before anybody is told that they were dirty. A write through such a TLB entry in between is
+ * no loss: whoever is told reads the page after that.
+ */
+#include "mm/p2m_dirty.h"
+
+#include "arch/stage2.h"
+#include "lib/errno.h"
+#include "mm/p2m_table.h"
+
+struct collector {
+    bool clean;
+    uint64_t *bitmap;              /* or NULL */
+    uint64_t first;                /* guest frame of bit 0 */
+    bool holes;                    /* that had something to tell, and are to be forgotten */
+    unsigned cleaned;              /* entries that may not be written any more */
+    gfn_t at[CHANGE_BY_ADDRESS];   /* the first of them */
+};
+
+static void bits_set(struct collector *c, uint64_t from, uint64_t to)
+{
+    for (uint64_t bit = from - c->first, end = to - c->first; c->bitmap && bit < end;) {
+        uint64_t n = min_u64(64 - bit % 64, end - bit);
+
+        c->bitmap[bit / 64] |= (n == 64 ? ~UINT64_C(0) : BIT(n) - 1) << bit % 64;
+        bit += n;
+    }
+}
+
+/* Returns what it was. The CPU may give the permission back at the same time. */
+static uint64_t entry_clean(uint64_t *pte, unsigned level)
+{
+    uint64_t was = __atomic_load_n(pte, __ATOMIC_RELAXED), clean;
+
+    do {
+        clean = was & ~S2_CHANGED;
+        if (pte_type(was) == P2M_RAM_RW)
+            clean = (clean & ~S2_AP_WRITE) | (level == 3 && stage2_has_dirty_state() ? S2_DBM : 0);
+    } while (clean != was && !__atomic_compare_exchange_n(pte, &was, clean, true, __ATOMIC_RELAXED, __ATOMIC_RELAXED));
+    return was;
+}
+
+/* [from, to) is the part of the entry that is looked at. */
+static void collect_ram(struct collector *c, uint64_t *pte, unsigned level, uint64_t from, uint64_t to)
+{
+    uint64_t was = c->clean ? entry_clean(pte, level) : __atomic_load_n(pte, __ATOMIC_RELAXED);
+    bool dirty = was & (S2_CHANGED | S2_AP_WRITE);
+
+    if (c->clean && (was & S2_AP_WRITE)) {
+        if (c->cleaned < CHANGE_BY_ADDRESS)
+            c->at[c->cleaned] = GFN(from);
+        c->cleaned++;
+    }
+    if (dirty)
+        bits_set(c, from, to);
+    if (c->clean || !dirty)
+        frames_take_dirty(mfn_add(pte_mfn(was), from & (level_span(level) - 1)), (unsigned)(to - from), c->clean,
+                          dirty ? NULL : c->bitmap, (unsigned)(from - c->first));
+}
+
+static void collect_entry(struct collector *c, uint64_t *pte, unsigned level, uint64_t from, uint64_t to)
+{
+    uint64_t now = *pte;
+
+    if (pte_is_ram(now)) {
+        collect_ram(c, pte, level, from, to);
+    } else if (now & S2_CHANGED) {
+        bits_set(c, from, to);
+        c->holes |= c->clean && now == S2_CHANGED;
+        if (c->clean && now != S2_CHANGED)
+            entry_set(pte, now & ~S2_CHANGED);
+    }
+}
+
+/* Holes have nothing to tell any more; and who is left with no entry is no table. */
+static void holes_forget(struct p2m *p2m, uint64_t gfn, uint64_t end) REQUIRES(p2m->lock)
+{
+    struct p2m_change c = { .marked = 1 };
+
+    change_mark_tables(p2m, &c, gfn, end);
+    if (c.tables_marked)
+        change_flush(p2m, &c);
+    change_finish(p2m, &c, gfn, end);
+}
+
+static void collect_piece(struct p2m *p2m, struct collector *c, uint64_t gfn, uint64_t end) REQUIRES(p2m->lock)
+{
+    uint64_t begin = gfn;
+
+    while (gfn < end) {
+        unsigned level;
+        uint64_t *pte = entry_find(p2m, GFN(gfn), &level), span = level_span(level);
+        uint64_t table_end = min_u64(end, align_down(gfn, span * P2M_ENTRIES) + span * P2M_ENTRIES);
+
+        /* The rest of the table, as long as it holds no tables itself. */
+        do {
+            uint64_t to = min_u64(end, align_down(gfn, span) + span);
+
+            if (*pte)
+                collect_entry(c, pte, level, gfn, to);
+            gfn = to;
+            pte++;
+        } while (level == 3 && gfn < table_end);
+    }
+    if (c->holes)
+        holes_forget(p2m, begin, end);
+    c->holes = false;
+}
+
+static void collect_flush(struct p2m *p2m, struct collector *c) REQUIRES(p2m->lock)
+{
+    if (c->cleaned > CHANGE_BY_ADDRESS)
+        stage2_flush(p2m->vttbr);
+    else if (c->cleaned)
+        stage2_flush_entries(p2m->vttbr, c->at, c->cleaned);
+    c->cleaned = 0;
+}
+
+/* One piece more, if the p2m is tracked in this way. */
+static bool collect_if(struct p2m *p2m, struct collector *c, enum p2m_tracking when, uint64_t gfn, uint64_t end)
+{
+    bool tracked;
+
+    spin_lock(&p2m->lock);
+    tracked = p2m->dirty.tracking == when;
+    if (tracked)
+        collect_piece(p2m, c, gfn, end);
+    spin_unlock(&p2m->lock);
+    return tracked;
+}
+
+int p2m_dirty_collect(struct p2m *p2m, gfn_t *next, gfn_t end, bool clean, uint64_t *bitmap, bool (*preempt)(void))
+{
+    struct collector c = { .clean = clean, .bitmap = bitmap, .first = next->gfn };
+    bool tracked = true;
+
+    do {
+        uint64_t to = min_u64(end.gfn, next->gfn + P2M_DIRTY_PIECE);
+
+        tracked = collect_if(p2m, &c, P2M_TRACKING_ON, next->gfn, to);
+        *next = GFN(to);
+    } while (tracked && next->gfn < end.gfn && !preempt());
+    spin_lock(&p2m->lock);
+    collect_flush(p2m, &c);
+    spin_unlock(&p2m->lock);
+    if (!tracked)
+        return -EINVAL;
+    return next->gfn < end.gfn ? -ERESTART : 0;
+}
+
+static void tracking_set(struct p2m *p2m, enum p2m_tracking tracking, uint64_t next) REQUIRES(p2m->lock)
+{
+    p2m->dirty.next = next;
+    __atomic_store_n(&p2m->dirty.tracking, tracking, __ATOMIC_RELAXED);
+}
+
+/* What was begun is gone on with. */
+static int start_check(struct p2m *p2m) REQUIRES(p2m->lock)
+{
+    if (p2m->dying || p2m->dirty.tracking == P2M_TRACKING_ON)
+        return -EINVAL;
+    if (p2m->dirty.tracking == P2M_TRACKING_STOPS)
+        return -EBUSY;
+    if (p2m->dirty.tracking == P2M_TRACKING_OFF)
+        tracking_set(p2m, P2M_TRACKING_STARTS, 0);
+    return 0;
+}
+
+/* *done: that was the last piece. */
+static int start_piece(struct p2m *p2m, bool *done) REQUIRES(p2m->lock)
+{
+    struct collector c = { .clean = true };
+    uint64_t gfn = p2m->dirty.next, end = gfn + P2M_DIRTY_PIECE;
+    unsigned level;
+    uint64_t *pte = entry_find(p2m, GFN(gfn), &level);
+    int err = 0;
+
+    if (level == 1 && (*pte & S2_VALID))
+        err = entry_split(p2m, pte, level, GFN(gfn));
+    else if (level == 1)
+        end = align_down(gfn, level_span(1)) + level_span(1);   /* nothing */
+    if (err)
+        return err;
+    end = min_u64(end, p2m->max_mapped_gfn + 1);
+    collect_piece(p2m, &c, gfn, end);
+    collect_flush(p2m, &c);
+    *done = end == p2m->max_mapped_gfn + 1;
+    tracking_set(p2m, *done ? P2M_TRACKING_ON : P2M_TRACKING_STARTS, end);
+    return 0;
+}
+
+int p2m_dirty_start(struct p2m *p2m, bool (*preempt)(void))
+{
+    bool done = false;
+    int err;
+
+    for (;;) {
+        spin_lock(&p2m->lock);
+        err = start_check(p2m);
+        if (!err) {
+            p2m->dirty.faults = 0;
+            err = start_piece(p2m, &done);
+            if (err)
+                tracking_set(p2m, P2M_TRACKING_STOPS, 0);
+        }
+        spin_unlock(&p2m->lock);
+        if (err || done)
+            return err;
+        if (preempt())
+            return -ERESTART;
+    }
+}
+
+/* What the entry would be had nobody tracked; a hole that told something is one more to forget. */
+static void entry_restore(uint64_t *pte, unsigned level, bool *holes)
+{
+    if (pte_is_ram(*pte))
+        entry_set(pte, leaf_make(pte_mfn(*pte), pte_type(*pte), level));
+    else if (*pte == S2_CHANGED)
+        *holes = true;
+    else if (*pte & S2_CHANGED)
+        entry_set(pte, *pte & ~S2_CHANGED);
+}
+
+/* Does the table say what one block would? *block is that. */
+static bool table_becomes_block(const uint64_t *table, uint64_t *block)
+{
+    mfn_t first = pte_mfn(table[0]);
+
+    if (!pte_is_ram(table[0]) || (first.mfn & (level_span(2) - 1)))
+        return false;
+    for (unsigned i = 1; i < P2M_ENTRIES; i++)
+        if (table[i] != leaf_make(mfn_add(first, i), pte_type(table[0]), 3))
+            return false;
+    *block = leaf_make(first, pte_type(table[0]), 2);
+    return true;
+}
+
+#define STOP_TABLES (P2M_DIRTY_PIECE / P2M_ENTRIES)
+
+/* Tables of a piece whose entries make one block: all of them go with one flush. */
+static void tables_to_blocks(struct p2m *p2m, uint64_t gfn, uint64_t end) REQUIRES(p2m->lock)
+{
+    uint64_t *at[STOP_TABLES], block[STOP_TABLES];
+    unsigned n = 0;
+
+    for (; gfn < end; gfn += level_span(2)) {
+        unsigned level;
+        uint64_t *pte = entry_find(p2m, GFN(gfn), &level);
+
+        if (level < 3)
+            continue;
+        pte = &pte_table(p2m->root[gfn >> level_order(1)])[(gfn >> level_order(2)) % P2M_ENTRIES];
+        if (!table_becomes_block(pte_table(*pte), &block[n]))
+            continue;
+        at[n++] = pte;
+        entry_set(pte, *pte & ~S2_VALID);
+    }
+    if (n)
+        stage2_flush(p2m->vttbr);
+    for (unsigned i = 0; i < n; i++) {
+        table_free(p2m, pte_table(*at[i]));
+        entry_set(at[i], block[i]);
+    }
+}
+
+/* Nothing has to be flushed for a permission that comes back: who is refused still finds out and goes on (p2m_write_fault()). */
+static void restore_piece(struct p2m *p2m, uint64_t gfn, uint64_t end) REQUIRES(p2m->lock)
+{
+    uint64_t begin = gfn;
+    bool holes = false;
+    unsigned level;
+
+    for (; gfn < end; gfn = align_down(gfn, level_span(level)) + level_span(level))
+        entry_restore(entry_find(p2m, GFN(gfn), &level), level, &holes);
+    if (holes)
+        holes_forget(p2m, begin, end);
+    tables_to_blocks(p2m, begin, end);
+    (void)entry_find(p2m, GFN(end - 1), &level);
+    if (level == 2)
+        table_merge(p2m, GFN(end - 1));
+}
+
+static bool stop_piece(struct p2m *p2m) REQUIRES(p2m->lock)
+{
+    uint64_t gfn = p2m->dirty.next, end = p2m->max_mapped_gfn + 1, to;
+    unsigned level;
+
+    if (gfn >= end) {
+        tracking_set(p2m, P2M_TRACKING_OFF, 0);
+        return true;
+    }
+    (void)entry_find(p2m, GFN(gfn), &level);
+    to = level == 1 ? align_down(gfn, level_span(1)) + level_span(1) : gfn + P2M_DIRTY_PIECE;
+    restore_piece(p2m, gfn, to);
+    p2m->dirty.next = to;
+    return false;
+}
+
+int p2m_dirty_stop(struct p2m *p2m, bool (*preempt)(void))
+{
+    for (bool done = false; !done;) {
+        spin_lock(&p2m->lock);
+        if (p2m_is_tracked(p2m))
+            tracking_set(p2m, P2M_TRACKING_STOPS, 0);
+        done = p2m->dirty.tracking == P2M_TRACKING_OFF || stop_piece(p2m);
+        spin_unlock(&p2m->lock);
+        if (!done && preempt())
+            return -ERESTART;
+    }
+    return 0;
+}
+
+uint32_t p2m_dirty_faults(struct p2m *p2m, bool clean)
+{
+    uint32_t n;
+
+    spin_lock(&p2m->lock);
+    n = p2m->dirty.faults;
+    if (clean)
+        p2m->dirty.faults = 0;
+    spin_unlock(&p2m->lock);
+    return n;
+}
+
+/* As far down as there are tables for it: what is larger than a page is dirty as a whole then. */
+static uint64_t *entry_split_down(struct p2m *p2m, gfn_t gfn, unsigned *level) REQUIRES(p2m->lock)
+{
+    uint64_t *pte = entry_find(p2m, gfn, level);
+
+    while (*level < 3 && !entry_split(p2m, pte, *level, gfn))
+        pte = entry_find(p2m, gfn, level);
+    return pte;
+}
+
+static void ram_becomes_writable(struct p2m *p2m, uint64_t *pte, unsigned level, gfn_t gfn) REQUIRES(p2m->lock)
+{
+    if (*pte & S2_AP_WRITE)
+        return;   /* another CPU came first */
+    p2m->dirty.faults++;
+    if (level < 3 && p2m_is_tracked(p2m))
+        pte = entry_split_down(p2m, gfn, &level);
+    __atomic_fetch_or(pte, S2_AP_WRITE, __ATOMIC_RELEASE);
+}
+
+bool p2m_write_fault_locked(struct p2m *p2m, gfn_t gfn)
+{
+    struct p2m_entry e;
+    unsigned level;
+    uint64_t *pte;
+
+    if (!p2m_lookup_locked(p2m, gfn, &e))
+        return false;
+    pte = entry_find(p2m, gfn, &level);
+    switch (e.type) {
+    case P2M_RAM_RW:
+        ram_becomes_writable(p2m, pte, level, gfn);
+        return true;
+    case P2M_FOREIGN_CLEAN:
+        frame_writer_begin(e.mfn);
+        entry_set(pte, leaf_make(e.mfn, P2M_FOREIGN_RW, level) | (*pte & S2_CHANGED));
+        return true;
+    case P2M_FOREIGN_RW:
+        return true;
+    default:
+        return false;
+    }
+}
+
+bool p2m_write_fault(struct p2m *p2m, gfn_t gfn)
+{
+    bool writable;
+
+    spin_lock(&p2m->lock);
+    writable = p2m_write_fault_locked(p2m, gfn);
+    spin_unlock(&p2m->lock);
+    return writable;
+}
