@@ -71,11 +71,12 @@ static void use_page(struct domain *d)
 
     if (!page_get(d, random_gfn(), &mfn))
         return;
+    frame_writer_begin(mfn);
     word = mfn_to_virt(mfn);
     mark = __atomic_load_n(word, __ATOMIC_RELAXED);
     threads_expect(mark == 0 || mark == mark_of(d));
     __atomic_store_n(word, mark_of(d), __ATOMIC_RELAXED);
-    frame_put(mfn);
+    frame_put_writer(mfn);
 }
 
 static void share_page(struct domain *d)

@@ -20,4 +20,8 @@ struct threads_part {
     int (*destroy)(struct domain *d);   /* -ERESTART: again */
     void (*free)(struct domain *d);     /* the last reference is gone */
 };
-extern const struct threads_part threads_memory;
+extern const struct threads_part threads_memory, threads_dirty;
+
+/* A domctl, of which there is one at a time; destroying a domain is one, too. False: somebody is at it. */
+bool threads_domctl_begin(void);
+void threads_domctl_end(void);

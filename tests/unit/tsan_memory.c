@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* sources: tests/unit/threads.c tests/unit/threads_memory.c hypervisor/vm/memory.c hypervisor/vm/shared_info.c hypervisor/vm/capabilities.c lib/ranges.c hypervisor/mm/p2m.c hypervisor/mm/p2m_table.c hypervisor/mm/frames.c hypervisor/mm/heap.c */
+/* sources: tests/unit/threads.c tests/unit/threads_memory.c tests/unit/threads_dirty.c hypervisor/vm/memory.c hypervisor/vm/shared_info.c hypervisor/vm/capabilities.c lib/ranges.c hypervisor/mm/p2m.c hypervisor/mm/p2m_table.c hypervisor/mm/p2m_dirty.c hypervisor/mm/frames.c hypervisor/mm/heap.c */
 /* The machine and the life of domains for threads_part.h; run as build/unit/tsan_memory [SEED [ROUNDS]]. */
 #include "threads_part.h"
 
@@ -21,7 +21,7 @@
 #define THREADS   4
 #define FIRST_MFN UINT64_C(0x40000)
 
-static const struct threads_part *const parts[] = { &threads_memory };
+static const struct threads_part *const parts[] = { &threads_dirty, &threads_memory };
 
 static char *ram;
 static unsigned rounds = 12000;
@@ -43,15 +43,15 @@ void panic(const char *fmt, ...)
     abort();
 }
 
+bool UNCHECKED_LOCKING threads_domctl_begin(void) { return spin_trylock(&domctl_lock); }
+void UNCHECKED_LOCKING threads_domctl_end(void) { spin_unlock(&domctl_lock); }
+
 void *mfn_to_virt(mfn_t mfn) { return ram + ((mfn.mfn - FIRST_MFN) << PAGE_SHIFT); }
 mfn_t virt_to_mfn(const void *va) { return MFN((uint64_t)((const char *)va - ram) / PAGE_SIZE + FIRST_MFN); }
 void cache_clean(const void *va, size_t size) { (void)va; (void)size; }
 void cache_clean_invalidate(const void *va, size_t size) { (void)va; (void)size; }
 void icache_invalidate_all(void) { }
 unsigned stage2_address_bits(void) { return 40; }
-bool stage2_has_dirty_state(void) { return false; }
-void stage2_flush(uint64_t vttbr) { (void)vttbr; }
-void stage2_flush_entries(uint64_t vttbr, const gfn_t *gfns, unsigned n) { (void)vttbr; (void)gfns; (void)n; }
 
 bool domain_hold(struct domain *d)
 {
