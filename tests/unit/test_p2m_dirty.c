@@ -383,6 +383,152 @@ static void two_who_clean_share_what_is_dirty(void **state)
     stop();
 }
 
+static void what_is_only_read_is_told_when_it_comes(void **state)
+{
+    mfn_t mfn;
+
+    (void)state;
+    populate(0, 9);
+    start();
+    assert_int_equal(frames_alloc_domain(&guest.frames, 0, 0, 0, &mfn), 0);
+    assert_int_equal(p2m_map(P, GFN(700), mfn, 1, P2M_RAM_RO), 0);
+    assert_false(cpu_writes(P, 700));
+    collect(true, WINDOW);
+    assert_int_equal(bits(), 1);
+    assert_true(bit(700));
+    collect(true, WINDOW);
+    assert_int_equal(bits(), 0);
+    assert_false(cpu_writes(P, 700));
+    stop();
+    assert_false(cpu_writes(P, 700));
+}
+
+/* --- Another vCPU, wherever a lock is let go of --- */
+
+enum { PAGES = 1024 };
+static unsigned unlocks, act_at, value[PAGES], copy[PAGES], tlb_filled_at[PAGES];
+static void (*other_vcpu)(void);
+
+static void unlocked(void)
+{
+    if (++unlocks != act_at)
+        return;
+    host_after_unlock = NULL;
+    other_vcpu();
+    host_after_unlock = unlocked;
+}
+
+static unsigned flushes(void) { return 1 + machine_flushes + machine_entry_flushes; }
+
+/* By what the TLB knows, as long as nobody made it forget. */
+static void vcpu_writes(uint64_t gfn)
+{
+    if (tlb_filled_at[gfn] != flushes() && cpu_writes(P, gfn))
+        tlb_filled_at[gfn] = flushes();
+    if (tlb_filled_at[gfn] == flushes())
+        value[gfn]++;
+}
+
+static void writes_here_and_there(void)
+{
+    mfn_t mfn;
+
+    value[5] += !memory_decrease(D, GFN(5), 0);
+    for (unsigned gfn = 1; gfn < PAGES; gfn += 100)
+        vcpu_writes(gfn);
+    if (p2m_get_frame_to_write(P, GFN(777), false, &mfn)) {
+        value[777]++;
+        frame_put_writer(mfn);
+    }
+}
+
+static void stops(void)
+{
+    stop();
+    writes_here_and_there();
+}
+
+static void starts(void)
+{
+    (void)!p2m_dirty_start(P, never_preempt);
+    writes_here_and_there();
+}
+
+/* False: it is not tracked any more. */
+static bool follow(void)
+{
+    gfn_t next = GFN(0);
+    int err;
+
+    memset(bitmap, 0, sizeof(bitmap));
+    do {
+        uint64_t *at = bitmap + next.gfn / 64;
+
+        err = p2m_dirty_collect(P, &next, GFN(WINDOW), true, at, always_preempt);
+    } while (err == -ERESTART);
+    for (unsigned i = 0; i < PAGES; i++)
+        copy[i] = bit(i) ? value[i] : copy[i];
+    return !err;
+}
+
+static void follow_to_the_end(void)
+{
+    int err;
+
+    do
+        err = p2m_dirty_start(P, always_preempt);
+    while (err == -ERESTART);
+    if (!err) {
+        memcpy(copy, value, sizeof(copy));
+        writes_here_and_there();
+        (void)(follow() && follow());
+    }
+    if (err || P->dirty.tracking != P2M_TRACKING_ON)
+        return;
+    host_after_unlock = NULL;   /* it stands still for the last time */
+    assert_true(follow());
+    assert_memory_equal(copy, value, sizeof(copy));
+}
+
+static void at_every_unlock(void (*act)(void))
+{
+    other_vcpu = act;
+    for (act_at = 1;; act_at++) {
+        machine_dirty_state = act_at % 2;
+        memset(tlb_filled_at, 0, sizeof(tlb_filled_at));
+        memset(value, 0, sizeof(value));
+        populate(0, 9);
+        populate(512, 9);
+        populate(WINDOW - 1, 0);   /* more than a piece */
+        for (unsigned gfn = 1; gfn < PAGES; gfn += 50)
+            vcpu_writes(gfn);
+        unlocks = 0;
+        host_after_unlock = unlocked;
+        follow_to_the_end();
+        host_after_unlock = NULL;
+        stop();
+        release(&other);
+        release(D);
+        setup(NULL);
+        if (unlocks < act_at)
+            return;
+    }
+}
+
+static void whoever_comes_in_between_is_seen(void **state)
+{
+    (void)state;
+    at_every_unlock(writes_here_and_there);
+    assert_true(act_at > 8);
+}
+
+static void who_ends_or_begins_it_in_between_breaks_nothing(void **state)
+{
+    (void)state;
+    at_every_unlock(stops);
+    at_every_unlock(starts);
+}
+
 /* --- Random changes --- */
 
 static bool dirty[WINDOW], mapped[WINDOW];
@@ -506,6 +652,9 @@ int main(void)
         TEST(what_is_no_ram_is_not_told_of),
         BOTH(a_destroyed_domain_is_tracked_no_more),
         BOTH(two_who_clean_share_what_is_dirty),
+        TEST(what_is_only_read_is_told_when_it_comes),
+        TEST(whoever_comes_in_between_is_seen),
+        TEST(who_ends_or_begins_it_in_between_breaks_nothing),
         BOTH(random_changes_are_told_exactly),
     };
 
