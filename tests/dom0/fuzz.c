@@ -12,7 +12,7 @@
  *               other round
  *
  * In a round a few domains of random make run for a while beside each other. This side pauses them, looks into their
- * memory, changes the pool for their tables, and destroys one and makes another: then the ports of those that stay have
+ * memory, follows what they write, changes the pool for their tables, and destroys one and makes another: then the ports of those that stay have
  * to be connected to somebody. At a round's end all are destroyed, and every page of the machine has to be free that was
  * free before. Says `fuzz: ok` at the end, or `not ok` and why, and switches the machine off.
  */
@@ -25,6 +25,7 @@
 #include "dormouse/evtchn.h"
 #include "dormouse/platform.h"
 #include "dormouse/toolstack.h"
+#include "lib/errno.h"
 #include "lib/print.h"
 #include "lib/string.h"
 
@@ -34,7 +35,7 @@ enum { RAM_PAGES = 8192, KEPT_PAGES = 1024, BLOCK_PAGES = 512, MOST_DOMAINS = 4,
 
 static struct {
     struct domain d;
-    bool lives, paused, counted;
+    bool lives, paused, counted, tracked;
     uint64_t seed, until;           /* when it is destroyed, if not before */
     char line[LINE];
     size_t used;
@@ -132,7 +133,7 @@ static void make(unsigned i)
     }
     made++;
     slots[i].lives = true;
-    slots[i].paused = false;
+    slots[i].paused = slots[i].tracked = false;
     slots[i].used = 0;
     if (platform_flag("tell"))
         print("# d%u: seed %lu, %u vCPUs, %lu pages in the pool, %lu to spare, ports to %u%s\n", slots[i].d.id,
@@ -227,9 +228,26 @@ static void look_into(unsigned i)
         fail("a foreign page cannot be unmapped", 0);
 }
 
+/* Follows what it writes for a while. There may be no page left in its pool for the tables that this takes. */
+static void track(unsigned i)
+{
+    static uint64_t bitmap[(DOMAIN_RAM_GFN + RAM_PAGES) / 64];
+    struct dirty_counts counts;
+    bool change = !slots[i].tracked || one_in(4);
+    long r = change ? domain_track(slots[i].d.id, !slots[i].tracked)
+                    : domain_dirty(slots[i].d.id, bitmap, below(64 * ARRAY_SIZE(bitmap)), !one_in(3), &counts);
+
+    if (r == -ENOMEM && change)
+        r = domain_track(slots[i].d.id, false);
+    else if (change)
+        slots[i].tracked = !slots[i].tracked;
+    if (r)
+        fail("tracking what a domain writes", r);
+}
+
 static void handle(unsigned i)
 {
-    switch (slots[i].paused ? 1 : below(8)) {
+    switch (slots[i].paused ? 1 : below(10)) {
     case 0:
         domain_set_pool(slots[i].d.id, DOMAIN_POOL_LEAST + below(3));
         break;
@@ -241,6 +259,10 @@ static void handle(unsigned i)
     case 2:
         if (slots[i].d.vuart_port)
             evtchn_send(slots[i].d.vuart_port);
+        break;
+    case 3:
+    case 4:
+        track(i);
         break;
     default:
         look_into(i);
