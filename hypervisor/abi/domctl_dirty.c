@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * XEN_DOMCTL_shadow_op: dirty tracking, by the names that x86 has for it. There are no shadow page tables here, and log-dirty is all of it.
+ * XEN_DOMCTL_shadow_op: dirty tracking, by the names that x86 has for it. There are no shadow page tables here, and
+ * log-dirty is all of it.
  *
- * A collection that stops half-way keeps its place in the operation itself: in `mode`, above the one flag that is defined, so that nothing is
- * kept for a caller who does not come back.
+ * A collection that stops half-way keeps its place in the operation itself: in `mode`, above the one flag that is
+ * defined, so that nothing is kept for a caller who does not come back.
  */
 #include "abi/domctl.h"
 
@@ -42,7 +43,8 @@ static int collect_chunk(struct p2m *p2m, struct xen_domctl_shadow_op *s, uint64
     int stopped, error = 0;
 
     memset(chunk, 0, sizeof(chunk));
-    stopped = p2m_dirty_collect(p2m, &next, GFN(min_u64(limit, *at + CHUNK)), s->op == XEN_DOMCTL_SHADOW_OP_CLEAN, chunk, preempt_pending);
+    stopped = p2m_dirty_collect(p2m, &next, GFN(min_u64(limit, *at + CHUNK)), s->op == XEN_DOMCTL_SHADOW_OP_CLEAN,
+                                chunk, preempt_pending);
     if (stopped && stopped != -ERESTART)
         return stopped;
     s->stats.dirty_count += bits_count(chunk, next.gfn - *at);
@@ -56,13 +58,14 @@ static int collect_chunk(struct p2m *p2m, struct xen_domctl_shadow_op *s, uint64
 static int collect(struct p2m *p2m, struct xen_domctl_shadow_op *s)
 {
     uint64_t at = (uint64_t)(s->mode >> PLACE_SHIFT) * PLACE_UNIT;
+    bool clean = s->op == XEN_DOMCTL_SHADOW_OP_CLEAN;
     int error = 0;
 
     s->pages = min_u64(s->pages, BIT(p2m->address_bits - PAGE_SHIFT));
     if (at && at >= s->pages)
         return -EINVAL;
     if (!at)
-        s->stats = (struct xen_domctl_shadow_op_stats){ .fault_count = p2m_dirty_faults(p2m, s->op == XEN_DOMCTL_SHADOW_OP_CLEAN) };
+        s->stats = (struct xen_domctl_shadow_op_stats){ .fault_count = p2m_dirty_faults(p2m, clean) };
     while (!error && at < s->pages) {
         error = collect_chunk(p2m, s, &at, s->pages);
         if (!error && at < s->pages && preempt_pending())

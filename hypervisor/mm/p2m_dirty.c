@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Dirty tracking on the entries of a p2m. The lock is held for a piece of P2M_DIRTY_PIECE pages at most; entries that lost their permission to
- * write are forgotten by TLBs once for many pieces, before anybody is told that they were dirty. A write through such a TLB entry in between is
- * no loss: whoever is told reads the page after that.
+ * Dirty tracking on the entries of a p2m. The lock is held for a piece of P2M_DIRTY_PIECE pages at most; entries that
+ * lost their permission to write are forgotten by TLBs once for many pieces, before anybody is told that they were
+ * dirty. A write through such a TLB entry in between is no loss: whoever is told reads the page after that.
  */
 #include "mm/p2m_dirty.h"
 
@@ -266,7 +266,10 @@ static void tables_to_blocks(struct p2m *p2m, uint64_t gfn, uint64_t end) REQUIR
     }
 }
 
-/* Nothing has to be flushed for a permission that comes back: who is refused still finds out and goes on (p2m_write_fault()). */
+/*
+ * Nothing has to be flushed for a permission that comes back: who is refused still finds out and goes on
+ * (p2m_write_fault()).
+ */
 static void restore_piece(struct p2m *p2m, uint64_t gfn, uint64_t end) REQUIRES(p2m->lock)
 {
     uint64_t begin = gfn;

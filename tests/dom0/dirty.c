@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * A dom0 that follows what a guest writes, as a tool does that copies a guest while it runs. Its ramdisk is the image of tests/guests/dirty,
- * which writes what it is told to. First each way in which a page becomes dirty, one by one and exactly; then, with all the guest's vCPUs
- * writing at once, round after round, only the pages that were dirty are looked at again, and when the guest has been paused nothing may be
- * other than what was seen last. Says `dirty: ok` at the end, or `not ok` and why, and switches the machine off.
+ * A dom0 that follows what a guest writes, as a tool does that copies a guest while it runs. Its ramdisk is the image
+ * of tests/guests/dirty, which writes what it is told to. First each way in which a page becomes dirty, one by one and
+ * exactly; then, with all the guest's vCPUs writing at once, round after round, only the pages that were dirty are
+ * looked at again, and when the guest has been paused nothing may be other than what was seen last. Says `dirty: ok` at
+ * the end, or `not ok` and why, and switches the machine off.
  *
  *   rounds=N    how many rounds the storm lasts (default 20)
  */
@@ -137,9 +138,15 @@ static void what_is_mapped_here(void)
 
 static void what_is_granted(void)
 {
-    struct gnttab_copy c = { .source.u.gmfn = platform.ram_base >> PAGE_SHIFT, .source.domid = DOMID_SELF, .dest.u.ref = DIRTY_REF,
-                             .dest.domid = guest.id, .len = 8, .flags = GNTCOPY_dest_gref };
-    struct gnttab_map_grant_ref m = { .host_addr = GRANT_GFN.gfn << PAGE_SHIFT, .flags = GNTMAP_host_map, .ref = DIRTY_REF, .dom = guest.id };
+    struct gnttab_copy c = { .source.u.gmfn = platform.ram_base >> PAGE_SHIFT,
+                             .source.domid = DOMID_SELF,
+                             .dest.u.ref = DIRTY_REF,
+                             .dest.domid = guest.id,
+                             .len = 8,
+                             .flags = GNTCOPY_dest_gref };
+    struct gnttab_map_grant_ref m = {
+        .host_addr = GRANT_GFN.gfn << PAGE_SHIFT, .flags = GNTMAP_host_map, .ref = DIRTY_REF, .dom = guest.id
+    };
     struct gnttab_unmap_grant_ref u = { .host_addr = m.host_addr };
 
     c.source.u.gmfn = (uintptr_t)&counts >> PAGE_SHIFT;
@@ -223,30 +230,32 @@ static void a_storm(unsigned rounds)
     print("dirty: %lu writes, %lu dirty pages in %u rounds\n", mail->writes, pages, rounds);
 }
 
-/* Ticks for the first write to each of so many pages: never split, split, and when nothing has to be noted. */
+/* Ticks for the first write to each of so many pages, and for the next, when nothing has to be noted. */
 static void what_it_costs(void)
 {
-    enum { PAGES = 512 };
-    uint64_t split, fault, dirty_already;
+    enum { PAGES = 512, FIRST = WINDOW_PAGE + 3584 };
+    uint64_t first;
 
     collect(true);
-    tell(MAIL_WRITE_IN_TURN, WINDOW_PAGE + 3584, 1, 0);
-    split = mail->ticks;
+    tell(MAIL_WRITE_IN_TURN, FIRST, PAGES, 0);
+    first = mail->ticks;
+    tell(MAIL_WRITE_IN_TURN, FIRST, PAGES, 0);
     collect(true);
-    tell(MAIL_WRITE_IN_TURN, WINDOW_PAGE + 3584, PAGES, 0);
-    fault = mail->ticks;
-    tell(MAIL_WRITE_IN_TURN, WINDOW_PAGE + 3584, PAGES, 0);
-    dirty_already = mail->ticks;
-    collect(true);
-    print("dirty: %lu faults after; ticks: %lu for a page in a block, %lu for %u pages, %lu for those again\n", counts.faults, split, fault, PAGES,
-          dirty_already);
+    print("dirty: %u pages: %lu faults, %lu ticks; %lu ticks to write them again\n", PAGES, counts.faults, first,
+          mail->ticks);
 }
 
 static bool build(void)
 {
     struct domain_plan plan = {
-        .image = platform.ramdisk, .image_size = platform.ramdisk_size, .vcpus = DIRTY_VCPUS, .ram_pages = DIRTY_RAM_PAGES, .spare_pages = 512,
-        .pool_pages = DOMAIN_POOL_LEAST + 32, .max_port = 63, .arguments = "",
+        .image = platform.ramdisk,
+        .image_size = platform.ramdisk_size,
+        .vcpus = DIRTY_VCPUS,
+        .ram_pages = DIRTY_RAM_PAGES,
+        .spare_pages = 512,
+        .pool_pages = DOMAIN_POOL_LEAST + 32,
+        .max_port = 63,
+        .arguments = "",
     };
     long r = domain_build(&guest, &plan, 0);
 

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Dirty tracking on the machine: a dom0 of our own (tests/dom0/dirty.c) follows what its guest (tests/guests/dirty) writes.
+"""Dirty tracking on the machine: a dom0 of our own (tests/dom0/dirty.c) follows what its guest writes.
 
-By faults where the CPU has nothing better (cortex-a57), and by the dirty state that it keeps itself (max has FEAT_HAFDBS).
+By faults where the CPU has nothing better (cortex-a57), and by the dirty state that it keeps itself (max has
+FEAT_HAFDBS).
 """
 
 import pytest
@@ -12,8 +13,9 @@ from machine import BUILD, Board, Machine
 @pytest.mark.torpor_only("stock Xen has no dirty tracking on Arm")
 @pytest.mark.parametrize("gic,cpu", [(3, "cortex-a57"), (3, "max"), (2, "cortex-a57"), (2, "max")])
 def test_what_a_guest_writes_is_dirty_and_nothing_is_lost(gic, cpu, counts):
-    board = Board(gic=gic, cpu=cpu, smp=4, mem=1024, disk=False, kernel=BUILD / "guests/dom0-dirty.img", ramdisk=BUILD / "guests/dirty.img",
-                  arguments="dom0_mem=128M dom0_max_vcpus=1", dom0_arguments=f"rounds={8 * counts['rounds']}")
+    board = Board(gic=gic, cpu=cpu, smp=4, mem=1024, disk=False, kernel=BUILD / "guests/dom0-dirty.img",
+                  ramdisk=BUILD / "guests/dirty.img", arguments="dom0_mem=128M dom0_max_vcpus=1",
+                  dom0_arguments=f"rounds={8 * counts['rounds']}")
     with Machine(f"dirty-gic{gic}-{cpu}", board) as machine:
         machine.expect(r"^dirty: (not )?ok|^\(XEN\) torpor: panic")
         machine.check_console()

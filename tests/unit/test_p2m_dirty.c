@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-/* sources: tests/unit/machine.c hypervisor/vm/memory.c hypervisor/vm/capabilities.c lib/ranges.c hypervisor/mm/p2m.c hypervisor/mm/p2m_table.c hypervisor/mm/p2m_dirty.c hypervisor/mm/frames.c hypervisor/mm/heap.c */
+/* sources: tests/unit/machine.c hypervisor/vm/memory.c hypervisor/vm/capabilities.c lib/ranges.c hypervisor/mm/p2m.c */
+/* sources: hypervisor/mm/p2m_table.c hypervisor/mm/p2m_dirty.c hypervisor/mm/frames.c hypervisor/mm/heap.c */
 /*
- * Dirty tracking against a model that is one array: a CPU writes as the entries let it, with and without a dirty state of its own; others
- * write past the p2m; memory comes and goes; who collects is told of each page at once or the next time, and of no other.
+ * Dirty tracking against a model that is one array: a CPU writes as the entries let it, with and without a dirty state
+ * of its own; others write past the p2m; memory comes and goes; who collects is told of each page at once or the next
+ * time, and of no other.
  */
 #include "machine.h"
 
@@ -57,7 +59,10 @@ static int teardown(void **state)
     return machine_is_whole(state);
 }
 
-static void populate(uint64_t gfn, unsigned order) { assert_int_equal(memory_populate(D, GFN(gfn), order, 0, never_preempt), 0); }
+static void populate(uint64_t gfn, unsigned order)
+{
+    assert_int_equal(memory_populate(D, GFN(gfn), order, 0, never_preempt), 0);
+}
 
 static void start(void)
 {

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Dirty tracking among threads: vCPUs write through TLBs that know what the tables said until they are told to forget it, others write past
- * the p2m, memory comes and goes, and tools that follow it all come and do not always come back. Who has a copy of a domain, and reads a page
- * again when he is told that it is dirty, is told of every page that is other than his copy.
+ * Dirty tracking among threads: vCPUs write through TLBs that know what the tables said until they are told to forget
+ * it, others write past the p2m, memory comes and goes, and tools that follow it all come and do not always come back.
+ * Who has a copy of a domain, and reads a page again when he is told that it is dirty, is told of every page that is
+ * other than his copy.
  */
 #include "threads_part.h"
 
@@ -15,7 +16,8 @@
 #include "mm/p2m_table.h"
 #include "vm/memory.h"
 
-enum { GFNS = 1024, BLOCK_GFN = 512, VMIDS = 256, WORD = 1 };   /* threads_memory.c's pages, and a block; its word is 0 */
+/* threads_memory.c's pages, and a block; its word is 0 */
+enum { GFNS = 1024, BLOCK_GFN = 512, VMIDS = 256, WORD = 1 };
 
 /* Entries count as long as nobody told the VMID's TLBs to forget. Who writes by one holds `use` for reading. */
 static struct tlb { pthread_rwlock_t use; unsigned flushes; } tlbs[VMIDS];
@@ -86,7 +88,8 @@ static bool tlb_write(struct domain *d, const struct tlb_entry *e, uint64_t valu
 
 static void vcpu_writes(struct domain *d)
 {
-    uint64_t gfn = threads_random(2) ? 480 + threads_random(64) : threads_random(GFNS), value = 1 + threads_random(UINT32_MAX - 1);
+    uint64_t gfn = threads_random(2) ? 480 + threads_random(64) : threads_random(GFNS),
+             value = 1 + threads_random(UINT32_MAX - 1);
     struct tlb_entry *e = &entries[d->p2m.vmid][gfn];
 
     for (unsigned tries = 0; tries < 3 && !tlb_write(d, e, value); tries++) {

@@ -1,12 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What tests/dom0/dirty.c tells its guest to write, and where: pages are counted from the start of RAM, and all that is looked at is in the
- * window, which begins behind the guest's own image, stacks and tables. dom0 writes the command last; the guest answers with the same number.
+ * What tests/dom0/dirty.c tells its guest to write, and where: pages are counted from the start of RAM, and all that is
+ * looked at is in the window, which begins behind the guest's own image, stacks and tables. dom0 writes the command
+ * last; the guest answers with the same number.
  */
 #pragma once
 #include "lib/base.h"
 
-enum { MAIL_PAGE = 2048, WINDOW_PAGE = 4096, WINDOW_PAGES = 4096, DIRTY_RAM_PAGES = 8192, DIRTY_VCPUS = 4, DIRTY_REF = 8 };
+enum {
+    MAIL_PAGE = 2048,
+    WINDOW_PAGE = 4096,
+    WINDOW_PAGES = 4096,
+    DIRTY_RAM_PAGES = 8192,
+    DIRTY_VCPUS = 4,
+    DIRTY_REF = 8
+};
 
 enum mail_command {
     MAIL_WRITE = 1,      /* a word of each page that draws from `seed` name, `count` times */

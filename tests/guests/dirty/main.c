@@ -33,7 +33,10 @@ static uint64_t write_in_turn(uint64_t page, uint64_t count)
     return timer_now() - began;
 }
 
-/* In bursts, so that not every page is dirty in every round. No two values that are ever written to a word are the same. */
+/*
+ * In bursts, so that not every page is dirty in every round. No two values that are ever written to a word are the
+ * same.
+ */
 static void storm(void *arg)
 {
     uint64_t state = 77 + (uintptr_t)arg, n = 0;
