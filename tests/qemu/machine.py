@@ -128,7 +128,7 @@ class Board:
 class Machine:
     """A running Board. Use it as a context manager, or call close."""
 
-    def __init__(self, name, board, hypervisor=None):
+    def __init__(self, name, board, hypervisor=None, debugger=None):
         self.name = name
         self.board = board
         self.hypervisor = hypervisor or hypervisor_path()
@@ -144,6 +144,8 @@ class Machine:
         self._monitor_socket = Path(self.scratch.name) / "monitor"
         self.broken = None
         command = board.command(self.hypervisor)
+        if debugger:
+            command += debugger.arguments(Path(self.scratch.name) / "gdb")
         if board.files:
             command += self._files_disk()
         if board.edit_tree:
