@@ -222,13 +222,13 @@ def mover(host, standing):
     one = standing("mover", vcpus=2)
     # a domain that is received is called so while its console begins
     host.run("ln -sf guest-mover.log /var/log/xen/console/guest-mover--incoming.log")
-    one.run("test -e /tmp/counter || (i=0; while :; do i=$((i+1)); echo $i > /tmp/counter; sleep 0.1; done) > /dev/null 2>&1 &")
+    one.run("test -e /tmp/counter || (while :; do echo >> /tmp/counter; sleep 0.1; done) > /dev/null 2>&1 &")
     one.run("until test -e /tmp/counter; do sleep 0.1; done")
     return one
 
 
 def assert_counts(one):
-    before, after = one.run("cat /tmp/counter; sleep 1; cat /tmp/counter").output.split()
+    before, after = one.run("wc -l < /tmp/counter; sleep 1; wc -l < /tmp/counter").output.split()
     assert int(after) > int(before)
 
 
