@@ -110,6 +110,25 @@ static void a_granted_frame_is_mapped_and_taken_back(void **state)
     assert_int_equal(grant_unmap_ref(mapper, op.handle, op.host_addr, 0), GNTST_bad_handle);
 }
 
+/* However often it is mapped to be written, its page is dirty until the last of them is gone (mm/frames.h). */
+static void who_may_write_by_a_grant_counts_as_a_writer(void **state)
+{
+    uint32_t handle[3];
+
+    (void)state;
+    give(1, 5, GTF_permit_access);
+    assert_int_equal(map(1, GNTMAP_host_map | GNTMAP_readonly, &handle[0]), GNTST_okay);
+    assert_int_equal(fake_writers(granter, 5), 0);
+    assert_int_equal(map(1, GNTMAP_host_map, &handle[1]), GNTST_okay);
+    assert_int_equal(map(1, GNTMAP_device_map, &handle[2]), GNTST_okay);
+    assert_int_equal(fake_writers(granter, 5), 1);
+    assert_int_equal(unmap(handle[1], 1), GNTST_okay);
+    assert_int_equal(fake_writers(granter, 5), 1);
+    assert_int_equal(grant_unmap_ref(mapper, handle[2], 0, fake_mfn(granter, 5).mfn << PAGE_SHIFT), GNTST_okay);
+    assert_int_equal(fake_writers(granter, 5), 0);
+    assert_int_equal(unmap(handle[0], 1), GNTST_okay);
+}
+
 static void a_read_only_grant_is_mapped_read_only(void **state)
 {
     uint32_t handle;
@@ -737,6 +756,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(a_granted_frame_is_mapped_and_taken_back),
+        TEST(who_may_write_by_a_grant_counts_as_a_writer),
         TEST(a_read_only_grant_is_mapped_read_only),
         TEST(what_is_not_granted_is_refused),
         TEST(only_real_ram_of_the_granter_can_be_granted),
