@@ -12,7 +12,6 @@ struct frame {                      /* vectors.S knows this layout */
 };
 
 enum { ESR_EC_UNKNOWN = 0x00, ESR_EC_SYSREG = 0x18, ESR_EC_DABT = 0x25 };
-static inline unsigned esr_class(uint64_t esr) { return (unsigned)(esr >> 26) & 0x3f; }
 
 void trap_catch(void);
 /* Ends the catching; returns how many exceptions were skipped (the last one's ESR is in this_cpu()->caught_esr). */

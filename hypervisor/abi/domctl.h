@@ -34,8 +34,6 @@ void domctl_end(void);
 int domctl_create(struct xen_domctl *op);
 domctl_op domctl_destroy, domctl_pause, domctl_unpause, domctl_resume, domctl_max_vcpus, domctl_set_handle,
     domctl_set_time_offset, domctl_subscribe, domctl_set_virq_handler;
-/* What `want` asks for in our own terms; -EINVAL, -ENODEV, -ESRCH for what cannot be. machine_gic: 2 or 3. */
-int domctl_check_config(const struct xen_domctl_createdomain *want, unsigned machine_gic, struct domain_config *config);
 
 /* domctl_info.c: what the tools are told. Only between domctl_begin() and domctl_end(). */
 domctl_op domctl_get_info;

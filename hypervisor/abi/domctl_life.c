@@ -56,7 +56,8 @@ static unsigned limit_or_default(int32_t wanted, unsigned otherwise)
     return wanted < 0 ? otherwise : (unsigned)wanted;
 }
 
-int domctl_check_config(const struct xen_domctl_createdomain *want, unsigned machine_gic, struct domain_config *config)
+/* What `want` asks for in our own terms; -EINVAL, -ENODEV, -ESRCH for what cannot be. machine_gic: 2 or 3. */
+static int config_of(const struct xen_domctl_createdomain *want, unsigned machine_gic, struct domain_config *config)
 {
     if (want->flags != CDF_REQUIRED || want->iommu_opts || want->vmtrace_size)
         return -EINVAL;
@@ -91,7 +92,7 @@ int domctl_create(struct xen_domctl *op)
     struct domain *d;
     int error;
 
-    error = domctl_check_config(want, gic.version, &config);
+    error = config_of(want, gic.version, &config);
     if (error)
         return error;
     error = domain_create(id, &config, &d);

@@ -177,7 +177,6 @@ void gic_set_active(unsigned irq, bool active) { write_bit(irq, active ? GICD_IS
 void gic_set_pending(unsigned irq, bool pending) { write_bit(irq, pending ? GICD_ISPENDR : GICD_ICPENDR); }
 bool gic_is_pending(unsigned irq) { return read_bit(irq, GICD_ISPENDR); }
 bool gic_is_enabled(unsigned irq) { return read_bit(irq, GICD_ISENABLER); }
-bool gic_is_active(unsigned irq) { return read_bit(irq, GICD_ISACTIVER); }
 
 void gic_set_type(unsigned irq, enum gic_type type)
 {

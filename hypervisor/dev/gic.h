@@ -81,7 +81,6 @@ void gic_set_active(unsigned irq, bool active);         /* private ones: of this
 void gic_set_pending(unsigned irq, bool pending);
 bool gic_is_enabled(unsigned irq);
 bool gic_is_pending(unsigned irq);
-bool gic_is_active(unsigned irq);
 void gic_send_sgi(unsigned cpu, unsigned sgi);
 void gic_clear_sgis(void);                /* those that wait for this CPU */
 

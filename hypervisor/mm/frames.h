@@ -104,7 +104,6 @@ int frames_alloc_large(struct frame_owner *o, mfn_t *first, bool (*preempt)(void
 
 /* Exactly [first, first + 2^order), if it is free: the 1:1 placement of dom0. Content is kept. -ENOMEM. */
 int frames_alloc_domain_at(struct frame_owner *o, mfn_t first, unsigned order);
-bool frame_range_free(mfn_t first, unsigned order);
 
 /* Takes a reference iff the frame is RAM, owned by o and alive. */
 bool frame_get(mfn_t mfn, const struct frame_owner *o);
@@ -133,8 +132,13 @@ bool frame_release(mfn_t mfn, struct frame_owner *o);
 
 /* The owner of a live domain frame, or NULL: for a free or hypervisor frame. For who holds a reference. */
 struct frame_owner *frame_owner(mfn_t mfn);
-/* How many references the frame has now; for tests and for the checks of XENMEM_exchange and the like. */
+
+/*
+ * For tests, which know that nobody is at it: otherwise either may change at once. How many references the frame has;
+ * whether [first, first + 2^order) is free.
+ */
 unsigned frame_refs(mfn_t mfn);
+bool frame_range_free(mfn_t first, unsigned order);
 
 /*
  * Releases the frames that o still owns, as many as it can before `preempt` says stop.

@@ -59,12 +59,6 @@ void vcpus_free(struct domain *d)
     }
 }
 
-bool vcpu_runnable(const struct vcpu *v)
-{
-    return vcpu_is_on(v) && !__atomic_load_n(&v->blocked, __ATOMIC_RELAXED) && !__atomic_load_n(&v->pause_count, __ATOMIC_RELAXED) &&
-           !domain_is_paused(v->domain);
-}
-
 void vcpu_reset(struct vcpu *v, uint64_t entry, uint64_t context_id)
 {
     core_vcpu_reset(v, entry, context_id);
@@ -156,15 +150,9 @@ void vcpu_block_polling(struct vcpu *v, uint64_t timeout_ns)
         v->blocked = false;
 }
 
-void vcpu_pause(struct vcpu *v)
-{
-    __atomic_fetch_add(&v->pause_count, 1, __ATOMIC_SEQ_CST);
-    sched_sleep(&v->sched);
-}
-
 void vcpu_pause_sync(struct vcpu *v)
 {
-    vcpu_pause(v);
+    __atomic_fetch_add(&v->pause_count, 1, __ATOMIC_SEQ_CST);
     sched_sleep_sync(&v->sched);
 }
 
@@ -176,6 +164,13 @@ void vcpu_unpause(struct vcpu *v)
 
 /* --- What cpu/sched.h asks of us, but for sched_vcpu_changed() (runstate.c) --- */
 
-bool sched_vcpu_runnable(const struct sched_vcpu *s) { return vcpu_runnable(s->vcpu); }
+bool sched_vcpu_runnable(const struct sched_vcpu *s)
+{
+    const struct vcpu *v = s->vcpu;
+
+    return vcpu_is_on(v) && !__atomic_load_n(&v->blocked, __ATOMIC_RELAXED) && !__atomic_load_n(&v->pause_count, __ATOMIC_RELAXED) &&
+           !domain_is_paused(v->domain);
+}
+
 void sched_vcpu_switch_out(struct sched_vcpu *s) { vcpu_switch_out(s->vcpu); }
 void sched_vcpu_switch_in(struct sched_vcpu *s) { vcpu_switch_in(s->vcpu); }

@@ -3,8 +3,8 @@
  * A virtual CPU: its registers while it does not run, and why it does not run.
  *
  * It is runnable iff it is on (PSCI CPU_ON, or vCPU 0 from the builder), not blocked (WFI,
- * SCHEDOP_block, SCHEDOP_poll), not paused, and its domain neither paused nor shut down. vcpu_runnable() is
- * that sentence; after any change the changer calls sched_wake() or sched_sleep().
+ * SCHEDOP_block, SCHEDOP_poll), not paused, and its domain neither paused nor shut down. sched_vcpu_runnable()
+ * is that sentence; after any change the changer calls sched_wake() or sched_sleep().
  */
 #pragma once
 
@@ -59,8 +59,6 @@ void vcpu_destroy(struct vcpu *v);
 /* The domain's last reference is gone: the memory of its destroyed vCPUs goes too. */
 void vcpus_free(struct domain *d);
 
-bool vcpu_runnable(const struct vcpu *v);
-
 /* Architectural reset state (PSCI DEN0022 6.4), entry at `entry` with x0 = context_id; v is new or claimed. */
 void vcpu_reset(struct vcpu *v, uint64_t entry, uint64_t context_id);
 
@@ -84,8 +82,8 @@ bool vcpu_wake(struct vcpu *v);
  */
 void vcpu_block_polling(struct vcpu *v, uint64_t timeout_ns);
 
-void vcpu_pause(struct vcpu *v);            /* nested; not waited for */
-void vcpu_pause_sync(struct vcpu *v);       /* ... and waited for: not for the current vCPU */
+/* Nested. pause_sync: not the current vCPU; returns when it is off its CPU and its state in memory. */
+void vcpu_pause_sync(struct vcpu *v);
 void vcpu_unpause(struct vcpu *v);
 
 /* VCPU_ON is the contrary of VPF_down. Any vCPU; it may change at once, unless the caller has claimed it. */

@@ -16,6 +16,19 @@
 /* Polled for by somebody who named port 0: no port's number. */
 #define POLL_NONE (EVTCHN_POLL_ANY - 1)
 
+static NOINLINE void wake_pollers(struct domain *d, uint32_t number)
+{
+    for (unsigned i = 0; i < d->max_vcpus; i++) {
+        struct vcpu *v = domain_vcpu(d, i);
+        uint32_t wanted = v ? __atomic_load_n(&v->evtchn.poll_port, __ATOMIC_SEQ_CST) : 0;
+
+        if (wanted != number && wanted != EVTCHN_POLL_ANY)
+            continue;
+        evtchn_poll_end(v);
+        vcpu_kick(v);
+    }
+}
+
 void port_raise(struct domain *d, struct port *p)
 {
     struct vcpu *v = d->vcpus[__atomic_load_n(&p->vcpu, __ATOMIC_RELAXED)];
@@ -27,7 +40,7 @@ void port_raise(struct domain *d, struct port *p)
     else
         twolevel_raise(d, v, p->number);
     if (unlikely(__atomic_load_n(&d->evtchn.pollers, __ATOMIC_SEQ_CST)))
-        port_wake_pollers(d, p->number);
+        wake_pollers(d, p->number);
 }
 
 void port_clear(struct domain *d, struct port *p)
@@ -36,19 +49,6 @@ void port_clear(struct domain *d, struct port *p)
         fifo_clear(d, p);
     else
         twolevel_clear(d, p->number);
-}
-
-void port_wake_pollers(struct domain *d, uint32_t number)
-{
-    for (unsigned i = 0; i < d->max_vcpus; i++) {
-        struct vcpu *v = domain_vcpu(d, i);
-        uint32_t wanted = v ? __atomic_load_n(&v->evtchn.poll_port, __ATOMIC_SEQ_CST) : 0;
-
-        if (wanted != number && wanted != EVTCHN_POLL_ANY)
-            continue;
-        evtchn_poll_end(v);
-        vcpu_kick(v);
-    }
 }
 
 void evtchn_poll_begin(struct vcpu *v, uint32_t port)

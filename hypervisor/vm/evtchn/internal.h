@@ -91,7 +91,6 @@ void virq_clear_handlers(struct domain *d);
 void port_raise(struct domain *d, struct port *p);
 /* What is pending on p, a port of the guest's that is being freed, is not. */
 void port_clear(struct domain *d, struct port *p) REQUIRES(d->evtchn.lock, p->lock);
-void port_wake_pollers(struct domain *d, uint32_t number);
 
 /*
  * Where v's guest looks, or NULL. Read after the event was made visible: whoever moves the place then sees that event, or we
