@@ -1,15 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The floor: the least that a hypervisor for one guest could do on this machine, for the same guest binary to be measured on. It
- * starts at EL2, maps the machine to EL1 as it is, and answers there:
+ * The floor: the least that a hypervisor for one guest could do on this machine, for the same guest binary to be
+ * measured on. It starts at EL2, maps the machine to EL1 as it is, and answers there:
  *
- * - a synchronous trap saves and restores x0 to x30, for any of them may be asked for. Of calls it knows PSCI_VERSION and
- *   SYSTEM_OFF, and refuses all others; a read of what is not mapped is zero; an SGI, to whomever, goes into list register 0;
- * - an interrupt, which can only be the virtual timer's, saves the few registers that it needs and goes into list register 1
+ * - a synchronous trap saves and restores x0 to x30, for any of them may be asked for. Of calls it knows PSCI_VERSION
+ * and
+ *   SYSTEM_OFF, and refuses all others; a read of what is not mapped is zero; an SGI, to whomever, goes into list
+ *   register 0;
+ * - an interrupt, which can only be the virtual timer's, saves the few registers that it needs and goes into list
+ * register 1
  *   with its physical one, so that the guest's end of it ends both.
  *
- * There are no checks, no locks and no second vCPU, and EL2's own MMU is off: what a hypervisor takes beyond this is what it is
- * for. GIC is 2 or 3; addresses are those of QEMU's virt machine, register names those of IHI 0048, IHI 0069 and the Arm ARM.
+ * There are no checks, no locks and no second vCPU, and EL2's own MMU is off: what a hypervisor takes beyond this is
+ * what it is for. GIC is 2 or 3; addresses are those of QEMU's virt machine, register names those of IHI 0048, IHI 0069
+ * and the Arm ARM.
  */
 #define GICD_CTLR           0x08000000
 #define GICD_ISENABLER0     0x08000100
@@ -45,7 +49,8 @@ _start:
     msr     vbar_el2, x0
     adr     x0, stage2
     msr     vttbr_el2, x0
-    mov_l   x0, 25 | 1 << 6 | 1 << 8 | 1 << 10 | 3 << 12 | 2 << 16 | 1 << 31   // VTCR_EL2: 39 bits from level 1, write-back, 40 bits out
+    // VTCR_EL2: 39 bits from level 1, write-back, 40 bits out
+    mov_l   x0, 25 | 1 << 6 | 1 << 8 | 1 << 10 | 3 << 12 | 2 << 16 | 1 << 31
     msr     vtcr_el2, x0
     mov_l   x0, 1 << 0 | 1 << 3 | 1 << 4 | 1 << 31  // HCR_EL2: VM, FMO, IMO, RW
     msr     hcr_el2, x0

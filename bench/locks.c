@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What spinlocks cost where there are more CPUs than may run: threads on the build machine take one lock in turn, each for about as long as the
- * hypervisor holds its own. For each kind of lock: how often all of them together had it in a second, the least share of a thread in percent of
- * an equal one, and the longest wait.
+ * What spinlocks cost where there are more CPUs than may run: threads on the build machine take one lock in turn, each
+ * for about as long as the hypervisor holds its own. For each kind of lock: how often all of them together had it in a
+ * second, the least share of a thread in percent of an equal one, and the longest wait.
  *
  *     locks THREADS SECONDS [CORES]
  */
@@ -112,8 +112,9 @@ static void run(unsigned count, unsigned seconds)
         least = min_u64(least, threads[i].times);
         longest = max_u64(longest, threads[i].longest);
     }
-    printf("%-22s %u threads: %9lu a second, least share %3lu%%, longest wait %7lu us\n", kind->name, count, (unsigned long)(sum / seconds),
-           (unsigned long)(sum ? least * count * 100 / sum : 0), (unsigned long)(longest / 1000));
+    printf("%-22s %u threads: %9lu a second, least share %3lu%%, longest wait %7lu us\n", kind->name, count,
+           (unsigned long)(sum / seconds), (unsigned long)(sum ? least * count * 100 / sum : 0),
+           (unsigned long)(longest / 1000));
 }
 
 int main(int argc, char **argv)

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The PV console's output half; dom0, which has none, prints by console_io, and a guest of something else than Xen on its PL011. Invariant: out_prod - out_cons never exceeds the ring's
- * size; only the holder of `lock` moves out_prod, only xenconsoled moves out_cons.
+ * The PV console's output half; dom0, which has none, prints by console_io, and a guest of something else than Xen on
+ * its PL011. Invariant: out_prod - out_cons never exceeds the ring's size; only the holder of `lock` moves out_prod,
+ * only xenconsoled moves out_cons.
  */
 #include "dormouse/console.h"
 #include "dormouse/arm64/cpu.h"

@@ -24,7 +24,8 @@ static void upcall(unsigned intid)
     uint64_t words = __atomic_exchange_n(&info->evtchn_pending_sel, 0, __ATOMIC_ACQ_REL);
     while (words) {
         unsigned w = (unsigned)__builtin_ctzl(words);
-        uint64_t bits = __atomic_load_n(&shared_info->evtchn_pending[w], __ATOMIC_ACQUIRE) & ~shared_info->evtchn_mask[w];
+        uint64_t bits = __atomic_load_n(&shared_info->evtchn_pending[w], __ATOMIC_ACQUIRE) &
+                        ~shared_info->evtchn_mask[w];
 
         words &= words - 1;
         while (bits) {

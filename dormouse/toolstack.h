@@ -21,8 +21,8 @@ struct domain_plan {
 };
 
 /*
- * The steps one by one, for domains of another make. A new domain is paused and has vCPUs without a context; what fails leaves nothing
- * behind.
+ * The steps one by one, for domains of another make. A new domain is paused and has vCPUs without a context; what fails
+ * leaves nothing behind.
  */
 struct domain_limits {
     unsigned vcpus;

@@ -29,7 +29,8 @@ struct grant {
 
 static uint64_t scr_value(void)
 {
-    uint64_t pfr0 = read_sysreg(id_aa64pfr0_el1), pfr1 = read_sysreg(id_aa64pfr1_el1), isar0 = read_sysreg(id_aa64isar0_el1);
+    uint64_t pfr0 = read_sysreg(id_aa64pfr0_el1), pfr1 = read_sysreg(id_aa64pfr1_el1),
+             isar0 = read_sysreg(id_aa64isar0_el1);
     uint64_t isar1 = read_sysreg(id_aa64isar1_el1), isar2 = read_named_sysreg(ID_AA64ISAR2_EL1);
     uint64_t mmfr0 = read_sysreg(id_aa64mmfr0_el1), mmfr1 = read_sysreg(id_aa64mmfr1_el1);
     uint64_t mmfr3 = read_named_sysreg(ID_AA64MMFR3_EL1);
@@ -53,7 +54,10 @@ static uint64_t scr_value(void)
         { mmfr3, MMFR3_SCTLRX, 1, SCR_SCTLR2EN },
         { mmfr3, MMFR3_S1PIE, 1, SCR_PIEN },
     };
-    /* SMD stays off: SMC is how PSCI is called. IRQ, FIQ and EA too: while the non-secure world runs, all interrupts are its own. */
+    /*
+     * SMD stays off: SMC is how PSCI is called. IRQ, FIQ and EA too: while the non-secure world runs, all interrupts
+     * are its own.
+     */
     uint64_t scr = SCR_NS | SCR_RES1 | SCR_HCE | SCR_RW;
 
     for (unsigned i = 0; i < ARRAY_SIZE(grants); i++)
@@ -113,7 +117,8 @@ struct cpu *cpu_find(uint64_t affinity)
 void cpu_add(uint64_t affinity)
 {
     if (affinity >= MAX_CPUS)
-        machine_fail("CPU %#llx of the device tree is one too many: start QEMU with at most %u", (unsigned long long)affinity, MAX_CPUS);
+        machine_fail("CPU %#llx of the device tree is one too many: start QEMU with at most %u",
+                     (unsigned long long)affinity, MAX_CPUS);
     cpus[affinity].id = (unsigned)affinity;
     state_set(&cpus[affinity], &cpus[affinity] == this_cpu() ? CPU_ON : CPU_STARTING);
 }

@@ -2,9 +2,9 @@
 /*
  * The CPUs: what EL3 grants to the non-secure world, which of them are on, and how one waits and is entered.
  *
- * A CPU's number is its affinity level 0; all others are 0 on this machine up to MAX_CPUS CPUs. `state` goes round OFF, ON_PENDING, ON
- * and is the lock of `entry` and `context`: whoever takes a CPU from OFF to ON_PENDING fills them, then knocks; the CPU reads them
- * when it heard the knock.
+ * A CPU's number is its affinity level 0; all others are 0 on this machine up to MAX_CPUS CPUs. `state` goes round OFF,
+ * ON_PENDING, ON and is the lock of `entry` and `context`: whoever takes a CPU from OFF to ON_PENDING fills them, then
+ * knocks; the CPU reads them when it heard the knock.
  */
 #pragma once
 
@@ -60,12 +60,21 @@ void cpu_start(struct cpu *cpu, uint64_t entry, uint64_t context);
 /* This CPU goes off: it loses its state, and waits for cpu_start. */
 NORETURN void cpu_park(void);
 
-/* WFI until an interrupt is signalled to this CPU, which nobody takes. Interrupts that only wake a lower level do not count. */
+/*
+ * WFI until an interrupt is signalled to this CPU, which nobody takes. Interrupts that only wake a lower level do not
+ * count.
+ */
 void cpu_wait_interrupt(void);
-/* The same, and the virtual ones are off, and other reasons to leave WFI are no reason to return. For a CPU that loses its state. */
+/*
+ * The same, and the virtual ones are off, and other reasons to leave WFI are no reason to return. For a CPU that loses
+ * its state.
+ */
 void cpu_sleep(void);
 
-/* Into the non-secure world, at EL2, MMU off, x0 = context, with nothing in any register that was there before (forget.c). */
+/*
+ * Into the non-secure world, at EL2, MMU off, x0 = context, with nothing in any register that was there before
+ * (forget.c).
+ */
 NORETURN void cpu_enter(uint64_t entry, uint64_t context);
 /* The same as Linux' Documentation/arm64/booting.rst has it: x1-x3 are zero. */
 NORETURN void cpu_enter_kernel(uint64_t entry, uint64_t tree);

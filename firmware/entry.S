@@ -2,9 +2,10 @@
 /*
  * Out of reset into C, from SMC into C and back, and down to the non-secure world.
  *
- * The firmware's address space is the identity, by tables that are constants: the flash is executable, secure RAM is data, devices are
- * devices, and RAM is the non-secure world's and reached as such (NS), so that the caches of both worlds speak of the same lines.
- * With no translation everything would be device memory, which libfdt's unaligned accesses do not go with, nor exclusives.
+ * The firmware's address space is the identity, by tables that are constants: the flash is executable, secure RAM is
+ * data, devices are devices, and RAM is the non-secure world's and reached as such (NS), so that the caches of both
+ * worlds speak of the same lines. With no translation everything would be device memory, which libfdt's unaligned
+ * accesses do not go with, nor exclusives.
  *
  * Every CPU that is at EL3 has TPIDR_EL3 = its struct cpu and SP_EL3 = the top of its stack, less what it is using.
  */
@@ -201,12 +202,19 @@ enter_nonsecure:
 
     .arch_extension fp
     .arch_extension simd
+.macro poison_vector n
+    dup     v\n\().2d, x0
+.endm
     .globl  forget_vectors
 forget_vectors:
     ldr     x0, =POISON
-    .irp    n, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31
-    dup     v\n\().2d, x0
+    .set    n, 0
+    .altmacro
+    .rept   32
+    poison_vector %n
+    .set    n, n + 1
     .endr
+    .noaltmacro
     mov     x0, #0x3c00000          // DN, FZ, round towards zero
     msr     fpcr, x0
     mov     x0, #0x8f               // exceptions seen
@@ -237,6 +245,7 @@ level1:
     .endr
     .fill   256, 8, 0
 
+    .set    SECURE_RAM_END, MACHINE_SECURE_RAM + MACHINE_SECURE_RAM_SIZE
     .balign 4096
 level2:
     .quad   MACHINE_FLASH + PTE_BLOCK + PTE_NORMAL + PTE_READ_ONLY
@@ -244,7 +253,7 @@ level2:
     .rept   511
     .if     block >= (MACHINE_GICD >> BLOCK_SHIFT) && block < (MACHINE_PLATFORM_BUS >> BLOCK_SHIFT)
     .quad   (block << BLOCK_SHIFT) + PTE_BLOCK + PTE_XN
-    .elseif block >= (MACHINE_SECURE_RAM >> BLOCK_SHIFT) && block < ((MACHINE_SECURE_RAM + MACHINE_SECURE_RAM_SIZE) >> BLOCK_SHIFT)
+    .elseif block >= (MACHINE_SECURE_RAM >> BLOCK_SHIFT) && block < (SECURE_RAM_END >> BLOCK_SHIFT)
     .quad   (block << BLOCK_SHIFT) + PTE_BLOCK + PTE_NORMAL + PTE_XN
     .else
     .quad   0

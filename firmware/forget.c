@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * On hardware most of these registers are UNKNOWN after a reset, and what is there is luck. Here it is always the same and never
- * right, so that whoever forgot to save a register sees it each time.
+ * On hardware most of these registers are UNKNOWN after a reset, and what is there is luck. Here it is always the same
+ * and never right, so that whoever forgot to save a register sees it each time.
  *
- * Left as it is: CNTFRQ_EL0, which only EL3 writes and QEMU resets to its counter's frequency; and what is implementation defined.
+ * Left as it is: CNTFRQ_EL0, which only EL3 writes and QEMU resets to its counter's frequency; and what is
+ * implementation defined.
  */
 #include "firmware/forget.h"
 
@@ -90,7 +91,8 @@ static void forget_aarch32(void)
 }
 
 /* A register's number is part of the instruction: one line for each that there may be. */
-#define EACH_16(op) op(0) op(1) op(2) op(3) op(4) op(5) op(6) op(7) op(8) op(9) op(10) op(11) op(12) op(13) op(14) op(15)
+#define EACH_16(op) \
+    op(0) op(1) op(2) op(3) op(4) op(5) op(6) op(7) op(8) op(9) op(10) op(11) op(12) op(13) op(14) op(15)
 
 /* Off, and the OS lock taken, as after a reset (OSLSR_EL1): none of it can make an exception. */
 static void forget_debug(void)

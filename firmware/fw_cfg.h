@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What QEMU's command line names and hands to a firmware: -kernel and -initrd (docs/specs/fw_cfg.rst in QEMU's sources; legacy keys from
- * include/standard-headers/linux/qemu_fw_cfg.h).
+ * What QEMU's command line names and hands to a firmware: -kernel and -initrd (docs/specs/fw_cfg.rst in QEMU's sources;
+ * legacy keys from include/standard-headers/linux/qemu_fw_cfg.h).
  */
 #pragma once
 
@@ -15,7 +15,10 @@
 #define FW_CFG_SCRATCH_SIZE 4096
 #define FW_CFG_PEEK_MAX     2048
 
-/* Where the device finds what it is to do: FW_CFG_SCRATCH_SIZE bytes of non-secure RAM, for it cannot see the secure one. */
+/*
+ * Where the device finds what it is to do: FW_CFG_SCRATCH_SIZE bytes of non-secure RAM, for it cannot see the secure
+ * one.
+ */
 void fw_cfg_init(paddr_t scratch);
 
 uint32_t fw_cfg_read32(uint16_t key);

@@ -24,7 +24,10 @@ unsigned gicd_words(void)
     return (mmio_read32(machine_register(MACHINE_GICD, GICD_TYPER)) & 0x1f) + 1;
 }
 
-/* Registers `first` to `end` of a bitmap; two bits an interrupt and eight bits an interrupt have so many times more of them. */
+/*
+ * Registers `first` to `end` of a bitmap; two bits an interrupt and eight bits an interrupt have so many times more of
+ * them.
+ */
 static void fill(volatile char *frame, uint64_t offset, unsigned first, unsigned end, unsigned bits, uint32_t v)
 {
     for (unsigned i = first * bits; i < end * bits; i++)

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The GIC from the secure side (IHI 0048, IHI 0069). Every interrupt is the non-secure world's (group 1), but for one SGI of
- * group 0: the knock that wakes a parked CPU. Group 0 is signalled only to a CPU that listens for the knock, and CPU_ON sends one to
- * each CPU it starts, so that none is ever pending while the non-secure world runs.
+ * The GIC from the secure side (IHI 0048, IHI 0069). Every interrupt is the non-secure world's (group 1), but for one
+ * SGI of group 0: the knock that wakes a parked CPU. Group 0 is signalled only to a CPU that listens for the knock, and
+ * CPU_ON sends one to each CPU it starts, so that none is ever pending while the non-secure world runs.
  *
- * What a reset leaves UNKNOWN is set to the value that helps nobody: the lowest priority, no target, every priority masked. The same
- * state is given at the start and after a sleep. "Private" are the interrupts of one CPU: SGIs and PPIs.
+ * What a reset leaves UNKNOWN is set to the value that helps nobody: the lowest priority, no target, every priority
+ * masked. The same state is given at the start and after a sleep. "Private" are the interrupts of one CPU: SGIs and
+ * PPIs.
  */
 #pragma once
 
@@ -15,12 +16,15 @@
 void gic_init(uint64_t its);
 
 /*
- * A mark in the hardware, which a reset of the machine clears as it does not clear RAM: the first CPU has come as far as
- * letting the others go (GICD_CTLR.EnableGrp0; entry.S waits for it).
+ * A mark in the hardware, which a reset of the machine clears as it does not clear RAM: the first CPU has come as far
+ * as letting the others go (GICD_CTLR.EnableGrp0; entry.S waits for it).
  */
 void gic_mark_started(void);
 
-/* The distributor, the ITS, and of a GICv3 the redistributors of all CPUs. Interrupts that are edges are lost, levels are not. */
+/*
+ * The distributor, the ITS, and of a GICv3 the redistributors of all CPUs. Interrupts that are edges are lost, levels
+ * are not.
+ */
 void gic_reset_shared(void);
 /* This CPU's private interrupts. */
 void gic_reset_private(void);
@@ -28,8 +32,9 @@ void gic_reset_private(void);
 void gic_reset_interface(void);
 
 /*
- * Before a sleep: this CPU is signalled whatever is enabled and meant for it, whichever priorities, groups and active interrupts the
- * non-secure world had in the way. Its virtual interface is off. all: of what is shared too, for a sleep of the system.
+ * Before a sleep: this CPU is signalled whatever is enabled and meant for it, whichever priorities, groups and active
+ * interrupts the non-secure world had in the way. Its virtual interface is off. all: of what is shared too, for a sleep
+ * of the system.
  */
 void gic_listen(bool all);
 

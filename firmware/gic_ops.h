@@ -21,7 +21,10 @@
 #define PMR_OPEN        0xffu
 #define PMR_CLOSED      0x80u       /* no group 1 priority is higher, and the non-secure world may change it */
 
-/* In list registers and active priorities after a reset: what shows when it is not overwritten. An interrupt that nobody has. */
+/*
+ * In list registers and active priorities after a reset: what shows when it is not overwritten. An interrupt that
+ * nobody has.
+ */
 #define LR_POISON_INTID 1000u
 
 struct gic_ops {
@@ -37,7 +40,9 @@ struct gic_ops {
 
 extern const struct gic_ops gicv2_ops, gicv3_ops;
 
-/* The distributor's own part of a reset: SPIs off, level, group 1, nowhere pending or active. Targets are the caller's. */
+/*
+ * The distributor's own part of a reset: SPIs off, level, group 1, nowhere pending or active. Targets are the caller's.
+ */
 void gicd_reset_spis(void);
 /* Private interrupts by a frame of the distributor's layout: the same, and the knock enabled. */
 void gicd_reset_private(volatile char *frame);

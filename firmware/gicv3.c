@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * GICv3 (IHI 0069), two security states, affinity routing on in both. A redistributor is reached from every CPU, the CPU
- * interface is system registers: with SCR_EL3.NS set, those that are banked are the non-secure ones.
+ * GICv3 (IHI 0069), two security states, affinity routing on in both. A redistributor is reached from every CPU, the
+ * CPU interface is system registers: with SCR_EL3.NS set, those that are banked are the non-secure ones.
  */
 #include "arch/barrier.h"
 #include "arch/io.h"
@@ -112,8 +112,8 @@ static void v3_reset_private(void) { reset_redistributor(redistributors[this_cpu
 static unsigned active_registers(unsigned bits) { return bits > 5 ? 1u << (bits - 5) : 1; }
 
 /*
- * QEMU (hw/intc/arm_gicv3_cpuif.c: icc_ap_write) ignores writes to the non-secure ICC_AP1R0 and ICC_AP1R1 as if there were always
- * 7 bits of priority, so what is active is dropped by ends of interrupts that nobody took, here of SGI 0.
+ * QEMU (hw/intc/arm_gicv3_cpuif.c: icc_ap_write) ignores writes to the non-secure ICC_AP1R0 and ICC_AP1R1 as if there
+ * were always 7 bits of priority, so what is active is dropped by ends of interrupts that nobody took, here of SGI 0.
  */
 static void drop_active_priorities(void)
 {
@@ -167,7 +167,8 @@ static void reset_physical_interface(void)
 }
 
 /* A register's number is part of the instruction: one line for each. */
-#define EACH_LR(op) op(0) op(1) op(2) op(3) op(4) op(5) op(6) op(7) op(8) op(9) op(10) op(11) op(12) op(13) op(14) op(15)
+#define EACH_LR(op) \
+    op(0) op(1) op(2) op(3) op(4) op(5) op(6) op(7) op(8) op(9) op(10) op(11) op(12) op(13) op(14) op(15)
 
 static void reset_virtual_interface(void)
 {

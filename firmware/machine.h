@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * QEMU's arm64 virt machine as its secure world sees it (hw/arm/virt.c: base_memmap; docs/system/arm/virt.rst), and the two things that
- * the firmware does to it: switching it off or resetting it, and forgetting what the non-secure UART was set to.
+ * QEMU's arm64 virt machine as its secure world sees it (hw/arm/virt.c: base_memmap; docs/system/arm/virt.rst), and the
+ * two things that the firmware does to it: switching it off or resetting it, and forgetting what the non-secure UART
+ * was set to.
  *
- * The addresses are part of the machine's definition and the same with every option; what depends on options is taken from the
- * device tree.
+ * The addresses are part of the machine's definition and the same with every option; what depends on options is taken
+ * from the device tree.
  */
 #pragma once
 
@@ -26,7 +27,10 @@
 #include "lib/base.h"
 
 /* A device's register. */
-static inline volatile char *machine_register(uint64_t base, uint64_t offset) { return (volatile char *)(base + offset); }
+static inline volatile char *machine_register(uint64_t base, uint64_t offset)
+{
+    return (volatile char *)(base + offset);
+}
 
 NORETURN void machine_power_off(void);
 NORETURN void machine_reset(void);

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * A small EL3 firmware for QEMU's arm64 virt machine with secure=on: PSCI 1.0 with SYSTEM_SUSPEND, which QEMU's own lacks, and the loader
- * of the kernel on QEMU's command line.
+ * A small EL3 firmware for QEMU's arm64 virt machine with secure=on: PSCI 1.0 with SYSTEM_SUSPEND, which QEMU's own
+ * lacks, and the loader of the kernel on QEMU's command line.
  *
- * It runs from the secure flash at 0, keeps its data in secure RAM, and is entered by a reset of any CPU and by SMC only: while the
- * non-secure world runs, no interrupt is EL3's. It loses in a sleep what hardware loses (forget.c, gic.h), and whatever it
- * has to say is an error, in one line on the secure UART.
+ * It runs from the secure flash at 0, keeps its data in secure RAM, and is entered by a reset of any CPU and by SMC
+ * only: while the non-secure world runs, no interrupt is EL3's. It loses in a sleep what hardware loses (forget.c,
+ * gic.h), and whatever it has to say is an error, in one line on the secure UART.
  */
 #include "firmware/cpu.h"
 #include "firmware/entry.h"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Invariant: `taken` lists every range of RAM that holds something: the device tree, the guest-loader's modules, and what was
- * placed here so far. A place is looked for upwards from where QEMU itself would load, skipping what is taken.
+ * Invariant: `taken` lists every range of RAM that holds something: the device tree, the guest-loader's modules, and
+ * what was placed here so far. A place is looked for upwards from where QEMU itself would load, skipping what is taken.
  */
 #include "firmware/payload.h"
 
@@ -13,7 +13,8 @@
 #define MAX_TAKEN     32
 #define KERNEL_ALIGN  (2 * MIB)
 #define INITRD_ALIGN  PAGE_SIZE
-#define INITRD_OFFSET (128 * MIB)   /* from the start of RAM; half of it if there is less than twice that (QEMU's hw/arm/boot.c) */
+/* from the start of RAM; half of it if there is less than twice that (QEMU's hw/arm/boot.c) */
+#define INITRD_OFFSET (128 * MIB)
 
 /* Linux Documentation/arm64/booting.rst; little endian */
 struct image_header {
@@ -48,7 +49,8 @@ static struct tree_range place(uint64_t base, uint64_t size, uint64_t align, con
             i = ~0u;   /* from the first again */
         }
     if (range.base + size > ram.base + ram.size)
-        machine_fail("no room in RAM for the %llu bytes of the %s: start QEMU with more memory (-m)", (unsigned long long)size, what);
+        machine_fail("no room in RAM for the %llu bytes of the %s: start QEMU with more memory (-m)",
+                     (unsigned long long)size, what);
     take(range);
     return range;
 }

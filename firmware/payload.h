@@ -5,8 +5,8 @@
 #include "lib/base.h"
 
 /*
- * Loads both to where nothing else is, and tells the tree of the ramdisk (Linux Documentation/arm64/booting.rst). Between tree_open and
- * tree_close. Returns the kernel's entry.
+ * Loads both to where nothing else is, and tells the tree of the ramdisk (Linux Documentation/arm64/booting.rst).
+ * Between tree_open and tree_close. Returns the kernel's entry.
  */
 uint64_t payload_load(void);
 

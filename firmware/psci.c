@@ -144,7 +144,7 @@ void smc_handle(struct smc_frame *frame)
 
 void exception_unexpected(void)
 {
-    machine_fail("unexpected exception: pc %#llx, ESR %#llx, FAR %#llx, SPSR %#llx", (unsigned long long)read_sysreg(elr_el3),
-                 (unsigned long long)read_sysreg(esr_el3), (unsigned long long)read_sysreg(far_el3),
-                 (unsigned long long)read_sysreg(spsr_el3));
+    machine_fail("unexpected exception: pc %#llx, ESR %#llx, FAR %#llx, SPSR %#llx",
+                 (unsigned long long)read_sysreg(elr_el3), (unsigned long long)read_sysreg(esr_el3),
+                 (unsigned long long)read_sysreg(far_el3), (unsigned long long)read_sysreg(spsr_el3));
 }

@@ -12,7 +12,8 @@
 static void *const tree = (void *)(uintptr_t)MACHINE_RAM;
 static struct dt reader;
 static struct dt_walk walk;                     /* large for a stack; one question at a time */
-static struct tree_range ram[MAX_RAM_RANGES];   /* the non-secure world writes the tree later: what is asked for then is kept here */
+/* the non-secure world writes the tree later: what is asked for then is kept here */
+static struct tree_range ram[MAX_RAM_RANGES];
 static unsigned ram_ranges;
 
 static void check(int result, const char *what)
@@ -117,7 +118,10 @@ void tree_set_initrd(struct tree_range initrd)
     check(fdt_setprop_u64(tree, chosen, "linux,initrd-end", initrd.base + initrd.size), "linux,initrd-end");
 }
 
-/* The first node that is disabled here and in order for the secure world (Linux Documentation/devicetree/bindings/arm/secure.txt), or < 0. */
+/*
+ * The first node that is disabled here and in order for the secure world (Linux
+ * Documentation/devicetree/bindings/arm/secure.txt), or < 0.
+ */
 static int find_secure_node(void)
 {
     int node = -1;

@@ -24,7 +24,8 @@ int64_t workaround_features(uint64_t function, uint64_t b, uint64_t c)
 
 bool workaround_call(uint32_t function, uint64_t *x)
 {
-    if (function != SMCCC_ARCH_WORKAROUND_1 && function != SMCCC_ARCH_WORKAROUND_2 && function != SMCCC_ARCH_WORKAROUND_3)
+    if (function != SMCCC_ARCH_WORKAROUND_1 && function != SMCCC_ARCH_WORKAROUND_2 &&
+        function != SMCCC_ARCH_WORKAROUND_3)
         return false;
     if (FIRMWARE_WORKAROUND == WORKAROUND_NEEDED)
         x[0] = x[1] = x[2] = x[3] = LOST;

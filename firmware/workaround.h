@@ -4,7 +4,10 @@
 
 #include "lib/base.h"
 
-/* FIRMWARE_WORKAROUND, see build.mk: nothing speculates under an emulator; a variant says otherwise, for those who test what calls it. */
+/*
+ * FIRMWARE_WORKAROUND, see build.mk: nothing speculates under an emulator; a variant says otherwise, for those who test
+ * what calls it.
+ */
 enum workaround_variant {
     WORKAROUND_NOT_NEEDED,
     WORKAROUND_NEEDED,   /* each call loses what it may lose, x0 to x3 */

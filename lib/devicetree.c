@@ -37,8 +37,8 @@ static const struct {
     const char *name;
     unsigned version;
 } gics[] = {
-    { "arm,gic-v3", 3 }, { "arm,gic-400", 2 }, { "arm,cortex-a15-gic", 2 }, { "arm,cortex-a7-gic", 2 }, { "arm,cortex-a9-gic", 1 },
-    { "arm,eb11mp-gic", 1 }, { "arm,pl390", 1 }, { "qcom,msm-qgic2", 2 },
+    { "arm,gic-v3", 3 },        { "arm,gic-400", 2 },    { "arm,cortex-a15-gic", 2 }, { "arm,cortex-a7-gic", 2 },
+    { "arm,cortex-a9-gic", 1 }, { "arm,eb11mp-gic", 1 }, { "arm,pl390", 1 },          { "qcom,msm-qgic2", 2 },
 };
 
 bool dt_cell(const struct dt_value *v, unsigned i, uint32_t *cell)

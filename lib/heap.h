@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * An intrusive pairing heap: the node with the smallest key first. Insertion takes a constant number of steps, removal of any node
- * one that grows with the logarithm of their number, taken over many (Fredman and others, "The pairing heap", 1986). Of
- * equal keys the one that was there first comes first while no other node goes.
+ * An intrusive pairing heap: the node with the smallest key first. Insertion takes a constant number of steps, removal
+ * of any node one that grows with the logarithm of their number, taken over many (Fredman and others, "The pairing
+ * heap", 1986). Of equal keys the one that was there first comes first while no other node goes.
  */
 #pragma once
 

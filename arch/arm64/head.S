@@ -5,7 +5,8 @@
  * The file is an arm64 Image (Linux Documentation/arm64/booting.rst): entered with x0 = physical address of the
  * device tree, MMU and D-cache off, anywhere in RAM on a 2 MiB boundary. Two small page tables are built: the
  * identity of the gigabyte in which the image stands, to survive the switch, and the image at IMAGE_BASE in
- * 2 MiB blocks. C then builds the real tables (mm/el2.c). Secondary CPUs come in at secondary_entry with x0 = their struct cpu.
+ * 2 MiB blocks. C then builds the real tables (mm/el2.c). Secondary CPUs come in at secondary_entry with x0 = their
+ * struct cpu.
  */
 #include "arch/layout.h"
 

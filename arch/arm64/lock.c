@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The way into a spinlock that is held or waited for (arch/lock.h). The count of those who wait closes the short way to newcomers, so that
- * nobody overtakes but by the rule here: it is one's turn or was before, or the lock was seen free LOCK_PATIENCE times in another's turn.
+ * The way into a spinlock that is held or waited for (arch/lock.h). The count of those who wait closes the short way to
+ * newcomers, so that nobody overtakes but by the rule here: it is one's turn or was before, or the lock was seen free
+ * LOCK_PATIENCE times in another's turn.
  */
 #include "arch/lock.h"
 
@@ -10,7 +11,10 @@
 #define LOCK_PATIENCE 128
 #endif
 
-/* Tickets wrap. One who was passed over so long ago that its ticket looks like a late one again needs patience again, no more. */
+/*
+ * Tickets wrap. One who was passed over so long ago that its ticket looks like a late one again needs patience again,
+ * no more.
+ */
 static bool is_due(const struct spinlock *l, uint8_t ticket)
 {
     return (int8_t)(__atomic_load_n(&l->owner, __ATOMIC_RELAXED) - ticket) >= 0;
@@ -27,7 +31,8 @@ UNCHECKED_LOCKING void spin_lock_contended(struct spinlock *l)
     for (;;) {
         word = __atomic_load_n(&l->word, __ATOMIC_RELAXED);
         if (!(word & SPIN_HELD) && (is_due(l, ticket) || seen_free++ >= LOCK_PATIENCE) &&
-            __atomic_compare_exchange_n(&l->word, &word, (uint16_t)((word - SPIN_WAITER) | SPIN_HELD), false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+            __atomic_compare_exchange_n(&l->word, &word, (uint16_t)((word - SPIN_WAITER) | SPIN_HELD), false,
+                                        __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
             break;
         cpu_relax();
     }

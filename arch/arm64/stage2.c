@@ -46,7 +46,10 @@ struct vmid_before {
     uint64_t vttbr, sctlr, tcr;
 };
 
-/* TLB maintenance is for the VMID in VTTBR_EL2. The tables of the guest whose registers are loaded are not walked meanwhile. */
+/*
+ * TLB maintenance is for the VMID in VTTBR_EL2. The tables of the guest whose registers are loaded are not walked
+ * meanwhile.
+ */
 static struct vmid_before vmid_enter(uint64_t vttbr)
 {
     struct vmid_before before = { .vttbr = read_sysreg(vttbr_el2) };

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Firmware has to let EL2 at these (SCR_EL3.FGTEn, FGTEn2, HXEn), as for Linux (Documentation/arch/arm64/booting.rst). CNTPOFF_EL2 is not
- * among them: nothing tells whether SCR_EL3.ECVEn is set, so the physical counter traps everywhere, and its reader gets the guest's time.
+ * Firmware has to let EL2 at these (SCR_EL3.FGTEn, FGTEn2, HXEn), as for Linux (Documentation/arch/arm64/booting.rst).
+ * CNTPOFF_EL2 is not among them: nothing tells whether SCR_EL3.ECVEn is set, so the physical counter traps everywhere,
+ * and its reader gets the guest's time.
  */
 #include "arch/traps.h"
 
@@ -27,7 +28,8 @@
 #define clear_named(name) write_sysreg(0, name)
 
 /*
- * Zero is right for each: a bit of a feature that a guest may have traps when it is 1, a bit of a later one (nXXX, EnXXX) when it is 0.
+ * Zero is right for each: a bit of a feature that a guest may have traps when it is 1, a bit of a later one (nXXX,
+ * EnXXX) when it is 0.
  */
 void traps_cpu_init(void)
 {

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * What the hypervisor costs, seen from a guest: `cost NAME N`, N in nanoseconds of the virtual counter, which QEMU's
- * -icount shift=0 makes instructions. Each figure is the median over ROUNDS of the mean over a round's operations, so that what
- * happens between two operations (dom0's timer, the console) does not count.
+ * -icount shift=0 makes instructions. Each figure is the median over ROUNDS of the mean over a round's operations, so
+ * that what happens between two operations (dom0's timer, the console) does not count.
  *
- * The same binary runs on Torpor, on Xen, on KVM and on the floor (bench/floor.S). What needs Xen's ABI is left out where there is none.
+ * The same binary runs on Torpor, on Xen, on KVM and on the floor (bench/floor.S). What needs Xen's ABI is left out
+ * where there is none.
  */
 #include "dormouse/arm64/cpu.h"
 #include "dormouse/arm64/gic.h"

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * A dom0 that is one instruction long, as far as it matters: it notes the physical counter, which QEMU starts at 0 with the
- * machine, says `first N` (N in hexadecimal ticks) on the hypervisor's console and switches the machine off. Built with SLEEPS,
- * it suspends to RAM, and N is how long it was away, from the call's instruction to its entry point's first.
+ * A dom0 that is one instruction long, as far as it matters: it notes the physical counter, which QEMU starts at 0 with
+ * the machine, says `first N` (N in hexadecimal ticks) on the hypervisor's console and switches the machine off. Built
+ * with SLEEPS, it suspends to RAM, and N is how long it was away, from the call's instruction to its entry point's
+ * first.
  */
     .section .head, "ax"
     .globl _start

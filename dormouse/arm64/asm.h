@@ -11,7 +11,8 @@
 /* T0SZ 25 (39 bits: one table of 1 GiB entries), inner and outer write-back, inner shareable, TTBR1 off */
 #define TCR_VALUE    (25 | 1 << 8 | 1 << 10 | 3 << 12 | 1 << 23)
 /* RES1 bits, I, C, M; no alignment checks; EL1 sees its own WFI and WFE */
-#define SCTLR_VALUE  (1 << 29 | 1 << 28 | 1 << 23 | 1 << 22 | 1 << 20 | 1 << 18 | 1 << 16 | 1 << 11 | 1 << 12 | 1 << 2 | 1)
+#define SCTLR_VALUE \
+    (1 << 29 | 1 << 28 | 1 << 23 | 1 << 22 | 1 << 20 | 1 << 18 | 1 << 16 | 1 << 11 | 1 << 12 | 1 << 2 | 1)
 
 #ifdef __ASSEMBLER__
     .macro adr_l reg, sym

@@ -102,5 +102,7 @@ static inline uint16_t mmio_read16(uint64_t a)
  * Returns the PSCI status (0 or negative).
  */
 long cpu_start(unsigned id, void (*fn)(void *), void *arg);
-/* The same again for a vCPU that was started before, whether it is off, on, or on its way; from several vCPUs at once. */
+/*
+ * The same again for a vCPU that was started before, whether it is off, on, or on its way; from several vCPUs at once.
+ */
 long cpu_start_again(unsigned id);

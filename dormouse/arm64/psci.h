@@ -11,7 +11,8 @@
     register uint64_t r2_ __asm__("x2") = (uint64_t)(a2); \
     register uint64_t r3_ __asm__("x3") = (uint64_t)(a3); \
     __asm__ volatile(insn " #0" : "+r"(r0_), "+r"(r1_), "+r"(r2_), "+r"(r3_) : \
-                     : "x4", "x5", "x6", "x7", "x8", "x9", "x10", "x11", "x12", "x13", "x14", "x15", "x16", "x17", "memory"); \
+                     : "x4", "x5", "x6", "x7", "x8", "x9", "x10", "x11", "x12", "x13", "x14", "x15", "x16", \
+                       "x17", "memory"); \
     (long)r0_; })
 
 /* The conduit that the device tree names for a domU; returns x0. */

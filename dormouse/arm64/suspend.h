@@ -11,7 +11,8 @@ struct system_suspend {
 };
 
 /*
- * Suspends by `function` (PSCI_SYSTEM_SUSPEND_32 or 64), with interrupts masked. 0: this vCPU was suspended and woken, and runs
- * with its own translation and vectors again, interrupts masked; vector registers are lost. Negative: PSCI's error.
+ * Suspends by `function` (PSCI_SYSTEM_SUSPEND_32 or 64), with interrupts masked. 0: this vCPU was suspended and woken,
+ * and runs with its own translation and vectors again, interrupts masked; vector registers are lost. Negative: PSCI's
+ * error.
  */
 long system_suspend(struct system_suspend *s, uint32_t function);

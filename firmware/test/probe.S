@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * An arm64 Image that runs at EL2, with RAM mapped 1:1 as normal memory and the rest as devices. It is linked to where the
- * firmware is expected to put it, which is a test too: nothing works from anywhere else.
+ * An arm64 Image that runs at EL2, with RAM mapped 1:1 as normal memory and the rest as devices. It is linked to where
+ * the firmware is expected to put it, which is a test too: nothing works from anywhere else.
  */
 #include "firmware/test/probe.h"
 

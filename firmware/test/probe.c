@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * A bare Image at EL2 that asks the firmware for everything it offers and looks at what is left afterwards. One line for each behaviour,
+ * A bare Image at EL2 that asks the firmware for everything it offers and looks at what is left afterwards. One line
+ * for each behaviour,
  * "ok NAME" or "FAIL NAME: what", then "done", and the machine is switched off. Started with the command line
  * "probe=SET": firmware, refuse, race (the build's variants) or reset.
  *
@@ -105,8 +106,9 @@ NORETURN static void power_off(void)
 
 void probe_trapped(void)
 {
-    say("FAIL %s: exception at EL2: ESR %#llx, pc %#llx, FAR %#llx\n", running, (unsigned long long)read_sysreg(esr_el2),
-        (unsigned long long)read_sysreg(elr_el2), (unsigned long long)read_sysreg(far_el2));
+    say("FAIL %s: exception at EL2: ESR %#llx, pc %#llx, FAR %#llx\n", running,
+        (unsigned long long)read_sysreg(esr_el2), (unsigned long long)read_sysreg(elr_el2),
+        (unsigned long long)read_sysreg(far_el2));
     power_off();
 }
 
@@ -122,8 +124,14 @@ static int64_t psci(uint64_t function, uint64_t a, uint64_t b, uint64_t c)
 
 static uint64_t frame(unsigned irq) { return gicv3 && irq < 32 ? GICR_SGI : GICD; }
 static uint64_t word(unsigned irq) { return gicv3 && irq < 32 ? 0 : irq / 32 * 4; }
-static void irq_write(uint64_t offset, unsigned irq) { reg_write((uint32_t)BIT(irq % 32), frame(irq) + offset + word(irq)); }
-static bool irq_read(uint64_t offset, unsigned irq) { return reg_read(frame(irq) + offset + word(irq)) & BIT(irq % 32); }
+static void irq_write(uint64_t offset, unsigned irq)
+{
+    reg_write((uint32_t)BIT(irq % 32), frame(irq) + offset + word(irq));
+}
+static bool irq_read(uint64_t offset, unsigned irq)
+{
+    return reg_read(frame(irq) + offset + word(irq)) & BIT(irq % 32);
+}
 
 static uint8_t irq_priority(unsigned irq) { return mmio_read8((volatile void *)(frame(irq) + GICD_IPRIORITYR + irq)); }
 
@@ -266,11 +274,13 @@ static void entry_points_outside_ram_are_refused(void)
         if (cpu_count > 1)
             expect_equal(psci(PSCI_CPU_ON_64, 1, bad[i], 0), PSCI_INVALID_ADDRESS, "CPU_ON");
     }
-    expect_equal(psci(PSCI_CPU_ON_64, cpu_count, 0x40200000, 0), PSCI_INVALID_PARAMETERS, "CPU_ON of a CPU that is not there");
+    expect_equal(psci(PSCI_CPU_ON_64, cpu_count, 0x40200000, 0), PSCI_INVALID_PARAMETERS,
+                 "CPU_ON of a CPU that is not there");
     expect_equal(psci(PSCI_CPU_ON_64, 0x100, 0x40200000, 0), PSCI_INVALID_PARAMETERS, "CPU_ON of another cluster");
     expect_equal(psci(PSCI_CPU_ON_64, 0, 0x40200000, 0), PSCI_ALREADY_ON, "CPU_ON of this CPU");
     expect_equal(psci(PSCI_AFFINITY_INFO_64, 0, 1, 0), PSCI_INVALID_PARAMETERS, "AFFINITY_INFO of a cluster");
-    expect_equal(psci(PSCI_CPU_SUSPEND_64, 0x2, 0, 0), PSCI_INVALID_PARAMETERS, "CPU_SUSPEND to a state that is not there");
+    expect_equal(psci(PSCI_CPU_SUSPEND_64, 0x2, 0, 0), PSCI_INVALID_PARAMETERS,
+                 "CPU_SUSPEND to a state that is not there");
 }
 
 /* --- Tests: other CPUs --- */
@@ -417,7 +427,10 @@ static void only_enabled_interrupts_of_this_cpu_wake(void)
     expect(irq_read(GICD_ISPENDR, INTID_RTC), "the other CPU's alarm did not come meanwhile");
 }
 
-/* The CPU interface and the distributor off, the alarm active and of a priority behind an active one: it is enabled, so it wakes. */
+/*
+ * The CPU interface and the distributor off, the alarm active and of a priority behind an active one: it is enabled, so
+ * it wakes.
+ */
 static void masks_and_active_interrupts_do_not_keep_it_asleep(void)
 {
     uint64_t from = now();
@@ -477,7 +490,8 @@ static void pending_interrupt_ends_the_sleep_at_once(void)
 static void edge_that_woke_is_lost(void)
 {
     irq_write(GICD_ICENABLER, INTID_UNUSED);
-    reg_write(reg_read(GICD + GICD_ICFGR + INTID_UNUSED / 16 * 4) | 2u << INTID_UNUSED % 16 * 2, GICD + GICD_ICFGR + INTID_UNUSED / 16 * 4);
+    reg_write(reg_read(GICD + GICD_ICFGR + INTID_UNUSED / 16 * 4) | 2u << INTID_UNUSED % 16 * 2,
+              GICD + GICD_ICFGR + INTID_UNUSED / 16 * 4);
     irq_enable(INTID_UNUSED);
     irq_write(GICD_ISPENDR, INTID_UNUSED);
     expect_equal(sleep_system(), CAME_BACK, "SYSTEM_SUSPEND");
@@ -499,9 +513,10 @@ static void sleep_loses_system_registers(void)
     uint64_t before[] = { read_sysreg(vbar_el2), read_sysreg(ttbr0_el2), read_sysreg(mair_el2), read_sysreg(tcr_el2) };
 
 #define EACH_REGISTER(op) \
-    op(tpidr_el2) op(vttbr_el2) op(cntvoff_el2) op(hstr_el2) op(vpidr_el2) op(vmpidr_el2) op(elr_el2) op(spsr_el2) op(sctlr_el1) \
-    op(ttbr0_el1) op(ttbr1_el1) op(tcr_el1) op(mair_el1) op(vbar_el1) op(contextidr_el1) op(cpacr_el1) op(elr_el1) op(spsr_el1) \
-    op(sp_el1) op(sp_el0) op(tpidr_el0) op(tpidr_el1) op(tpidrro_el0) op(cntkctl_el1) op(cnthctl_el2) op(par_el1)
+    op(tpidr_el2) op(vttbr_el2) op(cntvoff_el2) op(hstr_el2) op(vpidr_el2) op(vmpidr_el2) op(elr_el2) op(spsr_el2) \
+    op(sctlr_el1) op(ttbr0_el1) op(ttbr1_el1) op(tcr_el1) op(mair_el1) op(vbar_el1) op(contextidr_el1) \
+    op(cpacr_el1) op(elr_el1) op(spsr_el1) op(sp_el1) op(sp_el0) op(tpidr_el0) op(tpidr_el1) op(tpidrro_el0) \
+    op(cntkctl_el1) op(cnthctl_el2) op(par_el1)
 #define SET(name) write_sysreg(0, name);
     EACH_REGISTER(SET)
 #undef SET
@@ -603,10 +618,12 @@ static void powerdown_loses_the_cpu_and_not_the_gic(void)
     irq_enable(INTID_EL2_TIMER);
     irq_enable(INTID_RTC);
     timer_start(300);
-    expect_equal(psci(PSCI_CPU_SUSPEND_64, POWERDOWN, (uint64_t)probe_entry_back, (uint64_t)&arrival), CAME_BACK, "CPU_SUSPEND");
+    expect_equal(psci(PSCI_CPU_SUSPEND_64, POWERDOWN, (uint64_t)probe_entry_back, (uint64_t)&arrival), CAME_BACK,
+                 "CPU_SUSPEND");
     expect(now() - from >= milliseconds(300), "woken too early");
     expect_fresh(&arrival);
-    expect(irq_read(GICD_ISENABLER, INTID_RTC) && irq_read(GICD_ISENABLER, INTID_EL2_TIMER), "an interrupt was disabled");
+    expect(irq_read(GICD_ISENABLER, INTID_RTC) && irq_read(GICD_ISENABLER, INTID_EL2_TIMER),
+           "an interrupt was disabled");
     expect_equal((int64_t)read_sysreg(cnthp_ctl_el2), 5, "CNTHP_CTL_EL2: on, and its time has come");
     gic_open();
     dsb_sy();

@@ -26,8 +26,10 @@ struct arrival {
 };
 
 /*
- * Calls the firmware with every register from x4 on and V8 holding `marker`. Returns what the firmware returned; or came_back, and
- * *arrival is filled, when the CPU came through probe_entry_back, which is the entry point to give. context has to be &arrival.
+ * Calls the firmware with every register from x4 on and V8 holding `marker`. Returns what the firmware returned; or
+ * came_back, and
+ * *arrival is filled, when the CPU came through probe_entry_back, which is the entry point to give. context has to be
+ * &arrival.
  */
 int64_t probe_call(uint64_t function, uint64_t a, uint64_t b, uint64_t c, uint64_t marker);
 void probe_entry_back(void);

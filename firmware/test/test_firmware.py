@@ -15,12 +15,15 @@ LIMIT = 300  # seconds; only ends a hang
 
 
 @contextmanager
-def machine(kernel=PROBE, arguments="", gic=3, cpu="cortex-a57", smp=1, mem=512, firmware="firmware", more=(), secure=False):
+def machine(kernel=PROBE, arguments="", gic=3, cpu="cortex-a57", smp=1, mem=512, firmware="firmware", more=(),
+            secure=False):
     """A running machine; yields the lines of its UART, or of the secure one. They end when it is switched off."""
     serials = ["null", "stdio"] if secure else ["stdio", "null"]
-    command = ["qemu-system-aarch64", "-M", f"virt,virtualization=on,secure=on,gic-version={gic}", "-cpu", cpu, "-smp", str(smp),
+    command = ["qemu-system-aarch64", "-M", f"virt,virtualization=on,secure=on,gic-version={gic}", "-cpu", cpu,
+               "-smp", str(smp),
                "-m", str(mem), "-nodefaults", "-display", "none", "-serial", serials[0], "-serial", serials[1],
-               "-bios", str(BUILD / f"{firmware}.bin"), *(["-kernel", str(kernel), "-append", arguments] if kernel else []), *more]
+               "-bios", str(BUILD / f"{firmware}.bin"),
+               *(["-kernel", str(kernel), "-append", arguments] if kernel else []), *more]
     with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True) as process:
         timer = threading.Timer(LIMIT, process.kill)
         timer.start()
@@ -50,7 +53,8 @@ def complaint(**board):
         return next(lines, "")
 
 
-BOARDS = [(2, "cortex-a57", 1), (2, "cortex-a72", 2), (2, "max", 8), (3, "cortex-a57", 1), (3, "cortex-a72", 4), (3, "max", 8)]
+BOARDS = [(2, "cortex-a57", 1), (2, "cortex-a72", 2), (2, "max", 8),
+          (3, "cortex-a57", 1), (3, "cortex-a72", 4), (3, "max", 8)]
 
 
 @pytest.mark.parametrize("gic,cpu,smp", BOARDS)
@@ -65,7 +69,8 @@ def test_refusing_variant_denies_to_sleep(tmp_path, gic):
 
 @pytest.mark.parametrize("gic", [2, 3])
 def test_racing_variant_wakes_at_once(tmp_path, gic):
-    assert probe(tmp_path, "race", gic=gic, firmware="firmware-race") == ["racing_build_comes_back_at_once_with_all_lost"]
+    assert probe(tmp_path, "race", gic=gic, firmware="firmware-race") == [
+        "racing_build_comes_back_at_once_with_all_lost"]
 
 
 @pytest.mark.parametrize("gic", [2, 3])

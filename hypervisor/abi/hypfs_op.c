@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * HYPERVISOR_hypfs_op (xen/include/public/hypfs.h), for privileged domains: the form in which entries of base/hypfs.h's tree go
- * out. Paths and values are copied before they are looked at, so that nothing that the guest changes meanwhile matters.
+ * HYPERVISOR_hypfs_op (xen/include/public/hypfs.h), for privileged domains: the form in which entries of base/hypfs.h's
+ * tree go out. Paths and values are copied before they are looked at, so that nothing that the guest changes meanwhile
+ * matters.
  */
 #include "base/hypfs.h"
 
@@ -89,7 +90,8 @@ static long content_copy(const struct hypfs_entry *e, uint64_t va, uint64_t len)
 
     if (!content)
         return -ENOMEM;
-    size = e->type == HYPFS_DIR ? directory_list(e, content, HYPFS_MAX_CONTENT) : hypfs_read(e, content, HYPFS_MAX_CONTENT);
+    size = e->type == HYPFS_DIR ? directory_list(e, content, HYPFS_MAX_CONTENT)
+                                : hypfs_read(e, content, HYPFS_MAX_CONTENT);
     if (size > HYPFS_MAX_CONTENT || size > len)
         result = -ENOBUFS;
     else if (copy_to_guest(va, content, size))

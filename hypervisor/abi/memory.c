@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * HYPERVISOR_memory_op (xen/include/public/memory.h): how much memory a domain has and where. This file has the
- * reservations (lists of extents that are populated or given back) and the plain questions; mappings are in memory_map.c.
+ * reservations (lists of extents that are populated or given back) and the plain questions; mappings are in
+ * memory_map.c.
  */
 #include "abi/memory.h"
 

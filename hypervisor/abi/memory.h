@@ -5,8 +5,8 @@
 #include "lib/base.h"
 
 /*
- * A list operation that stops half-way says how far it came in its own command, in the bits above the operation's number:
- * `start` is the index in its lists where it goes on.
+ * A list operation that stops half-way says how far it came in its own command, in the bits above the operation's
+ * number: `start` is the index in its lists where it goes on.
  */
 #define MEMORY_OP_BITS 6
 #define MEMORY_OP_MAX_START (UINT32_MAX >> MEMORY_OP_BITS)

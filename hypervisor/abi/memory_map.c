@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The part of HYPERVISOR_memory_op that places pages which are there already into a domain's address space: its shared info
- * and grant table, frames of other domains, device memory (xen/include/public/memory.h).
+ * The part of HYPERVISOR_memory_op that places pages which are there already into a domain's address space: its shared
+ * info and grant table, frames of other domains, device memory (xen/include/public/memory.h).
  */
 #include "abi/memory.h"
 
@@ -54,7 +54,8 @@ long memory_add_to_physmap(uint64_t arg_va)
 }
 
 /* 0 with errors told one by one; an errno if a list cannot be read or written. */
-static long batch_walk(struct domain *d, const struct xen_add_to_physmap_batch *arg, struct domain *foreign, uint64_t start)
+static long batch_walk(struct domain *d, const struct xen_add_to_physmap_batch *arg, struct domain *foreign,
+                       uint64_t start)
 {
     for (uint64_t i = start; i < arg->size; i++) {
         uint64_t idx, gfn;

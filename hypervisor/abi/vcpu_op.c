@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * HYPERVISOR_vcpu_op (xen/include/public/vcpu.h). On Arm a guest registers where its vcpu_info and run-state areas are, and
- * that is all (arch-arm.h): bringing vCPUs up and down is PSCI's, timers are the architecture's.
+ * HYPERVISOR_vcpu_op (xen/include/public/vcpu.h). On Arm a guest registers where its vcpu_info and run-state areas are,
+ * and that is all (arch-arm.h): bringing vCPUs up and down is PSCI's, timers are the architecture's.
  * And HYPERVISOR_vm_assist, whose one type that means anything here is the run-state update flag.
  */
 #include "abi/abi.h"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What each physical CPU has of its own, found through TPIDR_EL2: its number, its stack, and who runs on it. cpu/ says how
- * a CPU comes and goes.
+ * What each physical CPU has of its own, found through TPIDR_EL2: its number, its stack, and who runs on it. cpu/ says
+ * how a CPU comes and goes.
  */
 #pragma once
 
@@ -13,8 +13,8 @@
 struct vcpu;
 
 /*
- * Where a CPU is on its way off or on. It is taken from one to the next by compare and exchange: who waits for a CPU may lose patience
- * while the CPU makes its step, and then one of the two finds that it came second.
+ * Where a CPU is on its way off or on. It is taken from one to the next by compare and exchange: who waits for a CPU
+ * may lose patience while the CPU makes its step, and then one of the two finds that it came second.
  */
 enum cpu_way {
     CPU_HERE,
@@ -65,14 +65,15 @@ void cpus_set_present(unsigned count);
 void cpu_set_online(struct cpu *cpu, bool is_online);
 
 /*
- * A part of a CPU that has to be set up when the CPU comes on and taken down when it goes off; each stands beside its state. The order is
- * one list (cpu_stages, cpu/cpu.h).
+ * A part of a CPU that has to be set up when the CPU comes on and taken down when it goes off; each stands beside its
+ * state. The order is one list (cpu_stages, cpu/cpu.h).
  */
 struct cpu_stage {
     const char *name;
     int (*on)(void);    /* this CPU; 0, or -errno with nothing of this stage left on, and one line that says why */
     void (*off)(void);  /* this CPU; NULL: nothing to do */
-    bool kept;          /* a host sleep keeps it, by a stage of its own: CPUs that come back from there leave it to that */
+    /* a host sleep keeps it, by a stage of its own: CPUs that come back from there leave it to that */
+    bool kept;
 };
 
 /* True if an interrupt waits for this CPU: long work stops and returns -ERESTART. */

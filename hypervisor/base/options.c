@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The command line, word by word. The table below is all that it understands: what a word's name is, and who reads its value.
+ * The command line, word by word. The table below is all that it understands: what a word's name is, and who reads its
+ * value.
  */
 #include "base/options.h"
 
@@ -195,7 +196,10 @@ static int read_dtuart(struct word value)
     return 0;
 }
 
-/* conswitch=<letter>[x]: x keeps the input with the hypervisor; a character that is no letter switches the switching off. */
+/*
+ * conswitch=<letter>[x]: x keeps the input with the hypervisor; a character that is no letter switches the switching
+ * off.
+ */
 static int read_conswitch(struct word value)
 {
     if (value.n < 1 || value.n > 2 || (value.n == 2 && value.text[1] != 'x'))
@@ -264,7 +268,8 @@ static void read_word(struct word w)
         if (!word_is(name, table[i].name))
             continue;
         if (table[i].read(value))
-            printk("torpor: option \"%.*s\": its value is not understood and the default is used; see docs/command-line.md",
+            printk("torpor: option \"%.*s\": its value is not understood and the default is used; see "
+                   "docs/command-line.md",
                    (int)min_u64(w.n, OPTION_TEXT), w.text);
         return;
     }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * A panic is a list of steps. One CPU goes through it, whichever came first; `reached` moves on before a step is tried, so that a panic
- * within a step, or a lock that was held, costs that step and no more: the end of the list is always reached.
+ * A panic is a list of steps. One CPU goes through it, whichever came first; `reached` moves on before a step is tried,
+ * so that a panic within a step, or a lock that was held, costs that step and no more: the end of the list is always
+ * reached.
  */
 #include "base/panic.h"
 
@@ -51,7 +52,8 @@ static void backtrace(void)
 
 static void say_what_follows(void)
 {
-    printk(options.noreboot ? "torpor: halted, as noreboot says; reset the machine" : "torpor: resetting the machine (noreboot halts it)");
+    printk(options.noreboot ? "torpor: halted, as noreboot says; reset the machine"
+                            : "torpor: resetting the machine (noreboot halts it)");
 }
 
 /* With no output to say it on, a debugger may still listen; it gets all that has been said. */
@@ -95,7 +97,8 @@ NORETURN void panic(const char *fmt, ...)
 
 NORETURN void machine_halt(void)
 {
-    reached = ARRAY_SIZE(steps);   /* should the last words fault: there is nothing to report, and a reset would only come here again */
+    /* should the last words fault: there is nothing to report, and a reset would only come here again */
+    reached = ARRAY_SIZE(steps);
     last_words();
     cpu_halt();
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The machine's end by a defect: every CPU stands still, one line says why and another where, and the machine is reset, or halted with
- * `noreboot`. lib/base.h declares panic() itself.
+ * The machine's end by a defect: every CPU stands still, one line says why and another where, and the machine is reset,
+ * or halted with `noreboot`. lib/base.h declares panic() itself.
  */
 #pragma once
 
@@ -25,21 +25,24 @@ static inline UNCHECKED_LOCKING void panic_proof_unlock(struct spinlock *l) RELE
         spin_unlock(l);
 }
 
-/* Nothing more can be done, and the line that says why has been printed: makes sure that it reached somebody, and halts. */
+/*
+ * Nothing more can be done, and the line that says why has been printed: makes sure that it reached somebody, and
+ * halts.
+ */
 NORETURN void machine_halt(void);
 /* This CPU was told to stand still. */
 NORETURN void cpu_stop_here(void);
 
 /*
- * What the rooms above define for it (cpu/stop.c). machine_stop_others() waits a bounded time for the other CPUs that are on;
- * machine_print_raw() is for a machine without a known output; machine_reset() does not come back either way.
+ * What the rooms above define for it (cpu/stop.c). machine_stop_others() waits a bounded time for the other CPUs that
+ * are on; machine_print_raw() is for a machine without a known output; machine_reset() does not come back either way.
  */
 void machine_stop_others(void);
 void machine_print_raw(const char *text);
 void machine_reset(void);
 
 /*
- * Boot, once, from a function that does not return: the guard is made of `seed` and of the counter. Where the firmware gives no seed
- * the counter is all there is, which says no more than how long the firmware took.
+ * Boot, once, from a function that does not return: the guard is made of `seed` and of the counter. Where the firmware
+ * gives no seed the counter is all there is, which says no more than how long the firmware took.
  */
 void stack_guard_init(uint64_t seed);

@@ -2,9 +2,9 @@
 /*
  * Lines, and the ring that keeps them.
  *
- * One lock makes every line whole, in the ring and at the output alike. Nothing is called out to while it is held but the output,
- * whose lock is inside it, so printk works in any context. Ring positions count characters since the start and wrap
- * at 2^32, so that a reader's index stays meaningful: oldest <= position < newest are there.
+ * One lock makes every line whole, in the ring and at the output alike. Nothing is called out to while it is held but
+ * the output, whose lock is inside it, so printk works in any context. Ring positions count characters since the start
+ * and wrap at 2^32, so that a reader's index stays meaningful: oldest <= position < newest are there.
  */
 #include "base/printk.h"
 

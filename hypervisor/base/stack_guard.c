@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The value that -fstack-protector puts below return addresses: another one at each start, with a zero byte that no text runs over. */
+/*
+ * The value that -fstack-protector puts below return addresses: another one at each start, with a zero byte that no
+ * text runs over.
+ */
 #include "base/panic.h"
 #include "base/time.h"
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The machine's counter, CNTPCT_EL0, and the hypervisor's own time, which begins when it starts. Read-only once time_init() has
- * run; any CPU, any context.
+ * The machine's counter, CNTPCT_EL0, and the hypervisor's own time, which begins when it starts. Read-only once
+ * time_init() has run; any CPU, any context.
  */
 #pragma once
 
@@ -12,7 +12,8 @@ void time_init(uint64_t frequency_hz_or_0);
 
 uint64_t counter_now(void);         /* CNTPCT_EL0, ticks */
 uint64_t counter_frequency(void);   /* Hz */
-uint64_t counter_frequency_override(void);  /* what the device tree's clock-frequency says, for guests to be told; 0: CNTFRQ_EL0 is right */
+/* what the device tree's clock-frequency says, for guests to be told; 0: CNTFRQ_EL0 is right */
+uint64_t counter_frequency_override(void);
 uint64_t ticks_to_ns(uint64_t ticks);
 uint64_t ns_to_ticks(uint64_t ns);  /* saturates */
 

@@ -61,7 +61,8 @@ static void console_init(void)
         return;
     err = pl011_open(&uart, PADDR(boot.uart.base), boot.uart.size, boot.uart.kind == BOOT_UART_SBSA);
     if (err)
-        printk("torpor: the console UART at 0x%lx cannot be used (error %d); output only goes to xl dmesg\n", boot.uart.base, -err);
+        printk("torpor: the console UART at 0x%lx cannot be used (error %d); output only goes to xl dmesg\n",
+               boot.uart.base, -err);
     else
         console_start_uart(&uart);
 }
@@ -98,8 +99,9 @@ static void input_waits(void)
 }
 
 /*
- * What reads the ring is told a little later, for a burst of lines once, and from a timer, where no lock is held. A CPU that is not, or
- * no longer, among those that run guests may not come to its timers: another's next line tells of its lines too.
+ * What reads the ring is told a little later, for a burst of lines once, and from a timer, where no lock is held. A CPU
+ * that is not, or no longer, among those that run guests may not come to its timers: another's next line tells of its
+ * lines too.
  */
 #define RING_NEWS_NS UINT64_C(5000000)
 static struct timer ring_news;
@@ -118,7 +120,9 @@ static void ring_written(void)
         timer_set(&ring_news, counter_now() + ns_to_ticks(RING_NEWS_NS));
 }
 
-/* Everything that the device tree and the command line say. The console is found first, so that the rest can be told. */
+/*
+ * Everything that the device tree and the command line say. The console is found first, so that the rest can be told.
+ */
 static int read_boot_information(const void *fdt)
 {
     int err = bootinfo_parse(fdt, &boot);
@@ -141,7 +145,8 @@ static void map_all_ram(void)
 
         if (el2_map_ram(PADDR(r.start), r.size) == 0)
             continue;
-        printk("torpor: RAM at 0x%lx (%lu KiB) is too scattered or too high to be mapped; left alone\n", r.start, r.size / KIB);
+        printk("torpor: RAM at 0x%lx (%lu KiB) is too scattered or too high to be mapped; left alone\n", r.start,
+               r.size / KIB);
         if (boot_ranges_remove(&boot.ram, r.start, r.size))
             panic("the memory map has too many pieces");
     }
@@ -243,7 +248,8 @@ NORETURN void hypervisor_start(uint64_t fdt_pa, uint64_t image_pa)
     hypfs_init();
     host_sleep_init();
     console_input_init();
-    printk("torpor: %u CPUs, %lu MiB of memory, GICv%u\n", cpus_present(), frames_total() * PAGE_SIZE / MIB, gic.version);
+    printk("torpor: %u CPUs, %lu MiB of memory, GICv%u\n", cpus_present(), frames_total() * PAGE_SIZE / MIB,
+           gic.version);
     if (dom0_build(&boot, fdt_at(fdt)))
         stop();
     timer_init(&ring_news, ring_news_fired, NULL);
@@ -257,6 +263,7 @@ NORETURN void hypervisor_start_without_el2(uint64_t fdt_pa, uint64_t image_pa)
 {
     el2_init(PADDR(image_pa), PADDR(fdt_pa));
     (void)read_boot_information(fdt_at(PADDR(fdt_pa)));
-    printk("torpor: entered below EL2: this CPU or boot loader offers no virtualization (QEMU: -machine virt,virtualization=on)\n");
+    printk("torpor: entered below EL2: this CPU or boot loader offers no virtualization (QEMU: -machine "
+           "virt,virtualization=on)\n");
     stop();
 }

@@ -94,7 +94,10 @@ enum cpu_way cpu_way_of(const struct cpu *cpu)
     return __atomic_load_n(&cpu->way, __ATOMIC_ACQUIRE);
 }
 
-/* The firmware has taken the call: true when the CPU is there, false when it said it cannot be, or says nothing for two seconds. */
+/*
+ * The firmware has taken the call: true when the CPU is there, false when it said it cannot be, or says nothing for two
+ * seconds.
+ */
 static bool cpu_await(struct cpu *cpu)
 {
     uint64_t end = counter_now() + 2 * counter_frequency();
@@ -120,7 +123,8 @@ bool cpu_start(struct cpu *cpu)
     dsb_sy();
     status = psci_cpu_on(cpu->mpidr, image_to_paddr(secondary_entry).pa, (uint64_t)cpu);
     if (status)
-        printk("torpor: CPU with MPIDR 0x%lx does not start (PSCI CPU_ON: %ld); going on without it\n", cpu->mpidr, (long)status);
+        printk("torpor: CPU with MPIDR 0x%lx does not start (PSCI CPU_ON: %ld); going on without it\n", cpu->mpidr,
+               (long)status);
     else if (!cpu_await(cpu))
         printk("torpor: CPU with MPIDR 0x%lx does not come up; going on without it\n", cpu->mpidr);
     else

@@ -11,8 +11,9 @@
 #include "lib/base.h"
 
 /*
- * What a CPU passes through on its way on, in this order, and on its way off in reverse: the boot CPU, secondaries, a CPU that goes off for
- * a host sleep and comes back, and the one that sleeps last. Above us, for it names parts of rooms above (power/cpu_stages.c).
+ * What a CPU passes through on its way on, in this order, and on its way off in reverse: the boot CPU, secondaries, a
+ * CPU that goes off for a host sleep and comes back, and the one that sleeps last. Above us, for it names parts of
+ * rooms above (power/cpu_stages.c).
  */
 extern const struct cpu_stage *const cpu_stages[];
 extern const unsigned cpu_stages_count;
@@ -27,7 +28,10 @@ extern const struct cpu_stage cpu_core_stage;
 
 /* The boot CPU's struct and EL2's registers, so that a fault is told from now on. First thing in C. */
 void cpu_boot_init(void);
-/* Starts secondary CPUs by PSCI, in the order of mpidr[1..count-1] (mpidr[0] is this CPU); one line for each that does not come. */
+/*
+ * Starts secondary CPUs by PSCI, in the order of mpidr[1..count-1] (mpidr[0] is this CPU); one line for each that does
+ * not come.
+ */
 void cpus_start(const uint64_t *mpidr, unsigned count);
 /* A secondary's C entry (arch/arm64/head.S). */
 NORETURN void cpu_secondary_start(struct cpu *cpu);

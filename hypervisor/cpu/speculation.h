@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Where CPUs guess what a guest may have taught them: what each CPU needs against it, and what guests are told (docs/architecture.md, "Speculation"). */
+/*
+ * Where CPUs guess what a guest may have taught them: what each CPU needs against it, and what guests are told
+ * (docs/architecture.md, "Speculation").
+ */
 #pragma once
 
 #include "lib/base.h"
@@ -11,7 +14,7 @@ extern const struct cpu_stage speculation_cpu_stage;
 void speculation_report(void);
 
 /*
- * SMCCC_ARCH_FEATURES of an SMCCC_ARCH_WORKAROUND_n for any vCPU (DEN0070): it may run on every CPU, so the answer is that of the worst.
- * PSCI_NOT_SUPPORTED for other functions.
+ * SMCCC_ARCH_FEATURES of an SMCCC_ARCH_WORKAROUND_n for any vCPU (DEN0070): it may run on every CPU, so the answer is
+ * that of the worst. PSCI_NOT_SUPPORTED for other functions.
  */
 int64_t speculation_features(uint32_t function);

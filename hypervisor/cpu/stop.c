@@ -2,8 +2,9 @@
 /*
  * What a panic needs of the CPUs and of the firmware (base/panic.h).
  *
- * A CPU that runs a guest or idles takes SGI_STOP at once. One that is at EL2 with interrupts masked takes it on its way back to a guest,
- * or never if it waits for something that the panicking CPU has: it is waited for as long as any trap may last, and then left as it is.
+ * A CPU that runs a guest or idles takes SGI_STOP at once. One that is at EL2 with interrupts masked takes it on its
+ * way back to a guest, or never if it waits for something that the panicking CPU has: it is waited for as long as any
+ * trap may last, and then left as it is.
  */
 #include "arch/relax.h"
 #include "base/cpu.h"
@@ -31,7 +32,8 @@ void cpu_stop_init(void)
 
 static bool runs_still(const struct cpu *cpu)
 {
-    return cpu != this_cpu() && __atomic_load_n(&cpu->online, __ATOMIC_ACQUIRE) && !__atomic_load_n(&cpu->stopped, __ATOMIC_ACQUIRE);
+    return cpu != this_cpu() && __atomic_load_n(&cpu->online, __ATOMIC_ACQUIRE) &&
+           !__atomic_load_n(&cpu->stopped, __ATOMIC_ACQUIRE);
 }
 
 void machine_stop_others(void)

@@ -25,7 +25,9 @@ static inline uint64_t timer_expires(const struct timer *t) { return t->node.key
 void timer_init(struct timer *t, void (*fire)(void *data), void *data);
 /* (Re)arms t on this CPU. */
 void timer_set(struct timer *t, uint64_t expires_ticks);
-/* After it returns t will not fire until it is set again; waits while it is firing elsewhere. Not from t's own fire(). */
+/*
+ * After it returns t will not fire until it is set again; waits while it is firing elsewhere. Not from t's own fire().
+ */
 void timer_stop(struct timer *t);
 
 /* Boot, once: EL2's timer interrupt, a private one. Panics if it cannot be had. */

@@ -2,8 +2,8 @@
 /*
  * The UART, and where its input goes.
  *
- * One lock for the UART and the input; what the hypervisor prints comes here under the lines' lock (base/printk.c), which is outside
- * this one: nothing prints while it is held.
+ * One lock for the UART and the input; what the hypervisor prints comes here under the lines' lock (base/printk.c),
+ * which is outside this one: nothing prints while it is held.
  */
 #include "dev/console.h"
 
@@ -116,7 +116,8 @@ static void input_say_where(void)
     input.switched = false;
     panic_proof_unlock(&lock);
     if (switched && code)
-        printk("*** Serial input to %s (type 'CTRL-%c' three times to switch input)", to_dom0 ? "DOM0" : "Torpor", code - 1 + 'a');
+        printk("*** Serial input to %s (type 'CTRL-%c' three times to switch input)", to_dom0 ? "DOM0" : "Torpor",
+               code - 1 + 'a');
     else if (switched)
         printk("*** Serial input to %s", to_dom0 ? "DOM0" : "Torpor");
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The hypervisor's console: the UART, which shows what the hypervisor prints (base/printk.h) and what dom0 does, and who gets the
- * input (dom0, or the hypervisor's own keys after three times Ctrl-a).
+ * The hypervisor's console: the UART, which shows what the hypervisor prints (base/printk.h) and what dom0 does, and
+ * who gets the input (dom0, or the hypervisor's own keys after three times Ctrl-a).
  */
 #pragma once
 
@@ -31,7 +31,9 @@ struct uart {
     uint32_t kept[6];                                 /* suspend's */
 };
 
-/* Before the device tree is read output only goes to the ring; console_start_uart() then prints it. Keeps a copy of *u. */
+/*
+ * Before the device tree is read output only goes to the ring; console_start_uart() then prints it. Keeps a copy of *u.
+ */
 void console_start_uart(const struct uart *u);
 /* Once the UART's interrupt is requested: characters received cause it from now on. */
 void console_enable_input(void);
@@ -39,11 +41,14 @@ void console_enable_input(void);
 void console_interrupt(void);
 
 /*
- * dom0 is there. switch_letter (a..z, 0: none): Ctrl- with it, three times, moves the input; to_dom0: dom0 has it first.
- * typed: characters are waiting for dom0 (VIRQ_CONSOLE); called with no lock held.
+ * dom0 is there. switch_letter (a..z, 0: none): Ctrl- with it, three times, moves the input; to_dom0: dom0 has it
+ * first. typed: characters are waiting for dom0 (VIRQ_CONSOLE); called with no lock held.
  */
 void console_connect_dom0(char switch_letter, bool to_dom0, void (*typed)(void));
 
-/* A host sleep: what was printed is out before, and the UART is as it was after. Output in between only goes to the ring. */
+/*
+ * A host sleep: what was printed is out before, and the UART is as it was after. Output in between only goes to the
+ * ring.
+ */
 struct sleep_stage;
 extern const struct sleep_stage console_stage;

@@ -29,13 +29,15 @@ static uint32_t node_u32(const struct dt *dt, const struct dt_node *n, const cha
 
 static int read_v2_node(const struct dt_node *n)
 {
-    if (dt_reg(n, 0, &gic.distributor, &gic.distributor_size) || dt_reg(n, 1, &gic.cpu_interface, &gic.cpu_interface_size)) {
+    if (dt_reg(n, 0, &gic.distributor, &gic.distributor_size) ||
+        dt_reg(n, 1, &gic.cpu_interface, &gic.cpu_interface_size)) {
         printk("gic: %s lacks its distributor or CPU interface: correct its reg", n->name);
         return -EINVAL;
     }
     if (dt_reg(n, 2, &gic.hypervisor_interface, &gic.hypervisor_interface_size) ||
         dt_reg(n, 3, &gic.virtual_interface, &gic.virtual_interface_size)) {
-        printk("gic: %s has no virtualization registers (GICH, GICV) in its reg: on QEMU use virtualization=on", n->name);
+        printk("gic: %s has no virtualization registers (GICH, GICV) in its reg: on QEMU use virtualization=on",
+               n->name);
         return -ENODEV;
     }
     return 0;
@@ -50,8 +52,8 @@ static int read_v3_node(const struct dt *dt, const struct dt_node *n)
         return -EINVAL;
     }
     if (regions < 1 || regions > ARRAY_SIZE(gic.redistributors)) {
-        printk("gic: %s has %u redistributor regions, 1 to %zu can be used: correct #redistributor-regions", n->name, regions,
-               ARRAY_SIZE(gic.redistributors));
+        printk("gic: %s has %u redistributor regions, 1 to %zu can be used: correct #redistributor-regions", n->name,
+               regions, ARRAY_SIZE(gic.redistributors));
         return -EINVAL;
     }
     for (unsigned i = 0; i < regions; i++)

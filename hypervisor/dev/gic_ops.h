@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What gicv2.c and gicv3.c give to gic.c: one table of operations each, and the distributor's registers that both have in
- * common (IHI 0048 4.3, IHI 0069 12.9).
+ * What gicv2.c and gicv3.c give to gic.c: one table of operations each, and the distributor's registers that both have
+ * in common (IHI 0048 4.3, IHI 0069 12.9).
  */
 #pragma once
 
@@ -59,7 +59,10 @@ struct gic_ops {
     void (*vcpu_load)(const struct gic_vcpu_state *s);
 };
 
-/* From gic's addresses: maps the registers, sets up the distributor, fills the rest of gic. NULL after a line on the console. */
+/*
+ * From gic's addresses: maps the registers, sets up the distributor, fills the rest of gic. NULL after a line on the
+ * console.
+ */
 const struct gic_ops *gicv2_probe(void);
 const struct gic_ops *gicv3_probe(void);
 

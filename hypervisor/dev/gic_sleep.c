@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The interrupt controller through a host sleep. What the hypervisor's tables know (priorities, groups, list registers) is set up anew by
- * the same code as at the start; kept here is what only the registers know: which interrupts are enabled, active, configured as
- * edges, where they go, and which edges wait.
+ * The interrupt controller through a host sleep. What the hypervisor's tables know (priorities, groups, list registers)
+ * is set up anew by the same code as at the start; kept here is what only the registers know: which interrupts are
+ * enabled, active, configured as edges, where they go, and which edges wait.
  */
 #include "arch/io.h"
 #include "dev/gic_ops.h"

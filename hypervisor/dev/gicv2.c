@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * GICv2 (IHI 0048): distributor (GICD), CPU interface (GICC) and the hypervisor's control of the virtual one (GICH), all
- * by MMIO. Interrupts stay in the group that they are in; as the firmware left them, those that are ours signal as IRQ.
+ * GICv2 (IHI 0048): distributor (GICD), CPU interface (GICC) and the hypervisor's control of the virtual one (GICH),
+ * all by MMIO. Interrupts stay in the group that they are in; as the firmware left them, those that are ours signal as
+ * IRQ.
  */
 #include "arch/barrier.h"
 #include "arch/io.h"
@@ -92,7 +93,9 @@ static int v2_cpu_init(void)
     interface_mask[id] = read_own_mask();
     for (unsigned i = 0; i < id; i++)
         if (interface_mask[i] == interface_mask[id]) {
-            printk("gic: CPU %u has no interface of its own in this GICv2 (it reads as CPU %u's): correct the device tree", id, i);
+            printk(
+                "gic: CPU %u has no interface of its own in this GICv2 (it reads as CPU %u's): correct the device tree",
+                id, i);
             return -ENODEV;
         }
     gic_reset_private(distributor, false);
@@ -119,7 +122,10 @@ static void v2_drop_priority(uint32_t ack) { mmio_write32(ack, cpu_interface + G
 static void v2_deactivate(uint32_t ack) { mmio_write32(ack, cpu_interface + GICC_DIR); }
 
 static uint64_t v2_read_target(unsigned irq) { return mmio_read8(distributor + GICD_ITARGETSR + irq); }
-static void v2_write_target(unsigned irq, uint64_t raw) { mmio_write8((uint8_t)raw, distributor + GICD_ITARGETSR + irq); }
+static void v2_write_target(unsigned irq, uint64_t raw)
+{
+    mmio_write8((uint8_t)raw, distributor + GICD_ITARGETSR + irq);
+}
 static uint64_t v2_target_of(unsigned cpu) { return interface_mask[cpu]; }
 
 static void v2_send_sgi(unsigned cpu, unsigned sgi)
@@ -172,7 +178,10 @@ static void v2_lr_decode(uint64_t raw, struct gic_lr *lr)
     }
 }
 
-static void v2_lr_write(unsigned n, uint64_t raw) { mmio_write32((uint32_t)raw, hypervisor_interface + GICH_LR + n * 4); }
+static void v2_lr_write(unsigned n, uint64_t raw)
+{
+    mmio_write32((uint32_t)raw, hypervisor_interface + GICH_LR + n * 4);
+}
 static uint64_t v2_lr_read(unsigned n) { return mmio_read32(hypervisor_interface + GICH_LR + n * 4); }
 static uint32_t v2_lrs_empty(void) { return mmio_read32(hypervisor_interface + GICH_ELRSR0); }
 
@@ -294,10 +303,11 @@ static gic_frame map_cpu_interface(void)
 }
 
 /*
- * QEMU's model (7.2's hw/intc/arm_gic.c), whose product number is 0, does not look again whether a physical interrupt, still high, has to
- * be signalled after a list register deactivated it: the next one is lost until something else makes it look. Older ones also
- * deactivate an SPI only in the view of the CPU that the list register is of. Writes to GICD_ICACTIVER are right, so there we
- * end physical interrupts ourselves. (Cortex-A15's GIC has that number too, and pays a trap for each interrupt.)
+ * QEMU's model (7.2's hw/intc/arm_gic.c), whose product number is 0, does not look again whether a physical interrupt,
+ * still high, has to be signalled after a list register deactivated it: the next one is lost until something else makes
+ * it look. Older ones also deactivate an SPI only in the view of the CPU that the list register is of. Writes to
+ * GICD_ICACTIVER are right, so there we end physical interrupts ourselves. (Cortex-A15's GIC has that number too, and
+ * pays a trap for each interrupt.)
  */
 static bool deactivates_from_list_registers(void)
 {

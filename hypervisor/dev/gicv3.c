@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * GICv3 (IHI 0069): distributor and redistributors by MMIO, the CPU interface and the hypervisor's view of the virtual one by
- * system registers. Affinity routing is always on; all our interrupts are Non-secure group 1.
+ * GICv3 (IHI 0069): distributor and redistributors by MMIO, the CPU interface and the hypervisor's view of the virtual
+ * one by system registers. Affinity routing is always on; all our interrupts are Non-secure group 1.
  */
 #include "arch/barrier.h"
 #include "arch/io.h"
@@ -87,7 +87,10 @@ static uint64_t frame_stride(uint64_t typer)
     return typer & GICR_TYPER_VLPIS ? 4 * GICR_FRAME : 2 * GICR_FRAME;
 }
 
-/* The redistributor of the CPU with these affinity fields, or NULL. Each region ends at its size, or at the frame marked last. */
+/*
+ * The redistributor of the CPU with these affinity fields, or NULL. Each region ends at its size, or at the frame
+ * marked last.
+ */
 static gic_frame find_redistributor(uint64_t mpidr, unsigned *seen)
 {
     *seen = 0;
@@ -125,7 +128,8 @@ static int v3_cpu_init(void)
     write_sysreg(ICC_SRE_SRE, ICC_SRE_EL2);
     isb();
     if (!(read_sysreg(ICC_SRE_EL2) & ICC_SRE_SRE)) {
-        printk("gic: CPU %u cannot use the GICv3's system registers (ICC_SRE_EL2): the firmware has to allow it", cpu->id);
+        printk("gic: CPU %u cannot use the GICv3's system registers (ICC_SRE_EL2): the firmware has to allow it",
+               cpu->id);
         return -ENODEV;
     }
     /* On for EL1 too. ICC_SRE_EL2.Enable stays off: a guest that could switch it off would do so for others. */

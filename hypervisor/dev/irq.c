@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The table of handlers. An entry that was requested stays as it is, so that handling it takes no lock; one that was claimed
- * (enum irq_kind) is looked at and handled under its lock only.
+ * The table of handlers. An entry that was requested stays as it is, so that handling it takes no lock; one that was
+ * claimed (enum irq_kind) is looked at and handled under its lock only.
  */
 #include "dev/irq.h"
 

@@ -5,5 +5,8 @@
 #include "dev/console.h"
 #include "lib/base.h"
 
-/* Maps the registers and makes *u drive them. Speed and format stay the firmware's. -ENOMEM; -EINVAL: size is less than a register bank. */
+/*
+ * Maps the registers and makes *u drive them. Speed and format stay the firmware's. -ENOMEM; -EINVAL: size is less than
+ * a register bank.
+ */
 int pl011_open(struct uart *u, paddr_t base, uint64_t size, bool sbsa);

@@ -28,11 +28,17 @@ static int64_t call(uint64_t function, uint64_t a, uint64_t b, uint64_t c)
     register uint64_t x3 __asm__("x3") = c;
 
     if (conduit == PSCI_SMC)
-        __asm__ volatile("smc #0" : "+r"(x0), "+r"(x1), "+r"(x2), "+r"(x3) : : "x4", "x5", "x6", "x7", "x8", "x9", "x10",
-                         "x11", "x12", "x13", "x14", "x15", "x16", "x17", "memory");
+        __asm__ volatile("smc #0"
+                         : "+r"(x0), "+r"(x1), "+r"(x2), "+r"(x3)
+                         :
+                         : "x4", "x5", "x6", "x7", "x8", "x9", "x10", "x11", "x12", "x13", "x14", "x15", "x16", "x17",
+                           "memory");
     else if (conduit == PSCI_HVC)
-        __asm__ volatile("hvc #0" : "+r"(x0), "+r"(x1), "+r"(x2), "+r"(x3) : : "x4", "x5", "x6", "x7", "x8", "x9", "x10",
-                         "x11", "x12", "x13", "x14", "x15", "x16", "x17", "memory");
+        __asm__ volatile("hvc #0"
+                         : "+r"(x0), "+r"(x1), "+r"(x2), "+r"(x3)
+                         :
+                         : "x4", "x5", "x6", "x7", "x8", "x9", "x10", "x11", "x12", "x13", "x14", "x15", "x16", "x17",
+                           "memory");
     else
         x0 = (uint64_t)PSCI_NOT_SUPPORTED;
     return (int64_t)x0;
@@ -69,7 +75,8 @@ int64_t psci_system_suspend(paddr_t entry, uint64_t context)
 int32_t psci_arch_features(uint32_t function)
 {
     if (conduit != PSCI_SMC || (int32_t)call(PSCI_VERSION, 0, 0, 0) < PSCI_1_0 ||
-        (int32_t)call(PSCI_FEATURES, SMCCC_VERSION, 0, 0) != PSCI_SUCCESS || (int32_t)call(SMCCC_VERSION, 0, 0, 0) < SMCCC_1_1)
+        (int32_t)call(PSCI_FEATURES, SMCCC_VERSION, 0, 0) != PSCI_SUCCESS ||
+        (int32_t)call(SMCCC_VERSION, 0, 0, 0) < SMCCC_1_1)
         return PSCI_NOT_SUPPORTED;
     return (int32_t)call(SMCCC_ARCH_FEATURES, function, 0, 0);
 }

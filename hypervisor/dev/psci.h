@@ -16,12 +16,15 @@ bool psci_cpu_is_off(uint64_t mpidr);
 
 /* The firmware has SYSTEM_SUSPEND. */
 bool psci_can_suspend(void);
-/* From the last CPU that is on, which comes back at `entry` with x0 = context. Returns only what the firmware has against it. */
+/*
+ * From the last CPU that is on, which comes back at `entry` with x0 = context. Returns only what the firmware has
+ * against it.
+ */
 int64_t psci_system_suspend(paddr_t entry, uint64_t context);
 
 /*
- * SMCCC_ARCH_FEATURES (DEN0028) of this CPU: what the firmware has against a fault of it. PSCI_NOT_SUPPORTED too where it is too old to be
- * asked, or is called by HVC, which is ours here.
+ * SMCCC_ARCH_FEATURES (DEN0028) of this CPU: what the firmware has against a fault of it. PSCI_NOT_SUPPORTED too where
+ * it is too old to be asked, or is called by HVC, which is ours here.
  */
 int32_t psci_arch_features(uint32_t function);
 /* SMCCC_ARCH_WORKAROUND_2 on, on this CPU. Where psci_arch_features() says that it is needed. */

@@ -3,7 +3,7 @@
 #pragma once
 
 /*
- * Prints a NUL-terminated text by SYS_WRITE0 (Arm "Semihosting for AArch32 and AArch64", 6.18). Where nobody listens the
- * instruction is undefined: only for a machine that is about to halt anyway.
+ * Prints a NUL-terminated text by SYS_WRITE0 (Arm "Semihosting for AArch32 and AArch64", 6.18). Where nobody listens
+ * the instruction is undefined: only for a machine that is about to halt anyway.
  */
 void semihosting_print(const char *text);

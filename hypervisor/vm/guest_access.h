@@ -19,4 +19,5 @@ int guest_va_to_gpa(uint64_t guest_va, bool write, uint64_t *gpa);
 
 /* The i-th element of an array in guest memory, without overflow. */
 #define copy_from_guest_index(to, base, i) copy_from_guest((to), (base) + (uint64_t)(i) * sizeof(*(to)), sizeof(*(to)))
-#define copy_to_guest_index(base, i, from) copy_to_guest((base) + (uint64_t)(i) * sizeof(*(from)), (from), sizeof(*(from)))
+#define copy_to_guest_index(base, i, from) \
+    copy_to_guest((base) + (uint64_t)(i) * sizeof(*(from)), (from), sizeof(*(from)))

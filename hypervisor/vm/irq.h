@@ -14,8 +14,8 @@ void irq_unroute(unsigned irq);
 #define DOMID_HYPERVISOR 0x7ff2u   /* DOMID_XEN of xen/include/public/xen.h */
 
 /*
- * During a host sleep: whether irq, if it is enabled, wakes the host: those of dom0, of domains that suspended themselves, and of
- * irq_set_wakes_host(). *d: whose it is; the hypervisor's own are DOMID_HYPERVISOR's.
+ * During a host sleep: whether irq, if it is enabled, wakes the host: those of dom0, of domains that suspended
+ * themselves, and of irq_set_wakes_host(). *d: whose it is; the hypervisor's own are DOMID_HYPERVISOR's.
  */
 bool irq_is_wake_source(unsigned irq, domid_t *d);
 

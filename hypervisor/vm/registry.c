@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * The numbers of domains, in chunks made on demand and kept, and a bit for each that can be found. Invariants: a number
- * whose bit is set is in its chunk; a bit of listed_words says that its word of `listed` is not 0. So the next domain is found in a
- * few steps, however many there are and however far from each other: a host sleep walks over all of them several times.
+ * whose bit is set is in its chunk; a bit of listed_words says that its word of `listed` is not 0. So the next domain
+ * is found in a few steps, however many there are and however far from each other: a host sleep walks over all of them
+ * several times.
  */
 #include "vm/registry.h"
 

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Run states: the scheduler says each change (sched_vcpu_changed), which adds up the time and rewrites the guest's area. */
+/*
+ * Run states: the scheduler says each change (sched_vcpu_changed), which adds up the time and rewrites the guest's
+ * area.
+ */
 #include "vm/runstate.h"
 
 #include <xen/xen.h>
@@ -62,7 +65,8 @@ void sched_vcpu_changed(struct sched_vcpu *s, enum sched_state change)
     enum runstate state = (enum runstate)change;
     uint64_t now;
 
-    _Static_assert((int)RUNSTATE_RUNNING == SCHED_RUNNING && (int)RUNSTATE_RUNNABLE == SCHED_QUEUED, "both begin with these");
+    _Static_assert((int)RUNSTATE_RUNNING == SCHED_RUNNING && (int)RUNSTATE_RUNNABLE == SCHED_QUEUED,
+                   "both begin with these");
     if (change == SCHED_WAITING)
         state = vcpu_is_on(v) && v->blocked ? RUNSTATE_BLOCKED : RUNSTATE_OFFLINE;
     spin_lock(&r->lock);

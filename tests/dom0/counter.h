@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/* A program for the vCPUs of a domain that has no kernel (counter.S): it counts, sends, and does what its mailbox tells it. */
+/*
+ * A program for the vCPUs of a domain that has no kernel (counter.S): it counts, sends, and does what its mailbox tells
+ * it.
+ */
 #pragma once
 
 #include "lib/base.h"

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * A dom0 without userland that makes sixteen domains at once and ends them, over and over: what a toolstack does, in a thousandth of its
- * time. Each domain has two vCPUs, small and large extents, a page that dom0 maps, and an event channel each way. Some run all the
- * time, the others wait for dom0's event; the host sleeps meanwhile when told so (sleeps=N in all). Half of them end themselves, half are
- * destroyed as they run, every third while dom0 still has its page mapped. When they are gone, free memory has to be what it
- * was, to the page. Says `domains: N of N`, or first what went wrong, and switches the machine off.
+ * A dom0 without userland that makes sixteen domains at once and ends them, over and over: what a toolstack does, in a
+ * thousandth of its time. Each domain has two vCPUs, small and large extents, a page that dom0 maps, and an event
+ * channel each way. Some run all the time, the others wait for dom0's event; the host sleeps meanwhile when told so
+ * (sleeps=N in all). Half of them end themselves, half are destroyed as they run, every third while dom0 still has its
+ * page mapped. When they are gone, free memory has to be what it was, to the page. Says `domains: N of N`, or first
+ * what went wrong, and switches the machine off.
  */
 #include "dormouse/arm64/timer.h"
 #include "dormouse/arm64/trap.h"
@@ -77,7 +78,9 @@ static bool prepare_vcpu(struct subject *s, unsigned n, bool runs)
         return false;
     evtchn_clear(s->ports[n]);   /* binding sets it, and while it stands no event comes */
     evtchn_register(s->ports[n], on_event);
-    *box = (struct mailbox){ .port = theirs.port, .told = runs ? TOLD_TO_RUN : TOLD_TO_WAIT, .ports = box_at, .nr_ports = 1 };
+    *box = (struct mailbox){
+        .port = theirs.port, .told = runs ? TOLD_TO_RUN : TOLD_TO_WAIT, .ports = box_at, .nr_ports = 1
+    };
     return works("setvcpucontext", domain_vcpu_set(s->id, n, SMALL_AT << 12, box_at));
 }
 
@@ -171,7 +174,8 @@ static bool destroy(unsigned i)
         return false;
     if (!mapped && !works("unmapping its page", foreign_unmap(s->page)))
         return false;
-    if (!works("destroydomain", domain_remove(s->id)) || (mapped && !works("unmapping its page", foreign_unmap(s->page))))
+    if (!works("destroydomain", domain_remove(s->id)) ||
+        (mapped && !works("unmapping its page", foreign_unmap(s->page))))
         return false;
     for (unsigned n = 0; n < VCPUS; n++) {
         if (!works("close", evtchn_close(s->ports[n])))

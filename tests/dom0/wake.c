@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * A dom0 that puts the host to sleep around the very moment at which its real-time clock's alarm comes: before the call, while the
- * stages go down, in the last one, just after. Whenever it comes, it has to end the sleep, or there is none; a host that misses it
- * sleeps for ever. And once with an event waiting, which has to wait until then. Says `event: waited`, `wake: N of N`, and switches the
- * machine off.
+ * A dom0 that puts the host to sleep around the very moment at which its real-time clock's alarm comes: before the
+ * call, while the stages go down, in the last one, just after. Whenever it comes, it has to end the sleep, or there is
+ * none; a host that misses it sleeps for ever. And once with an event waiting, which has to wait until then. Says
+ * `event: waited`, `wake: N of N`, and switches the machine off.
  */
 #include "dormouse/arm64/timer.h"
 #include "dormouse/arm64/trap.h"
@@ -13,7 +13,10 @@
 #include "dormouse/platform.h"
 #include "tests/dom0/clock.h"
 
-/* When the call is made, before the alarm. The way down takes some 100 us on an emulated machine of one CPU, several times that on more. */
+/*
+ * When the call is made, before the alarm. The way down takes some 100 us on an emulated machine of one CPU, several
+ * times that on more.
+ */
 #define EARLIEST_US 1600
 #define LATEST_US   (-100)
 

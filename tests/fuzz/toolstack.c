@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * A toolstack gone mad: seeded random domctls, sysctls, memory and parameter operations on domains of its own making, from dom0's
- * user space through /dev/xen/privcmd. Half of the arguments are noise, half are nearly right, so that calls get
- * past the first check. After each round the domain is destroyed, and free memory has to be what it was, to the page.
+ * A toolstack gone mad: seeded random domctls, sysctls, memory and parameter operations on domains of its own making,
+ * from dom0's user space through /dev/xen/privcmd. Half of the arguments are noise, half are nearly right, so that
+ * calls get past the first check. After each round the domain is destroyed, and free memory has to be what it was, to
+ * the page.
  *
  *   toolstack SEED ROUNDS        exits 0 iff it was, each time; the seed is printed first
  *
- * What would end dom0 or the machine by right is left out: destroying dom0, debug keys, taking dom0's interrupts, starving it by weight.
- * A static program without a C library, so that it runs wherever dom0 runs.
+ * What would end dom0 or the machine by right is left out: destroying dom0, debug keys, taking dom0's interrupts,
+ * starving it by weight. A static program without a C library, so that it runs wherever dom0 runs.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -326,7 +327,8 @@ static void random_small_call(domid_t domain)
         hypercall(__HYPERVISOR_hvm_op, below(3), (uintptr_t)p, 0, 0, 0);
         break;
     case 1:
-        hypercall(__HYPERVISOR_hypfs_op, below(4), (uintptr_t)(buffer + 512), below(1100), (uintptr_t)buffer, below(20000));
+        hypercall(__HYPERVISOR_hypfs_op, below(4), (uintptr_t)(buffer + 512), below(1100), (uintptr_t)buffer,
+                  below(20000));
         break;
     default:
         hypercall(__HYPERVISOR_xen_version, below(12), (uintptr_t)buffer, 0, 0, 0);
@@ -336,7 +338,8 @@ static void random_small_call(domid_t domain)
 
 static void round_run(domid_t domain)
 {
-    static void (*const kinds[])(domid_t) = { random_domctl, random_domctl, random_memory_op, random_sysctl, random_small_call };
+    static void (*const kinds[])(domid_t) = { random_domctl, random_domctl, random_memory_op, random_sysctl,
+                                              random_small_call };
 
     for (unsigned i = 0; i < CALLS_A_ROUND; i++) {
         fill(buffer, 512, domain);

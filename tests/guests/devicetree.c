@@ -44,7 +44,8 @@ void guest_main(void)
     expect_true("timer_node", platform.timer_virtual == 27 && platform.timer_physical == 30);
     expect_true("interrupt_controller_is_of_the_hosts_kind", platform.gic_version == 2 || platform.gic_version == 3);
     expect_true("distributor_answers", reads(platform.gicd + GICD_TYPER));
-    expect_true("cpu_interface_or_redistributor_answers", reads(platform.gic_version == 3 ? platform.gicr : platform.gicc));
+    expect_true("cpu_interface_or_redistributor_answers",
+                reads(platform.gic_version == 3 ? platform.gicr : platform.gicc));
     expect_true("vcpus_are_as_configured", platform.cpus >= 1);
     expect_equal("memory_is_as_configured", platform.ram_size, platform_option("memory", 32) << 20);
     expect_true("all_of_it_is_there", memory_is_there());

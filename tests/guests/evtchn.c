@@ -155,7 +155,8 @@ static void refusals(void)
     evtchn_close(p);
     expect_true("pirqs_are_not_for_arm", event_channel_op(EVTCHNOP_bind_pirq, &pirq) < 0);
     expect_equal("priority_needs_fifo", event_channel_op(EVTCHNOP_set_priority, &prio), -ENOSYS);
-    expect_true("the_console_port_stands", status_of(hvm_param(HVM_PARAM_CONSOLE_EVTCHN)).status == EVTCHNSTAT_interdomain);
+    expect_true("the_console_port_stands",
+                status_of(hvm_param(HVM_PARAM_CONSOLE_EVTCHN)).status == EVTCHNSTAT_interdomain);
 }
 
 /* Every port that there is: the limit is an error, and all can be given back. */

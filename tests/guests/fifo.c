@@ -141,7 +141,8 @@ static void events(void)
     orders = 0;
     evtchn_send(p);
     evtchn_send(r);
-    expect_equal("two_queues_are_ready", control.ready, 1u << EVTCHN_FIFO_PRIORITY_DEFAULT | 1u << EVTCHN_FIFO_PRIORITY_MAX);
+    expect_equal("two_queues_are_ready", control.ready,
+                 1u << EVTCHN_FIFO_PRIORITY_DEFAULT | 1u << EVTCHN_FIFO_PRIORITY_MAX);
     irq_enable();
     expect_true("the_urgent_one_arrives_first", wait_until(orders == 2, 1000) && order[0] == r && order[1] == p);
 
@@ -206,7 +207,8 @@ static void reset_to_2_level(void)
 
     expect_equal("reset", reset, 0);
     expect_equal("reset_leaves_fifo", set_priority(first, 3), -ENOSYS);
-    expect_true("ports_are_given_anew", first == (in_order ? store : console) && second == (in_order ? console : store));
+    expect_true("ports_are_given_anew",
+                first == (in_order ? store : console) && second == (in_order ? console : store));
     evtchn_bind_ipi(0, &p);
     irq_disable();
     evtchn_unmask(p);

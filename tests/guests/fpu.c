@@ -2,8 +2,8 @@
 /*
  * The vector registers are each vCPU's own. Every vCPU fills all of them and FPCR, FPSR with what only it would write,
  * gives up the CPU in several ways, and looks. The runner puts all vCPUs of two such domains on one physical CPU, so
- * that whatever is not switched is seen: by another vCPU of this domain or by the other domain. DISR_EL1 belongs to FEAT_RAS,
- * which guests are not shown; where the CPU has it all the same, what one vCPU wrote there nobody else finds.
+ * that whatever is not switched is seen: by another vCPU of this domain or by the other domain. DISR_EL1 belongs to
+ * FEAT_RAS, which guests are not shown; where the CPU has it all the same, what one vCPU wrote there nobody else finds.
  */
 #include "dormouse/arm64/gic.h"
 #include "dormouse/arm64/timer.h"

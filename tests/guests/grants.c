@@ -99,19 +99,27 @@ static void copies_alone(domid_t self)
     for (unsigned i = 0; i < 512; i++)
         shared[i] = i * 0x100000001ul, local[i] = 0;
     expect_equal("copy_frame_to_frame", copy(DOMID_SELF, s, 8, DOMID_SELF, l, 16, 80, 0), GNTST_okay);
-    expect_true("copies_just_that", local[1] == 0 && local[2] == shared[1] && local[11] == shared[10] && local[12] == 0);
+    expect_true("copies_just_that",
+                local[1] == 0 && local[2] == shared[1] && local[11] == shared[10] && local[12] == 0);
     grant_access(REF_SELF, self, frame_of(shared), true);
-    expect_equal("copy_from_a_grant_to_oneself", copy(DOMID_SELF, REF_SELF, 0, DOMID_SELF, l, 0, 4096, GNTCOPY_source_gref), GNTST_okay);
+    expect_equal("copy_from_a_grant_to_oneself",
+                 copy(DOMID_SELF, REF_SELF, 0, DOMID_SELF, l, 0, 4096, GNTCOPY_source_gref), GNTST_okay);
     expect_equal("copies_the_page", memcmp(local, shared, 4096), 0);
-    expect_equal("copy_into_a_read_only_grant", copy(DOMID_SELF, l, 0, DOMID_SELF, REF_SELF, 0, 8, GNTCOPY_dest_gref), GNTST_general_error);
+    expect_equal("copy_into_a_read_only_grant", copy(DOMID_SELF, l, 0, DOMID_SELF, REF_SELF, 0, 8, GNTCOPY_dest_gref),
+                 GNTST_general_error);
     expect_true("a_grant_ends_after_the_copy", grant_end(REF_SELF));
-    expect_equal("copy_from_an_ended_grant", copy(DOMID_SELF, REF_SELF, 0, DOMID_SELF, l, 0, 8, GNTCOPY_source_gref), GNTST_general_error);
-    expect_equal("copy_that_leaves_its_source_page", copy(DOMID_SELF, s, 4090, DOMID_SELF, l, 0, 8, 0), GNTST_bad_copy_arg);
-    expect_equal("copy_that_leaves_its_destination_page", copy(DOMID_SELF, s, 0, DOMID_SELF, l, 4090, 8, 0), GNTST_bad_copy_arg);
+    expect_equal("copy_from_an_ended_grant", copy(DOMID_SELF, REF_SELF, 0, DOMID_SELF, l, 0, 8, GNTCOPY_source_gref),
+                 GNTST_general_error);
+    expect_equal("copy_that_leaves_its_source_page", copy(DOMID_SELF, s, 4090, DOMID_SELF, l, 0, 8, 0),
+                 GNTST_bad_copy_arg);
+    expect_equal("copy_that_leaves_its_destination_page", copy(DOMID_SELF, s, 0, DOMID_SELF, l, 4090, 8, 0),
+                 GNTST_bad_copy_arg);
     expect_equal("copy_from_a_frame_of_another_domain", copy(0, s, 0, DOMID_SELF, l, 0, 8, 0), GNTST_permission_denied);
     expect_equal("copy_from_nobody", copy(0x7000, 1, 0, DOMID_SELF, l, 0, 8, GNTCOPY_source_gref), GNTST_bad_domain);
-    expect_equal("copy_from_a_frame_that_is_not_there", copy(DOMID_SELF, 0x60000, 0, DOMID_SELF, l, 0, 8, 0), GNTST_bad_page);
-    expect_equal("copy_from_a_reference_beyond_the_last", copy(DOMID_SELF, 1u << 20, 0, DOMID_SELF, l, 0, 8, GNTCOPY_source_gref), GNTST_bad_gntref);
+    expect_equal("copy_from_a_frame_that_is_not_there", copy(DOMID_SELF, 0x60000, 0, DOMID_SELF, l, 0, 8, 0),
+                 GNTST_bad_page);
+    expect_equal("copy_from_a_reference_beyond_the_last",
+                 copy(DOMID_SELF, 1u << 20, 0, DOMID_SELF, l, 0, 8, GNTCOPY_source_gref), GNTST_bad_gntref);
     expect_equal("copy_of_nothing", copy(DOMID_SELF, s, 0, DOMID_SELF, l, 0, 0, 0), GNTST_okay);
 }
 
@@ -119,7 +127,8 @@ static void map_refusals(domid_t self)
 {
     (void)self;
     expect_equal("map_of_nobodys", map(0x7000, 0, map_address(0), GNTMAP_host_map).status, GNTST_bad_domain);
-    expect_equal("map_of_a_reference_beyond_the_last", map(0, 1u << 20, map_address(0), GNTMAP_host_map).status, GNTST_bad_gntref);
+    expect_equal("map_of_a_reference_beyond_the_last", map(0, 1u << 20, map_address(0), GNTMAP_host_map).status,
+                 GNTST_bad_gntref);
     expect_true("map_of_what_was_not_granted", map(0, 5, map_address(0), GNTMAP_host_map).status < 0);
     expect_true("map_without_a_place", map(0, 0, map_address(0), 0).status < 0);
     expect_equal("unmap_of_no_handle", unmap(map_address(0), 0x7777), GNTST_bad_handle);
@@ -129,7 +138,8 @@ static void map_refusals(domid_t self)
     struct gnttab_swap_grant_ref s = { .ref_a = REF, .ref_b = REF_FREE };
     grant_access(REF, 0, frame_of(shared), false);
     expect_equal("swap", grant_table_op(GNTTABOP_swap_grant_ref, &s, 1), 0);
-    expect_true("swap_moves_the_entry", !s.status && grant_table[REF].flags == 0 && grant_table[REF_FREE].flags == GTF_permit_access);
+    expect_true("swap_moves_the_entry",
+                !s.status && grant_table[REF].flags == 0 && grant_table[REF_FREE].flags == GTF_permit_access);
     expect_true("and_it_ends_where_it_is", grant_end(REF_FREE));
     s.ref_b = 1u << 20;
     grant_table_op(GNTTABOP_swap_grant_ref, &s, 1);
@@ -160,9 +170,11 @@ static void giver(domid_t self)
     evtchn_register(meeting, called);
     expect_true("taker_comes", wait_until(calls >= 1, 60000));
     expect_true("taker_has_written", wait_until(shared[0] == 0x7a6b && shared[511] == 0x8899, 60000));
-    expect_true("a_mapped_grant_is_in_use", grant_table[REF].flags & GTF_reading && grant_table[REF].flags & GTF_writing);
+    expect_true("a_mapped_grant_is_in_use",
+                grant_table[REF].flags & GTF_reading && grant_table[REF].flags & GTF_writing);
     expect_true("a_mapped_grant_does_not_end", !grant_end(REF));
-    expect_true("a_grant_mapped_read_only_is_only_read", (grant_table[REF_RO].flags & (GTF_reading | GTF_writing)) == GTF_reading);
+    expect_true("a_grant_mapped_read_only_is_only_read",
+                (grant_table[REF_RO].flags & (GTF_reading | GTF_writing)) == GTF_reading);
     evtchn_send(meeting);
     expect_true("taker_is_done", wait_until(calls >= 2, 60000));
     expect_equal("an_unmapped_grant_is_not_in_use", grant_table[REF].flags & (GTF_reading | GTF_writing), 0);
@@ -195,8 +207,10 @@ static void taker(domid_t self)
         skip("a_write_to_it_faults", "stock Xen lets the vCPU repeat the write for ever");
     else
         expect_true("a_write_to_it_faults", write_faults(map_address(1)));
-    expect_equal("a_read_only_grant_is_not_mapped_writable", map(from, REF_RO, map_address(2), GNTMAP_host_map).status, GNTST_general_error);
-    expect_equal("a_grant_to_another_is_refused", map(from, REF_OTHER, map_address(2), GNTMAP_host_map).status, GNTST_general_error);
+    expect_equal("a_read_only_grant_is_not_mapped_writable", map(from, REF_RO, map_address(2), GNTMAP_host_map).status,
+                 GNTST_general_error);
+    expect_equal("a_grant_to_another_is_refused", map(from, REF_OTHER, map_address(2), GNTMAP_host_map).status,
+                 GNTST_general_error);
     struct gnttab_map_grant_ref again = map(from, REF, map_address(3), GNTMAP_host_map);
     expect_equal("a_grant_can_be_mapped_twice", again.status, GNTST_okay);
     expect_equal("the_same_page_is_there", *(volatile uint64_t *)(map_address(3) + 24), 0x5a5a0003);
@@ -207,9 +221,11 @@ static void taker(domid_t self)
     evtchn_send(meeting);
     expect_true("giver_has_looked", wait_until(calls >= 1, 60000));
 
-    expect_equal("copy_from_the_giver", copy(from, REF_RO, 0, DOMID_SELF, frame_of(local).gfn, 0, 4096, GNTCOPY_source_gref), GNTST_okay);
+    expect_equal("copy_from_the_giver",
+                 copy(from, REF_RO, 0, DOMID_SELF, frame_of(local).gfn, 0, 4096, GNTCOPY_source_gref), GNTST_okay);
     expect_true("is_the_givers_page", local[0] == 0xa5a50000 && local[511] == 0xa5a50000 + 511);
-    expect_equal("copy_to_the_giver", copy(DOMID_SELF, frame_of(local).gfn, 8, from, REF, 256, 8, GNTCOPY_dest_gref), GNTST_okay);
+    expect_equal("copy_to_the_giver", copy(DOMID_SELF, frame_of(local).gfn, 8, from, REF, 256, 8, GNTCOPY_dest_gref),
+                 GNTST_okay);
     expect_equal("is_seen_in_the_mapping", p[32], 0xa5a50001);
     if (tap_on_stock_xen())
         skip("unmap_at_another_address", "stock Xen takes it and leaves the mapping in place");
@@ -221,8 +237,10 @@ static void taker(domid_t self)
     expect_true("unmapped_the_page_is_gone", write_faults(map_address(0)));
     evtchn_send(meeting);
     expect_true("giver_has_ended_the_grants", wait_until(calls >= 2, 60000));
-    expect_equal("an_ended_grant_is_not_mapped", map(from, REF, map_address(0), GNTMAP_host_map).status, GNTST_general_error);
-    expect_equal("nor_copied", copy(from, REF_RO, 0, DOMID_SELF, frame_of(local).gfn, 0, 8, GNTCOPY_source_gref), GNTST_general_error);
+    expect_equal("an_ended_grant_is_not_mapped", map(from, REF, map_address(0), GNTMAP_host_map).status,
+                 GNTST_general_error);
+    expect_equal("nor_copied", copy(from, REF_RO, 0, DOMID_SELF, frame_of(local).gfn, 0, 8, GNTCOPY_source_gref),
+                 GNTST_general_error);
     evtchn_send(meeting);
 }
 

@@ -93,7 +93,8 @@ static void unknown_calls(void)
 static void tag_checked(void)
 {
     trap_catch();
-    __asm__ volatile("mov x16, #17\n\tmov x0, #0\n\thvc #0xea2\n\tnop" : : : "x0", "x1", "x2", "x3", "x4", "x16", "memory");
+    __asm__ volatile("mov x16, #17\n\tmov x0, #0\n\thvc #0xea2\n\tnop"
+                     : : : "x0", "x1", "x2", "x3", "x4", "x16", "memory");
     expect_true("hvc_with_another_tag_is_skipped_or_undefined", trap_caught() <= 1);
 }
 
@@ -106,7 +107,8 @@ static void registers_kept(void)
         "mov x12, #12\n\tmov x13, #13\n\tmov x14, #14\n\tmov x15, #15\n\tmov x17, #17\n\tmov x0, #0\n\tmov x16, #17\n\t"
         "hvc #0xea1\n\t"
         "add x5, x5, x6\n\tadd x7, x7, x8\n\tadd x9, x9, x10\n\tadd x11, x11, x12\n\tadd x13, x13, x14\n\t"
-        "add x15, x15, x17\n\tadd x5, x5, x7\n\tadd x9, x9, x11\n\tadd x13, x13, x15\n\tadd x5, x5, x9\n\tadd %0, x5, x13"
+        "add x15, x15, x17\n\tadd x5, x5, x7\n\tadd x9, x9, x11\n\tadd x13, x13, x15\n\tadd x5, x5, x9\n\t"
+        "add %0, x5, x13"
         : "=r"(wrong) : : "x0", "x1", "x2", "x3", "x4", "x5", "x6", "x7", "x8", "x9", "x10", "x11", "x12", "x13", "x14",
                           "x15", "x16", "x17", "memory");
     expect_equal("a_hypercall_keeps_the_other_registers", wrong, 5 + 6 + 7 + 8 + 9 + 10 + 11 + 12 + 13 + 14 + 15 + 17);

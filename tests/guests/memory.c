@@ -47,10 +47,11 @@ static void balloon(void)
 
     expect_true("current_reservation_covers_the_ram", before >= (long)(platform.ram_size / PAGE_SIZE));
     expect_true("maximum_reservation_covers_the_current", memory_op(XENMEM_maximum_reservation, &self) >= before);
-    expect_true("maximum_gpfn_covers_the_ram",
-                memory_op(XENMEM_maximum_gpfn, &self) >= (long)((platform.ram_base + platform.ram_size) / PAGE_SIZE - 1));
+    expect_true("maximum_gpfn_covers_the_ram", memory_op(XENMEM_maximum_gpfn, &self) >=
+                                                   (long)((platform.ram_base + platform.ram_size) / PAGE_SIZE - 1));
 
-    expect_equal("decrease_reservation_takes_all", reservation_op(XENMEM_decrease_reservation, PAGES, 0, DOMID_SELF), PAGES);
+    expect_equal("decrease_reservation_takes_all", reservation_op(XENMEM_decrease_reservation, PAGES, 0, DOMID_SELF),
+                 PAGES);
     expect_equal("the_count_follows", before - current_pages(), PAGES);
     expect_true("a_page_given_back_is_gone", faults(pages[3]));
     expect_equal("giving_back_what_is_gone", reservation_op(XENMEM_decrease_reservation, 1, 0, DOMID_SELF), 0);
@@ -74,8 +75,10 @@ static void refusals(void)
     domid_t zero = 0, nobody = 0x7000;
 
     expect_equal("decrease_of_dom0_is_refused", reservation_op(XENMEM_decrease_reservation, 1, 0, 0) <= 0, true);
-    expect_true("populate_over_the_limit_gives_less", reservation_op(XENMEM_populate_physmap, PAGES, 9, DOMID_SELF) < PAGES);
-    expect_true("populate_of_a_huge_order_gives_nothing", reservation_op(XENMEM_populate_physmap, 1, 30, DOMID_SELF) <= 0);
+    expect_true("populate_over_the_limit_gives_less",
+                reservation_op(XENMEM_populate_physmap, PAGES, 9, DOMID_SELF) < PAGES);
+    expect_true("populate_of_a_huge_order_gives_nothing",
+                reservation_op(XENMEM_populate_physmap, 1, 30, DOMID_SELF) <= 0);
     expect_equal("current_reservation_of_dom0_is_refused", memory_op(XENMEM_current_reservation, &zero), -EPERM);
     expect_equal("current_reservation_of_nobody", memory_op(XENMEM_current_reservation, &nobody), -ESRCH);
     set_xen_guest_handle(r.extent_start, (xen_pfn_t *)0x30000000ul);
@@ -102,7 +105,8 @@ static void special_pages(void)
     rm.gpfn = base + 64;
     expect_equal("remove_takes_it_away", memory_op(XENMEM_remove_from_physmap, &rm), 0);
     expect_true("then_it_is_gone", faults((uint64_t *)there));
-    expect_equal("and_can_be_put_back", physmap_add(XENMAPSPACE_shared_info, 0, GFN((uintptr_t)shared_info >> PAGE_SHIFT)), 0);
+    expect_equal("and_can_be_put_back",
+                 physmap_add(XENMAPSPACE_shared_info, 0, GFN((uintptr_t)shared_info >> PAGE_SHIFT)), 0);
 }
 
 void guest_main(void)

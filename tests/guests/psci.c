@@ -49,14 +49,17 @@ static void discovery(void)
     expect_true("version_is_1_1_or_later_1", version >= 0x10001 && version < 0x20000);
     for (unsigned i = 0; i < ARRAY_SIZE(mandatory); i++)
         expect_equal(mandatory[i].name, psci_call(PSCI_FEATURES, mandatory[i].fn, 0, 0), PSCI_SUCCESS);
-    expect_equal("features_of_an_unknown_function", (int32_t)psci_call(PSCI_FEATURES, 0x840000ff, 0, 0), PSCI_NOT_SUPPORTED);
+    expect_equal("features_of_an_unknown_function", (int32_t)psci_call(PSCI_FEATURES, 0x840000ff, 0, 0),
+                 PSCI_NOT_SUPPORTED);
     expect_equal("unknown_function", (int32_t)psci_call(0x840000ff, 0, 0, 0), PSCI_NOT_SUPPORTED);
     expect_equal("unknown_owner", (int32_t)psci_call(0x99990000, 0, 0, 0), PSCI_NOT_SUPPORTED);
     expect_equal("migrate_info_type", psci_call(PSCI_MIGRATE_INFO_TYPE, 0, 0, 0), TOS_NOT_PRESENT);
     expect_equal("migrate", (int32_t)psci_call(PSCI_MIGRATE_32, 0, 0, 0), PSCI_NOT_SUPPORTED);
     expect_true("smccc_version_is_1_1_or_later", psci_call(SMCCC_VERSION, 0, 0, 0) >= 0x10001);
-    expect_or_xen("arch_features_of_version", psci_call(SMCCC_ARCH_FEATURES, SMCCC_VERSION, 0, 0), 0, -1, "unknown to it");
-    expect_or_xen("arch_features_of_itself", psci_call(SMCCC_ARCH_FEATURES, SMCCC_ARCH_FEATURES, 0, 0), 0, -1, "unknown to it");
+    expect_or_xen("arch_features_of_version", psci_call(SMCCC_ARCH_FEATURES, SMCCC_VERSION, 0, 0), 0, -1,
+                  "unknown to it");
+    expect_or_xen("arch_features_of_itself", psci_call(SMCCC_ARCH_FEATURES, SMCCC_ARCH_FEATURES, 0, 0), 0, -1,
+                  "unknown to it");
     expect_equal("arch_features_of_an_unknown_function", (int32_t)psci_call(SMCCC_ARCH_FEATURES, 0x80001234, 0, 0), -1);
 
     expect_equal("version_by_smc", smc_call(PSCI_VERSION, 0, 0, 0), version);
@@ -69,22 +72,26 @@ static void registers_kept(void)
     uint64_t sum;
 
     __asm__ volatile(
-        "mov x4, #4\n\tmov x5, #5\n\tmov x6, #6\n\tmov x7, #7\n\tmov x8, #8\n\tmov x9, #9\n\tmov x16, #16\n\tmov x17, #17\n\t"
+        "mov x4, #4\n\tmov x5, #5\n\tmov x6, #6\n\tmov x7, #7\n\tmov x8, #8\n\tmov x9, #9\n\t"
+        "mov x16, #16\n\tmov x17, #17\n\t"
         "mov x0, #0x84000000\n\thvc #0\n\t"
-        "add x4, x4, x5\n\tadd x6, x6, x7\n\tadd x8, x8, x9\n\tadd x16, x16, x17\n\tadd x4, x4, x6\n\tadd x8, x8, x16\n\tadd %0, x4, x8"
+        "add x4, x4, x5\n\tadd x6, x6, x7\n\tadd x8, x8, x9\n\tadd x16, x16, x17\n\t"
+        "add x4, x4, x6\n\tadd x8, x8, x16\n\tadd %0, x4, x8"
         : "=r"(sum) : : "x0", "x1", "x2", "x3", "x4", "x5", "x6", "x7", "x8", "x9", "x16", "x17", "memory");
     expect_equal("a_call_keeps_x4_and_up", sum, 4 + 5 + 6 + 7 + 8 + 9 + 16 + 17);
 }
 
 static void cpu_errors(void)
 {
-    expect_equal("cpu_on_of_nobody", psci_call(PSCI_CPU_ON_64, NO_SUCH_VCPU, platform.ram_base, 0), PSCI_INVALID_PARAMETERS);
+    expect_equal("cpu_on_of_nobody", psci_call(PSCI_CPU_ON_64, NO_SUCH_VCPU, platform.ram_base, 0),
+                 PSCI_INVALID_PARAMETERS);
     expect_or_xen("cpu_on_of_another_cluster", psci_call(PSCI_CPU_ON_64, NO_SUCH_AFFINITY, platform.ram_base, 0),
                   PSCI_INVALID_PARAMETERS, PSCI_ALREADY_ON, "looks at the lowest affinity level alone");
     expect_equal("cpu_on_of_oneself", psci_call(PSCI_CPU_ON_64, 0, platform.ram_base, 0), PSCI_ALREADY_ON);
     expect_equal("affinity_of_oneself", affinity(0), ON);
     expect_or_xen("affinity_of_nobody", affinity(NO_SUCH_VCPU), PSCI_INVALID_PARAMETERS, OFF, "says off");
-    expect_equal("affinity_at_a_level_beyond_the_last", psci_call(PSCI_AFFINITY_INFO_64, 0, 4, 0), PSCI_INVALID_PARAMETERS);
+    expect_equal("affinity_at_a_level_beyond_the_last", psci_call(PSCI_AFFINITY_INFO_64, 0, 4, 0),
+                 PSCI_INVALID_PARAMETERS);
 }
 
 static bool start_and_check(unsigned vcpu)
@@ -106,8 +113,8 @@ static void life(void)
     expect_equal("it_starts_at_el1", started_el >> 2, 1);
     expect_or_xen("it_starts_with_all_masked", started_daif >> 6 & 0xf, 0xf, 7, "PSTATE.D is clear");
     expect_equal("running_it_reads_on", affinity(1), ON);
-    expect_or_xen("system_suspend_beside_another_vcpu", psci_call(PSCI_SYSTEM_SUSPEND_64, platform.ram_base, 0, 0), PSCI_DENIED,
-                  PSCI_NOT_SUPPORTED, NO_SUSPEND);
+    expect_or_xen("system_suspend_beside_another_vcpu", psci_call(PSCI_SYSTEM_SUSPEND_64, platform.ram_base, 0, 0),
+                  PSCI_DENIED, PSCI_NOT_SUPPORTED, NO_SUSPEND);
     expect_equal("on_again_is_refused", psci_call(PSCI_CPU_ON_64, 1, platform.ram_base, 0), PSCI_ALREADY_ON);
     released = 1;
     expect_true("it_goes_off", wait_until(affinity(1) == OFF, 5000));
@@ -183,15 +190,19 @@ static void tick(unsigned intid)
 static void system_suspend_errors(void)
 {
     static const struct { uint32_t fn; const char *features, *odd, *nowhere; } calls[] = {
-        { PSCI_SYSTEM_SUSPEND_64, "features_system_suspend64", "system_suspend64_to_an_odd_address", "system_suspend64_to_no_memory" },
-        { PSCI_SYSTEM_SUSPEND_32, "features_system_suspend32", "system_suspend32_to_an_odd_address", "system_suspend32_to_no_memory" },
+        { PSCI_SYSTEM_SUSPEND_64, "features_system_suspend64", "system_suspend64_to_an_odd_address",
+          "system_suspend64_to_no_memory" },
+        { PSCI_SYSTEM_SUSPEND_32, "features_system_suspend32", "system_suspend32_to_an_odd_address",
+          "system_suspend32_to_no_memory" },
     };
 
     for (unsigned i = 0; i < ARRAY_SIZE(calls); i++) {
-        expect_or_xen(calls[i].features, psci_call(PSCI_FEATURES, calls[i].fn, 0, 0), PSCI_SUCCESS, PSCI_NOT_SUPPORTED, NO_SUSPEND);
-        expect_or_xen(calls[i].odd, psci_call(calls[i].fn, platform.ram_base + 2, 0, 0), PSCI_INVALID_ADDRESS, PSCI_NOT_SUPPORTED,
+        expect_or_xen(calls[i].features, psci_call(PSCI_FEATURES, calls[i].fn, 0, 0), PSCI_SUCCESS, PSCI_NOT_SUPPORTED,
                       NO_SUSPEND);
-        expect_or_xen(calls[i].nowhere, psci_call(calls[i].fn, 0x1000, 0, 0), PSCI_INVALID_ADDRESS, PSCI_NOT_SUPPORTED, NO_SUSPEND);
+        expect_or_xen(calls[i].odd, psci_call(calls[i].fn, platform.ram_base + 2, 0, 0), PSCI_INVALID_ADDRESS,
+                      PSCI_NOT_SUPPORTED, NO_SUSPEND);
+        expect_or_xen(calls[i].nowhere, psci_call(calls[i].fn, 0x1000, 0, 0), PSCI_INVALID_ADDRESS, PSCI_NOT_SUPPORTED,
+                      NO_SUSPEND);
     }
 }
 

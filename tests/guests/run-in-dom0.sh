@@ -38,7 +38,8 @@ start() {  # NAME IMAGE EXTRA
 
 finish() {  # NAME: waits for the domain's end, prints its log, tells whether it passed
     local log=/var/log/xen/console/guest-$1.log end=$((SECONDS + LIMIT))
-    # xl takes a good part of a CPU, which the guest could use: it is asked once the guest has said that it is done, or may have died
+    # xl takes a good part of a CPU, which the guest could use: it is asked once the guest has said that it is done, or
+    # may have died
     exec 3< <(exec tail --pid=$$ -n +1 -F "$log" 2>/dev/null | grep --line-buffered -m 1 '^done:')
     read -r -t 5 <&3
     while xl domid "$1" >/dev/null 2>&1; do

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * PSCI SYSTEM_SUSPEND from inside (Arm DEN0022D 5.20): what wakes a suspended domain and what does not, in which state it comes
- * back (6.4), and that its interrupt controller, its timers and its watchdogs are as it left them.
+ * PSCI SYSTEM_SUSPEND from inside (Arm DEN0022D 5.20): what wakes a suspended domain and what does not, in which state
+ * it comes back (6.4), and that its interrupt controller, its timers and its watchdogs are as it left them.
  */
 #include "dormouse/arm64/suspend.h"
 
@@ -105,7 +105,8 @@ static void the_priority_mask_does_not_matter(void)
 
 static void interrupt_controller_is_kept(void)
 {
-    uint64_t priority = gic_frame(PPI_KEPT) + GICD_IPRIORITYR + PPI_KEPT, config = gic_frame(PPI_KEPT) + GICD_ICFGR + PPI_KEPT / 16 * 4;
+    uint64_t priority = gic_frame(PPI_KEPT) + GICD_IPRIORITYR + PPI_KEPT,
+             config = gic_frame(PPI_KEPT) + GICD_ICFGR + PPI_KEPT / 16 * 4;
 
     gic_set_priority(PPI_KEPT, PRIORITY);
     gic_set_edge(PPI_KEPT, true);
@@ -136,7 +137,8 @@ static void many_times(void)
     unsigned n = 0;
 
     for (unsigned i = 0; i < 200; i++) {
-        timer_virtual_set(timer_now() + timer_frequency() / 1000000 * (i * 7));   /* 0 to 1.4 ms: some before the call is through */
+        /* 0 to 1.4 ms: some before the call is through */
+        timer_virtual_set(timer_now() + timer_frequency() / 1000000 * (i * 7));
         n += !system_suspend(&slept, PSCI_SYSTEM_SUSPEND_64);
         irq_take();
     }
@@ -153,7 +155,8 @@ static void called(evtchn_port_t port) { (void)port; calls++; }
 
 static void sleeper(void)
 {
-    expect_true("the_waker_is_there", wait_until(!evtchn_alloc_unbound((domid_t)(evtchn_own_domid() + 1), &meeting), 60000));
+    expect_true("the_waker_is_there",
+                wait_until(!evtchn_alloc_unbound((domid_t)(evtchn_own_domid() + 1), &meeting), 60000));
     expect_equal("meeting_port", meeting, MEET_PORT);
     evtchn_register(meeting, called);
     expect_equal("an_event_wakes_it", system_suspend(&slept, PSCI_SYSTEM_SUSPEND_64), 0);

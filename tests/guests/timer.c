@@ -113,8 +113,8 @@ static void registers(void)
 }
 
 /*
- * Sets the timer, and then further ahead before it fires; the second time. Where the CPU was taken away in between for so long that it did
- * fire, its interrupt was pending: that is taken, and it is tried again with more time.
+ * Sets the timer, and then further ahead before it fires; the second time. Where the CPU was taken away in between for
+ * so long that it did fire, its interrupt was pending: that is taken, and it is tried again with more time.
  */
 static uint64_t move_ahead(void)
 {

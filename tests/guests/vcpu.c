@@ -57,16 +57,20 @@ static void run_states(void)
     uint64_t before = timer_now();
     sleep_ms(SLEEP_MS);
     uint64_t slept = (timer_now() - before) * 1000 / (timer_frequency() / 1000000);
-    expect_true("sleep_counts_as_blocked", r->time[RUNSTATE_blocked] - old.time[RUNSTATE_blocked] >= (SLEEP_MS / 2) * MS);
+    expect_true("sleep_counts_as_blocked",
+                r->time[RUNSTATE_blocked] - old.time[RUNSTATE_blocked] >= (SLEEP_MS / 2) * MS);
     expect_true("not_more_than_was_slept", r->time[RUNSTATE_blocked] - old.time[RUNSTATE_blocked] <= slept);
     expect_true("entry_time_follows", r->state_entry_time > old.state_entry_time);
-    expect_true("times_add_up_to_the_time_that_passed", sum(r) - sum(&old) == r->state_entry_time - old.state_entry_time);
+    expect_true("times_add_up_to_the_time_that_passed",
+                sum(r) - sum(&old) == r->state_entry_time - old.state_entry_time);
     expect_equal("update_mark_is_off_unless_asked_for", r->state_entry_time >> 63, 0);
 
-    expect_equal("update_mark_can_be_asked_for", hypercall2(__HYPERVISOR_vm_assist, VMASST_CMD_enable, VMASST_TYPE_runstate_update_flag), 0);
+    expect_equal("update_mark_can_be_asked_for",
+                 hypercall2(__HYPERVISOR_vm_assist, VMASST_CMD_enable, VMASST_TYPE_runstate_update_flag), 0);
     sleep_ms(2);
     expect_equal("update_mark_is_off_outside_updates", r->state_entry_time >> 63, 0);
-    expect_equal("it_can_be_given_up", hypercall2(__HYPERVISOR_vm_assist, VMASST_CMD_disable, VMASST_TYPE_runstate_update_flag), 0);
+    expect_equal("it_can_be_given_up",
+                 hypercall2(__HYPERVISOR_vm_assist, VMASST_CMD_disable, VMASST_TYPE_runstate_update_flag), 0);
     expect_equal("an_unknown_assist", hypercall2(__HYPERVISOR_vm_assist, VMASST_CMD_enable, 63), -EINVAL);
     runstate_register(0, (void *)0x30000000ul);     /* refused or not, nothing comes of it */
     sleep_ms(2);

@@ -49,12 +49,14 @@ static void distributor_registers(void)
     if (v3()) {
         expect_true("ctlr_are_is_set", mmio_read32(d + GICD_CTLR) & 1 << 4);
         expect_equal("pidr2_says_gicv3", mmio_read32(d + GICD_PIDR2_V3) >> 4 & 0xf, 3);
-        expect_equal("redistributor_pidr2_says_gicv3", mmio_read32(this_cpu()->redistributor + GICD_PIDR2_V3) >> 4 & 0xf, 3);
+        expect_equal("redistributor_pidr2_says_gicv3",
+                     mmio_read32(this_cpu()->redistributor + GICD_PIDR2_V3) >> 4 & 0xf, 3);
         uint64_t t = mmio_read64(this_cpu()->redistributor + GICR_TYPER);
         expect_equal("redistributor_typer_in_halves", mmio_read32(this_cpu()->redistributor + GICR_TYPER) |
                      (uint64_t)mmio_read32(this_cpu()->redistributor + GICR_TYPER + 4) << 32, t);
         expect_equal("redistributor_knows_its_number", t >> 8 & 0xffff, 0);
-        expect_equal("last_redistributor_is_marked", mmio_read64(platform.gicr + (platform.cpus - 1) * GICR_STRIDE + GICR_TYPER) >> 4 & 1, 1);
+        expect_equal("last_redistributor_is_marked",
+                     mmio_read64(platform.gicr + (platform.cpus - 1) * GICR_STRIDE + GICR_TYPER) >> 4 & 1, 1);
         if (platform.cpus > 1)
             expect_equal("first_redistributor_is_not_the_last", t >> 4 & 1, 0);
         expect_equal("first_itargetsr_is_zero", mmio_read32(d + GICD_ITARGETSR), 0);
@@ -113,7 +115,8 @@ static void states_by_hand(void)
     expect_equal("acknowledge", ack & 0x3ff, SGI_A);
     expect_equal("source_of_the_software_interrupt", ack >> 10, 0);
     expect_equal("running_priority", gic_running_priority(), 0x60);
-    expect_or_xen("an_acknowledged_interrupt_reads_active", gic_is_active(SGI_A), true, false, "ISACTIVER reads as zero");
+    expect_or_xen("an_acknowledged_interrupt_reads_active", gic_is_active(SGI_A), true, false,
+                  "ISACTIVER reads as zero");
     expect_equal("an_acknowledged_interrupt_is_not_pending", gic_is_pending(SGI_A), false);
     expect_equal("nothing_more_is_pending", gic_ack() & 0x3ff, GIC_SPURIOUS);
     gic_send_sgi(SGI_A, 0);     /* active and pending */
@@ -283,7 +286,8 @@ static void distributor_disabled(void)
     gic_send_sgi(SGI_A, 0);
     bool while_off = wait_until(seen[SGI_A], 20);
     mmio_write32(platform.gicd + GICD_CTLR, ctlr);
-    expect_or_xen("a_disabled_distributor_forwards_nothing", while_off, false, true, "GICD_CTLR.Enable is not looked at");
+    expect_or_xen("a_disabled_distributor_forwards_nothing", while_off, false, true,
+                  "GICD_CTLR.Enable is not looked at");
     expect_true("an_enabled_one_does", wait_until(seen[SGI_A] == 1, 1000));
 }
 

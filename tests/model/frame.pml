@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Whose a frame is (hypervisor/mm/frames.c): its word has count, owner and state, and changes by compare-and-swap; an owner's list and total
- * change under the owner's lock, free frames under the allocator's. A frame goes to the allocator when its count comes to 0.
+ * Whose a frame is (hypervisor/mm/frames.c): its word has count, owner and state, and changes by compare-and-swap; an
+ * owner's list and total change under the owner's lock, free frames under the allocator's. A frame goes to the
+ * allocator when its count comes to 0.
  *
- * Domain 1 has two vCPUs that populate and give back, at two guest frames, and a toolstack that makes it a large block (both frames, one
- * by one) or destroys it; somebody else maps what it has. Domain 2 takes what is free. A step is what the hardware does at once.
+ * Domain 1 has two vCPUs that populate and give back, at two guest frames, and a toolstack that makes it a large block
+ * (both frames, one by one) or destroys it; somebody else maps what it has. Domain 2 takes what is free. A step is what
+ * the hardware does at once.
  *
- * Each name after #ifdef or #ifndef below takes one of the precautions away. tests/model/run shows that they are needed.
+ * Each name after #ifdef or #ifndef below takes one of the precautions away. tests/model/run shows that they are
+ * needed.
  */
 
 #define FRAMES 2
@@ -47,7 +50,11 @@ inline take(taken)
 /* block_free(): freed once, and by nobody who was not the last. */
 inline give(given)
 {
-    atomic { assert(frame[given].state == TAKEN || (frame[given].state == RELEASED && frame[given].refs == 0)); assert(!listed[given]); frame[given].state = FREE }
+    atomic {
+        assert(frame[given].state == TAKEN || (frame[given].state == RELEASED && frame[given].refs == 0));
+        assert(!listed[given]);
+        frame[given].state = FREE
+    }
 }
 
 /* block_assign() */
@@ -56,7 +63,10 @@ inline assign(new, to, may)
     LOCK(locked[to]);
     may = !(to == 1 && dying);
     if
-    :: may -> total[to]++; atomic { frame[new].refs = 1; frame[new].owner = to; frame[new].state = OWNED }; listed[new] = true
+    :: may ->
+        total[to]++;
+        atomic { frame[new].refs = 1; frame[new].owner = to; frame[new].state = OWNED };
+        listed[new] = true
     :: else
     fi;
     UNLOCK(locked[to]);
@@ -68,7 +78,12 @@ inline assign(new, to, may)
 
 inline put(held)
 {
-    d_step { assert(frame[held].refs > 0); frame[held].refs--; last = frame[held].refs == 0; whose = frame[held].owner };
+    d_step {
+        assert(frame[held].refs > 0);
+        frame[held].refs--;
+        last = frame[held].refs == 0;
+        whose = frame[held].owner
+    };
     if
     :: last ->
         assert(frame[held].state == RELEASED);
@@ -121,7 +136,8 @@ inline populate(at)
         if
         :: p2m_dying || mapped[at] != NONE -> ok = false   /* refused */
 #ifdef UNDO_OUTSIDE
-        :: !p2m_dying && mapped[at] == NONE -> mapped[at] = f;   /* a part of it; the tables do not suffice for the rest */
+        /* a part of it; the tables do not suffice for the rest */
+        :: !p2m_dying && mapped[at] == NONE -> mapped[at] = f;
             UNLOCK(p2m_locked);
             LOCK(p2m_locked);
             mapped[at] = NONE;
@@ -232,7 +248,11 @@ inline large_step()
         LOCK(locked[1]);
         ok = !dying;
         if
-        :: ok -> total[1]++; atomic { frame[f].refs = 1; frame[f].owner = 1; frame[f].state = OWNED }; listed[f] = true; large_ready++
+        :: ok ->
+            total[1]++;
+            atomic { frame[f].refs = 1; frame[f].owner = 1; frame[f].state = OWNED };
+            listed[f] = true;
+            large_ready++
         :: else
         fi;
         UNLOCK(locked[1]);

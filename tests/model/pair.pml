@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The two ends of an event channel: connected, closed from either side at once, and one of the domains destroyed meanwhile
- * (hypervisor/vm/evtchn/evtchn.c: connect, port_lock_pair, port_disconnect).
+ * The two ends of an event channel: connected, closed from either side at once, and one of the domains destroyed
+ * meanwhile (hypervisor/vm/evtchn/evtchn.c: connect, port_lock_pair, port_disconnect).
  *
- * Port 0 is domain 0's and port 1 domain 1's. To close its port a domain takes its lock and, where it is connected, the peer's: domain 0's,
- * at the lower address, waits for the second; domain 1's tries, and lets go of the first if it does not get it. Locks are fair
- * here: nobody waits for one for ever that is given back again and again. Each end of a connection holds a reference to
- * the other's domain.
+ * Port 0 is domain 0's and port 1 domain 1's. To close its port a domain takes its lock and, where it is connected, the
+ * peer's: domain 0's, at the lower address, waits for the second; domain 1's tries, and lets go of the first if it does
+ * not get it. Locks are fair here: nobody waits for one for ever that is given back again and again. Each end of a
+ * connection holds a reference to the other's domain.
  *
- * TRY_BOTH: both ends only try. WAIT_BOTH: both wait. UNFINISHED: a destruction leaves its port as it is; NO_REFERENCE: a
- * connection holds nothing.
+ * TRY_BOTH: both ends only try. WAIT_BOTH: both wait. UNFINISHED: a destruction leaves its port as it is; NO_REFERENCE:
+ * a connection holds nothing.
  */
 
 mtype = { FREE, UNBOUND, CONNECTED };

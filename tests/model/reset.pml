@@ -2,13 +2,14 @@
 /*
  * A domain's reset of its event channels against its destruction (hypervisor/vm/evtchn/evtchn.c: close_all).
  *
- * A walk closes ports one by one, each under the domain's lock, and may be preempted in between: the hypercall then goes back to its
- * caller, who calls again, or never does. Two vCPUs reset, a third opens ports again, and the toolstack may reset, too, and destroys the
- * domain at any moment: it pauses it, which waits until no vCPU is in a hypercall, forbids new ports, and walks. Once that
- * walk is through the domain's memory is freed, and a port that is still in use is one that a peer points to.
+ * A walk closes ports one by one, each under the domain's lock, and may be preempted in between: the hypercall then
+ * goes back to its caller, who calls again, or never does. Two vCPUs reset, a third opens ports again, and the
+ * toolstack may reset, too, and destroys the domain at any moment: it pauses it, which waits until no vCPU is in a
+ * hypercall, forbids new ports, and walks. Once that walk is through the domain's memory is freed, and a port that is
+ * still in use is one that a peer points to.
  *
- * SHARED_CURSOR: the walk's place is kept in the domain. NO_DYING: ports are opened by others' help (alloc_unbound by the toolstack)
- * also during the destruction.
+ * SHARED_CURSOR: the walk's place is kept in the domain. NO_DYING: ports are opened by others' help (alloc_unbound by
+ * the toolstack) also during the destruction.
  */
 
 #define PORTS 4

@@ -2,14 +2,17 @@
 /*
  * The wake race, in the host's last stage of a suspend to RAM.
  *
- * A device raises an interrupt that is enabled as a wake source, at any moment: while the host still falls asleep, between its check whether
- * one is pending and its call of the firmware's SYSTEM_SUSPEND, on the firmware's way down, or later. One CPU is left by then.
+ * A device raises an interrupt that is enabled as a wake source, at any moment: while the host still falls asleep,
+ * between its check whether one is pending and its call of the firmware's SYSTEM_SUSPEND, on the firmware's way down,
+ * or later. One CPU is left by then.
  *
- * An interrupt is `pending` in the interrupt controller until an unmasked CPU takes it; then it is `owed` to the domain that it is
- * for, until domains run again. What is owed wakes nobody: the controller has forgotten it. The firmware arms the logic that wakes
- * the machine, and that logic only sees what comes from then on: so the firmware has to look once more, after arming.
+ * An interrupt is `pending` in the interrupt controller until an unmasked CPU takes it; then it is `owed` to the domain
+ * that it is for, until domains run again. What is owed wakes nobody: the controller has forgotten it. The firmware
+ * arms the logic that wakes the machine, and that logic only sees what comes from then on: so the firmware has to look
+ * once more, after arming.
  *
- * Each name after #ifdef or #ifndef below takes one of the precautions away. tests/model/run shows which of them are needed.
+ * Each name after #ifdef or #ifndef below takes one of the precautions away. tests/model/run shows which of them are
+ * needed.
  */
 
 mtype = { AWAKE, FALLING, MASKED, CHECKED, FIRMWARE, ARMED, ASLEEP };

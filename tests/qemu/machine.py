@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """A whole machine: QEMU's arm64 virt board with a hypervisor, Debian's dom0 and its guests.
 
-A Machine owns one QEMU process. Its serial console is read by a thread, all the time, into a log that `expect` searches;
-a second channel, a virtio-serial port with images/dom0/usr/local/bin/agent at its other end, runs scripts in dom0 and
-brings their output and exit status back. The disks are opened as snapshots, so nothing that a machine does is kept.
+A Machine owns one QEMU process. Its serial console is read by a thread, all the time, into a log that `expect`
+searches; a second channel, a virtio-serial port with images/dom0/usr/local/bin/agent at its other end, runs scripts in
+dom0 and brings their output and exit status back. The disks are opened as snapshots, so nothing that a machine does is
+kept.
 
 Limits here only end a hang. Nothing is ever judged by how long it took.
 """
@@ -31,8 +32,8 @@ BOOT_LIMIT = RUN_LIMIT = int(os.environ.get("LIMIT", "900"))  # seconds
 # What costs Debian's kernel most under emulation and is no business of the hypervisor's. `make run` boots without it.
 QUICK = "mitigations=off init_on_alloc=0 nokaslr audit=0 apparmor=0"
 
-# What no console may show unless the test asked for it: a hypervisor or a kernel that has lost its footing. Linux's words on
-# stalls are no such thing: it judges by the clock, and a busy build machine makes it say them.
+# What no console may show unless the test asked for it: a hypervisor or a kernel that has lost its footing. Linux's
+# words on stalls are no such thing: it judges by the clock, and a busy build machine makes it say them.
 ALARMS = re.compile(r"panic|assertion .*failed|kernel BUG|Oops|Unable to handle kernel|Xen (call trace|BUG|WARN)|"
                     r"unexpected (trap|exception)|stack smashing", re.I)
 
@@ -49,8 +50,8 @@ def is_stock_xen():
 def start_with_tree(scratch, hypervisor, tree):
     """QEMU's arguments that start a hypervisor with any bytes at all as its device tree.
 
-    Its own loader would check and change the tree. So what it starts is a flat binary of three instructions, which load the
-    tree's address and go to the hypervisor, both of which a plain loader has put in place.
+    Its own loader would check and change the tree. So what it starts is a flat binary of three instructions, which load
+    the tree's address and go to the hypervisor, both of which a plain loader has put in place.
     """
     entry, address = 0x40400000, 0x4A000000
     stub = Path(scratch) / "stub"
@@ -114,7 +115,8 @@ class Board:
                                      "-append", f"console=dtuart bootscrub=0 {self.arguments}"]
         if self.kernel:
             arguments = f"console=hvc0 {self.dom0_arguments}".strip()
-            command += ["-device", f"guest-loader,addr={self.KERNEL_ADDRESS:#x},kernel={self.kernel},bootargs={arguments}"]
+            command += ["-device",
+                        f"guest-loader,addr={self.KERNEL_ADDRESS:#x},kernel={self.kernel},bootargs={arguments}"]
         if self.ramdisk:
             command += ["-device", f"guest-loader,addr={self.RAMDISK_ADDRESS:#x},initrd={self.ramdisk}"]
         if self.disk:
@@ -172,10 +174,11 @@ class Machine:
                 "-device", "virtio-blk-device,drive=files,serial=files"]
 
     def _edited_tree(self, command):
-        """Have QEMU write the device tree that it would use, modules included, and start the hypervisor with a changed one.
+        """Have QEMU write the device tree that it would use, modules included, and start the hypervisor with a changed
+        one.
 
-        QEMU sets the memory right in a tree that it passes on itself, so it gets no say in this one. A firmware takes the
-        tree from QEMU, though.
+        QEMU sets the memory right in a tree that it passes on itself, so it gets no say in this one. A firmware takes
+        the tree from QEMU, though.
         """
         blob = Path(self.scratch.name) / "tree.dtb"
         dump = list(command)
@@ -430,8 +433,10 @@ class Guest:
         return self.machine.run(f"guest-run {self.name} {shlex.quote(command)}", check, limit)
 
     def type(self, line="", device="console"):
-        """Type a line at its PV console, or at another device of its that has a tty in xenstore; no answer is waited for."""
-        self.machine.run(f"tty=$(xenstore-read /local/domain/{self.domid()}/{device}/tty); echo {shlex.quote(line)} > $tty")
+        """Type a line at its PV console, or at another device of its that has a tty in xenstore; no answer is waited
+        for."""
+        self.machine.run(f"tty=$(xenstore-read /local/domain/{self.domid()}/{device}/tty); "
+                         f"echo {shlex.quote(line)} > $tty")
 
     def suspend(self):
         """Have it suspend itself, and wait until it has."""

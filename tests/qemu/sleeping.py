@@ -13,8 +13,8 @@ FIRMWARE = BUILD / "firmware.bin"   # it has SYSTEM_SUSPEND, and loses what real
 def sleep_host(host, seconds=2, check=True):
     """dom0 suspends to RAM with an alarm set; returns how that ended and what the hypervisor said of it.
 
-    An alarm that comes before dom0 is down would wake nobody later. Linux tells by wakeup_count (Documentation/ABI/testing/
-    sysfs-power): it does not sleep then, and is asked again.
+    An alarm that comes before dom0 is down would wake nobody later. Linux tells by wakeup_count
+    (Documentation/ABI/testing/sysfs-power): it does not sleep then, and is asked again.
     """
     said = len(host.console)
     result = host.run(f"""
@@ -32,14 +32,17 @@ def sleep_host(host, seconds=2, check=True):
 
 def assert_slept(outcome):
     _, said = outcome
-    assert len(said) == 1 and re.match(r"slept \d+\.\d+ s, woken by pl031@9010000 \(interrupt 34 of domain 0\);", said[0]), said
+    assert len(said) == 1, said
+    assert re.match(r"slept \d+\.\d+ s, woken by pl031@9010000 \(interrupt 34 of domain 0\);", said[0]), said
     return outcome
 
 
 def begin_sleep(machine):
-    """dom0 suspends, and nobody waits for its answer here; returns when the host is asleep, in the firmware or idling."""
+    """dom0 suspends, and nobody waits for its answer here; returns when the host is asleep, in the firmware or
+    idling."""
     machine.run("(sleep 0.5; echo mem > /sys/power/state) > /dev/null 2>&1 &")
-    symbols = subprocess.run(["llvm-nm", "-S", BUILD / "hypervisor/torpor.elf"], capture_output=True, text=True, check=True).stdout
+    symbols = subprocess.run(["llvm-nm", "-S", BUILD / "hypervisor/torpor.elf"], capture_output=True, text=True,
+                             check=True).stdout
     idle, size = (int(n, 16) for n in re.search(r"^(\w+) (\w+) \w firmware_enter$", symbols, re.M).groups())
     for _ in range(1000):
         registers = machine.monitor("info registers")

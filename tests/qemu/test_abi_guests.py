@@ -15,8 +15,10 @@ def board(gic):
     single = gic == 2 and is_stock_xen()
     # one old CPU, and one with all that there is: what it has must not reach the guests
     cpu = "cortex-a57" if gic == 3 or is_stock_xen() else "max"
-    return Board(gic=gic, cpu=cpu, smp=1 if single else 4, arguments=f"dom0_mem=768M dom0_max_vcpus={1 if single else 2}",
-                 files=[ROOT / "tests/guests/run-in-dom0.sh"] + [BUILD / "guests" / f"{name}.img" for name in CHECKS + ["fuzz"]])
+    images = [BUILD / "guests" / f"{name}.img" for name in CHECKS + ["fuzz"]]
+    return Board(gic=gic, cpu=cpu, smp=1 if single else 4,
+                 arguments=f"dom0_mem=768M dom0_max_vcpus={1 if single else 2}",
+                 files=[ROOT / "tests/guests/run-in-dom0.sh", *images])
 
 
 @pytest.fixture(scope="module", params=[3, 2], ids=["gic3", "gic2"])

@@ -41,7 +41,8 @@ def refuses(machine, thing):
 
 
 def halts(machine):
-    """CPU 0 ends up in a loop of a few instructions at EL2: with no tree to find a console by, it has nowhere to say why."""
+    """CPU 0 ends up in a loop of a few instructions at EL2: with no tree to find a console by, it has nowhere to say
+    why."""
     end = time.monotonic() + RUN_LIMIT
     while time.monotonic() < end:
         samples = [machine.monitor("info registers") for _ in range(20)]
@@ -103,7 +104,8 @@ def test_no_el2_is_named(start):
 
 def test_too_few_redistributors_are_named(start):
     # two CPUs, room for one redistributor's 128 KiB
-    edit = changed(r"(intc@8000000 \{[^}]*?reg = <0x00 0x8000000 0x00 0x10000 0x00 0x80a0000 0x00) 0x\w+>", r"\1 0x20000>")
+    edit = changed(r"(intc@8000000 \{[^}]*?reg = <0x00 0x8000000 0x00 0x10000 0x00 0x80a0000 0x00) 0x\w+>",
+                   r"\1 0x20000>")
     start(Board(edit_tree=edit)).expect(LINE.format("redistributor"), limit=RUN_LIMIT)
 
 
@@ -113,7 +115,8 @@ def test_a_tree_without_memory_is_named(start):
 
 
 def test_a_tree_without_gic_is_named(start):
-    refuses(start(Board(edit_tree=changed(r"compatible = \"arm,gic-v3\";", 'compatible = "acme,pic";'))), "GIC|interrupt controller")
+    refuses(start(Board(edit_tree=changed(r"compatible = \"arm,gic-v3\";", 'compatible = "acme,pic";'))),
+            "GIC|interrupt controller")
 
 
 def test_a_tree_without_timer_is_named(start):

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Each kind of machine once: it boots dom0, runs a guest with disk and network, sleeps, gives every page back, and switches off."""
+"""Each kind of machine once: it boots dom0, runs a guest with disk and network, sleeps, gives every page back, and
+switches off."""
 
 import re
 
@@ -44,7 +45,8 @@ def check_machine(machine):
     assert board.mem - 64 <= int(info["total_memory"]) <= board.mem
     memory, cpus = map(int, re.findall(r"=(\d+)", board.arguments)[:2])
     assert int(machine.run("nproc").output) == cpus
-    assert memory * 0.85 * 1024 < int(machine.run("awk '/MemTotal/ { print $2 }' /proc/meminfo").output) <= memory * 1024
+    total = int(machine.run("awk '/MemTotal/ { print $2 }' /proc/meminfo").output)
+    assert memory * 0.85 * 1024 < total <= memory * 1024
 
     guest = Guest(machine, "one", vcpus=2, disk="/tmp/disk.img", address="192.168.77.2")
     machine.run("cp /guest/disk.img /tmp/disk.img")

@@ -63,7 +63,8 @@ def wired(standing):
 def test_disks_come_and_go_while_the_guest_runs(host, standing):
     one = wired(standing)
     host.run(f"xl block-attach wired format=raw,vdev=xvdc,access=rw,target={fresh_disk(host, 'plug')}")
-    one.run("until [ -b /dev/xvdc ]; do sleep 0.1; done; mount /dev/xvdc /mnt; cd /mnt; sha256sum -c SUMS; cd /; umount /mnt")
+    one.run("until [ -b /dev/xvdc ]; do sleep 0.1; done; mount /dev/xvdc /mnt; "
+            "cd /mnt; sha256sum -c SUMS; cd /; umount /mnt")
     assert re.search(r"^\d+\s+0\s+\d+\s+4\s", host.run("xl block-list wired").output, re.M)
     host.run("xl block-detach wired xvdc")
     one.run("while [ -b /dev/xvdc ]; do sleep 0.1; done")
@@ -76,7 +77,8 @@ def test_network_carries_data_both_ways(host, standing):
     one.run("ping -c 3 192.168.77.1")
     here = host.run("dd if=/dev/urandom of=/tmp/out bs=64k count=64 2>/dev/null; sha256sum < /tmp/out; "
                     "httpd -p 81 -h /tmp").output.split()[0]
-    there = one.run("wget -q -O /tmp/in http://192.168.77.1:81/out; sha256sum < /tmp/in; httpd -h /tmp").output.split()[0]
+    there = one.run("wget -q -O /tmp/in http://192.168.77.1:81/out; sha256sum < /tmp/in; "
+                    "httpd -h /tmp").output.split()[0]
     assert there == here
     assert host.run("wget -q -O - http://192.168.77.2/in | sha256sum").output.split()[0] == here
 

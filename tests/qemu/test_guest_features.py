@@ -88,7 +88,8 @@ def test_a_guest_gives_memory_back_and_gets_it_again(host, guest):
 def test_eight_vcpus_work_together(host, guest):
     one = guest("wide", vcpus=8, memory=256).create()
     assert one.run("nproc").output.strip() == "8"
-    one.run("for i in 1 2 3 4 5 6 7 8; do (dd if=/dev/urandom bs=4k count=64 2>/dev/null | sha256sum > /tmp/$i) & done; wait; "
+    one.run("for i in 1 2 3 4 5 6 7 8; do "
+            "(dd if=/dev/urandom bs=4k count=64 2>/dev/null | sha256sum > /tmp/$i) & done; wait; "
             "[ $(cat /tmp/[1-8] | wc -l) = 8 ]")
 
 
@@ -118,7 +119,8 @@ def test_a_platform_device_is_passed_through(host, guest):
 @pytest.mark.torpor_only("stock Xen 4.17 cannot suspend an Arm host")
 def test_a_guests_own_device_wakes_it_and_the_sleeping_host(host, guest, standing):
     bystander = standing("bystander")
-    one = guest("sleeper", config='iomem = ["0x9010,1"]\nirqs = [34]\ndevice_tree = "/tmp/job/passthrough.dtb"\ndtdev = []').create()
+    one = guest("sleeper", config='iomem = ["0x9010,1"]\nirqs = [34]\n'
+                                  'device_tree = "/tmp/job/passthrough.dtb"\ndtdev = []').create()
     one.run("echo +20 > /sys/class/rtc/rtc0/wakealarm")
     one.suspend()
     host.run("echo mem > /sys/power/state")   # no alarm of dom0's own
@@ -131,7 +133,8 @@ def test_a_guests_own_device_wakes_it_and_the_sleeping_host(host, guest, standin
 @pytest.mark.torpor_only("stock Xen 4.17 has no SYSTEM_SUSPEND")
 def test_input_at_the_emulated_uart_wakes_a_suspended_guest(host, guest):
     one = guest("listener", config='vuart = "sbsa_uart"').create()
-    one.run("echo enabled > /sys/class/tty/ttyAMA0/power/wakeup; (exec 3< /dev/ttyAMA0; sleep 100000) > /dev/null 2>&1 &")
+    one.run("echo enabled > /sys/class/tty/ttyAMA0/power/wakeup; "
+            "(exec 3< /dev/ttyAMA0; sleep 100000) > /dev/null 2>&1 &")
     one.suspend()
     one.type(device="vuart/0")
     one.wait_awake()

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Many domains at once, and many one after the other: every page comes back. Most of them by a dom0 of our own (tests/dom0/domains.c),
-for xl takes hundreds of times as long; and a few by xl.
+"""Many domains at once, and many one after the other: every page comes back. Most of them by a dom0 of our own
+(tests/dom0/domains.c), for xl takes hundreds of times as long; and a few by xl.
 """
 
 import pytest
@@ -37,10 +37,12 @@ def run_together(host, guests, running):
 
 @pytest.mark.usefixtures("nothing_stays")
 def test_sixteen_domains_at_once(host, counts):
-    guests = [Guest(host, f"many{i}", address=f"192.168.77.{i + 10}" if i < counts["whole"] else None) for i in range(AT_ONCE)]
+    guests = [Guest(host, f"many{i}", address=f"192.168.77.{i + 10}" if i < counts["whole"] else None)
+              for i in range(AT_ONCE)]
     # those without network run a kernel of a few pages, which is there sooner, and waits
     for one in guests[counts["whole"]:]:
-        host.run(f"""sed -i -e 's,^kernel = .*,kernel = "/tmp/job/suspend.img",' -e '/^ramdisk/d' -e 's/^extra = .*/extra = "deaf"/' {one.config_path}""")
+        host.run(f"""sed -i -e 's,^kernel = .*,kernel = "/tmp/job/suspend.img",' -e '/^ramdisk/d' \\
+                        -e 's/^extra = .*/extra = "deaf"/' {one.config_path}""")
     run_together(host, guests, counts["whole"])
     # dom0's own tables of event ports and grant mappings are as large now as they get
     before = host.free_pages()
@@ -72,10 +74,12 @@ def test_create_and_destroy_give_every_page_back(host, counts):
     one.run("mount -o ro /dev/xvda /mnt; cd /mnt; sha256sum -c SUMS")
 
 
-@pytest.mark.parametrize("gic,cpus,bios", [(3, 2, FIRMWARE), (2, 4, None)], ids=["gic3-2cpu-firmware", "gic2-4cpu-idling"])
+@pytest.mark.parametrize("gic,cpus,bios", [(3, 2, FIRMWARE), (2, 4, None)],
+                         ids=["gic3-2cpu-firmware", "gic2-4cpu-idling"])
 def test_a_storm_of_domains_through_which_the_host_sleeps(gic, cpus, bios, counts):
     sleeps = 0 if is_stock_xen() else counts["storm sleeps"]
-    with Machine(f"domains-gic{gic}", Board(gic=gic, smp=cpus, bios=bios, kernel=BUILD / "guests/dom0-domains.img", ramdisk=None,
+    with Machine(f"domains-gic{gic}", Board(gic=gic, smp=cpus, bios=bios, ramdisk=None,
+                                            kernel=BUILD / "guests/dom0-domains.img",
                                             disk=False, arguments="dom0_mem=128M dom0_max_vcpus=1",
                                             dom0_arguments=f"domains={counts['storm']} sleeps={sleeps}")) as machine:
         machine.expect(rf"^domains: {counts['storm']} of {counts['storm']}$", limit=BOOT_LIMIT + counts["storm"])

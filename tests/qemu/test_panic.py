@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A defect of the hypervisor's own, provoked by its key 'C' on the console, which nobody but the machine's owner can press."""
+"""A defect of the hypervisor's own, provoked by its key 'C' on the console, which nobody but the machine's owner can
+press."""
 
 import re
 import socket
@@ -20,7 +21,8 @@ BOARD = Board(smp=4, arguments="dom0_mem=512M conswitch=ax", ramdisk=None, disk=
 
 
 def function_at(name):
-    symbols = subprocess.run(["llvm-nm", "-S", BUILD / "hypervisor/torpor.elf"], capture_output=True, text=True, check=True).stdout
+    symbols = subprocess.run(["llvm-nm", "-S", BUILD / "hypervisor/torpor.elf"], capture_output=True, text=True,
+                             check=True).stdout
     start, size = (int(n, 16) for n in re.search(rf"^(\w+) (\w+) \w {name}$", symbols, re.M).groups())
     return range(start, start + size)
 
@@ -77,7 +79,8 @@ class Debugger:
 
 
 def test_a_stack_that_overflows_is_a_panic_that_says_so():
-    """A breakpoint in a function at EL2, and the stack's end in the stack pointer: nobody outside can bring that about."""
+    """A breakpoint in a function at EL2, and the stack's end in the stack pointer: nobody outside can bring that
+    about."""
     guard = function_at("cpu_stacks").start
     with tempfile.TemporaryDirectory() as scratch:
         stub = Path(scratch) / "gdb"
@@ -97,6 +100,7 @@ def test_a_stack_that_overflows_is_a_panic_that_says_so():
             assert debugger.ask(f"P1f={(guard + 4096).to_bytes(8, 'little').hex()}") == "OK"
             assert debugger.ask("z" + breakpoint_there) == "OK"
             debugger.send("c")
-            machine.expect(rf"^\(XEN\) torpor: panic: stack overflow at EL2: pc 0x[0-9a-f]+, ESR 0x\w+, FAR 0x{guard >> 12:x}", limit=RUN_LIMIT)
+            machine.expect(rf"^\(XEN\) torpor: panic: stack overflow at EL2: "
+                           rf"pc 0x[0-9a-f]+, ESR 0x\w+, FAR 0x{guard >> 12:x}", limit=RUN_LIMIT)
             machine.expect(r"^\(XEN\) torpor: resetting the machine", limit=RUN_LIMIT)
             assert machine.wait_exit() == 0

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`make run` as somebody at a terminal has it: the hint, a shell, a guest's console, the hypervisor's keys, the way out."""
+"""`make run` as somebody at a terminal has it: the hint, a shell, a guest's console, the hypervisor's keys, the way
+out."""
 
 import os
 import sys

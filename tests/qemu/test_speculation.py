@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""CPUs whose firmware says that they need workarounds against speculation: it is called at every entry, and guests hear of it."""
+"""CPUs whose firmware says that they need workarounds against speculation: it is called at every entry, and guests hear
+of it."""
 
 import re
 
@@ -18,7 +19,8 @@ def test_firmware_that_needs_to_be_called_is_called_and_keeps_the_guests_registe
         for name in ("spectre_v2", "spec_store_bypass"):
             told = machine.run(f"cat {VULNERABILITIES}/{name}").output
             assert re.search("Mitigation|Not affected", told), f"{name}: {told}"
-        result = machine.run(f"cd /tmp/job; bash run-in-dom0.sh {' '.join(f'{name}.img' for name in GUESTS)}", check=False)
+        images = " ".join(f"{name}.img" for name in GUESTS)
+        result = machine.run(f"cd /tmp/job; bash run-in-dom0.sh {images}", check=False)
         assert result.status == 0, result.output
         machine.destroy_all()
         machine.poweroff()

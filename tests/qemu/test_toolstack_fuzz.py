@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Random privileged calls from dom0: errors at worst, and every page comes back. A seed that fails can be given again."""
+"""Random privileged calls from dom0: errors at worst, and every page comes back. A seed that fails can be given
+again."""
 
 import pytest
 

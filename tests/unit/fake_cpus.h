@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * A machine of pretended CPUs, for the tests of the scheduler and the timers: one thread plays them in turn, a step of time for
- * each. What other CPUs do at the same moment is played where the scheduler has let go of its lock, that is while a
- * vCPU is switched out or in. A tick of the counter is a microsecond.
+ * A machine of pretended CPUs, for the tests of the scheduler and the timers: one thread plays them in turn, a step of
+ * time for each. What other CPUs do at the same moment is played where the scheduler has let go of its lock, that is
+ * while a vCPU is switched out or in. A tick of the counter is a microsecond.
  */
 #pragma once
 

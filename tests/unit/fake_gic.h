@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * An interrupt controller for unit tests, as dev/gic.h promises one: CPUs with list registers, a virtual CPU interface that a guest
- * acknowledges and ends interrupts at, and physical interrupts that are enabled, pending and active. And what else vm/vgic*.c needs
- * of a machine: domains, kicks, a heap that counts.
+ * An interrupt controller for unit tests, as dev/gic.h promises one: CPUs with list registers, a virtual CPU interface
+ * that a guest acknowledges and ends interrupts at, and physical interrupts that are enabled, pending and active. And
+ * what else vm/vgic*.c needs of a machine: domains, kicks, a heap that counts.
  */
 #pragma once
 
@@ -45,7 +45,8 @@ void fake_deactivate(unsigned cpu, unsigned iar);
 void fake_mask(unsigned cpu, uint8_t priority);
 
 /* The physical side. */
-void fake_irq_arrives(unsigned cpu, unsigned irq);  /* acknowledged by irq_handle_all() on that CPU, if enabled and not active */
+/* acknowledged by irq_handle_all() on that CPU, if enabled and not active */
+void fake_irq_arrives(unsigned cpu, unsigned irq);
 bool fake_irq_enabled(unsigned irq);
 bool fake_irq_active(unsigned cpu, unsigned irq);
 bool fake_irq_edge(unsigned irq);

@@ -465,7 +465,10 @@ void vcpu_kick(struct vcpu *v)
 }
 
 /* Timers are only noted; the test fires them. A tick is a nanosecond. */
-void timer_init(struct timer *t, void (*fire)(void *), void *data) { *t = (struct timer){ .fire = fire, .data = data }; }
+void timer_init(struct timer *t, void (*fire)(void *), void *data)
+{
+    *t = (struct timer){ .fire = fire, .data = data };
+}
 
 void timer_set(struct timer *t, uint64_t expires_ticks)
 {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * A machine for unit tests: what the parts under test call in other rooms, kept simple enough to be obviously right, and
- * counting everything that is taken and given back. Each frame is an allocation of its own, so
+ * A machine for unit tests: what the parts under test call in other rooms, kept simple enough to be obviously right,
+ * and counting everything that is taken and given back. Each frame is an allocation of its own, so
  * that the address sanitizer sees every access to one that is gone.
  */
 #pragma once
@@ -34,7 +34,9 @@ void fake_fail_allocation(int n);
 /* Pages that the hypervisor gave back, since last asked. */
 unsigned fake_pages_freed(void);
 
-/* A domain with vCPUs and the first `pages` of its p2m filled with RAM; evtchn_domain_init and the like are the test's. */
+/*
+ * A domain with vCPUs and the first `pages` of its p2m filled with RAM; evtchn_domain_init and the like are the test's.
+ */
 struct domain *fake_domain(domid_t id, unsigned vcpus, unsigned pages);
 /* Takes its p2m's mappings and its pages from it. */
 void fake_domain_release(struct domain *d);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * A machine that is only memory, for the tests of mm/: RAM at guest-like addresses with a hole in it, the real frame table on
- * top, and owners. Taken up as it is used, so it may be larger than the host's.
+ * A machine that is only memory, for the tests of mm/: RAM at guest-like addresses with a hole in it, the real frame
+ * table on top, and owners. Taken up as it is used, so it may be larger than the host's.
  */
 #pragma once
 

@@ -1,6 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-/* sources: tests/unit/fakes.c hypervisor/abi/event_channel.c hypervisor/abi/grant_table.c hypervisor/vm/evtchn/evtchn.c hypervisor/vm/evtchn/port.c hypervisor/vm/evtchn/twolevel.c hypervisor/vm/evtchn/fifo.c hypervisor/vm/evtchn/deliver.c hypervisor/vm/evtchn/virq.c hypervisor/vm/grant/grant.c hypervisor/vm/grant/map.c hypervisor/vm/grant/copy.c */
-/* The event channel and grant hypercalls as a guest makes them: who may ask for whom, bad pointers, and long arrays in slices. */
+/* sources: tests/unit/fakes.c hypervisor/abi/event_channel.c hypervisor/abi/grant_table.c */
+/* sources: hypervisor/vm/evtchn/evtchn.c hypervisor/vm/evtchn/port.c hypervisor/vm/evtchn/twolevel.c */
+/* sources: hypervisor/vm/evtchn/fifo.c hypervisor/vm/evtchn/deliver.c hypervisor/vm/evtchn/virq.c */
+/* sources: hypervisor/vm/grant/grant.c hypervisor/vm/grant/map.c hypervisor/vm/grant/copy.c */
+/*
+ * The event channel and grant hypercalls as a guest makes them: who may ask for whom, bad pointers, and long arrays in
+ * slices.
+ */
 #include "fakes.h"
 
 #include <string.h>

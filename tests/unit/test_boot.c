@@ -111,7 +111,8 @@ static void defaults_are_xens(void **state)
 static void what_the_lab_passes_is_understood(void **state)
 {
     (void)state;
-    options_parse("console=dtuart bootscrub=0 dom0_mem=768M dom0_max_vcpus=2  maxcpus=0x4 dtuart=serial0:115200n8 conswitch=bx console_wakeup noreboot");
+    options_parse("console=dtuart bootscrub=0 dom0_mem=768M dom0_max_vcpus=2  maxcpus=0x4 dtuart=serial0:115200n8 "
+                  "conswitch=bx console_wakeup noreboot");
     assert_string_equal(printed, "");
     assert_int_equal(options.dom0_mem, 768 * MIB);
     assert_int_equal(options.dom0_max_vcpus, 2);
@@ -144,9 +145,10 @@ static void dom0_mem_takes_units_and_limits(void **state)
 static void bad_values_leave_the_default_and_are_told(void **state)
 {
     static const char *const cases[] = {
-        "dom0_mem=", "dom0_mem=0", "dom0_mem=12Q", "dom0_mem=1GG", "dom0_mem=99999999999999999999", "dom0_mem=999999999T",
-        "dom0_mem=2G,max:1G", "dom0_mem", "dom0_max_vcpus=many", "dom0_max_vcpus=-1", "dom0_max_vcpus=1000", "console=com1",
-        "conswitch=abc", "conswitch=", "dtuart=", "noreboot=maybe", "console_wakeup=2", "sched=rtds", "xsm=flask", "maxcpus=0x",
+        "dom0_mem=", "dom0_mem=0", "dom0_mem=12Q", "dom0_mem=1GG", "dom0_mem=99999999999999999999",
+        "dom0_mem=999999999T", "dom0_mem=2G,max:1G", "dom0_mem", "dom0_max_vcpus=many", "dom0_max_vcpus=-1",
+        "dom0_max_vcpus=1000", "console=com1", "conswitch=abc", "conswitch=", "dtuart=", "noreboot=maybe",
+        "console_wakeup=2", "sched=rtds", "xsm=flask", "maxcpus=0x",
     };
 
     (void)state;

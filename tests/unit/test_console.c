@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /* sources: hypervisor/dev/console.c hypervisor/dev/keys.c hypervisor/base/printk.c */
-/* The console with a UART made of two arrays. Its state is that of one run, so the tests build on each other's order. */
+/*
+ * The console with a UART made of two arrays. Its state is that of one run, so the tests build on each other's order.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -75,7 +77,13 @@ static void show(char key)
 }
 
 static const struct uart uart = {
-    .put = put, .drain = drain, .get = get, .enable_input = enable, .acknowledge = acknowledge, .suspend = uart_suspend, .resume = uart_resume,
+    .put = put,
+    .drain = drain,
+    .get = get,
+    .enable_input = enable,
+    .acknowledge = acknowledge,
+    .suspend = uart_suspend,
+    .resume = uart_resume,
 };
 
 static int setup(void **state)
@@ -256,7 +264,10 @@ static void crash_key_panics(void **state)
     fail();
 }
 
-/* The lock is held by who printed last, the UART sleeps, dom0 has begun a line: a panic's lines come out, to the last character. */
+/*
+ * The lock is held by who printed last, the UART sleeps, dom0 has begun a line: a panic's lines come out, to the last
+ * character.
+ */
 static void a_panic_prints_whatever_holds_the_console(void **state)
 {
     struct sleep s = { 0 };

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /* sources: hypervisor/vm/arm64/core_switch.c arch/arm64/stage2.c */
 /*
- * A CPU changes from one guest to another, or flushes another's TLB entries: after each single write of a register that a walk of EL1's tables
- * uses, either nothing can be walked, or all of them are one guest's. Each guest's registers have its letter in them.
+ * A CPU changes from one guest to another, or flushes another's TLB entries: after each single write of a register that
+ * a walk of EL1's tables uses, either nothing can be walked, or all of them are one guest's. Each guest's registers
+ * have its letter in them.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -285,14 +286,17 @@ static void nobody_finds_anothers_deferred_errors(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(a_virtual_error_that_the_guest_masks_stays_pending_over_a_switch, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_virtual_error_that_the_guest_masks_stays_pending_over_a_switch, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(an_error_that_arrives_as_a_guest_leaves_is_that_guests, setup, teardown),
         cmocka_unit_test_setup_teardown(nobody_finds_anothers_deferred_errors, setup, teardown),
         cmocka_unit_test_setup_teardown(no_walk_mixes_two_guests_while_they_are_switched, setup, teardown),
         cmocka_unit_test_setup_teardown(nothing_is_walked_while_no_guest_is_loaded, setup, teardown),
         cmocka_unit_test_setup_teardown(a_reset_vcpu_walks_by_its_new_registers_only, setup, teardown),
-        cmocka_unit_test_setup_teardown(no_walk_is_cached_for_another_guest_while_its_entries_are_flushed, setup, teardown),
-        cmocka_unit_test_setup_teardown(another_vcpu_of_the_same_domain_finds_nothing_of_the_last_in_the_tlb, setup, teardown),
+        cmocka_unit_test_setup_teardown(no_walk_is_cached_for_another_guest_while_its_entries_are_flushed, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(another_vcpu_of_the_same_domain_finds_nothing_of_the_last_in_the_tlb, setup,
+                                        teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

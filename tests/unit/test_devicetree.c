@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-/* sources: lib/devicetree.c hypervisor/boot/bootinfo.c hypervisor/boot/ranges.c lib/ranges.c hypervisor/boot/dom0/dom0_dt.c */
+/* sources: lib/devicetree.c hypervisor/boot/bootinfo.c hypervisor/boot/ranges.c lib/ranges.c */
+/* sources: hypervisor/boot/dom0/dom0_dt.c */
 /*
- * The machine's device tree, as QEMU makes it and in every damaged form: bootinfo finds what is there, dom0's tree has what
- * dom0 may see, and no byte of it makes the reader leave the blob.
+ * The machine's device tree, as QEMU makes it and in every damaged form: bootinfo finds what is there, dom0's tree has
+ * what dom0 may see, and no byte of it makes the reader leave the blob.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -220,7 +221,11 @@ static const struct gic_info gicv3 = {
     .redistributors = { { 0x80a0000, 0xf60000 } }, .redistributor_regions = 1,
 };
 static const struct gic_info gicv2 = {
-    .version = 2, .distributor = 0x8000000, .distributor_size = 0x10000, .cpu_interface = 0x8010000, .cpu_interface_size = 0x10000,
+    .version = 2,
+    .distributor = 0x8000000,
+    .distributor_size = 0x10000,
+    .cpu_interface = 0x8010000,
+    .cpu_interface_size = 0x10000,
 };
 static const struct boot_range banks[] = { { 0x60000000, 0x20000000 }, { 0xa0000000, 0x10000000 } };
 static const struct boot_range extended[] = { { 0x80000000, 0x20000000 } };
@@ -553,7 +558,8 @@ static void psci_0_1_brings_its_own_numbers(void **state)
 static void dom0_does_not_see_what_is_the_hypervisors(void **state)
 {
     static const char *const hidden[] = {
-        "/pl011@9000000", "/memory@40000000", "/pmu", "/intc@8000000", "/cpus/cpu-map", "/chosen/module@0x4c000000", "/cpus/cpu@3",
+        "/pl011@9000000", "/memory@40000000",          "/pmu",        "/intc@8000000",
+        "/cpus/cpu-map",  "/chosen/module@0x4c000000", "/cpus/cpu@3",
     };
 
     (void)state;
@@ -793,7 +799,8 @@ static void fuzz(const char *machine, const struct gic_info *gic)
             assert_int_equal(fdt_check_full(out, fdt_totalsize(out)), 0);
         }
     }
-    print_message("%s: of %u damaged trees %u could be used, %u gave a tree for dom0\n", machine, FUZZ_SEEDS, parsed, built);
+    print_message("%s: of %u damaged trees %u could be used, %u gave a tree for dom0\n", machine, FUZZ_SEEDS, parsed,
+                  built);
     assert_in_range(parsed, 1, FUZZ_SEEDS - 1);
     assert_in_range(built, 1, FUZZ_SEEDS - 1);
 }

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-/* sources: tests/unit/fakes.c hypervisor/vm/evtchn/evtchn.c hypervisor/vm/evtchn/port.c hypervisor/vm/evtchn/twolevel.c hypervisor/vm/evtchn/fifo.c hypervisor/vm/evtchn/deliver.c hypervisor/vm/evtchn/virq.c */
+/* sources: tests/unit/fakes.c hypervisor/vm/evtchn/evtchn.c hypervisor/vm/evtchn/port.c */
+/* sources: hypervisor/vm/evtchn/twolevel.c hypervisor/vm/evtchn/fifo.c hypervisor/vm/evtchn/deliver.c */
+/* sources: hypervisor/vm/evtchn/virq.c */
 /* Event channels: the life of a port, delivery in the 2-level form, polling; and random sequences of everything. */
 #include "evtchn_domains.h"
 

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-/* sources: tests/unit/fakes.c hypervisor/vm/evtchn/evtchn.c hypervisor/vm/evtchn/port.c hypervisor/vm/evtchn/twolevel.c hypervisor/vm/evtchn/fifo.c hypervisor/vm/evtchn/deliver.c hypervisor/vm/evtchn/virq.c */
+/* sources: tests/unit/fakes.c hypervisor/vm/evtchn/evtchn.c hypervisor/vm/evtchn/port.c */
+/* sources: hypervisor/vm/evtchn/twolevel.c hypervisor/vm/evtchn/fifo.c hypervisor/vm/evtchn/deliver.c */
+/* sources: hypervisor/vm/evtchn/virq.c */
 /* Event channels in the FIFO form: what a guest that keeps to the protocol sees, and what one that does not can do. */
 #include "evtchn_domains.h"
 

@@ -293,7 +293,8 @@ static void release_all_can_be_interrupted(void **state)
 
 /* The model: whose each of the first frames is, how often referenced, whether released. */
 #define MODEL 6000
-static struct { uint8_t owner, released; uint16_t refs; } model[MODEL];   /* owner 0: free, 1..: domain, 255: hypervisor */
+/* owner 0: free, 1..: domain, 255: hypervisor */
+static struct { uint8_t owner, released; uint16_t refs; } model[MODEL];
 static unsigned pages_order[MODEL];
 
 static uint64_t at(unsigned i) { return RAM_FIRST + i; }

@@ -45,7 +45,8 @@ static const struct hypfs_entry outer[] = {
     HYPFS_DIRECTORY("inner", inner),
     HYPFS_NUMBER("constant", number),
     { .name = "number", .type = HYPFS_UINT, .data = &number, .size = 4, .write = number_write, .max_write = 4 },
-    { .name = "set", .type = HYPFS_STRING, .data = stored, .size = 1, .write = text_write, .max_write = sizeof(stored) },
+    { .name = "set", .type = HYPFS_STRING, .data = stored, .size = 1, .write = text_write,
+      .max_write = sizeof(stored) },
     { .name = "flag", .type = HYPFS_BOOL, .data = "", .size = 1, .write = text_write, .max_write = 1 },
     { .name = "long", .type = HYPFS_STRING, .read = long_read, .context = (void *)(uintptr_t)"long one" },
 };
@@ -120,7 +121,8 @@ static void a_directory_lists_its_entries(void **state)
     for (i = 0; i < ARRAY_SIZE(outer); i++) {
         assert_string_equal(e->name, outer[i].name);
         assert_int_equal((uintptr_t)e % 4, 0);
-        used = (size_t)((const char *)e - answer.content) + offsetof(struct xen_hypfs_dirlistentry, name) + strlen(e->name) + 1;
+        used = (size_t)((const char *)e - answer.content) + offsetof(struct xen_hypfs_dirlistentry, name) +
+               strlen(e->name) + 1;
         if (!e->off_next)
             break;
         e = (const void *)((const char *)e + e->off_next);

@@ -103,7 +103,8 @@ static void assert_prints_alike(const char *fmt, ...)
 
 static void printing_agrees_with_the_c_library(void **state)
 {
-    static const long long numbers[] = { 0, 1, -1, 9, 10, 255, 4096, INT_MAX, INT_MIN, LLONG_MAX, LLONG_MIN, 0x123456789abcdef };
+    static const long long numbers[] = { 0,    1,       -1,      9,         10,        255,
+                                         4096, INT_MAX, INT_MIN, LLONG_MAX, LLONG_MIN, 0x123456789abcdef };
 
     (void)state;
     assert_prints_alike("plain");
@@ -118,7 +119,8 @@ static void printing_agrees_with_the_c_library(void **state)
 
         assert_prints_alike("%d|%i|%u|%x|%X", (int)v, (int)v, (unsigned)v, (unsigned)v, (unsigned)v);
         assert_prints_alike("%8d|%-8d|%08d|%3d", (int)v, (int)v, (int)v, (int)v);
-        assert_prints_alike("%lld|%llu|%llx|%llX", v, (unsigned long long)v, (unsigned long long)v, (unsigned long long)v);
+        assert_prints_alike("%lld|%llu|%llx|%llX", v, (unsigned long long)v, (unsigned long long)v,
+                            (unsigned long long)v);
         assert_prints_alike("%ld|%lu|%lx", (long)v, (unsigned long)v, (unsigned long)v);
         assert_prints_alike("%20lld|%-20lld|%020lld|%016llx", v, v, v, (unsigned long long)v);
         assert_prints_alike("%.5d|%8.5d|%-8.5u|%.12x", (int)v, (int)v, (unsigned)v, (unsigned)v);

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /* sources: hypervisor/base/stack_guard.c */
-/* Spinlocks: one at a time, nobody forgotten, nobody lets newcomers in before who waits; and the value of the stack protector. */
+/*
+ * Spinlocks: one at a time, nobody forgotten, nobody lets newcomers in before who waits; and the value of the stack
+ * protector.
+ */
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>

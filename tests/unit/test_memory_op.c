@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-/* sources: hypervisor/abi/memory.c hypervisor/abi/memory_map.c hypervisor/vm/memory.c hypervisor/vm/shared_info.c hypervisor/vm/capabilities.c lib/ranges.c tests/unit/fakes.c */
+/* sources: hypervisor/abi/memory.c hypervisor/abi/memory_map.c hypervisor/vm/memory.c hypervisor/vm/shared_info.c */
+/* sources: hypervisor/vm/capabilities.c lib/ranges.c tests/unit/fakes.c */
 /*
- * HYPERVISOR_memory_op over a memory of a few pages: what a list call has done when it stops, wherever it stops, and that every
- * reference that a mapping took is given back.
+ * HYPERVISOR_memory_op over a memory of a few pages: what a list call has done when it stops, wherever it stops, and
+ * that every reference that a mapping took is given back.
  */
 #include "fakes.h"
 

@@ -160,7 +160,8 @@ static void blocks_that_are_not_alike_stay_apart(void **state)
 {
     (void)state;
     for (unsigned i = 0; i < 512; i++)   /* the first is read-only */
-        assert_int_equal(p2m_map(P, GFN(LARGE + i * BLOCK), MFN(MFN_RAM + i * BLOCK), BLOCK, i ? P2M_RAM_RW : P2M_RAM_RO), 0);
+        assert_int_equal(
+            p2m_map(P, GFN(LARGE + i * BLOCK), MFN(MFN_RAM + i * BLOCK), BLOCK, i ? P2M_RAM_RW : P2M_RAM_RO), 0);
     assert_maps(LARGE, MFN_RAM, P2M_RAM_RO, 9);
     assert_maps(2 * LARGE - 1, MFN_RAM + LARGE - 1, P2M_RAM_RW, 9);
     for (unsigned i = 0; i < 512; i++)   /* contiguous, but not aligned to 1 GiB */
@@ -233,7 +234,10 @@ static void a_foreign_page_outlives_its_owner(void **state)
     assert_int_equal(owners[1].refs, 1);
 }
 
-/* A change that cannot be made whole is not begun: what another vCPU finds meanwhile, or takes, would be undone under its hands. */
+/*
+ * A change that cannot be made whole is not begun: what another vCPU finds meanwhile, or takes, would be undone under
+ * its hands.
+ */
 static void a_map_that_fails_changes_nothing(void **state)
 {
     mfn_t mfn = foreign_page(D(1));
@@ -298,7 +302,8 @@ static void own_ram_is_removed_whole_or_not(void **state)
     assert_int_equal(D(0)->total, BLOCK - 3);
     assert_false(frame_get(mfn_add(mfn, 8), D(0)));
     assert_int_equal(p2m_remove_ram(P, GFN(LARGE + 10), 1, false), 0);
-    assert_int_equal(frame_refs(mfn_add(mfn, 10)), 1);                               /* gone from there, and still its own */
+    /* gone from there, and still its own */
+    assert_int_equal(frame_refs(mfn_add(mfn, 10)), 1);
     machine_flushes = machine_entry_flushes = 0;
     assert_int_equal(p2m_remove_ram(P, GFN(LARGE + 11), BLOCK - 11, true), 0);
     assert_int_equal(machine_flushes + machine_entry_flushes, 1);                    /* for all of them */
@@ -540,7 +545,8 @@ static uint64_t random_place(void)
 {
     static const unsigned orders[] = { 0, 9, 9, 18 };
 
-    return align_down(random_below(1u << 10) * (WINDOW >> 10) + random_below(WINDOW >> 10), BIT(orders[random_below(4)]));
+    return align_down(random_below(1u << 10) * (WINDOW >> 10) + random_below(WINDOW >> 10),
+                      BIT(orders[random_below(4)]));
 }
 
 static void random_map(void)
@@ -587,7 +593,8 @@ static uint64_t tables_below(const uint64_t *table, unsigned entries, unsigned l
 
     for (unsigned i = 0; table && i < entries && level < 3; i++)
         if ((table[i] & 3) == 3)
-            n += 1 + tables_below(mfn_to_virt(MFN((table[i] & UINT64_C(0xfffffffff000)) >> PAGE_SHIFT)), 512, level + 1);
+            n += 1 +
+                 tables_below(mfn_to_virt(MFN((table[i] & UINT64_C(0xfffffffff000)) >> PAGE_SHIFT)), 512, level + 1);
     return n;
 }
 
@@ -598,8 +605,8 @@ static void assert_agrees(void)
         bool found = p2m_lookup(P, GFN(base + i), &e);
 
         if (found != (model[i].type != P2M_INVALID) || e.type != model[i].type || (found && e.mfn.mfn != model[i].mfn))
-            fail_msg("gfn %lx: %lx type %u, not %x type %u", (unsigned long)(base + i), (unsigned long)e.mfn.mfn, e.type, model[i].mfn,
-                     model[i].type);
+            fail_msg("gfn %lx: %lx type %u, not %x type %u", (unsigned long)(base + i), (unsigned long)e.mfn.mfn,
+                     e.type, model[i].mfn, model[i].type);
     }
     for (unsigned i = 0; i < FOREIGN_PAGES; i++)
         assert_int_equal(frame_refs(foreign[i]), 1 + foreign_mapped[i]);

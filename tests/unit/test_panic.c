@@ -140,7 +140,8 @@ int main(int argc, char **argv)
     static char *const steps[] = { "", "stop", "report", "raw", "reset" };
     struct CMUnitTest one[] = { cmocka_unit_test(every_step_is_tried_once_and_the_first_reason_is_told) };
     const struct CMUnitTest halts[] = { cmocka_unit_test(noreboot_halts) };
-    const struct CMUnitTest faults[] = { cmocka_unit_test(last_words_that_fault_do_not_reset_a_machine_that_cannot_start) };
+    const struct CMUnitTest faults[] = { cmocka_unit_test(
+        last_words_that_fault_do_not_reset_a_machine_that_cannot_start) };
     char command[600];
     int failed = 0;
 
@@ -149,7 +150,8 @@ int main(int argc, char **argv)
         return cmocka_run_group_tests(one, NULL, NULL);
     }
     if (argc == 2)
-        return strcmp(argv[1], "halts") ? cmocka_run_group_tests(faults, NULL, NULL) : cmocka_run_group_tests(halts, NULL, NULL);
+        return strcmp(argv[1], "halts") ? cmocka_run_group_tests(faults, NULL, NULL)
+                                        : cmocka_run_group_tests(halts, NULL, NULL);
     for (unsigned i = 0; i < ARRAY_SIZE(steps); i++) {
         snprintf(command, sizeof(command), "%s fails '%s'", argv[0], steps[i]);
         failed += system(command) != 0;

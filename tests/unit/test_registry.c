@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /* sources: hypervisor/vm/registry.c */
-/* Which domains there are: numbers are given out in turn and come back, and a walk sees each once, in order, whoever comes and goes. */
+/*
+ * Which domains there are: numbers are given out in turn and come back, and a walk sees each once, in order, whoever
+ * comes and goes.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -17,8 +17,8 @@ static uint64_t runtime(const struct domain *d)
 static void assert_share(uint64_t part, uint64_t whole, unsigned percent, unsigned tolerance)
 {
     if (part * 100 < whole * (percent - tolerance) || part * 100 > whole * (percent + tolerance))
-        fail_msg("%lu of %lu is %lu %%, not %u", (unsigned long)part, (unsigned long)whole, (unsigned long)(part * 100 / whole),
-                 percent);
+        fail_msg("%lu of %lu is %lu %%, not %u", (unsigned long)part, (unsigned long)whole,
+                 (unsigned long)(part * 100 / whole), percent);
 }
 
 static void equal_burners_share_one_cpu_equally(void **state)
@@ -573,7 +573,8 @@ static void random_act(void)
         (void)sched_pin_override(&v->sched, (int)random_below(present + 2) - 1);
         break;
     case 9:
-        (void)sched_domain_set(&v->domain->sched, 1 + random_below(1000), random_below(2) ? random_below(100 * v->domain->max_vcpus) : 0);
+        (void)sched_domain_set(&v->domain->sched, 1 + random_below(1000),
+                               random_below(2) ? random_below(100 * v->domain->max_vcpus) : 0);
         break;
     case 10:
         if (v->sched.cpu->current == v) {
@@ -659,7 +660,10 @@ static uint64_t processor_ns(void)
     return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
 }
 
-/* What it costs to yield, wake and block on CPU 0 while `others` vCPUs wait for CPU 1, and as many for both behind a used-up budget. */
+/*
+ * What it costs to yield, wake and block on CPU 0 while `others` vCPUs wait for CPU 1, and as many for both behind a
+ * used-up budget.
+ */
 static uint64_t cost_of_turns(unsigned others)
 {
     struct domain *pinned = NULL, *capped = NULL, *d;

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /* sources: hypervisor/vm/shutdown.c hypervisor/vm/pause.c */
-/* How a domain is shut down, resumed and paused: who tells the toolstack, with which reason, and that pauses are counted right. */
+/*
+ * How a domain is shut down, resumed and paused: who tells the toolstack, with which reason, and that pauses are
+ * counted right.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -145,7 +148,10 @@ static void the_toolstack_takes_back_only_its_own_pauses(void **state)
     assert_int_equal(domain_pause_by_controller(&d), -EOVERFLOW);
 }
 
-/* Resumed in the middle of a shutdown, it is not unpaused before it is paused: its count would wrap, and what waits then waits for ever. */
+/*
+ * Resumed in the middle of a shutdown, it is not unpaused before it is paused: its count would wrap, and what waits
+ * then waits for ever.
+ */
 static void nobody_resumes_what_is_shut_down_but_not_paused_yet(void **state)
 {
     (void)state;

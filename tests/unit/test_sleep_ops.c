@@ -51,7 +51,8 @@ static int make_image(struct sleep *s)
 static const struct sleep_stage image_stage = { "image", make_image, NULL };
 
 static const struct sleep_stage *const suspend_order[] = {
-    &sleep_notifiers_stage, &suspend_begin_stage, &devices_stage, &suspend_prepare_stage, &cpus_stage, &suspend_enter_stage,
+    &sleep_notifiers_stage, &suspend_begin_stage, &devices_stage,
+    &suspend_prepare_stage, &cpus_stage,          &suspend_enter_stage,
 };
 static const struct sleep_stage *const image_order[] = {
     &sleep_notifiers_stage, &hibernation_begin_stage, &devices_stage, &hibernation_snapshot_stage, &cpus_stage,
@@ -70,7 +71,12 @@ static const struct sleep_list power_off_list = { "power-off", power_off_order, 
 static const struct sleep_list restore_list = { "restore", restore_order, ARRAY_SIZE(restore_order) };
 
 static const struct suspend_ops all_suspend_ops = {
-    .begin = do_begin, .prepare = do_prepare, .enter = do_enter, .finish = do_finish, .end = do_end, .recover = do_recover,
+    .begin = do_begin,
+    .prepare = do_prepare,
+    .enter = do_enter,
+    .finish = do_finish,
+    .end = do_end,
+    .recover = do_recover,
 };
 static const struct hibernation_ops all_hibernation_ops = {
     .begin = do_begin, .pre_snapshot = do_pre_snapshot, .prepare = do_prepare, .enter = do_enter, .leave = do_leave,

@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-/* sources: hypervisor/abi/sysctl.c hypervisor/abi/sysctl_machine.c hypervisor/abi/sysctl_pool.c hypervisor/abi/multicall.c hypervisor/abi/ctl_bitmap.c tests/unit/fakes.c */
-/* Sysctls through their hypercall, on a machine of four CPUs and three domains; and multicalls, of calls that only note their arguments. */
+/* sources: hypervisor/abi/sysctl.c hypervisor/abi/sysctl_machine.c hypervisor/abi/sysctl_pool.c */
+/* sources: hypervisor/abi/multicall.c hypervisor/abi/ctl_bitmap.c tests/unit/fakes.c */
+/*
+ * Sysctls through their hypercall, on a machine of four CPUs and three domains; and multicalls, of calls that only note
+ * their arguments.
+ */
 #include "fakes.h"
 
 #include <stdlib.h>

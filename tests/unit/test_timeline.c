@@ -115,7 +115,8 @@ static void what_is_no_record_is_refused(void **state)
     refused("", "the record has no line \"torpor-sleep\"");
     refused("\n", "line 1: it is empty");
     refused("hello\n", "line 1: this is no record of a sleep: it does not begin with \"torpor-sleep\"");
-    refused("number 3\ntorpor-sleep 1\n", "line 1: this is no record of a sleep: it does not begin with \"torpor-sleep\"");
+    refused("number 3\ntorpor-sleep 1\n",
+            "line 1: this is no record of a sleep: it does not begin with \"torpor-sleep\"");
     refused("torpor-sleep 2\n", "line 1: version 2 of the record is not known here, only 1");
     refused("torpor-sleep 1\n", "the record has no line \"number\"");
 }
@@ -177,7 +178,8 @@ static void a_malformed_line_is_named_with_its_reason(void **state)
     refused(changed("event domain freeze", "event guest freeze"), "line 11: \"guest\" is no kind of event");
     refused(changed("event domain freeze 1 0 100 1000", "event domain freeze 1 0 100 99"),
             "line 11: the event ends before it starts");
-    refused(changed("event domain freeze 1 0 100 1000", "event domain freeze 1 0 100"), "line 11: event has 6 values, not 5");
+    refused(changed("event domain freeze 1 0 100 1000", "event domain freeze 1 0 100"),
+            "line 11: event has 6 values, not 5");
 }
 
 static void times_that_add_up_to_more_than_64_bits_are_refused(void **state)
@@ -276,8 +278,10 @@ static void json_has_every_value_exactly(void **state)
         "  \"up_ns\": 9000,\n"
         "  \"lost\": 0,\n"
         "  \"events\": [\n"
-        "    {\"kind\": \"cpu\", \"name\": \"off\", \"id\": 1, \"result\": -16, \"start_ns\": 1500, \"end_ns\": 5600},\n"
-        "    {\"kind\": \"enter\", \"name\": \"cpus\", \"id\": 0, \"result\": 0, \"start_ns\": 1300, \"end_ns\": 6000}\n"
+        "    {\"kind\": \"cpu\", \"name\": \"off\", \"id\": 1, \"result\": -16, "
+        "\"start_ns\": 1500, \"end_ns\": 5600},\n"
+        "    {\"kind\": \"enter\", \"name\": \"cpus\", \"id\": 0, \"result\": 0, "
+        "\"start_ns\": 1300, \"end_ns\": 6000}\n"
         "  ]\n"
         "}\n");
 }
@@ -289,7 +293,8 @@ static void json_without_events_and_wake_is_whole(void **state)
     assert_non_null(strstr(printed(timeline_print_json), "\"wake\": null,\n"));
     assert_non_null(strstr(printed(timeline_print_json), "\"events\": []\n}\n"));
     assert_int_equal(parse(HEAD "wake 34 7 -\n" TIMES), 0);
-    assert_non_null(strstr(printed(timeline_print_json), "\"wake\": {\"interrupt\": 34, \"domain\": 7, \"device\": null},\n"));
+    assert_non_null(
+        strstr(printed(timeline_print_json), "\"wake\": {\"interrupt\": 34, \"domain\": 7, \"device\": null},\n"));
 }
 
 /* The first line of the table. */
@@ -320,7 +325,8 @@ static void the_outcome_says_what_happened(void **state)
 static void a_sleep_that_turned_back_has_the_leaving_as_its_way_up(void **state)
 {
     (void)state;
-    assert_int_equal(parse(HEAD "turned-back cpus\n" AWAKE "event enter cpus 0 0 0 500\nevent leave cpus 0 0 700 900\n"), 0);
+    assert_int_equal(
+        parse(HEAD "turned-back cpus\n" AWAKE "event enter cpus 0 0 0 500\nevent leave cpus 0 0 700 900\n"), 0);
     assert_string_equal(printed(timeline_print_text),
         "sleep 3 since boot (host): turned back after cpus, as the test level says\n"
         "\n"
@@ -338,7 +344,8 @@ static void durations_are_in_the_unit_that_a_person_would_choose(void **state)
 {
     static const struct { uint64_t ns; const char *text; } cases[] = {
         { 0, "0 ns" }, { 999, "999 ns" }, { 1000, "1.000 us" }, { 999999, "999.999 us" }, { 1000000, "1.000 ms" },
-        { 999999999, "999.999 ms" }, { 1000000000, "1.000 s" }, { 59999999999, "59.999 s" }, { 60000000000, "1 min 00 s" },
+        { 999999999, "999.999 ms" }, { 1000000000, "1.000 s" }, { 59999999999, "59.999 s" },
+        { 60000000000, "1 min 00 s" },
         { 3599000000000, "59 min 59 s" }, { 3600000000000, "1 h 00 min" }, { UINT64_MAX, "5124095 h 34 min" } };
     char text[TIMELINE_DURATION_SIZE];
 
@@ -375,7 +382,8 @@ static void the_picture_has_a_bar_for_each_event_and_two_for_the_stage_around_th
     assert_int_equal(count(svg, "asleep for</text>"), 1);
     assert_int_equal(count(svg, ">pl031@9010000</text>"), 1);
     assert_int_equal(count(svg, ">turned back</text>"), 0);
-    assert_int_equal(parse(HEAD "turned-back cpus\n" AWAKE "event enter cpus 0 0 0 500\nevent leave cpus 0 0 700 900\n"), 0);
+    assert_int_equal(
+        parse(HEAD "turned-back cpus\n" AWAKE "event enter cpus 0 0 0 500\nevent leave cpus 0 0 700 900\n"), 0);
     svg = printed(timeline_print_svg);
     assert_int_equal(count(svg, "asleep for"), 0);
     assert_int_equal(count(svg, ">turned back</text>"), 1);
@@ -454,7 +462,8 @@ static void no_change_of_a_record_goes_wrong_unseen(void **state)
 /* Numbers at their limits in every place where the printers compute with them. */
 static void the_largest_numbers_are_printed(void **state)
 {
-    static const char *const numbers[] = { "0", "1", "9223372036854775807", "18446744073709551614", "18446744073709551615" };
+    static const char *const numbers[] = { "0", "1", "9223372036854775807", "18446744073709551614",
+                                           "18446744073709551615" };
     unsigned accepted = 0;
     char text[1024];
 

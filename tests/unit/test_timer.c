@@ -62,7 +62,8 @@ static void timers_fire_once_in_order_and_not_early(void **state)
             /* The comparator is set for the next, or off; another CPU's stop leaves it early. */
             for (unsigned n = 0; n < 64; n++)
                 if (timers[n].due && timers[n].timer.cpu == &cpus[cpu])
-                    assert_true(comparator[cpu].enabled && comparator[cpu].cval <= timers[n].due && timers[n].due > now);
+                    assert_true(comparator[cpu].enabled && comparator[cpu].cval <= timers[n].due &&
+                                timers[n].due > now);
         }
     }
     for (unsigned i = 0; i < 64; i++) {
@@ -167,7 +168,9 @@ static void a_cpu_that_is_off_leaves_its_timers_to_another(void **state)
 
 static void time_is_exact_at_any_frequency(void **state)
 {
-    static const uint64_t frequencies[] = { 62500000, 54000000, 19200000, 24000000, 1000000000, 999999937, 1, 4294967295 };
+    static const uint64_t frequencies[] = {
+        62500000, 54000000, 19200000, 24000000, 1000000000, 999999937, 1, 4294967295
+    };
 
     (void)state;
     for (unsigned i = 0; i < ARRAY_SIZE(frequencies); i++) {

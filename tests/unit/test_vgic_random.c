@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-/* sources: hypervisor/vm/vgic/vgic.c hypervisor/vm/vgic/lr.c hypervisor/vm/vgic/dist.c hypervisor/vm/vgic/route.c hypervisor/vm/vgic/v2.c hypervisor/vm/vgic/v3.c hypervisor/vm/irq.c hypervisor/dev/irq.c hypervisor/vm/mmio.c tests/unit/fake_gic.c */
-/* Anything in any order, on all kinds of GIC: the invariant holds after each step, and in the end nothing is lost or left over. */
+/* sources: hypervisor/vm/vgic/vgic.c hypervisor/vm/vgic/lr.c hypervisor/vm/vgic/dist.c hypervisor/vm/vgic/route.c */
+/* sources: hypervisor/vm/vgic/v2.c hypervisor/vm/vgic/v3.c hypervisor/vm/irq.c hypervisor/dev/irq.c */
+/* sources: hypervisor/vm/mmio.c tests/unit/fake_gic.c */
+/*
+ * Anything in any order, on all kinds of GIC: the invariant holds after each step, and in the end nothing is lost or
+ * left over.
+ */
 #include "vgic_guest.h"
 
 static uint32_t random_state;

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-/* sources: hypervisor/vm/vgic/vgic.c hypervisor/vm/vgic/lr.c hypervisor/vm/vgic/dist.c hypervisor/vm/vgic/route.c hypervisor/vm/vgic/v2.c hypervisor/vm/vgic/v3.c hypervisor/vm/irq.c hypervisor/dev/irq.c hypervisor/vm/mmio.c tests/unit/fake_gic.c */
+/* sources: hypervisor/vm/vgic/vgic.c hypervisor/vm/vgic/lr.c hypervisor/vm/vgic/dist.c hypervisor/vm/vgic/route.c */
+/* sources: hypervisor/vm/vgic/v2.c hypervisor/vm/vgic/v3.c hypervisor/vm/irq.c hypervisor/dev/irq.c */
+/* sources: hypervisor/vm/mmio.c tests/unit/fake_gic.c */
 /* Where virtual interrupts come from: other vCPUs, and physical interrupts. */
 #include "vgic_guest.h"
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /* sources: hypervisor/vm/arm64/vpsci.c hypervisor/vm/vcpu_power.c tests/unit/fakes.c */
 /*
- * A guest's CPU_ON and CPU_OFF from several vCPUs at once. The scheduler is played: a vCPU that is on is resident at once, and one that went
- * off stays resident until somebody waits for it; another caller acts in that very moment. Whatever the order, a vCPU
- * is never reset while it is resident, and of several callers one starts it.
+ * A guest's CPU_ON and CPU_OFF from several vCPUs at once. The scheduler is played: a vCPU that is on is resident at
+ * once, and one that went off stays resident until somebody waits for it; another caller acts in that very moment.
+ * Whatever the order, a vCPU is never reset while it is resident, and of several callers one starts it.
  */
 #include "fakes.h"
 

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /* sources: hypervisor/cpu/timer.c lib/heap.c hypervisor/base/time.c hypervisor/vm/watchdog.c */
-/* Watchdogs: they bark once their time has run, not while they stand still, and never for a domain that is being taken apart. */
+/*
+ * Watchdogs: they bark once their time has run, not while they stand still, and never for a domain that is being taken
+ * apart.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -39,7 +42,10 @@ void gic_set_type(unsigned irq, enum gic_type type) { (void)irq; (void)type; }
 void gic_enable_irq(unsigned irq) { (void)irq; }
 void panic(const char *fmt, ...) { (void)fmt; abort(); }
 uint64_t host_read_sysreg(const char *name) { return strcmp(name, "cntpct_el0") ? SECOND : now; }
-void host_write_sysreg(uint64_t value, const char *name) { *(strcmp(name, "cnthp_cval_el2") ? &enabled : &comparator) = value; }
+void host_write_sysreg(uint64_t value, const char *name)
+{
+    *(strcmp(name, "cnthp_cval_el2") ? &enabled : &comparator) = value;
+}
 void printk(const char *fmt, ...) { (void)fmt; }
 
 void domain_shutdown(struct domain *of, unsigned reason)

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Frames and p2m among threads: extents come and go, in a pool of tables that is mostly too small, pages of others are mapped, limits,
- * claims and pools change, and what is in a page is only ever its owner's. Each toolstack call goes to any domain, also one that dies.
+ * Frames and p2m among threads: extents come and go, in a pool of tables that is mostly too small, pages of others are
+ * mapped, limits, claims and pools change, and what is in a page is only ever its owner's. Each toolstack call goes to
+ * any domain, also one that dies.
  */
 #include "threads_part.h"
 
@@ -156,4 +157,6 @@ static void end(struct domain *d)
     threads_expect(d->p2m.table_pages == 0);
 }
 
-const struct threads_part threads_memory = { .name = "memory", .create = create, .act = act, .destroy = destroy, .free = end };
+const struct threads_part threads_memory = {
+    .name = "memory", .create = create, .act = act, .destroy = destroy, .free = end
+};

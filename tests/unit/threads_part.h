@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Domains come, do things to themselves and each other, and go, in any order; when all are gone, so is everything that they had. A
- * part of the hypervisor joins with a struct threads_part (threads_memory.c is one) that tsan_memory.c lists.
+ * Domains come, do things to themselves and each other, and go, in any order; when all are gone, so is everything that
+ * they had. A part of the hypervisor joins with a struct threads_part (threads_memory.c is one) that tsan_memory.c
+ * lists.
  */
 #pragma once
 
@@ -15,7 +16,10 @@ struct threads_part {
     const char *name;
     /* All in d's life in this order; any may be NULL. */
     int (*create)(struct domain *d);    /* an errno: nothing of it is there */
-    /* One thing, at random, as a vCPU of `self` would do it, which does not run any more when it is destroyed. `other` is held only. */
+    /*
+     * One thing, at random, as a vCPU of `self` would do it, which does not run any more when it is destroyed. `other`
+     * is held only.
+     */
     void (*act)(struct domain *self, struct domain *other);
     int (*destroy)(struct domain *d);   /* -ERESTART: again */
     void (*free)(struct domain *d);     /* the last reference is gone */

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-/* sources: tests/unit/fakes.c tests/unit/threads.c tests/unit/threads_pair.c hypervisor/vm/evtchn/evtchn.c hypervisor/vm/evtchn/port.c hypervisor/vm/evtchn/twolevel.c hypervisor/vm/evtchn/fifo.c hypervisor/vm/evtchn/deliver.c hypervisor/vm/evtchn/virq.c */
+/* sources: tests/unit/fakes.c tests/unit/threads.c tests/unit/threads_pair.c hypervisor/vm/evtchn/evtchn.c */
+/* sources: hypervisor/vm/evtchn/port.c hypervisor/vm/evtchn/twolevel.c hypervisor/vm/evtchn/fifo.c */
+/* sources: hypervisor/vm/evtchn/deliver.c hypervisor/vm/evtchn/virq.c */
 /*
- * Event channels from several vCPUs of two domains at once: opened, connected, sent through, polled, closed and reset in both
- * forms, with resets whose caller does not come back, and each domain in turn destroyed while the other goes on.
+ * Event channels from several vCPUs of two domains at once: opened, connected, sent through, polled, closed and reset
+ * in both forms, with resets whose caller does not come back, and each domain in turn destroyed while the other goes
+ * on.
  */
 #include "threads_pair.h"
 
@@ -40,8 +43,9 @@ static void guest_touches(struct domain *d)
     if (threads_random(4) == 0)
         bitmap_set_atomic(shared->evtchn_mask, port);
     __atomic_store_n(&shared->vcpu_info[0].evtchn_upcall_pending, 0, __ATOMIC_SEQ_CST);
-    __atomic_fetch_and(word, threads_random(2) ? ~((1u << EVTCHN_FIFO_LINKED) | EVTCHN_FIFO_LINK_MASK) : threads_random(UINT32_MAX),
-                       __ATOMIC_SEQ_CST);
+    __atomic_fetch_and(
+        word, threads_random(2) ? ~((1u << EVTCHN_FIFO_LINKED) | EVTCHN_FIFO_LINK_MASK) : threads_random(UINT32_MAX),
+        __ATOMIC_SEQ_CST);
 }
 
 static void guest_changes_form(struct domain *d, unsigned vcpu)
@@ -125,7 +129,12 @@ static void check(struct domain *d)
 int main(void)
 {
     static const struct pair_play play = {
-        .pages = PAGES, .create = create, .step = guest_step, .step_outside = toolstack_step, .destroy = destroy, .check = check,
+        .pages = PAGES,
+        .create = create,
+        .step = guest_step,
+        .step_outside = toolstack_step,
+        .destroy = destroy,
+        .check = check,
         .free = evtchn_domain_free,
     };
 

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-/* sources: tests/unit/fakes.c tests/unit/threads.c tests/unit/threads_pair.c hypervisor/vm/grant/grant.c hypervisor/vm/grant/map.c hypervisor/vm/grant/copy.c */
+/* sources: tests/unit/fakes.c tests/unit/threads.c tests/unit/threads_pair.c hypervisor/vm/grant/grant.c */
+/* sources: hypervisor/vm/grant/map.c hypervisor/vm/grant/copy.c */
 /*
- * Grants between two domains, two vCPUs of each at once: given, changed under the users' hands, mapped, copied through, swapped,
- * flushed and given back, while the tables grow; and each domain in turn destroyed while the other goes on.
+ * Grants between two domains, two vCPUs of each at once: given, changed under the users' hands, mapped, copied through,
+ * swapped, flushed and given back, while the tables grow; and each domain in turn destroyed while the other goes on.
  */
 #include "threads_pair.h"
 
@@ -32,7 +33,8 @@ static void guest_gives(struct domain *d, struct domain *peer)
     if (threads_random(4))
         __atomic_store_n(&words[0], flags | (uint32_t)peer->id << 16, __ATOMIC_SEQ_CST);
     else
-        __atomic_fetch_and(&words[0], threads_random(2) ? UINT32_C(0xffff0000) : ~(uint32_t)GTF_readonly, __ATOMIC_SEQ_CST);
+        __atomic_fetch_and(&words[0], threads_random(2) ? UINT32_C(0xffff0000) : ~(uint32_t)GTF_readonly,
+                           __ATOMIC_SEQ_CST);
 }
 
 static void guest_maps(struct domain *d, struct domain *peer, unsigned vcpu)
@@ -66,7 +68,10 @@ static void guest_copies(struct domain *d, struct domain *peer)
         bool is_ref = threads_random(2);
 
         end[i] = (struct grant_copy_end){
-            .is_ref = is_ref, .domain = is_ref ? peer->id : DOMID_SELF, .ref = threads_random(REFS), .gfn = threads_random(PAGES),
+            .is_ref = is_ref,
+            .domain = is_ref ? peer->id : DOMID_SELF,
+            .ref = threads_random(REFS),
+            .gfn = threads_random(PAGES),
         };
     }
     grant_copy(d, &end[0], &end[1], 0);
@@ -91,7 +96,9 @@ static void guest_step(struct domain *d, struct domain *peer, unsigned n, unsign
     case 6: guest_copies(d, peer); break;
     case 7: guest_flushes(d, peer); break;
     case 8: grant_swap(d, threads_random(REFS), threads_random(REFS)); break;
-    default: threads_random(2) ? (void)grant_get_frame(d, threads_random(FRAMES + 1), &mfn) : (void)grant_maptrack_pages(d); break;
+    default:
+        threads_random(2) ? (void)grant_get_frame(d, threads_random(FRAMES + 1), &mfn) : (void)grant_maptrack_pages(d);
+        break;
     }
 }
 
@@ -110,7 +117,12 @@ static void check(struct domain *d)
 int main(void)
 {
     static const struct pair_play play = {
-        .pages = PAGES, .create = create, .step = guest_step, .destroy = destroy, .check = check, .free = grant_domain_free,
+        .pages = PAGES,
+        .create = create,
+        .step = guest_step,
+        .destroy = destroy,
+        .check = check,
+        .free = grant_domain_free,
     };
 
     return pair_main(&play);

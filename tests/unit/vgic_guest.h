@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/* A guest of two vCPUs on the fake machine, for the tests of the virtual interrupt controller. One program includes this once. */
+/*
+ * A guest of two vCPUs on the fake machine, for the tests of the virtual interrupt controller. One program includes
+ * this once.
+ */
 #pragma once
 
 #include "fake_gic.h"

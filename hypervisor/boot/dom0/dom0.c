@@ -443,8 +443,8 @@ int dom0_build(const struct bootinfo *b, const void *fdt)
     vcpu_reset(v, x.kernel_at, x.dt_at);   /* x0: the device tree (Linux Documentation/arm64/booting.rst) */
     vcpu_claim_paused(v);
     vcpu_release(v, true);
-    printk("torpor: dom0: %lu MiB in %u banks, %u vCPUs, kernel at 0x%lx%s\n", boot_ranges_total(&x.banks) / MIB, x.banks.count,
-           x.d->max_vcpus, x.kernel_at, x.kernel_at == b->kernel.start ? " (where it was loaded)" : "");
+    printk("torpor: dom0: %lu MiB in %u banks, %u vCPUs, kernel at 0x%lx%s\n", boot_ranges_total(&x.banks) / MIB,
+           x.banks.count, x.d->max_vcpus, x.kernel_at, x.kernel_at == b->kernel.start ? " (where it was loaded)" : "");
     domain_start(x.d);
     return domain_unpause_by_controller(x.d);
 }

@@ -60,9 +60,9 @@ static const char *const hidden_properties[] = {
     "msi-map", "msi-map-mask", "msi-parent", "iommus", "iommu-map", "iommu-map-mask", NULL
 };
 static const char *const hidden_chosen_properties[] = {
-    "bootargs", "xen,xen-bootargs", "xen,dom0-bootargs", "linux,initrd-start", "linux,initrd-end", "linux,usable-memory-range",
-    "linux,elfcorehdr", "linux,uefi-system-table", "linux,uefi-mmap-start", "linux,uefi-mmap-size",
-    "linux,uefi-mmap-desc-size", "linux,uefi-mmap-desc-ver", "linux,uefi-secure-boot", NULL
+    "bootargs", "xen,xen-bootargs", "xen,dom0-bootargs", "linux,initrd-start", "linux,initrd-end",
+    "linux,usable-memory-range", "linux,elfcorehdr", "linux,uefi-system-table", "linux,uefi-mmap-start",
+    "linux,uefi-mmap-size", "linux,uefi-mmap-desc-size", "linux,uefi-mmap-desc-ver", "linux,uefi-secure-boot", NULL
 };
 static const char *const replaced_timer_properties[] = {
     "interrupts", "interrupts-extended", "interrupt-names", "interrupt-parent", NULL
@@ -180,8 +180,8 @@ static void told(struct builder *b, int err, const char *what, uint64_t value)
     if (err == -ENOMEM)
         fail(b, err);
     else if (err)
-        printk("torpor: %s 0x%llx of the device tree cannot be given to dom0 (%d): the device will not work there", what,
-               (unsigned long long)value, err);
+        printk("torpor: %s 0x%llx of the device tree cannot be given to dom0 (%d): the device will not work there",
+               what, (unsigned long long)value, err);
 }
 
 static void flush_mmio(struct builder *b)
@@ -303,8 +303,10 @@ static void set_aside(struct builder *b, const struct dt_node *n)
 
     for (unsigned i = 0; !dt_reg(n, i, &start, &size); i++)
         if (size && start + size > start)
-            told(b, v->allow_mmio(b->params->context, align_down(start, PAGE_SIZE),
-                                  align_up(start + size, PAGE_SIZE) - align_down(start, PAGE_SIZE)), "registers at", start);
+            told(b,
+                 v->allow_mmio(b->params->context, align_down(start, PAGE_SIZE),
+                               align_up(start + size, PAGE_SIZE) - align_down(start, PAGE_SIZE)),
+                 "registers at", start);
     for (unsigned i = 0; (err = dt_irq(&b->dt, n, i, &irq)) != -ENOENT; i++)
         if (!err && irq.intid >= 32)
             told(b, v->allow_irq(b->params->context, irq.intid, irq.edge, n->name), "interrupt", irq.intid);
@@ -619,7 +621,8 @@ static void write_tree(struct builder *b)
 static int check_host(struct builder *b)
 {
     if (!b->dt.gic_phandle) {
-        printk("torpor: the device tree's interrupt controller has no phandle or no sensible #interrupt-cells: dom0 needs both");
+        printk("torpor: the device tree's interrupt controller has no phandle or no sensible #interrupt-cells: dom0 "
+               "needs both");
         return -EINVAL;
     }
     if (!b->params->memory_count || !b->params->vcpus)

@@ -242,7 +242,8 @@ int grant_unmap_ref(struct domain *mapper, uint32_t handle, uint64_t host_addr, 
         return status;
     /* If the guest put something else there, the mapping went, with its reference, when it did so. */
     if (was.kinds & GNTMAP_host_map)
-        BUG_ON(p2m_unmap_exact(&mapper->p2m, GFN(was.gfn), MFN(was.mfn), 1) == -ENOMEM);   /* an entry of its own: no split */
+        /* an entry of its own: no split */
+        BUG_ON(p2m_unmap_exact(&mapper->p2m, GFN(was.gfn), MFN(was.mfn), 1) == -ENOMEM);
     if (last) {
         grant_unpin(was.granter, was.ref, was.write);
         domain_put(was.granter);

@@ -100,7 +100,9 @@ void events_fifo(void)
         event_op(EVTCHNOP_init_control, &control);
 }
 
-/* One of few ports is over at once: sometimes many are opened first. Between two of them others have time to connect. */
+/*
+ * One of few ports is over at once: sometimes many are opened first. Between two of them others have time to connect.
+ */
 void events_reset(void)
 {
     struct evtchn_reset reset = { .dom = DOMID_SELF };

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Device registers. One load or store each, of exactly that width, in the simple addressing forms for which a data abort has a valid
- * syndrome, so that it also works where somebody emulates the device. Device memory keeps these accesses in order among themselves;
- * against normal memory the caller puts the barrier.
+ * Device registers. One load or store each, of exactly that width, in the simple addressing forms for which a data
+ * abort has a valid syndrome, so that it also works where somebody emulates the device. Device memory keeps these
+ * accesses in order among themselves; against normal memory the caller puts the barrier.
  */
 #pragma once
 

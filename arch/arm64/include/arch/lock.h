@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Spinlocks, annotated for clang's -Wthread-safety: a field marked GUARDED_BY(lock) is touched only with that lock held, and
- * the compiler checks it. EL2 runs with interrupts masked from entry to return, so a lock needs no interrupt-safe variant.
+ * Spinlocks, annotated for clang's -Wthread-safety: a field marked GUARDED_BY(lock) is touched only with that lock
+ * held, and the compiler checks it. EL2 runs with interrupts masked from entry to return, so a lock needs no
+ * interrupt-safe variant.
  *
- * Who waits takes a ticket and is served in that order, as long as the one whose turn it is takes the lock when it is free. Where a CPU is
- * somebody's thread (an emulator, a nested hypervisor), that one is often not running, and a plain ticket lock then stands still for a time
- * slice at each hand-over. So who sees the lock free for some time although it is another's turn takes it, and whoever was passed
- * over may take it any time. bench/locks.c compares; on two busy cores of an x86 machine, in thousands a second of all threads together:
+ * Who waits takes a ticket and is served in that order, as long as the one whose turn it is takes the lock when it is
+ * free. Where a CPU is somebody's thread (an emulator, a nested hypervisor), that one is often not running, and a plain
+ * ticket lock then stands still for a time slice at each hand-over. So who sees the lock free for some time although it
+ * is another's turn takes it, and whoever was passed over may take it any time. bench/locks.c compares; on two busy
+ * cores of an x86 machine, in thousands a second of all threads together:
  *
  *                              2 threads  8 threads
  *      test and set, no order        623        313

@@ -10,8 +10,8 @@ struct cpu_context {
 };
 
 /*
- * Keeps that in *c and calls down(c). Comes back with down's result, or with 0 when the firmware entered resume_entry with c instead,
- * everything else in the CPU being lost.
+ * Keeps that in *c and calls down(c). Comes back with down's result, or with 0 when the firmware entered resume_entry
+ * with c instead, everything else in the CPU being lost.
  */
 int64_t cpu_sleep(struct cpu_context *c, int64_t (*down)(struct cpu_context *c));
 extern char resume_entry[];

@@ -13,8 +13,8 @@ bool stage2_has_dirty_state(void);
 /* Every CPU forgets stages 1 and 2 of that VTTBR's VMID. */
 void stage2_flush(uint64_t vttbr);
 /*
- * The same, but of stage 2 only what n leaf entries said, each of which contains one of these guest frames. Stage 1 goes whole: what
- * is combined of both stages is found by virtual address only.
+ * The same, but of stage 2 only what n leaf entries said, each of which contains one of these guest frames. Stage 1
+ * goes whole: what is combined of both stages is found by virtual address only.
  */
 void stage2_flush_entries(uint64_t vttbr, const gfn_t *gfns, unsigned n);
 /*

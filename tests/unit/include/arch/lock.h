@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The real locks; and after each unlock that leaves none held, if a test says so, something else happens, as if another CPU did it. */
+/*
+ * The real locks; and after each unlock that leaves none held, if a test says so, something else happens, as if another
+ * CPU did it.
+ */
 #pragma once
 
 #define spin_trylock spin_trylock_alone
