@@ -315,7 +315,10 @@ static long build(struct domain *d, const struct domain_plan *plan, unsigned win
     return r;
 }
 
-long domain_build(struct domain *d, const struct domain_plan *plan, unsigned window) { return build(d, plan, window, fill); }
+long domain_build(struct domain *d, const struct domain_plan *plan, unsigned window)
+{
+    return build(d, plan, window, fill);
+}
 
 static long fill_with_nothing(struct domain *d, const struct domain_plan *plan)
 {
@@ -341,7 +344,8 @@ long domain_records_get(domid_t id, void *buffer, uint32_t *size)
 
 long domain_record_get(domid_t id, unsigned type, unsigned instance, void *buffer, uint64_t *size)
 {
-    domctl.u.hvmcontext_partial = (struct xen_domctl_hvmcontext_partial){ .type = type, .instance = instance, .bufsz = *size };
+    domctl.u.hvmcontext_partial =
+        (struct xen_domctl_hvmcontext_partial){ .type = type, .instance = instance, .bufsz = *size };
     set_xen_guest_handle(domctl.u.hvmcontext_partial.buffer, (uint8_t *)buffer);
     long r = domctl_call(XEN_DOMCTL_gethvmcontext_partial, id);
 
@@ -450,7 +454,8 @@ static long shadow_op(domid_t id)
 
 long domain_track(domid_t id, bool on)
 {
-    domctl.u.shadow_op = (struct xen_domctl_shadow_op){ .op = on ? XEN_DOMCTL_SHADOW_OP_ENABLE_LOGDIRTY : XEN_DOMCTL_SHADOW_OP_OFF };
+    domctl.u.shadow_op = (struct xen_domctl_shadow_op){ .op = on ? XEN_DOMCTL_SHADOW_OP_ENABLE_LOGDIRTY
+                                                                 : XEN_DOMCTL_SHADOW_OP_OFF };
     return shadow_op(id);
 }
 

@@ -71,7 +71,10 @@ long domain_set_pool(domid_t id, uint64_t pages);
  * that was ever open.
  */
 long domain_port_peer(domid_t id, evtchn_port_t port, domid_t *remote, evtchn_port_t *remote_port);
-/* Tracking of what it writes to, on or off; then the bits of its first `pages` frames that are dirty, and how many that are. */
+/*
+ * Tracking of what it writes to, on or off; then the bits of its first `pages` frames that are dirty, and how many that
+ * are.
+ */
 long domain_track(domid_t id, bool on);
 struct dirty_counts {
     uint64_t dirty, faults;         /* faults: that tracking made since it was last cleaned */
@@ -86,7 +89,10 @@ uint64_t host_free_pages(void);
 /* Copies at most n characters that it wrote to its console; returns how many. */
 size_t domain_console_read(struct domain *d, char *text, size_t n);
 
-/* Its state as records (XEN_DOMCTL_gethvmcontext): *size is that of the buffer, then of what is in it, or needed where there is none. */
+/*
+ * Its state as records (XEN_DOMCTL_gethvmcontext): *size is that of the buffer, then of what is in it, or needed where
+ * there is none.
+ */
 long domain_records_get(domid_t id, void *buffer, uint32_t *size);
 /* One record's data (XEN_DOMCTL_gethvmcontext_partial). */
 long domain_record_get(domid_t id, unsigned type, unsigned instance, void *buffer, uint64_t *size);

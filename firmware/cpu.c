@@ -177,7 +177,10 @@ void cpu_park(void)
 
 /* --- Waiting, and leaving EL3 --- */
 
-/* Only an interrupt that is routed to the level that waits, or above it, surely ends WFI (Arm ARM, "Wait for Interrupt"). */
+/*
+ * Only an interrupt that is routed to the level that waits, or above it, surely ends WFI (Arm ARM, "Wait for
+ * Interrupt").
+ */
 static uint64_t route_to_el3(void)
 {
     uint64_t scr = read_sysreg(scr_el3);

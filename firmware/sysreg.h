@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Of the Arm ARM (DDI 0487, by name): bits of EL3's registers, fields of ID registers, and registers by their encoding that
- * the assembler does not know for a plain Armv8.0.
+ * Of the Arm ARM (DDI 0487, by name): bits of EL3's registers, fields of ID registers, and registers by their encoding
+ * that the assembler does not know for a plain Armv8.0.
  */
 #pragma once
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The walks. Reading, one function goes from descriptor to descriptor (`next`) and knows which record has to come; checking and restoring are
- * the same loop with another call. Invariant: a position never exceeds the stream's size, and no length is believed before it was compared with
- * what is left.
+ * The walks. Reading, one function goes from descriptor to descriptor (`next`) and knows which record has to come;
+ * checking and restoring are the same loop with another call. Invariant: a position never exceeds the stream's size,
+ * and no length is believed before it was compared with what is left.
  */
 #include "record/record.h"
 
@@ -23,7 +23,8 @@ struct header {
     uint32_t format, zero;
 };
 
-_Static_assert(sizeof(struct descriptor) == 8 && sizeof(struct version) == 8 && sizeof(struct header) == 16, "the stream's layout");
+_Static_assert(sizeof(struct descriptor) == 8 && sizeof(struct version) == 8 && sizeof(struct header) == 16,
+               "the stream's layout");
 
 /* --- Writing --- */
 
@@ -119,8 +120,8 @@ static const struct record_kind *kind_of(const struct record_table *t, unsigned 
     return NULL;
 }
 
-int records_save_one(const struct record_table *t, void *object, unsigned id, unsigned instance, struct record_writer *w,
-                     struct record_fault *fault)
+int records_save_one(const struct record_table *t, void *object, unsigned id, unsigned instance,
+                     struct record_writer *w, struct record_fault *fault)
 {
     const struct record_kind *k = kind_of(t, id);
     int error;
@@ -182,7 +183,9 @@ static int refuse_other(struct stream *s, const struct descriptor *head)
     const struct record_kind *k = kind_of(s->table, head->type);
 
     if (head->type == RECORD_END || head->type == RECORD_HEADER)
-        return refuse(s, -EBADMSG, head->type == RECORD_END ? "is missing: the stream ends before it" : "is missing: a second header is there");
+        return refuse(s, -EBADMSG,
+                      head->type == RECORD_END ? "is missing: the stream ends before it"
+                                               : "is missing: a second header is there");
     if (!k) {
         s->fault->kind = "a record of an unknown kind";
         s->fault->instance = head->type;
@@ -224,7 +227,9 @@ static int read_header(struct stream *s)
         return error;
     if (data.left != sizeof(header) || !record_read(&data, &header, sizeof(header)) || header.magic != RECORD_MAGIC)
         return refuse(s, -EBADMSG, "is not that of Torpor's records");
-    return header.format == RECORD_FORMAT && !header.zero ? 0 : refuse(s, -EOPNOTSUPP, "is of another format than this version of Torpor reads");
+    return header.format == RECORD_FORMAT && !header.zero
+               ? 0
+               : refuse(s, -EOPNOTSUPP, "is of another format than this version of Torpor reads");
 }
 
 static int read_end(struct stream *s)
@@ -261,7 +266,8 @@ static bool is_used_up(struct record_reader *data)
     return !byte;
 }
 
-static int check_one(struct stream *s, const struct record_kind *k, void *object, unsigned instance, struct record_reader *data)
+static int check_one(struct stream *s, const struct record_kind *k, void *object, unsigned instance,
+                     struct record_reader *data)
 {
     int error = k->check(object, instance, data);
 
@@ -270,14 +276,16 @@ static int check_one(struct stream *s, const struct record_kind *k, void *object
     return is_used_up(data) ? 0 : refuse(s, -EBADMSG, "is longer than one of its version");
 }
 
-static int restore_one(struct stream *s, const struct record_kind *k, void *object, unsigned instance, struct record_reader *data)
+static int restore_one(struct stream *s, const struct record_kind *k, void *object, unsigned instance,
+                       struct record_reader *data)
 {
     int error = k->restore(object, instance, data);
 
     return error ? refuse(s, error, data->why ? data->why : "could not be restored") : 0;
 }
 
-typedef int record_call(struct stream *s, const struct record_kind *k, void *object, unsigned instance, struct record_reader *data);
+typedef int record_call(struct stream *s, const struct record_kind *k, void *object, unsigned instance,
+                        struct record_reader *data);
 
 static int walk_kind(struct stream *s, const struct record_kind *k, void *object, record_call *call)
 {
@@ -306,14 +314,16 @@ static int walk(struct stream *s, void *object, record_call *call)
     return error ? error : read_end(s);
 }
 
-int records_check(const struct record_table *t, void *object, const void *stream, size_t size, struct record_fault *fault)
+int records_check(const struct record_table *t, void *object, const void *stream, size_t size,
+                  struct record_fault *fault)
 {
     struct stream s = { t, stream, size, 0, fault };
 
     return walk(&s, object, check_one);
 }
 
-int records_restore(const struct record_table *t, void *object, const void *stream, size_t size, bool *begun, struct record_fault *fault)
+int records_restore(const struct record_table *t, void *object, const void *stream, size_t size, bool *begun,
+                    struct record_fault *fault)
 {
     struct stream s = { t, stream, size, 0, fault };
     int error = records_check(t, object, stream, size, fault);

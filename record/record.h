@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * State as a list of records. What an object is, beyond its memory, is a sequence of typed, versioned records: each kind says how its own is
- * saved, checked and restored, beside the state that it is about, and one table names the kinds in order. Save, restore, migration and
- * checkpoint are walks over that table.
+ * State as a list of records. What an object is, beyond its memory, is a sequence of typed, versioned records: each
+ * kind says how its own is saved, checked and restored, beside the state that it is about, and one table names the
+ * kinds in order. Save, restore, migration and checkpoint are walks over that table.
  *
- * A stream is a descriptor before each record, as struct hvm_save_descriptor (xen/include/public/hvm/save.h) has it: type, instance, length; first a
- * HEADER, last an END of length 0. A record's first eight bytes are its version. Numbers are little-endian, lengths multiples of eight.
+ * A stream is a descriptor before each record, as struct hvm_save_descriptor (xen/include/public/hvm/save.h) has it:
+ * type, instance, length; first a HEADER, last an END of length 0. A record's first eight bytes are its version.
+ * Numbers are little-endian, lengths multiples of eight.
  *
- * A stream from outside is hostile: its frame and all of its records are checked before anything is restored. It holds every kind of the
- * table in the table's order, each as often as the object has instances of it, in their order, and nothing else. So there is one right place
- * for everything, and what is missing, repeated, reordered, unknown, short or long is refused by name.
+ * A stream from outside is hostile: its frame and all of its records are checked before anything is restored. It holds
+ * every kind of the table in the table's order, each as often as the object has instances of it, in their order, and
+ * nothing else. So there is one right place for everything, and what is missing, repeated, reordered, unknown, short or
+ * long is refused by name.
  *
  * Pure C: no hardware, no locks, no memory of its own.
  */
@@ -31,7 +33,9 @@ struct record_fault {
     const char *why;           /* a sentence without its subject: "is shorter than ..." */
 };
 
-/* Bytes go to `to`, or with NULL are only counted; used > size: there was no room, and what would not fit was dropped. */
+/*
+ * Bytes go to `to`, or with NULL are only counted; used > size: there was no room, and what would not fit was dropped.
+ */
 struct record_writer {
     unsigned char *to;
     size_t size, used;
@@ -47,9 +51,10 @@ struct record_reader {
 };
 
 /*
- * save and check return 0 or -errno, and say why by record_refuse_*(). check reads the whole record, and changes nothing. restore is called
- * only when everything was checked; it may fail for want of memory, or where records contradict each other, and the object is then not to be used. Its caller sees to it that the
- * object neither runs nor changes from the first to the last of a walk.
+ * save and check return 0 or -errno, and say why by record_refuse_*(). check reads the whole record, and changes
+ * nothing. restore is called only when everything was checked; it may fail for want of memory, or where records
+ * contradict each other, and the object is then not to be used. Its caller sees to it that the object neither runs nor
+ * changes from the first to the last of a walk.
  */
 struct record_kind {
     const char *name;
@@ -75,14 +80,21 @@ MUST_CHECK bool record_skip(struct record_reader *r, size_t n);
 int record_refuse_save(struct record_writer *w, int error, const char *why);
 int record_refuse(struct record_reader *r, int error, const char *why);
 
-/* All of the object, from HEADER to END. What a save refused with; -ENOBUFS: no room, w->used says how much it takes. */
-MUST_CHECK int records_save(const struct record_table *t, void *object, struct record_writer *w, struct record_fault *fault);
+/*
+ * All of the object, from HEADER to END. What a save refused with; -ENOBUFS: no room, w->used says how much it takes.
+ */
+MUST_CHECK int records_save(const struct record_table *t, void *object, struct record_writer *w,
+                            struct record_fault *fault);
 /* One record's data alone, without descriptor and version. -ENOENT: there is no such record. */
-MUST_CHECK int records_save_one(const struct record_table *t, void *object, unsigned id, unsigned instance, struct record_writer *w,
-                                struct record_fault *fault);
+MUST_CHECK int records_save_one(const struct record_table *t, void *object, unsigned id, unsigned instance,
+                                struct record_writer *w, struct record_fault *fault);
 
-/* -EBADMSG: it is no such stream; -EOPNOTSUPP: of a later version, or of a kind that is not known; or what a check refused with. */
-MUST_CHECK int records_check(const struct record_table *t, void *object, const void *stream, size_t size, struct record_fault *fault);
+/*
+ * -EBADMSG: it is no such stream; -EOPNOTSUPP: of a later version, or of a kind that is not known; or what a check
+ * refused with.
+ */
+MUST_CHECK int records_check(const struct record_table *t, void *object, const void *stream, size_t size,
+                             struct record_fault *fault);
 /* ... and then restores. *begun: it was whole, and the object is no longer as it was. */
 MUST_CHECK int records_restore(const struct record_table *t, void *object, const void *stream, size_t size, bool *begun,
                                struct record_fault *fault);

@@ -33,7 +33,7 @@ struct sleep_list {
 
 enum sleep_event_kind {
     SLEEP_ENTER, SLEEP_LEAVE,         /* of a stage */
-    SLEEP_CPU, SLEEP_DOMAIN,          /* what a stage did with one of them; `id` says which, see sleep_note() */
+    SLEEP_CPU, SLEEP_DOMAIN,          /* a stage's work on one of them; `id` says which, see sleep_note() */
     SLEEP_ASLEEP,                     /* the sleep itself, within the last stage's enter */
 };
 
@@ -52,7 +52,7 @@ struct sleep_event {
 #define SLEEP_MAX_EVENTS 256
 
 struct sleep {
-    /* Set by who starts it. */
+    /* Set by the caller of the run. */
     const struct sleep_list *list;
     uint64_t (*now_ns)(void);
     void *context;                    /* the list's */
@@ -73,7 +73,7 @@ struct sleep {
 /*
  * Enters all stages in order; then, or from where one failed or the test level turned back, leaves in reverse those
  * that were entered. Returns 0 (slept, or turned back as asked), or the -errno of the stage that could not be entered.
- * What an earlier run left in the runner's fields is cleared first.
+ * The runner's fields of an earlier run are cleared first.
  */
 int sleep_run(struct sleep *s);
 
@@ -104,5 +104,5 @@ void sleep_fault_clear(void);
  */
 int sleep_test_level_set(const char *list, const char *stage);
 
-/* For who reads names from outside: the stage of that name, or NULL. */
+/* The stage of that name, or NULL; for names from outside. */
 const struct sleep_stage *sleep_stage_find(const struct sleep_list *list, const char *name);

@@ -25,7 +25,8 @@ int guests_open(void)
     if (xenstore && (xc = xc_interface_open(library_logger(), NULL, 0)) &&
         libxl_ctx_alloc(&libxl, LIBXL_VERSION, 0, library_logger()) == 0)
         return 0;
-    failure("cannot reach %s: %s (is this dom0, and are you root?)", xenstore ? "the hypervisor" : "xenstored", strerror(errno));
+    failure("cannot reach %s: %s (is this dom0, and are you root?)", xenstore ? "the hypervisor" : "xenstored",
+            strerror(errno));
     guests_close();
     return -EIO;
 }
@@ -142,10 +143,10 @@ bool guest_offers_suspend(const struct guest *guest)
 }
 
 /*
- * When a domain shuts down the hypervisor tells xenstored by VIRQ_DOM_EXC, which tells xl, which sees that its domain has suspended
- * and ends; nobody would restart the guest or clear it away later. A domain that has a port subscribed gets an event there
- * instead (XEN_DOMCTL_subscribe). Its xenstore port is there in any case, and an event on it for which nothing is to be done is
- * one that xenstored expects.
+ * When a domain shuts down the hypervisor tells xenstored by VIRQ_DOM_EXC, which tells xl, which sees that its domain
+ * has suspended and ends; nobody would restart the guest or clear it away later. A domain that has a port subscribed
+ * gets an event there instead (XEN_DOMCTL_subscribe). Its xenstore port is there in any case, and an event on it for
+ * which nothing is to be done is one that xenstored expects.
  */
 static void keep_from_xl(const struct guest *guest)
 {
@@ -206,9 +207,10 @@ int guest_release(const struct guest *guest, bool *taken)
 }
 
 /*
- * The guest's call of SCHEDOP_shutdown(SHUTDOWN_suspend) is to return 1: it goes on in the domain in which it suspended itself, with
- * its event channels and grants as they were (xen/include/public/sched.h). Linux takes a 0 for a new domain, binds every channel again
- * and stops at the first that is still bound. libxenctrl sets this only on x86. As there, the call is vCPU 0's.
+ * The guest's call of SCHEDOP_shutdown(SHUTDOWN_suspend) is to return 1: it goes on in the domain in which it suspended
+ * itself, with its event channels and grants as they were (xen/include/public/sched.h). Linux takes a 0 for a new
+ * domain, binds every channel again and stops at the first that is still bound. libxenctrl sets this only on x86. As
+ * there, the call is vCPU 0's.
  */
 static int set_suspend_result(const struct guest *guest)
 {
@@ -234,8 +236,9 @@ int guest_wake(const struct guest *guest)
             return error;
     }
     /*
-     * "fast" is on Arm XEN_DOMCTL_resumedomain and nothing else, whichever way the guest suspended itself; without it the other
-     * vCPUs, which wait where they were, would be reset. Not xc_domain_unpause(): what a tool has paused is not for this to undo.
+     * "fast" is on Arm XEN_DOMCTL_resumedomain and nothing else, whichever way the guest suspended itself; without it
+     * the other vCPUs, which wait where they were, would be reset. Not xc_domain_unpause(): what a tool has paused is
+     * not for this to undo.
      */
     if (xc_domain_resume(xc, guest->id, 1))
         return -errno;

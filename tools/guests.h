@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Guests as torpor(1) deals with them: found by name or number, asked to suspend themselves, looked at, woken. This is the one
- * place that talks to xenstored and to the hypervisor about a domain.
+ * Guests as torpor(1) deals with them: found by name or number, asked to suspend themselves, looked at, woken. This is
+ * the one place that talks to xenstored and to the hypervisor about a domain.
  *
- * A guest suspends itself in one of two ways, and a tool has to know both. Linux answers control/shutdown = "suspend" with
- * SCHEDOP_shutdown(SHUTDOWN_suspend) (xen/include/public/sched.h) and is shown as shut down for that reason. A guest that calls
- * PSCI SYSTEM_SUSPEND is shown as paused.
+ * A guest suspends itself in one of two ways, and a tool has to know both. Linux answers control/shutdown = "suspend"
+ * with SCHEDOP_shutdown(SHUTDOWN_suspend) (xen/include/public/sched.h) and is shown as shut down for that reason. A
+ * guest that calls PSCI SYSTEM_SUSPEND is shown as paused.
  *
  * Functions return 0 or -errno, and those that talk to people about it say so.
  */
@@ -46,8 +46,8 @@ enum guest_state guest_state(const struct guest *guest);
 bool guest_offers_suspend(const struct guest *guest);
 
 /*
- * Asks the guest to suspend itself. Until guest_release() only this program is told that it has: xl, which would take that for the
- * domain's end and stop looking after it, is not.
+ * Asks the guest to suspend itself. Until guest_release() only this program is told that it has: xl, which would take
+ * that for the domain's end and stop looking after it, is not.
  */
 int guest_ask(const struct guest *guest);
 

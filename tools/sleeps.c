@@ -84,7 +84,8 @@ static int read_failed(bool from_input, unsigned before, int error)
         return failure("this hypervisor keeps no records of sleeps: it is not Torpor");
     if (error == -ENODATA)
         return failure(before ? "the host has not slept that often since boot" : "the host has not slept since boot");
-    return failure("cannot read /torpor/sleep from the hypervisor: %s (is this dom0, and are you root?)", strerror(-error));
+    return failure("cannot read /torpor/sleep from the hypervisor: %s (is this dom0, and are you root?)",
+                   strerror(-error));
 }
 
 /* 0 to 7, or "-" for standard input. */

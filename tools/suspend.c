@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * torpor suspend and torpor wake. Guests are asked to suspend themselves, all at once; then the host is suspended; then those that
- * were suspended here, and only those, are woken.
+ * torpor suspend and torpor wake. Guests are asked to suspend themselves, all at once; then the host is suspended; then
+ * those that were suspended here, and only those, are woken.
  *
- * Invariant: whatever goes wrong, a guest that this program has suspended for the host's sleep is woken by it, and no request is left
- * in xenstore for a guest to find later.
+ * Invariant: whatever goes wrong, a guest that this program has suspended for the host's sleep is woken by it, and no
+ * request is left in xenstore for a guest to find later.
  */
 #include <errno.h>
 #include <signal.h>
@@ -121,7 +121,8 @@ static void look_at(struct request *r, uint64_t since_ms)
         if (!guest_took_request(&r->guest))
             return;   /* somebody else has paused it, maybe to destroy it */
         r->state = SUSPENDED;
-        detail("%s (%u) has suspended itself after %.1f s", r->guest.name, r->guest.id, (double)(now_ms() - since_ms) / 1000);
+        detail("%s (%u) has suspended itself after %.1f s", r->guest.name, r->guest.id,
+               (double)(now_ms() - since_ms) / 1000);
         break;
     case GUEST_ENDED:
         r->state = ENDED;
@@ -239,7 +240,8 @@ static int suspend_all(struct request *requests, size_t count, const struct susp
     ask_all(requests, count);
     wait_all(requests, count, options->timeout);
     if (interrupted || (count_state(requests, count, REFUSED) && !options->force)) {
-        status = failure("the host was not suspended%s", interrupted ? ": interrupted" : " (--force would freeze those guests)");
+        status = failure("the host was not suspended%s",
+                         interrupted ? ": interrupted" : " (--force would freeze those guests)");
         wake_all(requests, count);
         return status;
     }

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Reading the record of a sleep. Each line is a keyword and its values, separated by one space; one table says which keywords
- * there are, how many values each has and who reads them. The text is hostile: a line is first cut into words that are known
- * to be printable, and every value is checked as it is read, so nothing after this file has to doubt what it gets.
+ * Reading the record of a sleep. Each line is a keyword and its values, separated by one space; one table says which
+ * keywords there are, how many values each has and who reads them. The text is hostile: a line is first cut into words
+ * that are known to be printable, and every value is checked as it is read, so nothing after this file has to doubt
+ * what it gets.
  */
 #include "tools/timeline.h"
 
@@ -87,7 +88,8 @@ static int read_number(struct timeline *t, const struct line *l, unsigned word, 
 {
     struct word w = l->words[word];
 
-    return word_number(w, max, number) ? 0 : fail(t, l, "\"%s\" is no number from 0 to %ju", quote(w).text, (uintmax_t)max);
+    return word_number(w, max, number) ? 0
+                                       : fail(t, l, "\"%s\" is no number from 0 to %ju", quote(w).text, (uintmax_t)max);
 }
 
 static int read_id(struct timeline *t, const struct line *l, unsigned word, uint32_t *id)
@@ -133,14 +135,23 @@ static int field_version(struct timeline *t, const struct line *l)
     return error;
 }
 
-static int field_number(struct timeline *t, const struct line *l) { return read_number(t, l, 1, UINT64_MAX, &t->number); }
+static int field_number(struct timeline *t, const struct line *l)
+{
+    return read_number(t, l, 1, UINT64_MAX, &t->number);
+}
 static int field_list(struct timeline *t, const struct line *l) { return read_name(t, l, 1, t->list); }
 static int field_result(struct timeline *t, const struct line *l) { return read_result(t, l, 1, &t->result); }
 static int field_failed_stage(struct timeline *t, const struct line *l) { return read_name(t, l, 1, t->failed_stage); }
 static int field_turned_back(struct timeline *t, const struct line *l) { return read_name(t, l, 1, t->turned_back); }
-static int field_wallclock(struct timeline *t, const struct line *l) { return read_number(t, l, 1, INT64_MAX, &t->wallclock); }
+static int field_wallclock(struct timeline *t, const struct line *l)
+{
+    return read_number(t, l, 1, INT64_MAX, &t->wallclock);
+}
 static int field_down(struct timeline *t, const struct line *l) { return read_number(t, l, 1, UINT64_MAX, &t->down); }
-static int field_asleep(struct timeline *t, const struct line *l) { return read_number(t, l, 1, UINT64_MAX, &t->asleep); }
+static int field_asleep(struct timeline *t, const struct line *l)
+{
+    return read_number(t, l, 1, UINT64_MAX, &t->asleep);
+}
 static int field_up(struct timeline *t, const struct line *l) { return read_number(t, l, 1, UINT64_MAX, &t->up); }
 static int field_lost(struct timeline *t, const struct line *l) { return read_number(t, l, 1, UINT64_MAX, &t->lost); }
 
@@ -324,4 +335,7 @@ uint64_t timeline_turn(const struct timeline *t)
     return turn;
 }
 
-bool timeline_is_stage(const struct timeline_event *e) { return e->kind == TIMELINE_ENTER || e->kind == TIMELINE_LEAVE; }
+bool timeline_is_stage(const struct timeline_event *e)
+{
+    return e->kind == TIMELINE_ENTER || e->kind == TIMELINE_LEAVE;
+}

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The record of one sleep, as the hypervisor writes it (/torpor/sleep in hypfs): lines of words. This is what it says, checked;
- * nothing here needs Xen, so a record that was saved elsewhere is read on any machine.
+ * The record of one sleep, as the hypervisor writes it (/torpor/sleep in hypfs): lines of words. This is what it says,
+ * checked; nothing here needs Xen, so a record that was saved elsewhere is read on any machine.
  *
- * A record comes from outside. After timeline_parse() has returned 0: every string is printable ASCII without a space, every event
- * ends at or after its start, and down + asleep + up fits in 64 bits.
+ * A record comes from outside. After timeline_parse() has returned 0: every string is printable ASCII without a space,
+ * every event ends at or after its start, and down + asleep + up fits in 64 bits.
  */
 #pragma once
 
@@ -38,7 +38,8 @@ struct timeline {
     uint32_t wake_interrupt, wake_domain;
     char wake_device[TIMELINE_NAME_SIZE]; /* "-": no name */
     uint64_t wallclock;                   /* seconds since 1970 when it began; 0: unknown */
-    uint64_t down, asleep, up;            /* nanoseconds: to asleep, asleep, and from then on; all 0 if it did not sleep */
+    /* nanoseconds: to asleep, asleep, and from then on; all 0 if it did not sleep */
+    uint64_t down, asleep, up;
     uint64_t lost;                        /* events that did not fit into the record */
     unsigned event_count;
     struct timeline_event events[TIMELINE_MAX_EVENTS];
@@ -49,14 +50,14 @@ struct timeline {
 int timeline_parse(struct timeline *t, const char *text, size_t length);
 
 /*
- * Time without the sleep: `at` moves to where it would be had the sleep taken no time. All of a sleep's work is drawn and counted
- * by this clock, so a stage that contains the sleep is as long as its own work.
+ * Time without the sleep: `at` moves to where it would be had the sleep taken no time. All of a sleep's work is drawn
+ * and counted by this clock, so a stage that contains the sleep is as long as its own work.
  */
 uint64_t timeline_awake(const struct timeline *t, uint64_t at);
 
 /*
- * When going down ended and coming up began: falling asleep; or, in a sleep that did not come to it, the first leaving of a stage,
- * and UINT64_MAX when none was left.
+ * When going down ended and coming up began: falling asleep; or, in a sleep that did not come to it, the first leaving
+ * of a stage, and UINT64_MAX when none was left.
  */
 uint64_t timeline_turn(const struct timeline *t);
 
@@ -67,11 +68,17 @@ bool timeline_is_stage(const struct timeline_event *e);
 #define TIMELINE_DURATION_SIZE 32
 const char *timeline_duration(char text[TIMELINE_DURATION_SIZE], uint64_t ns);
 
-/* What became of the sleep, without a line's end: "asleep for 3.000 s, woken by pl031@9010000 (interrupt 34, domain 0)". */
+/*
+ * What became of the sleep, without a line's end: "asleep for 3.000 s, woken by pl031@9010000 (interrupt 34, domain
+ * 0)".
+ */
 #define TIMELINE_OUTCOME_SIZE 256
 const char *timeline_outcome(char text[TIMELINE_OUTCOME_SIZE], const struct timeline *t);
 
-/* The whole record: a table for people, JSON, an SVG picture. Whether writing went well is for the caller to ask ferror(). */
+/*
+ * The whole record: a table for people, JSON, an SVG picture. Whether writing went well is for the caller to ask
+ * ferror().
+ */
 void timeline_print_text(const struct timeline *t, FILE *out);
 void timeline_print_json(const struct timeline *t, FILE *out);
 void timeline_print_svg(const struct timeline *t, FILE *out);

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * A record of a sleep as a picture: time from left to right, a row for each stage in the order of entering, below it thinner rows
- * for the CPUs and domains that it dealt with. Going down is a staircase that leads to the sleep, coming up one that leads out of it.
+ * A record of a sleep as a picture: time from left to right, a row for each stage in the order of entering, below it
+ * thinner rows for the CPUs and domains that it dealt with. Going down is a staircase that leads to the sleep, coming
+ * up one that leads out of it.
  *
- * The sleep is a thousand times longer than all the rest, so the axis is broken there: both sides have one scale, and between
- * them stands a night of fixed width with how long it was and what ended it. A sleep that was turned back has no night.
+ * The sleep is a thousand times longer than all the rest, so the axis is broken there: both sides have one scale, and
+ * between them stands a night of fixed width with how long it was and what ended it. A sleep that was turned back has
+ * no night.
  */
 #include "tools/timeline.h"
 
@@ -111,7 +113,9 @@ static bool same_row(const struct timeline_event *a, const struct timeline_event
     return a->kind == b->kind && a->id == b->id;
 }
 
-/* The stage's event that a note lies within, or NULL: the stage's may be one of those that did not fit into the record. */
+/*
+ * The stage's event that a note lies within, or NULL: the stage's may be one of those that did not fit into the record.
+ */
 static const struct timeline_event *note_stage(const struct timeline *t, const struct timeline_event *note)
 {
     const struct timeline_event *best = NULL;
@@ -153,7 +157,8 @@ static void add_row(struct picture *p, const struct timeline_event *e, unsigned 
 {
     if (find_row(p, e, stage) != NO_ROW)
         return;
-    p->rows[p->row_count] = (struct row){ .of = e, .stage = stage == NO_ROW && timeline_is_stage(e) ? p->row_count : stage };
+    p->rows[p->row_count] = (struct row){ .of = e,
+                                          .stage = stage == NO_ROW && timeline_is_stage(e) ? p->row_count : stage };
     p->row_count++;
 }
 
@@ -259,8 +264,8 @@ static void put_axis(const struct picture *p)
     put_ticks(p, p->down_left, 0, p->turn, "", p->night_left - 24);
     put_ticks(p, p->up_left, tick_step(p, 80), p->end - p->turn, "+", WIDTH - MARGIN - 16);
     snprintf(text, sizeof(text), "going down: %s", short_duration(duration, p->t->down));
-    put_text(p, p->night_left - 14, HEADER - 30, "font-size=\"13\" font-weight=\"bold\" fill=\"" ENTER "\" text-anchor=\"end\"",
-             text);
+    put_text(p, p->night_left - 14, HEADER - 30,
+             "font-size=\"13\" font-weight=\"bold\" fill=\"" ENTER "\" text-anchor=\"end\"", text);
     snprintf(text, sizeof(text), "coming up: %s", short_duration(duration, p->t->up));
     put_text(p, p->up_left + 14, HEADER - 30, "font-size=\"13\" font-weight=\"bold\" fill=\"" LEAVE_INK "\"", text);
 }
@@ -307,7 +312,8 @@ static struct side caption_side(const struct picture *p, bool after)
 }
 
 /* The caption is after the bar; before it where there is no room; and in it where there is none either. */
-static void put_caption(const struct picture *p, double x, double width, double y, struct side side, bool stage, const char *text)
+static void put_caption(const struct picture *p, double x, double width, double y, struct side side, bool stage,
+                        const char *text)
 {
     double need = TEXT_WIDTH * (double)strlen(text) + 5;
     bool after = x + width + need <= side.right, before = !after && x - need >= side.left;
@@ -337,7 +343,8 @@ static void put_bar(const struct picture *p, const struct timeline_event *e, dou
 /* A stage that contains the sleep has a bar on either side of the night. */
 static void put_event(const struct picture *p, const struct timeline_event *e)
 {
-    uint64_t start = timeline_awake(p->t, e->start), end = timeline_awake(p->t, e->end), wake = p->t->down + p->t->asleep;
+    uint64_t start = timeline_awake(p->t, e->start), end = timeline_awake(p->t, e->end),
+             wake = p->t->down + p->t->asleep;
 
     if (!p->slept) {
         put_bar(p, e, p->down_left + (double)start * p->scale, end - start, start >= p->turn);
@@ -399,7 +406,8 @@ static void put_night(const struct picture *p)
     char text[64], duration[TIMELINE_DURATION_SIZE];
 
     put_night_sky(p);
-    fprintf(p->out, "<path fill=\"#f3dd8c\" d=\"M%.1f %.1f a15 15 0 1 0 15 22 a12 12 0 0 1 -15 -22 Z\"/>\n", x + 1, y - 73);
+    fprintf(p->out, "<path fill=\"#f3dd8c\" d=\"M%.1f %.1f a15 15 0 1 0 15 22 a12 12 0 0 1 -15 -22 Z\"/>\n", x + 1,
+            y - 73);
     put_text(p, x, y - 16, pale, "asleep for");
     put_text(p, x, y + 7, "font-size=\"21\" font-weight=\"bold\" fill=\"#ffffff\" text-anchor=\"middle\"",
              short_duration(duration, p->t->asleep));
@@ -422,9 +430,12 @@ static void put_turn(const struct picture *p)
 
     if (p->turn > p->end)
         return;
-    fprintf(p->out, "<line x1=\"%.1f\" y1=\"%.1f\" x2=\"%.1f\" y2=\"%.1f\" stroke=\"" PALE_INK "\" stroke-dasharray=\"4 3\"/>\n", x,
-            HEADER - 22, x, p->bottom);
-    put_text(p, x, HEADER - 28, "font-size=\"13\" font-weight=\"bold\" fill=\"" PALE_INK "\" text-anchor=\"middle\"", "turned back");
+    fprintf(p->out,
+            "<line x1=\"%.1f\" y1=\"%.1f\" x2=\"%.1f\" y2=\"%.1f\" stroke=\"" PALE_INK
+            "\" stroke-dasharray=\"4 3\"/>\n",
+            x, HEADER - 22, x, p->bottom);
+    put_text(p, x, HEADER - 28, "font-size=\"13\" font-weight=\"bold\" fill=\"" PALE_INK "\" text-anchor=\"middle\"",
+             "turned back");
 }
 
 static void put_header(const struct picture *p)
@@ -434,8 +445,10 @@ static void put_header(const struct picture *p)
     time_t began = (time_t)t->wallclock;
     struct tm tm;
 
-    fprintf(p->out, "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%.0f\" height=\"%.0f\" viewBox=\"0 0 %.0f %.0f\" "
-            "font-family=\"DejaVu Sans, Verdana, Helvetica, sans-serif\">\n", WIDTH, p->bottom + FOOTER, WIDTH, p->bottom + FOOTER);
+    fprintf(p->out,
+            "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%.0f\" height=\"%.0f\" viewBox=\"0 0 %.0f %.0f\" "
+            "font-family=\"DejaVu Sans, Verdana, Helvetica, sans-serif\">\n",
+            WIDTH, p->bottom + FOOTER, WIDTH, p->bottom + FOOTER);
     put_box(p, 0, 0, WIDTH, p->bottom + FOOTER, "#ffffff");
     snprintf(text, sizeof(text), "Sleep %" PRIu64 " since boot: %s", t->number, t->list);
     put_text(p, MARGIN, 36, "font-size=\"20\" font-weight=\"bold\" fill=\"" INK "\"", text);
@@ -447,9 +460,12 @@ static void put_header(const struct picture *p)
 
 static void put_legend(const struct picture *p)
 {
-    static const struct { const char *fill, *text; } keys[] = {
-        { ENTER, "stage entered" }, { LEAVE, "stage left" }, { NOTE_ENTER, "CPU or domain going down" }, { NOTE_LEAVE, "coming up" },
-        { FAILED, "failed" } };
+    static const struct { const char *fill, *text;
+    } keys[] = { { ENTER, "stage entered" },
+                 { LEAVE, "stage left" },
+                 { NOTE_ENTER, "CPU or domain going down" },
+                 { NOTE_LEAVE, "coming up" },
+                 { FAILED, "failed" } };
     double x = MARGIN + LABELS, y = p->bottom + FOOTER - 22;
     char text[64];
 

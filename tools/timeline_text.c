@@ -2,9 +2,9 @@
 /*
  * A record of a sleep as a table for people and as JSON.
  *
- * The table is in two parts, down and up, each in the order of time and counted from its own beginning: what a sleep costs is
- * microseconds on either side of seconds or hours that say nothing. A stage that is entered on one side of the sleep and returns on
- * the other (the last one, where the sleep happens) has a line in each part with its work there.
+ * The table is in two parts, down and up, each in the order of time and counted from its own beginning: what a sleep
+ * costs is microseconds on either side of seconds or hours that say nothing. A stage that is entered on one side of the
+ * sleep and returns on the other (the last one, where the sleep happens) has a line in each part with its work there.
  */
 #include "tools/timeline.h"
 
@@ -40,7 +40,8 @@ const char *timeline_outcome(char text[TIMELINE_OUTCOME_SIZE], const struct time
     snprintf(slept, sizeof(slept), "asleep for %s", timeline_duration(duration, t->asleep));
     if (t->result)
         snprintf(text, TIMELINE_OUTCOME_SIZE, "%s%s%s: %s (%d)", t->asleep ? slept : "did not sleep",
-                 *t->failed_stage ? ", could not enter " : ", failed", t->failed_stage, strerror(-t->result), t->result);
+                 *t->failed_stage ? ", could not enter " : ", failed", t->failed_stage, strerror(-t->result),
+                 t->result);
     else if (*t->turned_back)
         snprintf(text, TIMELINE_OUTCOME_SIZE, "turned back after %s, as the test level says", t->turned_back);
     else if (!t->asleep)
@@ -48,8 +49,9 @@ const char *timeline_outcome(char text[TIMELINE_OUTCOME_SIZE], const struct time
     else if (!t->woke)
         snprintf(text, TIMELINE_OUTCOME_SIZE, "%s, woken by what is not known", slept);
     else
-        snprintf(text, TIMELINE_OUTCOME_SIZE, "%s, woken by %s%sinterrupt %u%s domain %u%s", slept, named ? t->wake_device : "",
-                 named ? " (" : "", t->wake_interrupt, named ? "," : " of", t->wake_domain, named ? ")" : "");
+        snprintf(text, TIMELINE_OUTCOME_SIZE, "%s, woken by %s%sinterrupt %u%s domain %u%s", slept,
+                 named ? t->wake_device : "", named ? " (" : "", t->wake_interrupt, named ? "," : " of", t->wake_domain,
+                 named ? ")" : "");
     return text;
 }
 
@@ -60,7 +62,8 @@ struct part {
 };
 
 /* What of the event lies in the part; start and end are by the same clock as the part's. */
-static void print_event(const struct part *part, const struct timeline_event *e, uint64_t start, uint64_t end, FILE *out)
+static void print_event(const struct part *part, const struct timeline_event *e, uint64_t start, uint64_t end,
+                        FILE *out)
 {
     bool rest = start < part->from;
     uint64_t begins = rest ? part->from : start, ends = end < part->to ? end : part->to;
@@ -198,8 +201,8 @@ static void json_events(const struct timeline *t, FILE *out)
 
         fprintf(out, "%s\n    {\"kind\": \"%s\", \"name\": ", i ? "," : "", kinds[e->kind]);
         json_string(e->name, out);
-        fprintf(out, ", \"id\": %u, \"result\": %d, \"start_ns\": %" PRIu64 ", \"end_ns\": %" PRIu64 "}", e->id, e->result,
-                e->start, e->end);
+        fprintf(out, ", \"id\": %u, \"result\": %d, \"start_ns\": %" PRIu64 ", \"end_ns\": %" PRIu64 "}", e->id,
+                e->result, e->start, e->end);
     }
     fprintf(out, "%s]\n", t->event_count ? "\n  " : "");
 }

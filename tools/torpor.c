@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * torpor(1): what xl cannot do on Arm. It has xl's habits, so that who knows one knows the other: commands, options before
- * domains, domains by name or number, -v, and the exit statuses.
+ * torpor(1): what xl cannot do on Arm. It has xl's habits, so that who knows one knows the other: commands, options
+ * before domains, domains by name or number, -v, and the exit statuses.
  */
 #include "tools/torpor.h"
 
@@ -32,7 +32,8 @@ static const struct command commands[] = {
       "-V, --vncviewer    connect to its VNC display; -A, --vncviewer-autopass: with its password\n"
       "CONFIG             an xl configuration in place of the one in the file: to give it another name, say\n" },
     { "checkpoint", command_checkpoint, "DOMAIN FILE [CONFIG]", "Save a guest's state to a file while it runs", "" },
-    { "migrate", command_migrate, "[-s COMMAND] [-C CONFIG] [-ep] DOMAIN HOST", "Move a guest to another host while it runs",
+    { "migrate", command_migrate, "[-s COMMAND] [-C CONFIG] [-ep] DOMAIN HOST",
+      "Move a guest to another host while it runs",
       "-s COMMAND    reach the host by this instead of ssh; empty: HOST is a command that runs migrate-receive\n"
       "-C CONFIG     an xl configuration in place of the guest's own\n"
       "-e            nobody waits there for its end in the background\n"
@@ -151,7 +152,8 @@ static int command_run(int argc, char **argv)
         return EXIT_SUCCESS;
     }
     if (!c)
-        return failure("command %s is not known; torpor -h lists them all", argv[argc > 1 && strcmp(argv[0], "help") == 0]);
+        return failure("command %s is not known; torpor -h lists them all",
+                       argv[argc > 1 && strcmp(argv[0], "help") == 0]);
     optind = 0;   /* getopt(3): begins anew, and no longer stops at the first that is no option */
     return c->run(c, argc, argv);
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What the files of torpor(1) share: the commands, and how the program speaks. Results go to standard output; everything else is
- * one line on standard error that begins with the program's name.
+ * What the files of torpor(1) share: the commands, and how the program speaks. Results go to standard output;
+ * everything else is one line on standard error that begins with the program's name.
  */
 #pragma once
 
@@ -12,7 +12,8 @@
 
 struct command {
     const char *name;
-    int (*run)(const struct command *c, int argc, char **argv);   /* argv[0] is the command's name; returns the exit status */
+    /* argv[0] is the command's name; returns the exit status */
+    int (*run)(const struct command *c, int argc, char **argv);
     const char *arguments, *summary;
     const char *help;                /* lines on its options */
 };

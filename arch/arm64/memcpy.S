@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * void *memcpy(void *dst, const void *src, size_t n), for normal memory, where unaligned access is allowed (Arm ARM DDI 0487, "Alignment support").
- * Of each block everything is loaded before anything is stored, so dst may overlap src from below, which memmove counts on.
+ * void *memcpy(void *dst, const void *src, size_t n), for normal memory, where unaligned access is allowed (Arm ARM DDI
+ * 0487, "Alignment support"). Of each block everything is loaded before anything is stored, so dst may overlap src from
+ * below, which memmove counts on.
  */
     .text
     .globl memcpy

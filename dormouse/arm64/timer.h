@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The generic timer (Arm ARM, "The Generic Timer in AArch64 state"): counter and the two EL1 timers. Times are ticks of CNTFRQ_EL0. */
+/*
+ * The generic timer (Arm ARM, "The Generic Timer in AArch64 state"): counter and the two EL1 timers. Times are ticks of
+ * CNTFRQ_EL0.
+ */
 #pragma once
 #include "dormouse/arm64/cpu.h"
 

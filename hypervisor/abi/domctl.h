@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * XEN_DOMCTL_* (xen/include/public/domctl.h): one function an operation, grouped by what of a domain they are about.
- * abi/domctl.c has the table, and has checked privilege, interface version and the domain. An operation reads and fills
- * its member of op->u. It returns 0 or -errno; -ERESTART with op changed so that the same call goes on.
+ * XEN_DOMCTL_* (xen/include/public/domctl.h): one function an operation, grouped by the part of a domain that they are
+ * about. abi/domctl.c has the table, and has checked privilege, interface version and the domain. An operation reads
+ * and fills its member of op->u. It returns 0 or -errno; -ERESTART with op changed so that the same call goes on.
  */
 #pragma once
 
@@ -15,7 +15,7 @@ struct xen_domctl_getdomaininfo;
 struct domain_config;
 
 /*
- * The most that a domain can have, and what it gets whose creator leaves it to us: Xen's gnttab_max_frames and
+ * The most that a domain can have, and the default for a creator that leaves it to us: Xen's gnttab_max_frames and
  * _maptrack_frames.
  */
 #define DOMCTL_GRANT_FRAMES    64
@@ -35,7 +35,7 @@ int domctl_create(struct xen_domctl *op);
 domctl_op domctl_destroy, domctl_pause, domctl_unpause, domctl_resume, domctl_max_vcpus, domctl_set_handle,
     domctl_set_time_offset, domctl_subscribe, domctl_set_virq_handler;
 
-/* domctl_info.c: what the tools are told. Only between domctl_begin() and domctl_end(). */
+/* domctl_info.c: information for the tools. Only between domctl_begin() and domctl_end(). */
 domctl_op domctl_get_info;
 void domctl_fill_info(struct domain *d, struct xen_domctl_getdomaininfo *info);
 

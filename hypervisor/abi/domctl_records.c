@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * XEN_DOMCTL_gethvmcontext, _sethvmcontext and _gethvmcontext_partial: a domain's records (vm/records.h) to the toolstack and back. A stream
- * is copied whole into memory of the hypervisor's before anything of it is looked at.
+ * XEN_DOMCTL_gethvmcontext, _sethvmcontext and _gethvmcontext_partial: a domain's records (vm/records.h) to the
+ * toolstack and back. A stream is copied whole into memory of the hypervisor's before anything of it is looked at.
  */
 #include "abi/domctl.h"
 

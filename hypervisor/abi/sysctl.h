@@ -12,7 +12,7 @@ struct xen_sysctl;
 
 typedef int sysctl_op(struct xen_sysctl *op);
 
-/* sysctl_machine.c: what the machine is and has left. */
+/* sysctl_machine.c: the machine, and its free memory. */
 sysctl_op sysctl_physinfo, sysctl_cpu_info, sysctl_avail_heap, sysctl_cpu_topology, sysctl_numa_info;
 
 /* sysctl_pool.c: the scheduler and the one pool of CPUs. */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* What the hypervisor says that it is: to XENVER_* calls and under /buildinfo of hypfs. */
+/* The hypervisor's name and version: for XENVER_* calls and under /buildinfo of hypfs. */
 #pragma once
 
 #include "lib/base.h"

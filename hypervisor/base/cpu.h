@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What each physical CPU has of its own, found through TPIDR_EL2: its number, its stack, and who runs on it. cpu/ says
+ * Each physical CPU's own data, found through TPIDR_EL2: its number, its stack, and the vCPU that runs on it. cpu/ says
  * how a CPU comes and goes.
  */
 #pragma once
@@ -26,9 +26,10 @@ enum cpu_way {
 };
 
 struct cpu {
-    struct vcpu *current;      /* who runs, or ran last before idling; NULL before the first */
+    struct vcpu *current;      /* the vCPU that runs, or ran last before idling; NULL before the first */
     uint8_t *stack_top;
-    uint32_t workaround;       /* what vectors_hardened calls in the firmware (cpu/speculation.c); 0: plain vectors */
+    /* the firmware's function that vectors_hardened calls (cpu/speculation.c); 0: plain vectors */
+    uint32_t workaround;
     uint32_t id;               /* 0 .. cpus_present() - 1 */
     uint32_t need_schedule;    /* set by anybody, taken by this CPU on its way to a guest */
     uint64_t mpidr;            /* affinity fields only */
@@ -45,7 +46,7 @@ struct cpu {
 
 extern struct cpu cpus[MAX_CPUS];
 
-/* The first is what arch/arm64/head.S begins on. */
+/* arch/arm64/head.S begins on the first. */
 extern struct cpu_stack {
     char guard[CPU_STACK_GUARD];
     uint8_t stack[CPU_STACK_SIZE];

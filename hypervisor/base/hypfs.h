@@ -3,7 +3,7 @@
  * The small read-mostly file system that dom0 sees through HYPERVISOR_hypfs_op (xen/include/public/hypfs.h; `xenhypfs
  * tree`).
  *
- * A directory is a constant table of entries, written down by whoever owns what they show; hypfs_tree.c has ours. The
+ * A directory is a constant table of entries, written down by the owner of what they show; hypfs_tree.c has ours. The
  * root alone grows: a subsystem adds one entry (a directory, as a rule) at boot, before the first guest runs. After
  * that nothing of the tree changes, so it needs no lock; what an entry's functions show or change they guard
  * themselves.
@@ -51,10 +51,10 @@ struct hypfs_entry {
 
 /* Boot only. *entry stays. -ENOSPC; -EEXIST: the root has that name. */
 int hypfs_add(const struct hypfs_entry *entry);
-/* Adds what hypfs_tree.c has; boot calls it once. */
+/* Adds hypfs_tree.c's entries; boot calls it once. */
 void hypfs_init(void);
 
-/* What the hypercall does with a path that begins with '/' and ends with a NUL. NULL: no such entry. */
+/* The entry of a path that begins with '/' and ends with a NUL. NULL: no such entry. */
 const struct hypfs_entry *hypfs_find(const char *path);
 /* Bytes that the value of e, no directory, has. */
 size_t hypfs_size(const struct hypfs_entry *e);

@@ -9,7 +9,9 @@
 #include "lib/base.h"
 #include "lib/stack_protector.h"
 
-/* From the first line of a panic on: what output needs is not waited for, since who holds it may never run again. */
+/*
+ * From the first line of a panic on: the locks of output are not waited for, since their holders may never run again.
+ */
 bool panic_under_way(void);
 
 /* For the locks that output needs. */
@@ -34,7 +36,7 @@ NORETURN void machine_halt(void);
 NORETURN void cpu_stop_here(void);
 
 /*
- * What the rooms above define for it (cpu/stop.c). machine_stop_others() waits a bounded time for the other CPUs that
+ * Defined by the rooms above (cpu/stop.c). machine_stop_others() waits a bounded time for the other CPUs that
  * are on; machine_print_raw() is for a machine without a known output; machine_reset() does not come back either way.
  */
 void machine_stop_others(void);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What the hypervisor says: whole lines, to the ring that `xl dmesg` reads and to the output that dev/console.c
+ * The hypervisor's messages: whole lines, to the ring that `xl dmesg` reads and to the output that dev/console.c
  * connects.
  */
 #pragma once

@@ -12,7 +12,7 @@ void time_init(uint64_t frequency_hz_or_0);
 
 uint64_t counter_now(void);         /* CNTPCT_EL0, ticks */
 uint64_t counter_frequency(void);   /* Hz */
-/* what the device tree's clock-frequency says, for guests to be told; 0: CNTFRQ_EL0 is right */
+/* the device tree's clock-frequency, for guests to be told; 0: CNTFRQ_EL0 is right */
 uint64_t counter_frequency_override(void);
 uint64_t ticks_to_ns(uint64_t ticks);
 uint64_t ns_to_ticks(uint64_t ns);  /* saturates */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What the boot loader and the device tree say about this machine, in the hypervisor's own terms. Read once, at boot;
- * texts point into the device tree, which has to stay where it is until dom0 is built.
+ * The boot loader's and the device tree's description of this machine, in the hypervisor's own terms. Read once, at
+ * boot; texts point into the device tree, which has to stay where it is until dom0 is built.
  */
 #pragma once
 
@@ -34,8 +34,8 @@ struct boot_timer {
 };
 
 struct bootinfo {
-    struct boot_ranges ram;       /* page aligned; without what is no-map */
-    struct boot_ranges reserved;  /* not free: firmware's, modules', and what bootinfo_reserve() added */
+    struct boot_ranges ram;       /* page aligned; without no-map ranges */
+    struct boot_ranges reserved;  /* not free: firmware's, modules', and those of bootinfo_reserve() */
     uint64_t fdt_size;            /* bytes of the device tree */
     struct boot_range kernel, ramdisk;   /* size 0: none was given */
     uint64_t seed;                /* of /chosen's kaslr-seed and rng-seed; 0: it has none */
@@ -55,12 +55,12 @@ struct bootinfo {
 int bootinfo_parse(const void *fdt, struct bootinfo *b);
 
 /*
- * Takes [start, start + size) out of what is free: the hypervisor's image, the device tree's own pages. Rounded to
+ * Takes [start, start + size) out of free memory: the hypervisor's image, the device tree's own pages. Rounded to
  * pages. -ENOSPC.
  */
 int bootinfo_reserve(struct bootinfo *b, uint64_t start, uint64_t size);
 
-/* Calls `found` for each free range, page aligned, in ascending order: RAM without what is reserved. */
+/* Calls `found` for each free range, page aligned, in ascending order: RAM without the reserved ranges. */
 void bootinfo_for_each_free(const struct bootinfo *b, void (*found)(void *context, uint64_t start, uint64_t size),
                             void *context);
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Sorted lists of disjoint address ranges of a fixed capacity (lib/ranges.h), by start and size: RAM, and what of it is
- * spoken for.
+ * Sorted lists of disjoint address ranges of a fixed capacity (lib/ranges.h), by start and size: RAM, and the parts of
+ * it that are spoken for.
  */
 #pragma once
 

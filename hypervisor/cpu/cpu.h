@@ -11,7 +11,7 @@
 #include "lib/base.h"
 
 /*
- * What a CPU passes through on its way on, in this order, and on its way off in reverse: the boot CPU, secondaries, a
+ * The stages of a CPU on its way on, in this order, and on its way off in reverse: the boot CPU, secondaries, a
  * CPU that goes off for a host sleep and comes back, and the one that sleeps last. Above us, for it names parts of
  * rooms above (power/cpu_stages.c).
  */
@@ -35,7 +35,7 @@ void cpu_boot_init(void);
 void cpus_start(const uint64_t *mpidr, unsigned count);
 /* A secondary's C entry (arch/arm64/head.S). */
 NORETURN void cpu_secondary_start(struct cpu *cpu);
-/* Runs what the scheduler picks, for ever, from the top of this CPU's stack. */
+/* Runs the scheduler's vCPUs, for ever, from the top of this CPU's stack. */
 NORETURN void cpu_run_guests(void);
 /* Boot, once: a panic can stop the CPUs that come from now on. */
 void cpu_stop_init(void);

@@ -3,20 +3,22 @@
  * One order for all CPUs, by virtual run time: the ticks a vCPU has run, scaled by
  * SCHED_DEFAULT_WEIGHT / weight. Who has had least runs next, so shares follow weights.
  *
- * Who waits is in a heap together with those who may use the same CPUs: with at most MAX_CPUS of them there are few such sets, and on most
- * machines one. Any CPU finds its next vCPU among the first of those heaps, however many wait. Who waits although its
- * domain has used up its budget is put aside when it is met, once each period. So nothing here grows with the number of vCPUs
- * but by its logarithm, but what a change of a domain's weight, cap or budget does with its own.
+ * Who waits is in a heap together with those who may use the same CPUs: with at most MAX_CPUS of them there are few
+ * such sets, and on most machines one. Any CPU finds its next vCPU among the first of those heaps, however many wait.
+ * Who waits although its domain has used up its budget is put aside when it is met, once each period. So nothing here
+ * grows with the number of vCPUs but by its logarithm, but what a change of a domain's weight, cap or budget does with
+ * its own.
  *
  * Virtual run times only compare among vCPUs that compete for the same CPUs: one that runs alone, by luck or by
- * pinning, gets far ahead of others. So whoever joins a competition (wakes, gets another affinity, another budget) is placed
- * beside those who are in it: a little behind at most, so that sleep cannot be hoarded, and not further ahead than one
- * slice, which is what it can owe them.
+ * pinning, gets far ahead of others. So whoever joins a competition (wakes, gets another affinity, another budget) is
+ * placed beside those who are in it: a little behind at most, so that sleep cannot be hoarded, and not further ahead
+ * than one slice, which is what it can owe them.
  *
  * Invariants, under `lock`: a vCPU is queued iff it is runnable and does not run; `running` is cleared only when its
- * state is in memory, and then nothing touches it any more; a bit of idle_cpus is set iff that CPU waits in its idle loop
- * and nobody has called it yet. Whenever a vCPU is queued, an idle CPU that it may use is called, or else a busy one, unless that one
- * would go on with what it has and looks again at its slice's end; from then on it does so at each.
+ * state is in memory, and then nothing touches it any more; a bit of idle_cpus is set iff that CPU waits in its idle
+ * loop and nobody has called it yet. Whenever a vCPU is queued, an idle CPU that it may use is called, or else a busy
+ * one, unless that one would go on with what it has and looks again at its slice's end; from then on it does so at
+ * each.
  */
 #include "cpu/sched.h"
 
@@ -31,12 +33,15 @@
 
 #define SLICE_US        10000
 #define GRANULARITY_US  SCHED_RATELIMIT_US  /* how far behind a woken vCPU must be to interrupt another */
-#define SLEEPER_US      5000                /* how far ahead of the others a sleeper may come back; what a yield costs at most */
+/* how far ahead of the others a sleeper may come back; what a yield costs at most */
+#define SLEEPER_US      5000
 #define CAP_PERIOD_US   10000
 
 static struct spinlock lock = SPINLOCK_INIT;
-static struct heap queues[BIT(MAX_CPUS)];        /* by which CPUs their vCPUs may use, a bitmap; under lock, but a root is looked at without */
-static uint8_t known[BIT(MAX_CPUS)];             /* the queues that somebody ever waited in: grows under lock, read without */
+/* by which CPUs their vCPUs may use, a bitmap; under lock, but a root is looked at without */
+static struct heap queues[BIT(MAX_CPUS)];
+/* the queues that somebody ever waited in: grows under lock, read without */
+static uint8_t known[BIT(MAX_CPUS)];
 static unsigned known_count;
 static unsigned queued_count;                    /* in all of them; written under lock, read without */
 static bool is_known[BIT(MAX_CPUS)] GUARDED_BY(lock);
@@ -44,10 +49,14 @@ static struct sched_vcpu *chosen[MAX_CPUS] GUARDED_BY(lock);   /* who runs on ea
 static uint64_t idle_cpus GUARDED_BY(lock), busy_cpus GUARDED_BY(lock);   /* busy: somebody is chosen */
 static uint64_t lost_cpus;                       /* written under lock, while only one CPU is on */
 static struct timer slice_timer[MAX_CPUS];
-static uint64_t looks_at[MAX_CPUS];              /* when it fires, or earlier; UINT64_MAX: never. Set under lock, to `never` without it */
+/* when it fires, or earlier; UINT64_MAX: never. Set under lock, to `never` without it */
+static uint64_t looks_at[MAX_CPUS];
 static uint64_t slice_ticks, granularity_ticks, sleeper_ticks, cap_period_ticks;
 
-/* On the CPU itself, or while that is off on the one that has taken its timers over. Who saw it armed is seen by the look that follows. */
+/*
+ * On the CPU itself, or while that is off on the one that has taken its timers over. Who saw it armed is seen by the
+ * look that follows.
+ */
 static void slice_ended(void *data)
 {
     struct cpu *cpu = data;
@@ -134,7 +143,9 @@ static bool within_cap(const struct sched_domain *d)
     return d->cap_percent == 0 || d->budget_used < domain_budget(d);
 }
 
-/* Where v may run: where it is allowed to, or if none of those CPUs is left, anywhere. A bitmap of CPUs that there are. */
+/*
+ * Where v may run: where it is allowed to, or if none of those CPUs is left, anywhere. A bitmap of CPUs that there are.
+ */
 static uint64_t cpus_for(const struct sched_vcpu *v)
 {
     uint64_t left = v->allowed & ~lost_cpus;
@@ -192,7 +203,10 @@ static void dequeue(struct sched_vcpu *v) REQUIRES(lock)
     v->queued = v->parked = false;
 }
 
-/* The first of a queue whose domain may still run. Those whose domain has used its budget up are met here, and put aside. */
+/*
+ * The first of a queue whose domain may still run. Those whose domain has used its budget up are met here, and put
+ * aside.
+ */
 static NOINLINE struct sched_vcpu *queue_first_within_cap(unsigned q) REQUIRES(lock)
 {
     while (queues[q].root) {
@@ -206,7 +220,10 @@ static NOINLINE struct sched_vcpu *queue_first_within_cap(unsigned q) REQUIRES(l
     return NULL;
 }
 
-/* The first of all that may use a CPU of the bitmap. At most as many steps as there are sets of CPUs that somebody waits for. */
+/*
+ * The first of all that may use a CPU of the bitmap. At most as many steps as there are sets of CPUs that somebody
+ * waits for.
+ */
 static struct sched_vcpu *first_for(uint64_t bitmap) REQUIRES(lock)
 {
     struct sched_vcpu *found = NULL;
@@ -318,8 +335,8 @@ static bool gives_way(const struct sched_vcpu *prev, const struct sched_vcpu *ca
 }
 
 /*
- * The busy CPU would not change to v now, and will look again when its slice is over, or before. It may be about to change to another, or to
- * none: then it has not looked yet, and will see v too.
+ * The busy CPU would not change to v now, and will look again when its slice is over, or before. It may be about to
+ * change to another, or to none: then it has not looked yet, and will see v too.
  */
 static bool goes_on(const struct cpu *busy, const struct sched_vcpu *v, uint64_t now) REQUIRES(lock)
 {
@@ -333,7 +350,9 @@ static bool goes_on(const struct cpu *busy, const struct sched_vcpu *v, uint64_t
     return __atomic_load_n(&looks_at[busy->id], __ATOMIC_RELAXED) <= end;
 }
 
-/* v is queued: some CPU should look. An idle one, its last if that is, or one it likes; or the busiest, which decides. */
+/*
+ * v is queued: some CPU should look. An idle one, its last if that is, or one it likes; or the busiest, which decides.
+ */
 static void tickle(struct sched_vcpu *v, struct cpu *busy, uint64_t now) REQUIRES(lock)
 {
     uint64_t idle = idle_cpus & cpus_for(v);
@@ -514,7 +533,8 @@ static void leave_cpu(struct cpu *cpu, struct sched_vcpu *prev)
 
     spin_lock(&lock);
     cpu->current = NULL;
-    runnable = sched_vcpu_runnable(prev);   /* once: it may change meanwhile, and who changes it comes for the lock then */
+    /* once: it may change meanwhile, and who changes it comes for the lock then */
+    runnable = sched_vcpu_runnable(prev);
     sched_vcpu_changed(prev, runnable ? SCHED_QUEUED : SCHED_WAITING);
     if (runnable) {
         enqueue(prev);

@@ -5,7 +5,7 @@
  * allows it, so load balances by itself. A domain with a cap has a budget per period.
  * Shown to the tools as credit2.
  *
- * Which states a vCPU has and who changes them is vm/'s matter: only this file moves a vCPU on or off a queue.
+ * The states of a vCPU and their changes are vm/'s matter: only this file moves a vCPU on or off a queue.
  */
 #pragma once
 
@@ -52,10 +52,12 @@ struct sched_vcpu {
     bool running;              /* current on cpu, or its state not yet saved from it */
 };
 
-/* What the vCPU's own room defines (vm/). A vCPU's own state changes first, then sched_wake() or sched_sleep() is called. */
+/*
+ * Defined by the vCPU's own room (vm/). A vCPU's own state changes first, then sched_wake() or sched_sleep() is called.
+ */
 enum sched_state { SCHED_RUNNING, SCHED_QUEUED, SCHED_WAITING };
 bool sched_vcpu_runnable(const struct sched_vcpu *v);
-/* Under the scheduler's lock: v runs from now on, waits in the queue, or waits for what it waits for. */
+/* Under the scheduler's lock: v runs from now on, waits in the queue, or waits for an event. */
 void sched_vcpu_changed(struct sched_vcpu *v, enum sched_state state);
 /* v's whole state out of this CPU's registers into memory, and back. No lock held. */
 void sched_vcpu_switch_out(struct sched_vcpu *v);
@@ -83,7 +85,7 @@ void sched_yield(struct sched_vcpu *v);
  */
 struct vcpu *sched_next(void);
 
-/* `cpu` is off and will not come back: what may only run there runs anywhere. While no other CPU is on. */
+/* `cpu` is off and will not come back: vCPUs that may only run there run anywhere. While no other CPU is on. */
 void sched_cpu_lost(const struct cpu *cpu);
 
 /* -EINVAL out of range. Weight 1..65535, cap in percent of one CPU, 0: none. */
@@ -94,15 +96,27 @@ void sched_domain_get(const struct sched_domain *d, unsigned *weight, unsigned *
 int sched_set_affinity(struct sched_vcpu *v, uint64_t hard, uint64_t soft);
 void sched_get_affinity(struct sched_vcpu *v, uint64_t *hard, uint64_t *soft);
 
-/* How long a vCPU may run before another preempts it, us; XEN_SYSCTL_SCHED_RATELIMIT_MIN..MAX, 0: at once. The caller checks the range. */
+/*
+ * How long a vCPU may run before another preempts it, us; XEN_SYSCTL_SCHED_RATELIMIT_MIN..MAX, 0: at once. The caller
+ * checks the range.
+ */
 unsigned sched_ratelimit(void);
 void sched_set_ratelimit(unsigned us);
 
-/* SCHEDOP_pin_override: v runs only on `cpu` until a negative one undoes it. -EINVAL: no such CPU; -EBUSY: overridden already. */
+/*
+ * SCHEDOP_pin_override: v runs only on `cpu` until a negative one undoes it. -EINVAL: no such CPU; -EBUSY: overridden
+ * already.
+ */
 int sched_pin_override(struct sched_vcpu *v, int cpu);
 
-/* A look at where v is, which may change at once: whether it runs, and the number of its CPU, or of its last one; 0: it had none. */
-static inline bool sched_is_running(const struct sched_vcpu *v) { return __atomic_load_n(&v->running, __ATOMIC_ACQUIRE); }
+/*
+ * A look at where v is, which may change at once: whether it runs, and the number of its CPU, or of its last one; 0: it
+ * had none.
+ */
+static inline bool sched_is_running(const struct sched_vcpu *v)
+{
+    return __atomic_load_n(&v->running, __ATOMIC_ACQUIRE);
+}
 static inline unsigned sched_cpu_number(const struct sched_vcpu *v)
 {
     const struct cpu *cpu = __atomic_load_n(&v->cpu, __ATOMIC_RELAXED);
@@ -110,7 +124,9 @@ static inline unsigned sched_cpu_number(const struct sched_vcpu *v)
     return cpu ? cpu->id : 0;
 }
 
-/* Of the time that v, which runs here, has had its CPU since anybody last looked, `ticks` do not count: the host slept. */
+/*
+ * Of the time that v, which runs here, has had its CPU since anybody last looked, `ticks` do not count: the host slept.
+ */
 void sched_skip(struct sched_vcpu *v, uint64_t ticks);
 /* Nanoseconds v has run, up to now. */
 uint64_t sched_runtime_ns(struct sched_vcpu *v);

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Variant 2 and branch history: a guest teaches the branch predictor, and the hypervisor's next indirect branch is guessed from that. Where
- * the firmware says that a CPU needs SMCCC_ARCH_WORKAROUND_3 or _1 (Arm DEN0070), that CPU gets vectors that call it first at every entry from
- * a guest; the others have the plain ones, at no cost. Variant 4: SMCCC_ARCH_WORKAROUND_2 is switched on for good; CPUs with FEAT_SSBS
- * have it on at EL2 by SCTLR_EL2.DSSBS being 0.
+ * Variant 2 and branch history: a guest teaches the branch predictor, and the hypervisor's next indirect branch is
+ * guessed from that. Where the firmware says that a CPU needs SMCCC_ARCH_WORKAROUND_3 or _1 (Arm DEN0070), that CPU
+ * gets vectors that call it first at every entry from a guest; the others have the plain ones, at no cost. Variant 4:
+ * SMCCC_ARCH_WORKAROUND_2 is switched on for good; CPUs with FEAT_SSBS have it on at EL2 by SCTLR_EL2.DSSBS being 0.
  *
- * What a CPU is by its firmware's word, its own registers, or its name, is kept as bits over all CPUs: guests get the answer of the worst.
+ * What a CPU is by its firmware's word, its own registers, or its name, is kept as bits over all CPUs: guests get the
+ * answer of the worst.
  */
 #include "cpu/speculation.h"
 
@@ -76,7 +77,8 @@ static void ask_firmware(struct cpu *cpu)
     found[cpu->id].asked = true;
     found[cpu->id].guards_stores = order == FEATURES_NEEDED;
     cpu->workaround = history == NEEDED ? SMCCC_ARCH_WORKAROUND_3 : targets == NEEDED ? SMCCC_ARCH_WORKAROUND_1 : 0;
-    __atomic_fetch_or(&branch_targets, history == NEEDED ? NEEDED : targets, __ATOMIC_RELAXED);   /* _3 does what _1 does */
+    /* _3 does what _1 does */
+    __atomic_fetch_or(&branch_targets, history == NEEDED ? NEEDED : targets, __ATOMIC_RELAXED);
     __atomic_fetch_or(&branch_history, history, __ATOMIC_RELAXED);
     __atomic_fetch_or(&stores, order == PSCI_NOT_SUPPORTED && !ssbs && !is_in_order() ? UNKNOWN : 0, __ATOMIC_RELAXED);
 }
@@ -98,9 +100,11 @@ const struct cpu_stage speculation_cpu_stage = { .name = "speculation", .on = sp
 void speculation_report(void)
 {
     if (branch_targets & UNKNOWN)
-        printk("torpor: a CPU may be open to branch target injection (Spectre), and its firmware has no SMCCC_ARCH_WORKAROUND_1; update it\n");
+        printk("torpor: a CPU may be open to branch target injection (Spectre), and its firmware has no "
+               "SMCCC_ARCH_WORKAROUND_1; update it\n");
     else if (branch_history & UNKNOWN)
-        printk("torpor: a CPU may be open to branch history injection, and its firmware has no SMCCC_ARCH_WORKAROUND_3; update it\n");
+        printk("torpor: a CPU may be open to branch history injection, and its firmware has no "
+               "SMCCC_ARCH_WORKAROUND_3; update it\n");
 }
 
 static int64_t answer(uint32_t known)

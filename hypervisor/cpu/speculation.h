@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Where CPUs guess what a guest may have taught them: what each CPU needs against it, and what guests are told
+ * CPUs guess by lessons that a guest may have given them: each CPU's need of workarounds, and guests' answers
  * (docs/architecture.md, "Speculation").
  */
 #pragma once

@@ -18,7 +18,7 @@ void console_debug_key(char key);
 /* A subsystem's dump, beside its state: `show` is called with the key, no lock held. -EBUSY, -ENOSPC. At boot. */
 int console_key_register(char key, void (*show)(char key), const char *help);
 
-/* What drives the UART (dev/pl011.c); called under the console's lock. */
+/* The UART's driver (dev/pl011.c); called under the console's lock. */
 struct uart {
     void *registers;
     void (*put)(const struct uart *u, char c);        /* waits for room, not for ever */

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * The machine's interrupt controller, GICv2 or GICv3, found from the device tree. EOImode is 1: gic_ack() and
- * gic_drop_priority() bracket handling; what belongs to a guest is deactivated by the guest through its list register,
- * what is ours by gic_deactivate(). (GICv3 IHI 0069, GICv2 IHI 0048.)
+ * gic_drop_priority() bracket handling; a guest's interrupt is deactivated by the guest through its list register,
+ * ours by gic_deactivate(). (GICv3 IHI 0069, GICv2 IHI 0048.)
  */
 #pragma once
 
@@ -54,7 +54,7 @@ struct gic_info {
 };
 extern struct gic_info gic;
 
-/* From the flattened device tree at boot. Prints one line and returns -errno for what cannot be used. */
+/* From the flattened device tree at boot. Prints one line and returns -errno for a GIC that cannot be used. */
 int gic_init(const void *fdt);
 /* This CPU's interface (and redistributor): -ENODEV if there is none. Off, it takes no interrupt any more. */
 struct cpu_stage;
@@ -90,7 +90,10 @@ uint64_t gic_lr_encode(const struct gic_lr *lr);
 void gic_lr_decode(uint64_t raw, struct gic_lr *lr);
 void gic_lr_write(unsigned n, uint64_t raw);
 uint64_t gic_lr_read(unsigned n);
-/* A bit for each that holds nothing: neither pending nor active, nor an end that a maintenance interrupt has yet to tell of. */
+/*
+ * A bit for each that holds nothing: neither pending nor active, nor an end that a maintenance interrupt has yet to
+ * tell of.
+ */
 uint32_t gic_lrs_empty(void);
 /*
  * Makes what list register n holds pending once more, with the same priority and all; hw: its physical interrupt came

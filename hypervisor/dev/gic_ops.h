@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What gicv2.c and gicv3.c give to gic.c: one table of operations each, and the distributor's registers that both have
+ * Between gicv2.c, gicv3.c and gic.c: one table of operations each, and the distributor's registers that both have
  * in common (IHI 0048 4.3, IHI 0069 12.9).
  */
 #pragma once
@@ -40,7 +40,7 @@ struct gic_ops {
     void (*set_target)(unsigned irq, unsigned cpu);
     uint64_t (*read_target)(unsigned irq);  /* SPIs; as the register says */
     void (*write_target)(unsigned irq, uint64_t raw);
-    uint64_t (*target_of)(unsigned cpu);    /* what read_target says for it */
+    uint64_t (*target_of)(unsigned cpu);    /* read_target()'s answer for it */
     void (*send_sgi)(unsigned cpu, unsigned sgi);
     void (*clear_sgis)(void);               /* those that wait for this CPU */
     uint64_t (*lr_encode)(const struct gic_lr *lr);

@@ -248,7 +248,8 @@ static uint32_t v3_lrs_empty(void) { return (uint32_t)read_sysreg(ICH_ELRSR_EL2)
 static bool v3_lr_pend_again(unsigned n, unsigned source, bool hw)
 {
     /* With HW set, the maintenance bit is one of the physical number. */
-    uint64_t mask = hw ? ICH_LR_ACTIVE | ICH_LR_HW : ICH_LR_ACTIVE | ICH_LR_HW | ICH_LR_EOI, plain = hw ? ICH_LR_HW : 0, raw;
+    uint64_t mask = hw ? ICH_LR_ACTIVE | ICH_LR_HW : ICH_LR_ACTIVE | ICH_LR_HW | ICH_LR_EOI, plain = hw ? ICH_LR_HW : 0,
+             raw;
 
     (void)source;
     switch (n) {

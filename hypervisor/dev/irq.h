@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Who handles a physical interrupt: one handler each, called on the CPU that took it. Which domain an interrupt belongs
+ * The handlers of physical interrupts: one each, called on the CPU that took it. Which domain an interrupt belongs
  * to is vm/irq.h's matter, which is one more handler here.
  */
 #pragma once

@@ -9,7 +9,7 @@ enum psci_conduit { PSCI_NONE, PSCI_SMC, PSCI_HVC };
 /* cpu_on: that function's number, for firmware older than PSCI 0.2 has numbers of its own. */
 void psci_init(enum psci_conduit conduit, uint32_t cpu_on);
 int64_t psci_cpu_on(uint64_t mpidr, uint64_t entry, uint64_t context);
-/* This CPU goes off, to come back by psci_cpu_on(). Returns only what the firmware has against it. */
+/* This CPU goes off, to come back by psci_cpu_on(). Returns only the firmware's refusal. */
 int64_t psci_cpu_off(void);
 /* Whether that CPU is off by now; true too where the firmware cannot tell (PSCI 0.1). */
 bool psci_cpu_is_off(uint64_t mpidr);
@@ -23,7 +23,7 @@ bool psci_can_suspend(void);
 int64_t psci_system_suspend(paddr_t entry, uint64_t context);
 
 /*
- * SMCCC_ARCH_FEATURES (DEN0028) of this CPU: what the firmware has against a fault of it. PSCI_NOT_SUPPORTED too where
+ * SMCCC_ARCH_FEATURES (DEN0028) of this CPU: the firmware's workaround for a fault of it. PSCI_NOT_SUPPORTED too where
  * it is too old to be asked, or is called by HVC, which is ours here.
  */
 int32_t psci_arch_features(uint32_t function);

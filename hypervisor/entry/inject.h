@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Exceptions into the guest that trapped: what its own hardware would have done (Arm ARM DDI 0487, "Exception entry"). The current vCPU only. */
+/*
+ * Exceptions into the guest that trapped, as its own hardware would have taken them (Arm ARM DDI 0487, "Exception
+ * entry"). The current vCPU only.
+ */
 #pragma once
 
 #include "lib/base.h"

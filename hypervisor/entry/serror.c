@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * System errors: what an access did wrong, told when its instruction is long past. EL2 takes the physical ones (HCR_EL2.AMO), which
- * a guest cannot mask, and masks its own.
+ * System errors: what an access did wrong, told when its instruction is long past. EL2 takes the physical ones
+ * (HCR_EL2.AMO), which a guest cannot mask, and masks its own.
  *
- * Whose one is: where there is FEAT_RAS, an ESB is the first thing at an entry from a guest and the last on the way out, so what
- * the first finds is the guest's and what the second finds is EL2's. Elsewhere an error is that of the vCPU that is on the CPU when it
- * arrives, EL2's work for it included; when the vCPU leaves the CPU, all that it did is waited for (vcpu_switch_out), so the next one gets
- * none of it. What no software can know without RAS is whether EL2's own access or the guest's was wrong, nor can it wait for
- * an error that the machine only tells after the access was completed (an early acknowledged write).
+ * Whose one is: where there is FEAT_RAS, an ESB is the first thing at an entry from a guest and the last on the way
+ * out, so what the first finds is the guest's and what the second finds is EL2's. Elsewhere an error is that of the
+ * vCPU that is on the CPU when it arrives, EL2's work for it included; when the vCPU leaves the CPU, all that it did is
+ * waited for (vcpu_switch_out), so the next one gets none of it. What no software can know without RAS is whether EL2's
+ * own access or the guest's was wrong, nor can it wait for an error that the machine only tells after the access was
+ * completed (an early acknowledged write).
  *
- * The guest gets a virtual SError (HCR_EL2.VSE), as it would have without us. It is not shown FEAT_RAS, so the syndrome is an implementation's.
+ * The guest gets a virtual SError (HCR_EL2.VSE), as it would have without us. It is not shown FEAT_RAS, so the syndrome
+ * is an implementation's.
  */
 #include "entry/serror.h"
 
@@ -25,12 +27,14 @@ static bool nothing_is_lost(uint64_t syndrome)
 {
     unsigned aet = SERROR_AET(syndrome);
 
-    return !(syndrome & SERROR_IDS) && SERROR_DFSC(syndrome) == DFSC_ASYNCHRONOUS && (aet == AET_CORRECTED || aet == AET_RESTARTABLE);
+    return !(syndrome & SERROR_IDS) && SERROR_DFSC(syndrome) == DFSC_ASYNCHRONOUS &&
+           (aet == AET_CORRECTED || aet == AET_RESTARTABLE);
 }
 
 static bool anything_may_be_lost(uint64_t syndrome)
 {
-    return !(syndrome & SERROR_IDS) && SERROR_DFSC(syndrome) == DFSC_ASYNCHRONOUS && SERROR_AET(syndrome) == AET_UNCONTAINABLE;
+    return !(syndrome & SERROR_IDS) && SERROR_DFSC(syndrome) == DFSC_ASYNCHRONOUS &&
+           SERROR_AET(syndrome) == AET_UNCONTAINABLE;
 }
 
 void serror_of_guest(struct vcpu *v, uint64_t syndrome)

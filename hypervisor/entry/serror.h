@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* What a system error does to whom it belongs. A syndrome is that of ESR_EL2's ISS. */
+/* System errors, charged to the vCPU that caused them. A syndrome is that of ESR_EL2's ISS. */
 #pragma once
 
 #include "lib/base.h"

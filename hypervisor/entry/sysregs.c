@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Trapped system registers, by their encoding (Arm ARM DDI 0487; ESR_EL2 for the syndrome). What is not here is not there: a guest that
- * uses a feature that its ID registers do not show finds the instruction undefined.
+ * Trapped system registers, by their encoding (Arm ARM DDI 0487; ESR_EL2 for the syndrome). What is not here is not
+ * there: a guest that uses a feature that its ID registers do not show finds the instruction undefined.
  */
 #include "entry/sysregs.h"
 
@@ -36,10 +36,13 @@ enum {
 
 static bool is_id_register(unsigned iss)
 {
-    return (iss & ENCODE(3u, 7u, 15u, 0u, 0u)) == ENCODE(3u, 0u, 0u, 0u, 0u) && ((iss >> 1) & 0xf) >= 1 && ((iss >> 1) & 0xf) <= 7;
+    return (iss & ENCODE(3u, 7u, 15u, 0u, 0u)) == ENCODE(3u, 0u, 0u, 0u, 0u) && ((iss >> 1) & 0xf) >= 1 &&
+           ((iss >> 1) & 0xf) <= 7;
 }
 
-/* Debug registers (op0 2, op1 0): read as zero, writes ignored, so that a guest may reset them as it likes; EL1 only. */
+/*
+ * Debug registers (op0 2, op1 0): read as zero, writes ignored, so that a guest may reset them as it likes; EL1 only.
+ */
 static bool is_debug_register(unsigned iss)
 {
     return (iss & ENCODE(3u, 7u, 0u, 0u, 0u)) == ENCODE(2u, 0u, 0u, 0u, 0u);

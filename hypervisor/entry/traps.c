@@ -2,8 +2,8 @@
 /*
  * Where guests come in: each trap is decoded, given to who handles it, and returns the vCPU to go on with.
  *
- * Called by hypervisor/entry/vectors.S on the CPU's empty stack with the guest's registers saved in the vCPU. On the way back everything
- * that others asked of this CPU or vCPU meanwhile is done (leave).
+ * Called by hypervisor/entry/vectors.S on the CPU's empty stack with the guest's registers saved in the vCPU. On the
+ * way back everything that others asked of this CPU or vCPU meanwhile is done (leave).
  */
 #include "abi/abi.h"
 #include "arch/stage2.h"
@@ -56,7 +56,10 @@ static uint64_t faulting_page_address(void)
     return (read_sysreg(hpfar_el2) & UINT64_C(0xfffffffff0)) << 8 | (read_sysreg(far_el2) & ~PAGE_MASK);
 }
 
-/* The guest-physical address of a stage-2 fault. HPFAR_EL2 is not valid for permission faults outside a walk (Arm ARM DDI 0487, HPFAR_EL2). */
+/*
+ * The guest-physical address of a stage-2 fault. HPFAR_EL2 is not valid for permission faults outside a walk (Arm ARM
+ * DDI 0487, HPFAR_EL2).
+ */
 static bool fault_address(uint64_t esr, uint64_t *gpa)
 {
     if ((ESR_FSC(esr) & 0x3c) == FSC_PERMISSION && !(esr & ESR_S1PTW))
@@ -73,8 +76,8 @@ static uint64_t sign_extend(uint64_t value, unsigned bytes)
 }
 
 /*
- * The faulting load or store, done by an emulated device or refused by it; false: there is none. Only of what the syndrome describes
- * (access_is_described).
+ * The faulting load or store, done by an emulated device or refused by it; false: there is none. Only of what the
+ * syndrome describes (access_is_described).
  */
 static bool emulate_access(struct vcpu *v, uint64_t esr, uint64_t gpa)
 {
@@ -105,8 +108,8 @@ static bool emulate_access(struct vcpu *v, uint64_t esr, uint64_t gpa)
 }
 
 /*
- * The page is there after all: the entry was being replaced when the guest came by. A walk that was refused wanted to write, or read a
- * device (HCR_EL2.PTW).
+ * The page is there after all: the entry was being replaced when the guest came by. A walk that was refused wanted to
+ * write, or read a device (HCR_EL2.PTW).
  */
 static bool fault_is_over(struct vcpu *v, uint64_t esr, uint64_t gpa)
 {
@@ -121,8 +124,8 @@ static bool fault_is_over(struct vcpu *v, uint64_t esr, uint64_t gpa)
 }
 
 /*
- * A page that nobody had written since it was cleaned, or since it was mapped; a walk that was refused wanted to write, too. Or another vCPU
- * took the address away meanwhile. True: the guest goes back, and finds out by itself.
+ * A page that nobody had written since it was cleaned, or since it was mapped; a walk that was refused wanted to write,
+ * too. Or another vCPU took the address away meanwhile. True: the guest goes back, and finds out by itself.
  */
 static NOINLINE bool permission_is_given(struct vcpu *v, uint64_t esr)
 {
@@ -164,7 +167,10 @@ static NOINLINE void memory_abort(struct vcpu *v, uint64_t esr, uint64_t gpa)
         inject_data_abort(v, far);
 }
 
-/* Most are of emulated devices, where nothing is mapped. Not inlined: trap_sync() is the hypercalls' way, and stays without a large frame. */
+/*
+ * Most are of emulated devices, where nothing is mapped. Not inlined: trap_sync() is the hypercalls' way, and stays
+ * without a large frame.
+ */
 static NOINLINE void data_abort(struct vcpu *v, uint64_t esr)
 {
     bool described = access_is_described(esr);
@@ -172,7 +178,8 @@ static NOINLINE void data_abort(struct vcpu *v, uint64_t esr)
 
     if (unlikely((ESR_FSC(esr) & 0x3c) == FSC_PERMISSION) && permission_is_given(v, esr))
         return;
-    gpa = likely(described && (ESR_FSC(esr) & 0x3c) == FSC_TRANSLATION) ? faulting_page_address() : abort_address_slowly(esr);
+    gpa = likely(described && (ESR_FSC(esr) & 0x3c) == FSC_TRANSLATION) ? faulting_page_address()
+                                                                        : abort_address_slowly(esr);
     if (!described || !emulate_access(v, esr, gpa))
         memory_abort(v, esr, gpa);
 }
@@ -264,5 +271,6 @@ NORETURN void trap_from_el2(const struct cpu_regs *regs, unsigned vector)
     bool overflow = far - (uint64_t)cpu_stack_guard(this_cpu()->id) < CPU_STACK_GUARD;
 
     panic("%s at EL2: pc 0x%lx, ESR 0x%lx, FAR 0x%lx, x0 0x%lx, x1 0x%lx, lr 0x%lx, vector %u",
-          overflow ? "stack overflow" : kinds[vector % 4], regs->pc, read_sysreg(esr_el2), far, regs->x[0], regs->x[1], regs->x[30], vector);
+          overflow ? "stack overflow" : kinds[vector % 4], regs->pc, read_sysreg(esr_el2), far, regs->x[0], regs->x[1],
+          regs->x[30], vector);
 }

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The C side of the exception vectors (hypervisor/entry/vectors.S): each takes the vCPU that trapped and returns the one to go on with. */
+/*
+ * The C side of the exception vectors (hypervisor/entry/vectors.S): each takes the vCPU that trapped and returns the
+ * one to go on with.
+ */
 #pragma once
 
 #include "lib/base.h"

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * EL2's vectors. While a guest runs, SP_EL2 points to its struct vcpu, whose first
- * member is the register frame: a trap stores the general registers there, changes to the CPU's stack and calls C with the vCPU;
- * C returns the vCPU to go on with. Interrupts stay masked at EL2, so what arrives from EL2 itself is a defect.
+ * member is the register frame: a trap stores the general registers there, changes to the CPU's stack and calls C with
+ * the vCPU; C returns the vCPU to go on with. Interrupts stay masked at EL2, so what arrives from EL2 itself is a
+ * defect.
  */
 #include "arch/layout.h"
 
@@ -37,7 +38,10 @@
     str     x2, [sp, #REGS_PSTATE]
 .endm
 
-/* 32 instructions at most. With ras, what the guest's accesses did wrong is told apart from what ours will (entry/serror.c). */
+/*
+ * 32 instructions at most. With ras, what the guest's accesses did wrong is told apart from what ours will
+ * (entry/serror.c).
+ */
 .macro enter_from_guest handler, harden, ras
     stp     x0, x1, [sp, #0]
     stp     x2, x3, [sp, #16]
@@ -118,8 +122,8 @@ return_to_guest:                // x0: struct vcpu *
     isb
 
 /*
- * What came from EL2 itself, a defect: the guest's thread registers serve as scratch. With less than a page of this CPU's stack left, which
- * may be what it is about, the report begins at the stack's top again.
+ * What came from EL2 itself, a defect: the guest's thread registers serve as scratch. With less than a page of this
+ * CPU's stack left, which may be what it is about, the report begins at the stack's top again.
  */
 .macro enter_from_el2 number
     msr     tpidr_el0, x0
@@ -148,7 +152,8 @@ report_el2:                     // x1: which vector
     b       .
 
 /*
- * A system error at EL2 is a defect unless serror_take() waits for it there: it comes before the isb or right behind it.
+ * A system error at EL2 is a defect unless serror_take() waits for it there: it comes before the isb or right behind
+ * it.
  */
 .macro serror_from_el2
     msr     tpidr_el0, x0

@@ -233,8 +233,10 @@ void cache_clean(const void *va, size_t size)
     for (uint64_t p = align_down((uint64_t)va, step), end = (uint64_t)va + size; p < end; p += step)
         __asm__ volatile("dc cvac, %0\n\tdc cvac, %1\n\tdc cvac, %2\n\tdc cvac, %3\n\t"
                          "dc cvac, %4\n\tdc cvac, %5\n\tdc cvac, %6\n\tdc cvac, %7"
-                         : : "r"(p), "r"(p + line), "r"(p + 2 * line), "r"(p + 3 * line), "r"(p + 4 * line), "r"(p + 5 * line),
-                             "r"(p + 6 * line), "r"(p + 7 * line) : "memory");
+                         :
+                         : "r"(p), "r"(p + line), "r"(p + 2 * line), "r"(p + 3 * line), "r"(p + 4 * line),
+                           "r"(p + 5 * line), "r"(p + 6 * line), "r"(p + 7 * line)
+                         : "memory");
     dsb_sy();
 }
 

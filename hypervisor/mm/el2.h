@@ -8,12 +8,17 @@
 
 #include "lib/base.h"
 
-/* Builds the real tables with the image, which stands at `image`, and the device tree; goes over to them. Boot CPU, once. */
+/*
+ * Builds the real tables with the image, which stands at `image`, and the device tree; goes over to them. Boot CPU,
+ * once.
+ */
 void el2_init(paddr_t image, paddr_t fdt);
 /* A secondary CPU leaves the boot tables. */
 void el2_cpu_init(void);
 
-/* Maps RAM [start, start + size), whole pages, in the direct map. Boot only. -ENOMEM: too scattered, -EINVAL: too high. */
+/*
+ * Maps RAM [start, start + size), whole pages, in the direct map. Boot only. -ENOMEM: too scattered, -EINVAL: too high.
+ */
 int el2_map_ram(paddr_t start, uint64_t size);
 
 /* Device registers (Device-nGnRE); the mapping stays for good. NULL if the window is full. */

@@ -20,11 +20,13 @@
 #define MAX_ORDER   FRAMES_LARGE_ORDER
 #define SLICE_ORDER 8               /* of a large block; 1 MiB is zeroed at a time */
 #define NONE        FRAME_NONE
-#define ZONES       37              /* of frame numbers, by how many bits they have: to be below an address costs no search */
+/* of frame numbers, by how many bits they have: to be below an address costs no search */
+#define ZONES       37
 #define ANYWHERE    (ZONES - 1)
 
 struct frame {
-    uint64_t word;                  /* refs 21:0, writers (of a free block: its order) 43:22, owner 59:44, state 62:60, dirty 63 */
+    /* refs 21:0, writers (of a free block: its order) 43:22, owner 59:44, state 62:60, dirty 63 */
+    uint64_t word;
     uint32_t next, prev;            /* index in a free list or its owner's list */
 };
 
@@ -40,7 +42,8 @@ static uint32_t free_list[MAX_ORDER + 1][ZONES] GUARDED_BY(lock);
 static uint64_t free_zones[MAX_ORDER + 1] GUARDED_BY(lock);   /* bit z: free_list[][z] is not empty */
 static uint64_t free_frames GUARDED_BY(lock);
 static uint64_t total_frames;                /* written at boot only */
-static uint64_t claimed_frames GUARDED_BY(lock);   /* of the free ones, kept for domains: the sum of what each claimed */
+/* of the free ones, kept for domains: the sum of what each claimed */
+static uint64_t claimed_frames GUARDED_BY(lock);
 
 #define COUNT_BITS 22
 #define COUNT_MAX  (BIT(COUNT_BITS) - 1)
@@ -199,8 +202,8 @@ static struct frame *block_split(struct frame *f, unsigned from, unsigned order,
 }
 
 /*
- * The smallest free block of at least `order` whose first frame has at most `bits` bits, from as high as there is one: what is low is
- * kept for who needs it. As blocks are aligned, its first 2^order frames lie below 2^bits then.
+ * The smallest free block of at least `order` whose first frame has at most `bits` bits, from as high as there is one:
+ * what is low is kept for who needs it. As blocks are aligned, its first 2^order frames lie below 2^bits then.
  */
 static struct frame *block_find(unsigned order, unsigned bits, unsigned *from) REQUIRES(lock)
 {
@@ -309,7 +312,8 @@ bool frame_is_ram(mfn_t mfn)
 {
     uint64_t i = mfn.mfn - table_first;
 
-    _Static_assert(HYPERVISOR + 1 == OWNED && OWNED + 2 == SHARED, "the hypervisor's, and after it those that are owned");
+    _Static_assert(HYPERVISOR + 1 == OWNED && OWNED + 2 == SHARED,
+                   "the hypervisor's, and after it those that are owned");
     return i < table_count && word_state(word_of(&table[index_nospec(i, table_count)])) >= HYPERVISOR;
 }
 
@@ -342,22 +346,28 @@ void pages_free(void *va, unsigned order)
     spin_unlock(&lock);
 }
 
-/* Code that a guest had in a frame may be in the instruction caches still, and would be what the next one executes there. */
+/*
+ * Code that a guest had in a frame may be in the instruction caches still, and would be what the next one executes
+ * there.
+ */
 static void code_forget(void)
 {
-    uint64_t seen = __atomic_load_n(&let_go, __ATOMIC_RELAXED), cleared = __atomic_load_n(&let_go_cleared, __ATOMIC_ACQUIRE);
+    uint64_t seen = __atomic_load_n(&let_go, __ATOMIC_RELAXED),
+             cleared = __atomic_load_n(&let_go_cleared, __ATOMIC_ACQUIRE);
 
     if (cleared >= seen)
         return;
     icache_invalidate_all();
-    while (cleared < seen && !__atomic_compare_exchange_n(&let_go_cleared, &cleared, seen, true, __ATOMIC_RELEASE, __ATOMIC_RELAXED))
+    while (cleared < seen &&
+           !__atomic_compare_exchange_n(&let_go_cleared, &cleared, seen, true, __ATOMIC_RELEASE, __ATOMIC_RELAXED))
         continue;
 }
 
 /*
- * Nothing of whoever had the frames can be seen in them: not in memory either, which a guest reads past the data caches while its stage 1
- * is off or says non-cacheable (Arm ARM DDI 0487, "Combining stage 1 and stage 2 memory type attributes": the weaker of both
- * count; only FEAT_S2FWB, which we do not depend on, changes that); nor in instruction caches, which follow memory by themselves only if CTR_EL0.DIC is 1.
+ * Nothing of whoever had the frames can be seen in them: not in memory either, which a guest reads past the data caches
+ * while its stage 1 is off or says non-cacheable (Arm ARM DDI 0487, "Combining stage 1 and stage 2 memory type
+ * attributes": the weaker of both count; only FEAT_S2FWB, which we do not depend on, changes that); nor in instruction
+ * caches, which follow memory by themselves only if CTR_EL0.DIC is 1.
  */
 static void frames_clear(struct frame *f, unsigned order)
 {
@@ -550,7 +560,8 @@ static bool frame_get_if(mfn_t mfn, const domid_t *id, domid_t *whose)
         return false;
     w = word_of(f);
     do {
-        if (!state_is_owned(word_state(w)) || (id && word_owner(w) != *id) || word_refs(w) == 0 || word_refs(w) == COUNT_MAX)
+        if (!state_is_owned(word_state(w)) || (id && word_owner(w) != *id) || word_refs(w) == 0 ||
+            word_refs(w) == COUNT_MAX)
             return false;
         *whose = word_owner(w);
     } while (!__atomic_compare_exchange_n(&f->word, &w, w + 1, true, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED));
@@ -708,8 +719,8 @@ bool frame_release(mfn_t mfn, struct frame_owner *o)
             spin_unlock(&o->lock);
             return false;
         }
-    } while (!__atomic_compare_exchange_n(&f->word, &w, (w & ~STATE_MASK) | (uint64_t)OWNED_RELEASED << STATE_SHIFT, true,
-                                          __ATOMIC_ACQ_REL, __ATOMIC_RELAXED));
+    } while (!__atomic_compare_exchange_n(&f->word, &w, (w & ~STATE_MASK) | (uint64_t)OWNED_RELEASED << STATE_SHIFT,
+                                          true, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED));
     unlink_frame(&o->list, f);
     spin_unlock(&o->lock);
     frame_put(mfn);

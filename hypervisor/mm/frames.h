@@ -30,7 +30,10 @@ struct frame_owner {
     bool large_begun GUARDED_BY(large_lock);
 };
 
-/* What the owner has to be asked above; vm/domain.c has them. By number: only of an owner that something of its keeps from going. */
+/*
+ * Questions to the owner, which vm/domain.c answers. By number: only of an owner that something of its keeps from
+ * going.
+ */
 struct frame_owner *frame_owner_of_id(domid_t id);
 bool frame_owner_hold(struct frame_owner *o);   /* it stays; false: it is about to go */
 void frame_owner_put(struct frame_owner *o);
@@ -45,15 +48,15 @@ uint64_t frames_limit(const struct frame_owner *o);
 void frames_set_limit(struct frame_owner *o, uint64_t pages);
 
 /*
- * The table for all of [ram_start, ram_end), holes included, at frame_table; ram_bytes of it are RAM. No frame is free yet.
- * Boot only.
+ * The table for all of [ram_start, ram_end), holes included, at frame_table; ram_bytes of it are RAM. No frame is free
+ * yet. Boot only.
  */
 void frames_init(void *frame_table, paddr_t ram_start, paddr_t ram_end, uint64_t ram_bytes);
 uint64_t frames_table_size(paddr_t ram_start, paddr_t ram_end);   /* bytes, whole pages */
 /* Gives the whole pages of [start, start + size) to the allocator; boot only, once per free range. */
 void frames_add(paddr_t start, uint64_t size);
 
-/* The machine's RAM, the hypervisor's own included, and what of it is free; in frames. */
+/* The machine's RAM, the hypervisor's own included, and the free part of it; in frames. */
 uint64_t frames_total(void);
 uint64_t frames_free(void);
 
@@ -62,7 +65,8 @@ mfn_t frames_last(void);
 
 /*
  * XENMEM_claim_pages: of the free frames, as many are kept for o as it lacks to own `pages`; each allocation for o
- * uses up its claim, others cannot have what is claimed. 0 drops the claim. -ENOMEM: not so many are free; -EINVAL: o is dying.
+ * uses up its claim, others cannot have what is claimed. 0 drops the claim. -ENOMEM: not so many are free; -EINVAL: o
+ * is dying.
  */
 int frames_claim(struct frame_owner *o, uint64_t pages);
 uint64_t frames_claimed(const struct frame_owner *o_or_null);  /* by o, or by all */
@@ -96,8 +100,9 @@ void frame_free_shared(void *va);
 int frames_alloc_domain(struct frame_owner *o, unsigned order, unsigned address_bits, unsigned flags, mfn_t *first);
 
 /*
- * 2^FRAMES_LARGE_ORDER zeroed frames for o, made its own in slices: -ERESTART: call again (for the same o; it is the one large
- * block that o has under way). What was begun is o's like the rest, and goes with it. Errors as frames_alloc_domain().
+ * 2^FRAMES_LARGE_ORDER zeroed frames for o, made its own in slices: -ERESTART: call again (for the same o; it is the
+ * one large block that o has under way). A block that was begun is o's like the rest, and goes with it. Errors as
+ * frames_alloc_domain().
  */
 #define FRAMES_LARGE_ORDER 18   /* 1 GiB */
 int frames_alloc_large(struct frame_owner *o, mfn_t *first, bool (*preempt)(void));
@@ -107,14 +112,14 @@ int frames_alloc_domain_at(struct frame_owner *o, mfn_t first, unsigned order);
 
 /* Takes a reference iff the frame is RAM, owned by o and alive. */
 bool frame_get(mfn_t mfn, const struct frame_owner *o);
-/* Takes a reference to somebody's frame, which keeps its owner: who that is. NULL: it is nobody's. */
+/* Takes a reference to a domain's frame, which keeps the domain: its owner. NULL: no domain owns it. */
 struct frame_owner *frame_get_any(mfn_t mfn);
 /* Drops one; the last one frees the frame. */
 void frame_put(mfn_t mfn);
 
 /*
- * Who writes to a frame past its owner's p2m (by a mapping of its own, as another domain, as the hypervisor) says so while it can,
- * holding a reference: the frame is dirty as long as it has writers, and once more after that.
+ * Who writes to a frame past its owner's p2m (by a mapping of its own, as another domain, as the hypervisor) says so
+ * while it can, holding a reference: the frame is dirty as long as it has writers, and once more after that.
  */
 void frame_writer_begin(mfn_t mfn);
 void frame_writer_end(mfn_t mfn);
@@ -122,15 +127,18 @@ void frame_put_writer(mfn_t mfn);       /* frame_writer_end() and frame_put() */
 /* It was written, while the caller keeps it from going and from being looked at by frames_take_dirty(). */
 void frame_mark_dirty(mfn_t mfn);
 /*
- * Which of nr frames of RAM are dirty: bits from `at` on are set (bitmap may be NULL). `clean`: the others' writes were seen then, and frames
- * without writers are dirty no more. True: there was one. The caller keeps the frames from going.
+ * Which of nr frames of RAM are dirty: bits from `at` on are set (bitmap may be NULL). `clean`: the others' writes were
+ * seen then, and frames without writers are dirty no more. True: there was one. The caller keeps the frames from going.
  */
 bool frames_take_dirty(mfn_t first, unsigned nr, bool clean, uint64_t *bitmap, unsigned at);
 
-/* Drops the allocation's own reference, once: false if it was dropped before (a hostile double free) or o is not the owner. */
+/*
+ * Drops the allocation's own reference, once: false if it was dropped before (a hostile double free) or o is not the
+ * owner.
+ */
 bool frame_release(mfn_t mfn, struct frame_owner *o);
 
-/* The owner of a live domain frame, or NULL: for a free or hypervisor frame. For who holds a reference. */
+/* The owner of a live domain frame, or NULL: for a free or hypervisor frame. For holders of a reference. */
 struct frame_owner *frame_owner(mfn_t mfn);
 
 /*

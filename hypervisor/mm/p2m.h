@@ -78,15 +78,16 @@ static inline bool p2m_is_tracked(const struct p2m *p2m)
 
 int p2m_init(struct p2m *p2m, struct frame_owner *owner);
 /*
- * Removes every mapping and drops what the entries hold, in slices: -ERESTART: call again. From the first call on p2m_map()
- * refuses. 0: the tables and the VMID are given back, too. No vCPU may use it any more.
+ * Removes every mapping and drops the entries' references, in slices: -ERESTART: call again. From the first call on
+ * p2m_map() refuses. 0: the tables and the VMID are given back, too. No vCPU may use it any more.
  */
 int p2m_release_all(struct p2m *p2m, bool (*preempt)(void));
 /* The same for a p2m that nothing is mapped in; harmless after p2m_release_all(). */
 void p2m_destroy(struct p2m *p2m);
 
 /*
- * Maps nr frames from gfn on to those from mfn on, all or none. What was there before is replaced (and its reference dropped).
+ * Maps nr frames from gfn on to those from mfn on, all or none. Earlier mappings there are replaced (and their
+ * references dropped).
  * -ENOMEM: no tables; -EINVAL beyond the address size, or when p2m_release_all() has begun.
  */
 MUST_CHECK int p2m_map(struct p2m *p2m, gfn_t gfn, mfn_t mfn, uint64_t nr, enum p2m_type type) EXCLUDES(p2m->lock);
@@ -96,12 +97,13 @@ MUST_CHECK int p2m_map(struct p2m *p2m, gfn_t gfn, mfn_t mfn, uint64_t nr, enum 
  */
 MUST_CHECK int p2m_unmap_exact(struct p2m *p2m, gfn_t gfn, mfn_t mfn, uint64_t nr) EXCLUDES(p2m->lock);
 /*
- * Removes nr pages of the domain's own RAM from gfn on, all or none; `give_back`: they are its no longer when it returns. Few, as above.
+ * Removes nr pages of the domain's own RAM from gfn on, all or none; `give_back`: they are its no longer when it
+ * returns. Few, as above.
  * -EINVAL: something there is no RAM; -ENOMEM: a block would have to be split.
  */
 MUST_CHECK int p2m_remove_ram(struct p2m *p2m, gfn_t gfn, uint64_t nr, bool give_back) EXCLUDES(p2m->lock);
 
-/* What gfn maps to; false and P2M_INVALID for a hole. */
+/* The mapping of gfn; false and P2M_INVALID for a hole. */
 bool p2m_lookup(struct p2m *p2m, gfn_t gfn, struct p2m_entry *entry) EXCLUDES(p2m->lock);
 bool p2m_lookup_locked(struct p2m *p2m, gfn_t gfn, struct p2m_entry *entry) REQUIRES(p2m->lock);
 
@@ -115,14 +117,17 @@ bool p2m_get_frame_to_write(struct p2m *p2m, gfn_t gfn, bool any, mfn_t *mfn) EX
 
 uint64_t p2m_max_gfn(struct p2m *p2m) EXCLUDES(p2m->lock);
 
-/* Cleans the caches of RAM in [start, end), and clears instruction caches: XEN_DOMCTL_cacheflush, for who wrote a guest's memory. -ERESTART moves *start. */
+/*
+ * Cleans the caches of RAM in [start, end), and clears instruction caches: XEN_DOMCTL_cacheflush, for a toolstack that
+ * wrote a guest's memory. -ERESTART moves *start.
+ */
 int p2m_cache_flush(struct p2m *p2m, gfn_t *start, gfn_t end, bool (*preempt)(void)) EXCLUDES(p2m->lock);
 
-/* The paging pool, in pages. set: -EBUSY below what is in use. */
+/* The paging pool, in pages. set: -EBUSY below the number in use. */
 int p2m_set_pool(struct p2m *p2m, uint64_t pages) EXCLUDES(p2m->lock);
 uint64_t p2m_get_pool(struct p2m *p2m) EXCLUDES(p2m->lock);
 /*
- * Keeps `pages` of its own for tables to come, so that mapping up to there does not depend on what is free. -ENOMEM: as many as there
- * were. Once per p2m.
+ * Keeps `pages` of its own for tables to come, so that mapping up to there does not depend on free memory. -ENOMEM: as
+ * many as there were. Once per p2m.
  */
 int p2m_reserve(struct p2m *p2m, uint64_t pages) EXCLUDES(p2m->lock);

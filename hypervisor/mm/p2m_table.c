@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Stage-2 tables (Arm ARM DDI 0487, "Translation table descriptor formats"): 4 KiB granule, three levels from level 1, the first of concatenated tables.
- * The type of an entry stands in its software bits. A valid entry is never changed into another valid one, but for the permission to write: it is
- * marked invalid and flushed first (break before make), so a guest may fault on a page that is there again when the
- * fault is looked at; the trap path then just goes back.
+ * Stage-2 tables (Arm ARM DDI 0487, "Translation table descriptor formats"): 4 KiB granule, three levels from level 1,
+ * the first of concatenated tables. The type of an entry stands in its software bits. A valid entry is never changed
+ * into another valid one, but for the permission to write: it is marked invalid and flushed first (break before make),
+ * so a guest may fault on a page that is there again when the fault is looked at; the trap path then just goes back.
  *
- * Outside a change an entry is valid or 0, and a table but the first has a valid entry; or, while tracked, one that is S2_CHANGED alone.
+ * Outside a change an entry is valid or 0, and a table but the first has a valid entry; or, while tracked, one that is
+ * S2_CHANGED alone.
  */
 #include "mm/p2m_table.h"
 
@@ -29,7 +30,8 @@ uint64_t *pte_table(uint64_t pte) { return mfn_to_virt(pte_mfn(pte)); }
 
 bool type_holds_reference(enum p2m_type t)
 {
-    return t == P2M_FOREIGN_RW || t == P2M_FOREIGN_CLEAN || t == P2M_FOREIGN_RO || t == P2M_GRANT_RW || t == P2M_GRANT_RO;
+    return t == P2M_FOREIGN_RW || t == P2M_FOREIGN_CLEAN || t == P2M_FOREIGN_RO || t == P2M_GRANT_RW ||
+           t == P2M_GRANT_RO;
 }
 
 static uint64_t type_attributes(enum p2m_type t)
@@ -121,7 +123,9 @@ void table_free(struct p2m *p2m, void *table)
         page_free(table);
 }
 
-/* gfn was checked; the mask holds where the CPU only guesses so: what stands there is followed, and guests choose GFNs. */
+/*
+ * gfn was checked; the mask holds where the CPU only guesses so: what stands there is followed, and guests choose GFNs.
+ */
 static uint64_t *root_entry(struct p2m *p2m, gfn_t gfn) REQUIRES(p2m->lock)
 {
     return &p2m->root[(gfn.gfn >> level_order(1)) & (((uint64_t)ENTRIES << p2m->root_order) - 1)];
@@ -231,7 +235,8 @@ static void change_drop_tables(struct p2m *p2m, struct p2m_change *c) REQUIRES(p
 }
 
 /* As many tables as the leaves lack that are to be made. */
-static uint64_t tables_lacking(struct p2m *p2m, gfn_t gfn, mfn_t mfn, uint64_t nr, enum p2m_type type) REQUIRES(p2m->lock)
+static uint64_t tables_lacking(struct p2m *p2m, gfn_t gfn, mfn_t mfn, uint64_t nr, enum p2m_type type)
+    REQUIRES(p2m->lock)
 {
     uint64_t lacking = 0, counted = UINT64_MAX;   /* the 1 GiB whose own table was counted last */
 
@@ -319,15 +324,16 @@ static unsigned index_to(const struct p2m *p2m, uint64_t base, uint64_t end, uns
 }
 
 /* True if a change left nothing in the table, which begins at `base`. */
-static bool mark_below(struct p2m *p2m, struct p2m_change *c, uint64_t *table, unsigned level, uint64_t base, uint64_t gfn,
-                       uint64_t end) REQUIRES(p2m->lock)
+static bool mark_below(struct p2m *p2m, struct p2m_change *c, uint64_t *table, unsigned level, uint64_t base,
+                       uint64_t gfn, uint64_t end) REQUIRES(p2m->lock)
 {
     bool changed = false;
 
     for (unsigned i = index_from(base, gfn, level), to = index_to(p2m, base, end, level); i < to; i++) {
         uint64_t pte = table[i], at = base + ((uint64_t)i << level_order(level));
 
-        if ((pte & S2_VALID) && pte_is_table(pte, level) && mark_below(p2m, c, pte_table(pte), level + 1, at, gfn, end)) {
+        if ((pte & S2_VALID) && pte_is_table(pte, level) &&
+            mark_below(p2m, c, pte_table(pte), level + 1, at, gfn, end)) {
             entry_set(&table[i], pte & ~S2_VALID);
             c->tables_marked = true;
         }
@@ -351,9 +357,10 @@ void change_flush(struct p2m *p2m, struct p2m_change *c)
 }
 
 /*
- * What an entry was, no TLB knows any more. A last reference to a foreign frame may be the last to its domain, which is freed then and there:
- * nobody else can have it, all locks that its freeing takes are inside this p2m's (none of their holders takes a p2m's), and what is
- * left of a dead domain to free is no memory of guests, but at most a thousand pages of its ports and tables.
+ * What an entry was, no TLB knows any more. A last reference to a foreign frame may be the last to its domain, which is
+ * freed then and there: nobody else can have it, all locks that its freeing takes are inside this p2m's (none of their
+ * holders takes a p2m's), and what is left of a dead domain to free is no memory of guests, but at most a thousand
+ * pages of its ports and tables.
  */
 static void leaf_let_go(struct p2m *p2m, const struct p2m_change *c, uint64_t pte, unsigned level) REQUIRES(p2m->lock)
 {
@@ -372,8 +379,8 @@ static uint64_t pte_trace(uint64_t pte)
     return pte_is_ram(pte | S2_VALID) ? S2_CHANGED : pte & S2_CHANGED;
 }
 
-static void finish_below(struct p2m *p2m, const struct p2m_change *c, uint64_t *table, unsigned level, uint64_t base, uint64_t gfn,
-                         uint64_t end) REQUIRES(p2m->lock)
+static void finish_below(struct p2m *p2m, const struct p2m_change *c, uint64_t *table, unsigned level, uint64_t base,
+                         uint64_t gfn, uint64_t end) REQUIRES(p2m->lock)
 {
     for (unsigned i = index_from(base, gfn, level), to = index_to(p2m, base, end, level); i < to; i++) {
         uint64_t pte = table[i];
@@ -441,8 +448,8 @@ static bool table_is_block(const uint64_t *table)
 }
 
 /*
- * A 2 MiB block was mapped at gfn. Memory comes block by block from below, so when it is its table's last, all of them may now
- * be one of 1 GiB: the table goes. Guests are built so, and walk a level less ever after.
+ * A 2 MiB block was mapped at gfn. Memory comes block by block from below, so when it is its table's last, all of them
+ * may now be one of 1 GiB: the table goes. Guests are built so, and walk a level less ever after.
  */
 void table_merge(struct p2m *p2m, gfn_t gfn)
 {

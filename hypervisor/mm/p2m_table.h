@@ -2,12 +2,14 @@
 /*
  * The tables of a p2m, for mm/p2m.c: entries, the pages that tables are made of, and how entries change.
  *
- * A change is made under the p2m's lock, from its first to its last step: what it needs is taken before (change_begin); entries
- * that go are marked invalid and keep what they said (change_mark), so are tables with nothing in them (change_mark_tables); the
- * TLBs forget them, once for all of it (change_flush); then what they held is let go (change_finish). Nothing fails after the first step.
+ * A change is made under the p2m's lock, from its first to its last step: the tables that it needs are taken before
+ * (change_begin); entries that go are marked invalid and keep what they said (change_mark), so are tables with nothing
+ * in them (change_mark_tables); the TLBs forget them, once for all of it (change_flush); then the frames that they held
+ * are let go (change_finish). Nothing fails after the first step.
  *
- * While the p2m is tracked an entry of its RAM without S2_AP_WRITE was not written since it was last cleaned. Where RAM came or went since then
- * the entry, or the hole, has S2_CHANGED, and no leaf or hole with something to tell is larger than 2 MiB.
+ * While the p2m is tracked an entry of its RAM without S2_AP_WRITE was not written since it was last cleaned. Where RAM
+ * came or went since then the entry, or the hole, has S2_CHANGED, and no leaf or hole with something to tell is larger
+ * than 2 MiB.
  */
 #pragma once
 
@@ -23,7 +25,7 @@
 #define S2_TYPE_SHIFT 55
 #define S2_CHANGED    BIT(59)     /* ours: no PBHA, for VTCR_EL2.HWU59 is 0 */
 
-/* So many entries' translations are forgotten one by one; what is more, with all of the VMID's. */
+/* So many entries' translations are forgotten one by one; more than that, with all of the VMID's. */
 #define CHANGE_BY_ADDRESS 8
 
 struct p2m_change {
@@ -31,7 +33,8 @@ struct p2m_change {
     bool exact;                    /* only entries of a run that begins with: */
     mfn_t mfn;
     bool give_back;                /* RAM that goes is no longer the owner's */
-    bool tell;                     /* RAM that comes or goes leaves S2_CHANGED; otherwise what holes have of it is forgotten */
+    /* RAM that comes or goes leaves S2_CHANGED; otherwise what holes have of it is forgotten */
+    bool tell;
     unsigned marked;
     gfn_t at[CHANGE_BY_ADDRESS];   /* the first that were marked */
     bool tables_marked;
@@ -58,7 +61,10 @@ bool type_holds_reference(enum p2m_type t);
 /* The deepest entry that there is for gfn: a leaf, or a hole. */
 uint64_t *entry_find(struct p2m *p2m, gfn_t gfn, unsigned *level) REQUIRES(p2m->lock);
 
-/* Replaces a block by tables that say the same, down to where an entry begins at gfn; one level down at least. -ENOMEM: no tables. */
+/*
+ * Replaces a block by tables that say the same, down to where an entry begins at gfn; one level down at least. -ENOMEM:
+ * no tables.
+ */
 MUST_CHECK int entry_split(struct p2m *p2m, uint64_t *pte, unsigned level, gfn_t gfn) REQUIRES(p2m->lock);
 /* If the table of level 2 that ends with gfn's entry says what one block of 1 GiB would, it becomes that. */
 void table_merge(struct p2m *p2m, gfn_t gfn) REQUIRES(p2m->lock);
@@ -69,18 +75,20 @@ void table_free(struct p2m *p2m, void *table) REQUIRES(p2m->lock);
  * is to be made there. -ENOMEM: the change cannot be made; the p2m still says the same.
  */
 MUST_CHECK int change_begin(struct p2m *p2m, struct p2m_change *c, uint64_t gfn, uint64_t end) REQUIRES(p2m->lock);
-MUST_CHECK int change_take_tables(struct p2m *p2m, struct p2m_change *c, gfn_t gfn, mfn_t mfn, uint64_t nr, enum p2m_type type)
-    REQUIRES(p2m->lock);
+MUST_CHECK int change_take_tables(struct p2m *p2m, struct p2m_change *c, gfn_t gfn, mfn_t mfn, uint64_t nr,
+                                  enum p2m_type type) REQUIRES(p2m->lock);
 /* Marks what is in [gfn, end), at most `budget` entries and holes of it. Returns where it stopped. */
-uint64_t change_mark(struct p2m *p2m, struct p2m_change *c, uint64_t gfn, uint64_t end, uint64_t budget) REQUIRES(p2m->lock);
-/* And tables in which that left nothing, so that who maps here and there does not collect them. */
+uint64_t change_mark(struct p2m *p2m, struct p2m_change *c, uint64_t gfn, uint64_t end, uint64_t budget)
+    REQUIRES(p2m->lock);
+/* And tables that are empty now, so that a guest that maps here and there does not collect them. */
 void change_mark_tables(struct p2m *p2m, struct p2m_change *c, uint64_t gfn, uint64_t end) REQUIRES(p2m->lock);
 void change_flush(struct p2m *p2m, struct p2m_change *c) REQUIRES(p2m->lock);
 void change_finish(struct p2m *p2m, struct p2m_change *c, uint64_t gfn, uint64_t end) REQUIRES(p2m->lock);
 /* The four in this order, whole. */
 void change_remove(struct p2m *p2m, struct p2m_change *c, uint64_t gfn, uint64_t end) REQUIRES(p2m->lock);
 /* Makes nr entries out of holes, the largest that fit, with the tables that were taken. */
-void change_fill(struct p2m *p2m, struct p2m_change *c, gfn_t gfn, mfn_t mfn, uint64_t nr, enum p2m_type type) REQUIRES(p2m->lock);
+void change_fill(struct p2m *p2m, struct p2m_change *c, gfn_t gfn, mfn_t mfn, uint64_t nr, enum p2m_type type)
+    REQUIRES(p2m->lock);
 
 /* Frees all tables, and the spares. What their entries hold was let go before. */
 void tables_free_all(struct p2m *p2m) REQUIRES(p2m->lock);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* What hypfs shows of host sleeps, and takes to test them. */
+/* Host sleeps in hypfs: their timelines, and the files that test them. */
 #pragma once
 
 void host_sleep_history_init(void);

@@ -11,7 +11,7 @@ extern const struct sleep_list host_sleep_list;
 /* Boot: dom0's SYSTEM_SUSPEND is the host's from now on, and /torpor/sleep is in hypfs. */
 void host_sleep_init(void);
 
-/* What a host sleep was, beside its timeline. */
+/* A host sleep's outcome, beside its timeline. */
 struct host_sleep {
     struct sleep sleep;
     unsigned number;             /* since boot, from 1 */

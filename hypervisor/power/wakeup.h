@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* What may wake the host, and what did. */
+/* The host's wake sources, and the one that woke it. */
 #pragma once
 
 #include "lib/base.h"
@@ -11,5 +11,8 @@
  */
 extern const struct sleep_stage wakeup_stage;
 
-/* After it was left: what woke the host, and whose it is (the hypervisor's own: DOMID_XEN's number), or false. */
+/*
+ * After it was left: the interrupt that woke the host, and its domain (the hypervisor's own: DOMID_XEN's number), or
+ * false.
+ */
 bool wakeup_source(unsigned *irq, domid_t *d);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* What of the machine a domain may map and bind: machine frames of devices, and physical interrupts. */
+/* A domain's rights to map and bind parts of the machine: machine frames of devices, and physical interrupts. */
 #pragma once
 
 #include "arch/lock.h"

@@ -19,8 +19,8 @@ static struct spinlock lock = SPINLOCK_INIT;
 static uint64_t epoch_ns GUARDED_BY(lock);
 
 /*
- * Of ticks that may be before system time 0, as those when a restored domain's counter began are. Both wrap, for a stream may say any
- * number.
+ * Of ticks that may be before system time 0, as those when a restored domain's counter began are. Both wrap, for a
+ * stream may say any number.
  */
 static uint64_t signed_ns(uint64_t ticks)
 {
@@ -158,7 +158,9 @@ static int clock_check(void *object, unsigned instance, struct record_reader *in
     (void)instance;
     if (!record_read(in, &r, sizeof(r)))
         return -EBADMSG;
-    return r.frequency == counter_frequency() ? 0 : record_refuse(in, -EOPNOTSUPP, "is of a host whose counter has another frequency");
+    return r.frequency == counter_frequency()
+               ? 0
+               : record_refuse(in, -EOPNOTSUPP, "is of a host whose counter has another frequency");
 }
 
 static int clock_restore(void *object, unsigned instance, struct record_reader *in)

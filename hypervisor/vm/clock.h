@@ -9,7 +9,9 @@
 
 struct domain;
 
-/* clock.c's, under its lock; the counter's offset is read without it, by a vCPU that runs or by who stopped them */
+/*
+ * clock.c's, under its lock; the counter's offset is read without it, by a vCPU that runs or with all of them stopped
+ */
 struct domain_clock {
     /* CNTVOFF_EL2, ticks: its counter, and with it its system time, began then, and stood still while frozen */
     uint64_t counter_offset;
@@ -17,14 +19,15 @@ struct domain_clock {
     int64_t time_offset_seconds; /* XEN_DOMCTL_settimeoffset */
     struct clock_saved {         /* of a restored domain, until it runs */
         uint64_t counter;        /* what its counter said, ticks; 0 of one that is new */
-        uint64_t wall_ns;        /* the time of day then, ns since the epoch, if it is to see that time went by; 0: it is not */
+        /* the time of day then, ns since the epoch, if it is to see that time went by; 0: it is not */
+        uint64_t wall_ns;
     } saved;
 };
 
 void clock_init(struct domain *d);
 /*
- * Its counter begins at 0 now; a restored domain's where it was, and further on by the time that went by since if it had suspended itself. Before it
- * runs.
+ * Its counter begins at 0 now; a restored domain's where it was, and further on by the time that went by since if it
+ * had suspended itself. Before it runs.
  */
 void clock_begin(struct domain *d);
 /*
@@ -37,7 +40,7 @@ void clock_continue(struct domain *d, bool hide);
 /* Its wall clock is so many seconds ahead of the machine's. */
 void clock_set_time_offset(struct domain *d, int64_t seconds);
 
-/* Who is found from now on by those who set the clock is told what it is. */
+/* d, which setters of the clock find from now on, is told the time. */
 void wallclock_update(struct domain *d);
 /* It was epoch_ns_at_boot, nanoseconds since the epoch, at system time 0. */
 void wallclock_set(uint64_t epoch_ns_at_boot);

@@ -243,7 +243,9 @@ static int domain_save(void *object, unsigned instance, struct record_writer *w)
 
     (void)instance;
     record_write(w, &r, sizeof(r));
-    return vuart_is_there(object) ? record_refuse_save(w, -EOPNOTSUPP, "has an emulated UART, whose toolstack cannot bring it back") : 0;
+    return vuart_is_there(object)
+               ? record_refuse_save(w, -EOPNOTSUPP, "has an emulated UART, whose toolstack cannot bring it back")
+               : 0;
 }
 
 static int domain_check(void *object, unsigned instance, struct record_reader *in)
@@ -256,7 +258,9 @@ static int domain_check(void *object, unsigned instance, struct record_reader *i
         return -EBADMSG;
     if (r.max_vcpus != d->max_vcpus)
         return record_refuse(in, -EINVAL, "is of a domain with another number of vCPUs");
-    return r.address_bits == d->p2m.address_bits ? 0 : record_refuse(in, -EOPNOTSUPP, "is of a domain with other physical addresses than this host's");
+    return r.address_bits == d->p2m.address_bits
+               ? 0
+               : record_refuse(in, -EOPNOTSUPP, "is of a domain with other physical addresses than this host's");
 }
 
 static int domain_restore(void *object, unsigned instance, struct record_reader *in)

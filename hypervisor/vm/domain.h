@@ -52,7 +52,7 @@ struct domain {
 
     unsigned max_vcpus;
     struct vcpu **vcpus;         /* max_vcpus of them; an entry is NULL until created, and once destroyed */
-    struct vcpu *destroyed_vcpus;   /* whoever has a reference to the domain may still look at one */
+    struct vcpu *destroyed_vcpus;   /* holders of a reference to the domain may still look at them */
 
     /* Memory */
     struct frame_owner frames;
@@ -80,7 +80,7 @@ struct domain {
     unsigned destroy_step;           /* how far domain_destroy has come */
 };
 
-/* What a new domain is to be. */
+/* The wishes for a new domain. */
 struct domain_config {
     unsigned max_vcpus;          /* 1 .. DOMAIN_MAX_VCPUS */
     unsigned nr_spis;            /* multiple of 32, <= 960 */
@@ -106,13 +106,13 @@ static inline struct domain *domain_of_frames(struct frame_owner *o) { return co
  */
 int domain_destroy(struct domain *d);
 
-/* The guest's memory is gone and it can never run again; nothing but its number and what others hold of it is left. */
+/* The guest's memory is gone and it can never run again; its number, and frames that others hold, are left. */
 static inline bool domain_is_dying(const struct domain *d) { return d->life != DOMAIN_ALIVE; }
 
-/* What the last reference leaves: tables and the struct. registry.c calls it, when nobody can find it any more. */
+/* Frees tables and the struct, with the last reference. registry.c calls it, when nobody can find d any more. */
 void domain_free(struct domain *d);
 
-/* XEN_DOMCTL_setdomainhandle: what the toolstack calls it, 16 bytes; and that again. */
+/* XEN_DOMCTL_setdomainhandle: the toolstack's name for it, 16 bytes. */
 void domain_set_handle(struct domain *d, const uint8_t handle[16]);
 void domain_get_handle(const struct domain *d, uint8_t handle[16]);
 

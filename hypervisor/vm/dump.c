@@ -56,8 +56,8 @@ static void show_vcpu(struct vcpu *v)
 
     runstate_get(v, &r);
     printk("  vCPU %u: %s for %lu ms, on CPU %u, online %u, blocked %u, paused %u, upcall pending %u", v->id,
-           runstate_name(r.state), (unsigned long)((system_time_ns() - r.since_ns) / 1000000), sched_cpu_number(&v->sched),
-           vcpu_is_on(v), v->blocked, v->pause_count, evtchn_upcall_pending(v));
+           runstate_name(r.state), (unsigned long)((system_time_ns() - r.since_ns) / 1000000),
+           sched_cpu_number(&v->sched), vcpu_is_on(v), v->blocked, v->pause_count, evtchn_upcall_pending(v));
 }
 
 static void show_domain(struct domain *d)
@@ -65,9 +65,9 @@ static void show_domain(struct domain *d)
     unsigned reason;
     bool down = domain_is_down(d, &reason);
 
-    printk("domain %u: %s, %u references, %lu of %lu pages, paused %u (by the toolstack %u), shut down %u (reason %u)", d->id,
-           life_name(d->life), d->refs, (unsigned long)frames_owned(&d->frames), (unsigned long)frames_limit(&d->frames), d->pause.count,
-           d->pause.by_controller, down, reason);
+    printk("domain %u: %s, %u references, %lu of %lu pages, paused %u (by the toolstack %u), shut down %u (reason %u)",
+           d->id, life_name(d->life), d->refs, (unsigned long)frames_owned(&d->frames),
+           (unsigned long)frames_limit(&d->frames), d->pause.count, d->pause.by_controller, down, reason);
     for_each_vcpu(d, show_vcpu);
 }
 
@@ -80,8 +80,12 @@ static void key_domains(char key)
 static void show_vcpu_schedule(struct vcpu *v)
 {
     printk("  d%uv%u: ran %lu ms, virtual time %lu, CPU %u, %s, affinity 0x%lx", v->domain->id, v->id,
-           (unsigned long)(sched_runtime_ns(&v->sched) / 1000000), (unsigned long)v->sched.vruntime, sched_cpu_number(&v->sched),
-           v->sched.running ? "running" : v->sched.queued ? "queued" : "not runnable", (unsigned long)v->sched.hard_affinity);
+           (unsigned long)(sched_runtime_ns(&v->sched) / 1000000), (unsigned long)v->sched.vruntime,
+           sched_cpu_number(&v->sched),
+           v->sched.running  ? "running"
+           : v->sched.queued ? "queued"
+                             : "not runnable",
+           (unsigned long)v->sched.hard_affinity);
 }
 
 static void show_domain_schedule(struct domain *d)
@@ -101,16 +105,18 @@ static void key_schedule(char key)
 /* Numbers that others may be changing just now are shown as they are. */
 static UNCHECKED_LOCKING void show_domain_memory(struct domain *d)
 {
-    printk("domain %u: %lu pages, at most %lu; the hypervisor's for it: %lu stage-2 tables and %lu put aside, %u of event ports, "
-           "%u of grant mappings", d->id, (unsigned long)frames_owned(&d->frames), (unsigned long)frames_limit(&d->frames),
-           (unsigned long)d->p2m.table_pages, (unsigned long)d->p2m.spare_pages, evtchn_pages(d), grant_maptrack_pages(d));
+    printk("domain %u: %lu pages, at most %lu; the hypervisor's for it: %lu stage-2 tables and %lu put aside, "
+           "%u of event ports, %u of grant mappings",
+           d->id, (unsigned long)frames_owned(&d->frames), (unsigned long)frames_limit(&d->frames),
+           (unsigned long)d->p2m.table_pages, (unsigned long)d->p2m.spare_pages, evtchn_pages(d),
+           grant_maptrack_pages(d));
 }
 
 static void key_memory(char key)
 {
     (void)key;
-    printk("memory: %lu frames, %lu free, %lu of small objects", (unsigned long)frames_total(), (unsigned long)frames_free(),
-           (unsigned long)heap_slabs());
+    printk("memory: %lu frames, %lu free, %lu of small objects", (unsigned long)frames_total(),
+           (unsigned long)frames_free(), (unsigned long)heap_slabs());
     for_each_domain(show_domain_memory);
 }
 
@@ -146,7 +152,8 @@ static void key_registers(char key)
     printk("CPU %u: d%uv%u: pc %016lx pstate %lx sp_el0 %016lx sp_el1 %016lx", this_cpu()->id, v->domain->id, v->id,
            v->regs.pc, v->regs.pstate, v->core.el1.sp_el0, v->core.el1.sp_el1);
     for (unsigned i = 0; i + 2 < 30; i += 3)
-        printk("x%-2u %016lx  x%-2u %016lx  x%-2u %016lx", i, v->regs.x[i], i + 1, v->regs.x[i + 1], i + 2, v->regs.x[i + 2]);
+        printk("x%-2u %016lx  x%-2u %016lx  x%-2u %016lx", i, v->regs.x[i], i + 1, v->regs.x[i + 1], i + 2,
+               v->regs.x[i + 2]);
     printk("x30 %016lx", v->regs.x[30]);
 }
 

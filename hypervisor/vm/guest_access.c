@@ -14,7 +14,10 @@
 #include "vm/domain.h"
 #include "vm/vcpu.h"
 
-/* The machine address to write to. Entries that nobody had written since they were cleaned are the guest's to write, and so ours. */
+/*
+ * The machine address to write to. Entries that nobody had written since they were cleaned are the guest's to write,
+ * and so ours.
+ */
 static bool translate_to_write(struct p2m *p2m, uint64_t va, uint64_t *pa) REQUIRES(p2m->lock)
 {
     uint64_t gpa;
@@ -34,7 +37,10 @@ static inline int copy_piece(struct p2m *p2m, uint64_t va, void *buffer, size_t 
     int err;
 
     spin_lock(&p2m->lock);
-    err = (write ? translate_to_write(p2m, va, &pa) : translate_both(va, false, &pa)) && frame_is_ram(MFN(pa >> PAGE_SHIFT)) ? 0 : -EFAULT;
+    err = (write ? translate_to_write(p2m, va, &pa) : translate_both(va, false, &pa)) &&
+                  frame_is_ram(MFN(pa >> PAGE_SHIFT))
+              ? 0
+              : -EFAULT;
     if (!err) {
         char *guest = (char *)mfn_to_virt(MFN(pa >> PAGE_SHIFT)) + (pa & ~PAGE_MASK);
 

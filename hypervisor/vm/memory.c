@@ -5,7 +5,8 @@
  * No two of them can have the same frame, whatever vCPUs do at once.
  *
  * A direct-mapped domain (dom0 without an IOMMU) keeps the frames that it balloons out: a device of its may be told
- * their addresses again later, so gfn == mfn has to stay true. Giving back only unmaps, populating maps the same frame again.
+ * their addresses again later, so gfn == mfn has to stay true. Giving back only unmaps, populating maps the same frame
+ * again.
  */
 #include "vm/memory.h"
 
@@ -17,7 +18,8 @@
 /* Nothing below FRAMES_LARGE_ORDER can be refused for want of tables then, and undoing would take long. */
 static bool large_fits(const struct domain *d, gfn_t gfn)
 {
-    return !d->direct_mapped && gfn.gfn % BIT(FRAMES_LARGE_ORDER) == 0 && gfn.gfn < BIT(d->p2m.address_bits - PAGE_SHIFT);
+    return !d->direct_mapped && gfn.gfn % BIT(FRAMES_LARGE_ORDER) == 0 &&
+           gfn.gfn < BIT(d->p2m.address_bits - PAGE_SHIFT);
 }
 
 /* Maps frames of d that it has anyway, at gfn == mfn. */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Emulated device registers: a guest's access faults at stage 2, the domain's list of regions says who emulates it.
+ * Emulated device registers: a guest's access faults at stage 2, the domain's list of regions names the emulation.
  * Accesses are 1, 2, 4 or 8 bytes, naturally aligned (others never reach a handler: the guest gets a data abort).
  */
 #pragma once
@@ -36,6 +36,9 @@ struct domain_mmio {
 
 /* -ENOSPC. */
 int mmio_add_region(struct domain *d, uint64_t start, uint64_t size, mmio_handler *handler, void *context);
-/* Its handler refuses, or the access is not aligned; done; no region is there. The first two are what a handler returns. */
+/*
+ * Its handler refuses, or the access is not aligned; done; no region is there. The first two are what a handler
+ * returns.
+ */
 enum mmio_result { MMIO_REFUSED = false, MMIO_DONE = true, MMIO_NOBODY };
 enum mmio_result mmio_emulate(struct vcpu *v, uint64_t gpa, struct mmio_access *a);

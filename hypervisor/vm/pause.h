@@ -10,7 +10,7 @@ struct domain;
 struct domain_pause {
     uint32_t count;              /* all of it; atomic */
     uint32_t by_controller;      /* the toolstack's part; atomic */
-    bool started;                /* was unpaused once: built by then, what only a builder may do is over */
+    bool started;                /* was unpaused once: built by then, the builder's rights are over */
 };
 
 /* Paused once by the controller, as XEN_DOMCTL_createdomain says. */

@@ -12,8 +12,8 @@
 #include "vm/vcpu.h"
 
 /*
- * In the order in which they are saved, checked and restored. Interrupts come before what makes them pending, and whether a vCPU waits comes last:
- * something may be pending for it by then.
+ * In the order in which they are saved, checked and restored. Interrupts come before what makes them pending, and
+ * whether a vCPU waits comes last: something may be pending for it by then.
  */
 static const struct record_kind *const kinds[] = {
     &domain_record,
@@ -78,7 +78,8 @@ static bool has_its_vcpus(const struct domain *d)
 
 static int tell(const struct domain *d, const char *what, int error, const struct record_fault *f)
 {
-    printk("torpor: domain %u %s: record %s %u (byte %llu) %s\n", d->id, what, f->kind, f->instance, (unsigned long long)f->at, f->why);
+    printk("torpor: domain %u %s: record %s %u (byte %llu) %s\n", d->id, what, f->kind, f->instance,
+           (unsigned long long)f->at, f->why);
     return error;
 }
 

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * A domain's state as records (record/record.h): everything that it is beyond its memory, and what of that a new domain gets from a stream.
- * Each kind stands in the file that owns the state; records.c has the one table of them.
+ * A domain's state as records (record/record.h): everything that it is beyond its memory, and what of that a new domain
+ * gets from a stream. Each kind stands in the file that owns the state; records.c has the one table of them.
  *
- * A domain that has shut itself down to be suspended (domain_awaits_resume()) has given up its event channels and grants, and sets them up anew
- * when it goes on (xen/include/public/sched.h, SHUTDOWN_suspend). Its records have none; those of a domain that was only paused have all.
+ * A domain that has shut itself down to be suspended (domain_awaits_resume()) has given up its event channels and
+ * grants, and sets them up anew when it goes on (xen/include/public/sched.h, SHUTDOWN_suspend). Its records have none;
+ * those of a domain that was only paused have all.
  */
 #pragma once
 
@@ -15,8 +16,22 @@ struct domain;
 
 /* Types of records: in files and on wires for ever. */
 enum {
-    RECORD_DOMAIN = RECORD_FIRST_KIND, RECORD_CPU_VIEW, RECORD_SHUTDOWN, RECORD_CLOCK, RECORD_PARAMS, RECORD_SHARED_INFO, RECORD_GRANTS,
-    RECORD_VGIC, RECORD_VGIC_VCPU, RECORD_EVTCHN, RECORD_EVTCHN_VCPU, RECORD_WATCHDOGS, RECORD_TIMER, RECORD_RUNSTATE, RECORD_FPU, RECORD_CORE,
+    RECORD_DOMAIN = RECORD_FIRST_KIND,
+    RECORD_CPU_VIEW,
+    RECORD_SHUTDOWN,
+    RECORD_CLOCK,
+    RECORD_PARAMS,
+    RECORD_SHARED_INFO,
+    RECORD_GRANTS,
+    RECORD_VGIC,
+    RECORD_VGIC_VCPU,
+    RECORD_EVTCHN,
+    RECORD_EVTCHN_VCPU,
+    RECORD_WATCHDOGS,
+    RECORD_TIMER,
+    RECORD_RUNSTATE,
+    RECORD_FPU,
+    RECORD_CORE,
     RECORD_VCPU,
 };
 
@@ -37,15 +52,16 @@ struct domain_records {
 };
 
 /*
- * All of d, which has its vCPUs, and is paused or shut down and stays so: -EINVAL if not, or what records_save() says; one record, as
- * records_save_one() has it. A line on the console names what could not be saved.
+ * All of d, which has its vCPUs, and is paused or shut down and stays so: -EINVAL if not, or what records_save() says;
+ * one record, as records_save_one() has it. A line on the console names what could not be saved.
  */
 MUST_CHECK int domain_save_records(struct domain *d, struct record_writer *w);
 MUST_CHECK int domain_save_record(struct domain *d, unsigned id, unsigned instance, struct record_writer *w);
 /*
- * Into a domain that has its vCPUs and its memory, and has never run. -EINVAL, -EBUSY: it is no such domain; -EBADMSG, -EOPNOTSUPP: the stream is
- * refused, and the domain as it was. What fails behind that (-ENOMEM) leaves a domain that cannot be unpaused any more, only destroyed. In each case
- * a line on the console says what and why. One caller at a time.
+ * Into a domain that has its vCPUs and its memory, and has never run. -EINVAL, -EBUSY: it is no such domain; -EBADMSG,
+ * -EOPNOTSUPP: the stream is refused, and the domain as it was. What fails behind that (-ENOMEM) leaves a domain that
+ * cannot be unpaused any more, only destroyed. In each case a line on the console says what and why. One caller at a
+ * time.
  */
 MUST_CHECK int domain_restore_records(struct domain *d, const void *stream, size_t size);
 /* d is about to run for the first time. */

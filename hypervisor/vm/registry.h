@@ -33,7 +33,7 @@ bool domain_hold(struct domain *d);      /* one more; false if the struct is abo
 void domain_put(struct domain *d);
 
 /*
- * A walk over all domains in the order of their numbers, with a reference to the one at hand: who breaks off has to put
- * it.
+ * A walk over all domains in the order of their numbers, with a reference to the one at hand: a walker that breaks off
+ * has to put it.
  */
 #define domain_for_each(d) for (struct domain *d = domain_next(NULL); d; d = domain_next(d))

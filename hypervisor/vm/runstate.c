@@ -40,7 +40,10 @@ static void area_write(struct vcpu_runstate *r, const void *from, size_t at, siz
     memcpy(to, from, n);   /* fields are 8 bytes, 8-aligned: none crosses */
 }
 
-/* There is an area: vcpu.h's vcpu_runstate_info, as the guest sees it. The update flag lets it see that the copy is being changed. */
+/*
+ * There is an area: vcpu.h's vcpu_runstate_info, as the guest sees it. The update flag lets it see that the copy is
+ * being changed.
+ */
 static NOINLINE void publish(struct vcpu_runstate *r, const struct domain *d) REQUIRES(r->lock)
 {
     uint64_t since = r->since, marked = since | XEN_RUNSTATE_UPDATE;
@@ -149,13 +152,14 @@ struct runstate_record_v1 {
 };
 
 /*
- * The p2m is asked without the run state's lock, for which holders of the scheduler's wait. No vCPU of the domain's runs and registers
- * another area meanwhile.
+ * The p2m is asked without the run state's lock, for which holders of the scheduler's wait. No vCPU of the domain's
+ * runs and registers another area meanwhile.
  */
 static int area_save(void *object, unsigned instance, struct record_writer *w)
 {
     struct vcpu *v = domain_vcpu(object, instance);
-    struct runstate_record_v1 r = { .update_flag = __atomic_load_n(&v->domain->runstate.update_flag, __ATOMIC_RELAXED) };
+    struct runstate_record_v1 r = { .update_flag = __atomic_load_n(&v->domain->runstate.update_flag,
+                                                                   __ATOMIC_RELAXED) };
     struct runstate_info now;
     mfn_t frame[2];
     bool there = true;
@@ -187,7 +191,8 @@ static int area_check(void *object, unsigned instance, struct record_reader *in)
     if (r.update_flag > 1 || r.offset >= PAGE_SIZE || r.offset % sizeof(uint64_t) || (!first && (second || r.offset)) ||
         (first && second != runstate_area_crosses(r.offset)))
         return record_refuse(in, -EBADMSG, "has its run states where they cannot be");
-    if ((first && !record_place_is_ram(object, GFN(r.gfn[0]))) || (second && !record_place_is_ram(object, GFN(r.gfn[1]))))
+    if ((first && !record_place_is_ram(object, GFN(r.gfn[0]))) ||
+        (second && !record_place_is_ram(object, GFN(r.gfn[1]))))
         return record_refuse(in, -EBADMSG, "has its run states where the domain has no memory");
     return 0;
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * How long a vCPU ran, waited for a CPU, waited for something else or was off (xen/include/public/vcpu.h), and the area in
- * its guest's memory that says so to the guest.
+ * How long a vCPU ran, waited for a CPU, waited for something else or was off (xen/include/public/vcpu.h), and the area
+ * in its guest's memory that says so to the guest.
  */
 #pragma once
 
@@ -42,8 +42,9 @@ struct runstate_info {
 void runstate_get(struct vcpu *v, struct runstate_info *out);
 
 /*
- * VCPUOP_register_runstate_memory_area: the area begins at `offset` (8-aligned) in gfn[0] and, where it crosses the page, goes on
- * in gfn[1] (else INVALID_GFN). It is held in place of the one before, and written once. -EFAULT: no memory of the domain's that it may write.
+ * VCPUOP_register_runstate_memory_area: the area begins at `offset` (8-aligned) in gfn[0] and, where it crosses the
+ * page, goes on in gfn[1] (else INVALID_GFN). It is held in place of the one before, and written once. -EFAULT: no
+ * memory of the domain's that it may write.
  */
 int runstate_set_area(struct vcpu *v, const gfn_t gfn[2], unsigned offset);
 /* Whether an area at `offset` crosses the page. */

@@ -14,7 +14,7 @@ struct shared_info;
 
 /* shared_info.c's; vm/evtchn/ sets the bits of events in the page. */
 struct domain_shared_info {
-    struct spinlock lock;         /* orders those who map and write it with its end */
+    struct spinlock lock;         /* orders mapping and writing it with its end */
     /* also in the p2m where the guest put it; NULL before and after; written under the lock */
     struct shared_info *page;
     gfn_t gfn;                    /* there; INVALID_GFN from the start; written under the lock */

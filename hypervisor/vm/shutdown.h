@@ -16,7 +16,7 @@ struct vcpu;
 struct domain_shutdown {
     struct spinlock lock;
     bool down GUARDED_BY(lock);        /* vCPUs stopped, toolstack told */
-    bool latched GUARDED_BY(lock);     /* `reason` is what a later shutdown reports */
+    bool latched GUARDED_BY(lock);     /* a later shutdown reports `reason`, too */
     unsigned reason GUARDED_BY(lock);
     struct vcpu *caller GUARDED_BY(lock);   /* the vCPU that shut its own domain down; NULL: somebody else did */
     uint32_t suspend_port;             /* gets an event instead of VIRQ_DOM_EXC on SHUTDOWN_suspend; 0: none; atomic */
@@ -33,11 +33,15 @@ void domain_shutdown(struct domain *d, unsigned reason);
  */
 void domain_latch_shutdown(struct domain *d, unsigned reason);
 /*
- * After SHUTDOWN_suspend: the guest goes on (XEN_DOMCTL_resumedomain), in the domain that it was in: the vCPU that made the call reads 1 as its
- * result, "the suspend was cancelled" (xen/include/public/sched.h); 0 would tell it that it is in a new domain. Not of one's own domain.
+ * After SHUTDOWN_suspend: the guest goes on (XEN_DOMCTL_resumedomain), in the domain that it was in: the vCPU that made
+ * the call reads 1 as its result, "the suspend was cancelled" (xen/include/public/sched.h); 0 would tell it that it is
+ * in a new domain. Not of one's own domain.
  */
 void domain_resume(struct domain *d);
-/* It is shut down to be suspended: what it had of event channels and grants it takes for lost, and sets up anew if it wakes in a new domain. */
+/*
+ * It is shut down to be suspended: what it had of event channels and grants it takes for lost, and sets up anew if it
+ * wakes in a new domain.
+ */
 bool domain_awaits_resume(struct domain *d);
 /* True: it is shut down, *reason says why. */
 bool domain_is_down(struct domain *d, unsigned *reason);

@@ -168,8 +168,8 @@ bool sched_vcpu_runnable(const struct sched_vcpu *s)
 {
     const struct vcpu *v = s->vcpu;
 
-    return vcpu_is_on(v) && !__atomic_load_n(&v->blocked, __ATOMIC_RELAXED) && !__atomic_load_n(&v->pause_count, __ATOMIC_RELAXED) &&
-           !domain_is_paused(v->domain);
+    return vcpu_is_on(v) && !__atomic_load_n(&v->blocked, __ATOMIC_RELAXED) &&
+           !__atomic_load_n(&v->pause_count, __ATOMIC_RELAXED) && !domain_is_paused(v->domain);
 }
 
 void sched_vcpu_switch_out(struct sched_vcpu *s) { vcpu_switch_out(s->vcpu); }

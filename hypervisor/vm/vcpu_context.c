@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * A toolstack's hand on a vCPU's registers. They are read and written while it is held off every CPU, so that what is in memory is
- * all there is, and written by who has claimed it (vcpu_power.c).
+ * A toolstack's hand on a vCPU's registers. They are read and written while it is held off every CPU, so that what is
+ * in memory is all there is, and written by who has claimed it (vcpu_power.c).
  */
 #include "lib/errno.h"
 #include "vm/domain.h"
@@ -61,7 +61,10 @@ static int vcpu_save(void *object, unsigned instance, struct record_writer *w)
 {
     const struct vcpu *v = domain_vcpu(object, instance);
     struct vcpu_record_v1 r = {
-        .on = vcpu_is_on(v), .initialised = v->initialised, .blocked = v->blocked && !evtchn_polling(v), .suspended = v->suspended,
+        .on = vcpu_is_on(v),
+        .initialised = v->initialised,
+        .blocked = v->blocked && !evtchn_polling(v),
+        .suspended = v->suspended,
     };
 
     record_write(w, &r, sizeof(r));
@@ -76,7 +79,8 @@ static int vcpu_check(void *object, unsigned instance, struct record_reader *in)
     (void)instance;
     if (!record_read(in, &r, sizeof(r)))
         return -EBADMSG;
-    if ((r.on | r.initialised | r.blocked | r.suspended) > 1 || (r.on && !r.initialised) || (r.blocked && !r.on) || (r.suspended && !r.blocked))
+    if ((r.on | r.initialised | r.blocked | r.suspended) > 1 || (r.on && !r.initialised) || (r.blocked && !r.on) ||
+        (r.suspended && !r.blocked))
         return record_refuse(in, -EBADMSG, "has a state that a vCPU cannot be in");
     return 0;
 }

@@ -1,4 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-/* What libfdt's headers ask for by its hosted name. */
+/* For libfdt's headers, which ask for it by its hosted name. */
 #pragma once
 #include "lib/string.h"

@@ -12,9 +12,10 @@
  *               other round
  *
  * In a round a few domains of random make run for a while beside each other. This side pauses them, looks into their
- * memory, follows what they write, changes the pool for their tables, and destroys one and makes another: then the ports of those that stay have
- * to be connected to somebody. At a round's end all are destroyed, and every page of the machine has to be free that was
- * free before. Says `fuzz: ok` at the end, or `not ok` and why, and switches the machine off.
+ * memory, follows what they write, changes the pool for their tables, and destroys one and makes another: then the
+ * ports of those that stay have to be connected to somebody. At a round's end all are destroyed, and every page of the
+ * machine has to be free that was free before. Says `fuzz: ok` at the end, or `not ok` and why, and switches the
+ * machine off.
  */
 #include "dormouse/arm64/cpu.h"
 #include "dormouse/arm64/gic.h"

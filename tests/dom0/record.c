@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * A dom0 that saves a running domain at a random moment, restores it into a new one, and asks it whether all is as before; over and over. Its
- * ramdisk is the guest, tests/guests/record.c.
+ * A dom0 that saves a running domain at a random moment, restores it into a new one, and asks it whether all is as
+ * before; over and over. Its ramdisk is the guest, tests/guests/record.c.
  *
  *   cycles=N    how often (default 20)         seed=S   when, and what is broken
  *
  * At last the guest suspends itself, to be resumed, and to be restored.
  *
- * What a restored domain says of itself before it has run has to be what was restored, byte for byte, but for the time that its vCPUs were off. Of
- * each save a broken copy is tried, too, in a third domain. Says `record: N of N`, or `not ok` and why, and switches the machine off.
+ * What a restored domain says of itself before it has run has to be what was restored, byte for byte, but for the time
+ * that its vCPUs were off. Of each save a broken copy is tried, too, in a third domain. Says `record: N of N`, or `not
+ * ok` and why, and switches the machine off.
  */
 #include "tests/guests/record.h"
 
@@ -24,7 +25,14 @@
 #include "lib/string.h"
 #include <xen/io/console.h>
 
-enum { VCPUS = 5, RAM_PAGES = 2048, MOST_BYTES = 256 << 10, LIMIT_S = 60, RECORD_RUNSTATE_TYPE = 29, RECORD_EVTCHN_TYPE = 25 };
+enum {
+    VCPUS = 5,
+    RAM_PAGES = 2048,
+    MOST_BYTES = 256 << 10,
+    LIMIT_S = 60,
+    RECORD_RUNSTATE_TYPE = 29,
+    RECORD_EVTCHN_TYPE = 25
+};
 
 struct descriptor { uint16_t type, instance; uint32_t length; };
 
@@ -135,7 +143,8 @@ static bool are_same(uint32_t size, uint32_t size_again)
 
             while (saved[at + i] == again[at + i])
                 i++;
-            print("# record type %u instance %u differs at byte %u: %x, %x\n", was->type, was->instance, i, saved[at + i], again[at + i]);
+            print("# record type %u instance %u differs at byte %u: %x, %x\n", was->type, was->instance, i,
+                  saved[at + i], again[at + i]);
             return works("a restored domain has other records", 1);
         }
         at += n;
@@ -174,16 +183,19 @@ static bool cycle(struct domain *d)
     if (!works("pause", domain_pause(d->id)) || !save(d, saved, &size))
         return false;
     hear(d);
-    if (!works("building", domain_build_empty(&next, plan(), d->window ^ 1)) || !works("copying", domain_copy_memory(d, &next, RAM_PAGES)))
+    if (!works("building", domain_build_empty(&next, plan(), d->window ^ 1)) ||
+        !works("copying", domain_copy_memory(d, &next, RAM_PAGES)))
         return false;
     memcpy(broken, saved, size);
     if (!works("destroying", domain_destroy(d)) || !try_broken(size, 2))
         return false;
-    if (!works("sethvmcontext", domain_records_set(next.id, saved, size)) || !save(&next, again, &size_again) || !are_same(size, size_again))
+    if (!works("sethvmcontext", domain_records_set(next.id, saved, size)) || !save(&next, again, &size_again) ||
+        !are_same(size, size_again))
         return false;
     *d = next;
     words_of(d)->generation++;
-    return works("unpause", domain_start(d->id)) && wait_until(d, "the guest checks", &words_of(d)->checked, words_of(d)->generation);
+    return works("unpause", domain_start(d->id)) &&
+           wait_until(d, "the guest checks", &words_of(d)->checked, words_of(d)->generation);
 }
 
 /* Tells the guest to suspend itself, and waits until it has. */

@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * A guest that knows what it is: it gives everything that it has a known value, and when tests/dom0/record.c has saved it and restored it into another
- * domain it says what is not as before.
+ * A guest that knows what it is: it gives everything that it has a known value, and when tests/dom0/record.c has saved
+ * it and restored it into another domain it says what is not as before.
  *
- *   vCPU 0  is in the middle of an interrupt, interrupts masked: the controller, timers, ports, grants, parameters and EL1's registers
- *   vCPU 1  spins with a value of its own in each general and vector register, over and over: it is saved at any instruction
- *   vCPU 2  waits for a tick of its timer, over and over
+ *   vCPU 0  is in the middle of an interrupt, interrupts masked: the controller, timers, ports, grants, parameters and
+ *   EL1's registers vCPU 1  spins with a value of its own in each general and vector register, over and over: it is
+ *   saved at any instruction vCPU 2  waits for a tick of its timer, over and over
  *   vCPU 3  polls an event channel that nobody sends to, with a time-out
  *   vCPU 4  was on, and is off
  *
- * At last it suspends itself when told to, twice: to be resumed, and to be restored, when it has lost its ports and its grants, and nothing else.
+ * At last it suspends itself when told to, twice: to be resumed, and to be restored, when it has lost its ports and its
+ * grants, and nothing else.
  */
 #include "tests/guests/record.h"
 
@@ -85,7 +86,8 @@ static void route(unsigned intid, unsigned vcpu)
 
 static uint64_t route_of(unsigned intid)
 {
-    return platform.gic_version == 3 ? mmio_read64(platform.gicd + GICD_IROUTER + intid * 8) : mmio_read8(platform.gicd + GICD_ITARGETSR + intid);
+    return platform.gic_version == 3 ? mmio_read64(platform.gicd + GICD_IROUTER + intid * 8)
+                                     : mmio_read8(platform.gicd + GICD_ITARGETSR + intid);
 }
 
 static void gic_fill(void)
@@ -143,8 +145,8 @@ static void gic_see(void)
 /* --- Registers of EL1 --- */
 
 #define EL1_REGISTERS(X) \
-    X(sp_el0) X(elr_el1) X(spsr_el1) X(esr_el1) X(far_el1) X(afsr0_el1) X(afsr1_el1) X(contextidr_el1) X(tpidr_el0) X(tpidrro_el0) \
-    X(par_el1) X(cntkctl_el1) X(csselr_el1)
+    X(sp_el0) X(elr_el1) X(spsr_el1) X(esr_el1) X(far_el1) X(afsr0_el1) X(afsr1_el1) X(contextidr_el1) X(tpidr_el0) \
+    X(tpidrro_el0) X(par_el1) X(cntkctl_el1) X(csselr_el1)
 
 static void el1_fill(void)
 {
@@ -162,14 +164,17 @@ static void el1_see(void)
 {
 #define SEE(name) see(#name, 0, sysreg_read(name));
     EL1_REGISTERS(SEE)
-    SEE(sctlr_el1) SEE(cpacr_el1) SEE(ttbr0_el1) SEE(ttbr1_el1) SEE(tcr_el1) SEE(mair_el1) SEE(amair_el1) SEE(vbar_el1) SEE(tpidr_el1)
-    SEE(midr_el1) SEE(mpidr_el1) SEE(ctr_el0) SEE(cntfrq_el0)
-    SEE(id_aa64pfr0_el1) SEE(id_aa64pfr1_el1) SEE(id_aa64dfr0_el1) SEE(id_aa64isar0_el1) SEE(id_aa64isar1_el1)
-    SEE(id_aa64mmfr0_el1) SEE(id_aa64mmfr1_el1) SEE(id_pfr0_el1) SEE(id_isar5_el1) SEE(mvfr0_el1)
+    SEE(sctlr_el1) SEE(cpacr_el1) SEE(ttbr0_el1) SEE(ttbr1_el1) SEE(tcr_el1) SEE(mair_el1) SEE(amair_el1) SEE(vbar_el1)
+    SEE(tpidr_el1) SEE(midr_el1) SEE(mpidr_el1) SEE(ctr_el0) SEE(cntfrq_el0) SEE(id_aa64pfr0_el1) SEE(id_aa64pfr1_el1)
+    SEE(id_aa64dfr0_el1) SEE(id_aa64isar0_el1) SEE(id_aa64isar1_el1) SEE(id_aa64mmfr0_el1) SEE(id_aa64mmfr1_el1)
+    SEE(id_pfr0_el1) SEE(id_isar5_el1) SEE(mvfr0_el1)
 #undef SEE
 }
 
-/* --- Timers: this vCPU's own, which do not come; what they are compared with cannot jump, for that is another vCPU's tick --- */
+/*
+ * --- Timers: this vCPU's own, which do not come; what they are compared with cannot jump, for that is another vCPU's
+ * tick ---
+ */
 
 static void timers_fill(void)
 {
@@ -196,8 +201,8 @@ static void ports_fill(void)
 {
     struct evtchn_bind_vcpu move = { .vcpu = 2 };
 
-    if (evtchn_alloc_unbound(0, &port_unbound) || evtchn_bind_ipi(1, &port_ipi) || evtchn_bind_virq(VIRQ_DEBUG, 0, &port_virq) ||
-        evtchn_alloc_unbound(7, &port_polled))
+    if (evtchn_alloc_unbound(0, &port_unbound) || evtchn_bind_ipi(1, &port_ipi) ||
+        evtchn_bind_virq(VIRQ_DEBUG, 0, &port_virq) || evtchn_alloc_unbound(7, &port_polled))
         panic("record: no ports");
     move.port = port_unbound;
     event_channel_op(EVTCHNOP_bind_vcpu, &move);
@@ -297,9 +302,10 @@ __asm__("    .arch_extension fp\n"
         ALL_Q("ldp", "x1")
 #define X(op, base, a, b, at) "    " op " x" #a ", x" #b ", [" base ", #" #at "]\n"
 #define MOST_X(op, base) \
-        X(op, base, 2, 3, 16) X(op, base, 4, 5, 32) X(op, base, 6, 7, 48) X(op, base, 8, 9, 64) X(op, base, 10, 11, 80) \
-        X(op, base, 12, 13, 96) X(op, base, 14, 15, 112) X(op, base, 16, 17, 128) X(op, base, 18, 19, 144) X(op, base, 20, 21, 160) \
-        X(op, base, 22, 23, 176) X(op, base, 24, 25, 192) X(op, base, 26, 27, 208) X(op, base, 28, 29, 224)
+    X(op, base, 2, 3, 16) X(op, base, 4, 5, 32) X(op, base, 6, 7, 48) X(op, base, 8, 9, 64) X(op, base, 10, 11, 80) \
+    X(op, base, 12, 13, 96) X(op, base, 14, 15, 112) X(op, base, 16, 17, 128) X(op, base, 18, 19, 144) \
+    X(op, base, 20, 21, 160) X(op, base, 22, 23, 176) X(op, base, 24, 25, 192) X(op, base, 26, 27, 208) \
+    X(op, base, 28, 29, 224)
         MOST_X("ldp", "x0")
         "    ldr x30, [x0, #240]\n"
         "    ldp x0, x1, [x0]\n"

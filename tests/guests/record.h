@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What tests/guests/record.c and tests/dom0/record.c say to each other, in the page of the console's ring behind the ring. dom0 raises
- * `generation` in a domain that it has restored; the guest looks at everything, and answers.
+ * What tests/guests/record.c and tests/dom0/record.c say to each other, in the page of the console's ring behind the
+ * ring. dom0 raises `generation` in a domain that it has restored; the guest looks at everything, and answers.
  */
 #pragma once
 #include "lib/base.h"

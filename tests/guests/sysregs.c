@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The virtual CPU: what its ID registers show (Arm ARM DDI 0487, ID_AA64*_EL1), that what they hide is not there, and that there is one time.
+ * The virtual CPU: what its ID registers show (Arm ARM DDI 0487, ID_AA64*_EL1), that what they hide is not there, and
+ * that there is one time.
  */
 #include "dormouse/arm64/timer.h"
 #include "dormouse/arm64/trap.h"
@@ -22,8 +23,10 @@ static void registers_read(void)
 {
 #define ROW(crm) \
     do { \
-        registers[crm][0] = ID(crm, 0), registers[crm][1] = ID(crm, 1), registers[crm][2] = ID(crm, 2), registers[crm][3] = ID(crm, 3); \
-        registers[crm][4] = ID(crm, 4), registers[crm][5] = ID(crm, 5), registers[crm][6] = ID(crm, 6), registers[crm][7] = ID(crm, 7); \
+        registers[crm][0] = ID(crm, 0), registers[crm][1] = ID(crm, 1), registers[crm][2] = ID(crm, 2), \
+        registers[crm][3] = ID(crm, 3); \
+        registers[crm][4] = ID(crm, 4), registers[crm][5] = ID(crm, 5), registers[crm][6] = ID(crm, 6), \
+        registers[crm][7] = ID(crm, 7); \
     } while (0)
     ROW(1); ROW(2); ROW(3); ROW(4); ROW(5); ROW(6); ROW(7);
 #undef ROW
@@ -34,19 +37,25 @@ static unsigned field(unsigned crm, unsigned op2, unsigned shift) { return regis
 static void hidden_features(void)
 {
     static const struct field hidden[] = {
-        { "el2", 4, 0, 8 }, { "el3", 4, 0, 12 }, { "ras", 4, 0, 28 }, { "sve", 4, 0, 32 }, { "sel2", 4, 0, 36 }, { "mpam", 4, 0, 40 },
-        { "amu", 4, 0, 44 }, { "rme", 4, 0, 52 },
-        { "mte", 4, 1, 8 }, { "ras_frac", 4, 1, 12 }, { "mpam_frac", 4, 1, 16 }, { "sme", 4, 1, 24 }, { "rndr_trap", 4, 1, 28 },
-        { "csv2_frac", 4, 1, 32 }, { "nmi", 4, 1, 36 }, { "mte_frac", 4, 1, 40 }, { "gcs", 4, 1, 44 }, { "the", 4, 1, 48 },
-        { "trace", 5, 0, 4 }, { "pmu", 5, 0, 8 }, { "spe", 5, 0, 32 }, { "double_lock", 5, 0, 36 }, { "trace_filter", 5, 0, 40 },
-        { "trace_buffer", 5, 0, 44 }, { "mtpmu", 5, 0, 48 }, { "brbe", 5, 0, 52 },
-        { "tme", 6, 0, 24 },
-        { "apa", 6, 1, 4 }, { "api", 6, 1, 8 }, { "gpa", 6, 1, 24 }, { "gpi", 6, 1, 28 }, { "xs", 6, 1, 56 }, { "ls64", 6, 1, 60 },
-        { "wfxt", 6, 2, 0 }, { "rpres", 6, 2, 4 }, { "gpa3", 6, 2, 8 }, { "apa3", 6, 2, 12 }, { "mops", 6, 2, 16 }, { "pac_frac", 6, 2, 24 },
-        { "exs", 7, 0, 44 }, { "fgt", 7, 0, 56 }, { "ecv", 7, 0, 60 },
-        { "vmid_bits", 7, 1, 4 }, { "vhe", 7, 1, 8 }, { "lor", 7, 1, 16 }, { "xnx", 7, 1, 28 }, { "twed", 7, 1, 32 }, { "hcx", 7, 1, 40 },
-        { "afp", 7, 1, 44 }, { "tidcp1", 7, 1, 52 }, { "cmow", 7, 1, 56 },
-        { "cnp", 7, 2, 0 }, { "iesb", 7, 2, 12 }, { "nested", 7, 2, 24 }, { "fwb", 7, 2, 40 }, { "evt", 7, 2, 56 },
+        { "el2", 4, 0, 8 },          { "el3", 4, 0, 12 },          { "ras", 4, 0, 28 },
+        { "sve", 4, 0, 32 },         { "sel2", 4, 0, 36 },         { "mpam", 4, 0, 40 },
+        { "amu", 4, 0, 44 },         { "rme", 4, 0, 52 },          { "mte", 4, 1, 8 },
+        { "ras_frac", 4, 1, 12 },    { "mpam_frac", 4, 1, 16 },    { "sme", 4, 1, 24 },
+        { "rndr_trap", 4, 1, 28 },   { "csv2_frac", 4, 1, 32 },    { "nmi", 4, 1, 36 },
+        { "mte_frac", 4, 1, 40 },    { "gcs", 4, 1, 44 },          { "the", 4, 1, 48 },
+        { "trace", 5, 0, 4 },        { "pmu", 5, 0, 8 },           { "spe", 5, 0, 32 },
+        { "double_lock", 5, 0, 36 }, { "trace_filter", 5, 0, 40 }, { "trace_buffer", 5, 0, 44 },
+        { "mtpmu", 5, 0, 48 },       { "brbe", 5, 0, 52 },         { "tme", 6, 0, 24 },
+        { "apa", 6, 1, 4 },          { "api", 6, 1, 8 },           { "gpa", 6, 1, 24 },
+        { "gpi", 6, 1, 28 },         { "xs", 6, 1, 56 },           { "ls64", 6, 1, 60 },
+        { "wfxt", 6, 2, 0 },         { "rpres", 6, 2, 4 },         { "gpa3", 6, 2, 8 },
+        { "apa3", 6, 2, 12 },        { "mops", 6, 2, 16 },         { "pac_frac", 6, 2, 24 },
+        { "exs", 7, 0, 44 },         { "fgt", 7, 0, 56 },          { "ecv", 7, 0, 60 },
+        { "vmid_bits", 7, 1, 4 },    { "vhe", 7, 1, 8 },           { "lor", 7, 1, 16 },
+        { "xnx", 7, 1, 28 },         { "twed", 7, 1, 32 },         { "hcx", 7, 1, 40 },
+        { "afp", 7, 1, 44 },         { "tidcp1", 7, 1, 52 },       { "cmow", 7, 1, 56 },
+        { "cnp", 7, 2, 0 },          { "iesb", 7, 2, 12 },         { "nested", 7, 2, 24 },
+        { "fwb", 7, 2, 40 },         { "evt", 7, 2, 56 },
     };
     char name[40];
 
@@ -111,8 +120,9 @@ static void one_time(void)
     expect_true("both_counters_are_one", same || tap_on_stock_xen());
     sysreg_write(cntp_tval_el0, 1000000);
     uint64_t cval = sysreg_read(cntp_cval_el0), now = timer_now();
-    expect_true("the_physical_timer_counts_it_too", (cval >= now && cval - now <= 1000000) || (cval < now && now - cval < timer_frequency()) ||
-                tap_on_stock_xen());
+    expect_true("the_physical_timer_counts_it_too", (cval >= now && cval - now <= 1000000) ||
+                                                        (cval < now && now - cval < timer_frequency()) ||
+                                                        tap_on_stock_xen());
 }
 
 void guest_main(void)

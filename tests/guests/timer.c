@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The generic timer of a vCPU (Arm ARM, "The Generic Timer in AArch64 state"): counters, both EL1 timers, their conditions and their interrupts, and
- * WFI. Nothing is asserted about how late an interrupt may be, only that it is never early and that it comes.
+ * The generic timer of a vCPU (Arm ARM, "The Generic Timer in AArch64 state"): counters, both EL1 timers, their
+ * conditions and their interrupts, and WFI. Nothing is asserted about how late an interrupt may be, only that it is
+ * never early and that it comes.
  */
 #include "dormouse/arm64/timer.h"
 #include "dormouse/arm64/gic.h"

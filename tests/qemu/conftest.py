@@ -9,8 +9,8 @@ from machine import Board, Guest, Machine, is_stock_xen
 
 SOAK = bool(os.environ.get("SOAK"))
 # A file's tests stay together. The longest come first, so that no processor is left alone with one at the end.
-LONGEST = ["test_sleep", "test_save", "test_boards", "test_abi_guests", "test_many", "test_guest_features", "test_lifecycle", "test_bad_input",
-           "test_devices", "test_scheduler"]
+LONGEST = ["test_sleep", "test_save", "test_boards", "test_abi_guests", "test_many", "test_guest_features",
+           "test_lifecycle", "test_bad_input", "test_devices", "test_scheduler"]
 
 
 def pytest_configure(config):
@@ -50,7 +50,10 @@ def guest(host):
     yield make
     if not host.broken:
         names = "|".join(one.name for one in made)
-        host.run(f"""for name in $(xl list | awk 'NR > 2 && $1 ~ /^({names})$/ {{ print $1 }}'); do xl destroy "$name" || true; done""")
+        host.run(f"""
+            for name in $(xl list | awk 'NR > 2 && $1 ~ /^({names})$/ {{ print $1 }}'); do
+                xl destroy "$name" || true
+            done""")
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +71,9 @@ def standing(host):
 
 @pytest.fixture(scope="session")
 def counts():
-    """How often to repeat what wears things out. A dom0 without userland (tests/dom0) repeats the same much more often."""
+    """How often to repeat what wears things out. A dom0 without userland (tests/dom0) repeats the same much more
+    often."""
     return {"cycles": 25 if SOAK else 3, "storm": 2048 if SOAK else 256, "storm sleeps": 128 if SOAK else 16,
-            "sleeps": 100 if SOAK else 6, "races": 20 if SOAK else 3, "rounds": 4 if SOAK else 1, "alarms": 100 if SOAK else 8,
+            "sleeps": 100 if SOAK else 6, "races": 20 if SOAK else 3, "rounds": 4 if SOAK else 1,
+            "alarms": 100 if SOAK else 8,
             "whole": 16 if SOAK else 3, "records": 1000 if SOAK else 20}

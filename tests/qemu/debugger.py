@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A debugger for a Machine: as much of gdb's remote protocol as it takes to stop at a place, step, and change a register."""
+"""A debugger for a Machine: as much of gdb's remote protocol as it takes to stop at a place, step, and change a
+register."""
 
 import re
 import socket
@@ -12,7 +13,8 @@ PC = 32
 
 def symbols():
     """The addresses of the hypervisor's symbols."""
-    lines = subprocess.run(["llvm-nm", BUILD / "hypervisor/torpor.elf"], capture_output=True, text=True, check=True).stdout
+    lines = subprocess.run(["llvm-nm", BUILD / "hypervisor/torpor.elf"], capture_output=True, text=True,
+                           check=True).stdout
     return {name: int(address, 16) for address, name in re.findall(r"^(\w+) \w (\w+)$", lines, re.M)}
 
 
@@ -24,7 +26,8 @@ class Debugger:
         self._socket.settimeout(limit)
         self._socket.connect(str(path))
         self._data = b""
-        self._ask("qXfer:features:read:target.xml:0,fff")   # QEMU tells single registers only to who has asked for their names
+        # QEMU tells single registers only to who has asked for their names
+        self._ask("qXfer:features:read:target.xml:0,fff")
 
     @staticmethod
     def arguments(path):

@@ -288,7 +288,8 @@ class Machine:
         return Result(status, output)
 
     def free_pages(self):
-        """What `xl info` calls free_memory, to the page. The Python that asks stays: its start costs seconds under emulation."""
+        """What `xl info` calls free_memory, to the page. The Python that asks stays: its start costs seconds under
+        emulation."""
         return int(self.run("""
             if ! test -p /run/free-pages; then
                 mkfifo /run/free-pages.asked /run/free-pages

@@ -15,8 +15,8 @@ def arguments(memory, cpus):
     return f"dom0_mem={memory}M dom0_max_vcpus={cpus}"
 
 
-# GICv2 and GICv3, one to eight CPUs, each kind of CPU, 1 to 16 GiB; with our firmware, and with QEMU's own PSCI, where the host sleeps by
-# idling. Each of these values is in `make test`; more of how they combine is in `make soak`.
+# GICv2 and GICv3, one to eight CPUs, each kind of CPU, 1 to 16 GiB; with our firmware, and with QEMU's own PSCI, where
+# the host sleeps by idling. Each of these values is in `make test`; more of how they combine is in `make soak`.
 BOARDS = [
     Board(gic=3, cpu="cortex-a57", smp=1, mem=1024, arguments=arguments(512, 1)),
     Board(gic=2, cpu="cortex-a72", smp=4, mem=4096, arguments=arguments(768, 4), bios=FIRMWARE),

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""dom0 as a distribution runs it: systemd, Debian's own start of Xen's daemons, udev, libvirt. For `make soak`: under emulation its start takes long.
+"""dom0 as a distribution runs it: systemd, Debian's own start of Xen's daemons, udev, libvirt. For `make soak`: under
+emulation its start takes long.
 """
 
 import pytest

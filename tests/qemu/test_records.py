@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a domain is, saved and restored by a dom0 of our own (tests/dom0/record.c), in a guest that knows every value (tests/guests/record.c)."""
+"""What a domain is, saved and restored by a dom0 of our own (tests/dom0/record.c), in a guest that knows every value
+(tests/guests/record.c)."""
 
 import pytest
 
@@ -10,7 +11,8 @@ from machine import BUILD, Board, Machine
 @pytest.mark.parametrize("gic", [3, 2], ids=["gic3", "gic2"])
 def test_a_restored_guest_finds_everything_as_it_was(gic, counts):
     cycles = counts["records"]
-    board = Board(gic=gic, smp=2, mem=1024, disk=False, kernel=BUILD / "guests/dom0-record.img", ramdisk=BUILD / "guests/record.img",
+    board = Board(gic=gic, smp=2, mem=1024, disk=False, kernel=BUILD / "guests/dom0-record.img",
+                  ramdisk=BUILD / "guests/record.img",
                   arguments="dom0_mem=128M dom0_max_vcpus=1", dom0_arguments=f"cycles={cycles} seed={gic}")
     with Machine(f"records-gic{gic}", board) as machine:
         machine.expect(rf"^record: {cycles} of {cycles}|^record: not|^\(XEN\) torpor: panic|^not ok")

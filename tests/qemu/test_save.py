@@ -39,8 +39,9 @@ def worker(host, standing):
     one = standing("worker", vcpus=2, disk="/tmp/worker.img", address="192.168.77.5")
     one.run("""test -e /tmp/worker || {
         mkdir -p /mnt; mount /dev/xvda /mnt; (while :; do
-            dd if=/dev/urandom of=/mnt/new bs=64k count=8 2>/dev/null; sum=$(sha256sum < /mnt/new); mv /mnt/new /mnt/file;
-            echo "$sum" > /mnt/sum; sync; [ "$(sha256sum < /mnt/file)" = "$sum" ] || echo bad >> /tmp/bad; echo >> /tmp/rounds;
+            dd if=/dev/urandom of=/mnt/new bs=64k count=8 2>/dev/null; sum=$(sha256sum < /mnt/new); mv /mnt/new
+            /mnt/file; echo "$sum" > /mnt/sum; sync; [ "$(sha256sum < /mnt/file)" = "$sum" ] || echo bad >> /tmp/bad;
+            echo >> /tmp/rounds;
         done) > /dev/null 2>&1 & echo $! > /tmp/worker; }""")
     return one
 
@@ -134,7 +135,8 @@ def test_damaged_images_are_refused_in_one_line_and_leave_nothing(host, worker):
     save(host, "worker")
     free = host.free_pages()
     size = int(host.run(f"stat -c %s {IMAGE}").output)
-    # every byte of the head and of the records is tests/unit/test_image.c's and test_stream.c's; between them stand libxl's own words
+    # every byte of the head and of the records is tests/unit/test_image.c's and test_stream.c's; between them stand
+    # libxl's own words
     cut = [10, 3000, size // 2, size - 1]
     flipped = [1000, size // 3, size - 2000]
     for place in cut:
@@ -145,7 +147,8 @@ def test_damaged_images_are_refused_in_one_line_and_leave_nothing(host, worker):
         host.run(f"""
             cp {IMAGE} /root/bad.img
             byte=$(od -An -tu1 -j{place} -N1 /root/bad.img)
-            printf "\\\\x$(printf %x $((byte ^ 8)))" | dd of=/root/bad.img bs=1 seek={place} conv=notrunc 2> /dev/null""")
+            printf "\\\\x$(printf %x $((byte ^ 8)))" | dd of=/root/bad.img bs=1 seek={place} conv=notrunc 2>
+            /dev/null""")
         result = host.run("torpor restore /root/bad.img", check=False)
         assert result.status == 1 and len(complaints(result)) == 1, (place, result.output)
     host.run("rm /root/bad.img")
@@ -159,7 +162,8 @@ def test_what_cannot_be_saved_is_refused_by_name(host, guest, worker):
     save(host, "worker", "-c")
     for command, says in ((f"torpor save Domain-0 {IMAGE}", "is the host"),
                           (f"torpor save nobody {IMAGE}", "nobody is no domain"),
-                          ("torpor save worker /nowhere/image", "/nowhere/image cannot be written: No such file or directory"),
+                          ("torpor save worker /nowhere/image",
+                           "/nowhere/image cannot be written: No such file or directory"),
                           ("torpor restore /nowhere/image", "Can't open restore file"),
                           (f"torpor restore {IMAGE}", "already exists")):
         result = host.run(command, check=False)

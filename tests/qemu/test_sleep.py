@@ -107,7 +107,9 @@ def test_guests_are_asked_to_suspend_first_and_go_on_after(host, crew):
 def test_a_guest_that_does_not_answer_keeps_the_host_awake(host, guest, crew):
     willing = crew(1)[0]
     guest("deaf")
-    host.run("printf '%s\\n' 'name=\"deaf\"' 'kernel=\"/tmp/job/suspend.img\"' 'memory=16' 'extra=\"deaf\"' > /tmp/deaf.cfg; xl create -q /tmp/deaf.cfg")
+    host.run("printf '%s\\n' 'name=\"deaf\"' 'kernel=\"/tmp/job/suspend.img\"' "
+             "'memory=16' 'extra=\"deaf\"' > /tmp/deaf.cfg; "
+             "xl create -q /tmp/deaf.cfg")
     said = len(host.console)
     unable = host.run("torpor suspend --all --timeout 3", check=False)
     assert unable.status and "deaf" in unable.output and "no guest was asked" in unable.output
@@ -161,7 +163,8 @@ def test_names_that_are_no_stages_are_refused(host):
 def test_many_sleeps_under_traffic_lose_nothing(host, crew, counts):
     guests = crew(2)
     for i, one in enumerate(guests):
-        one.run("mount /dev/xvda /mnt; (cd /mnt; until test -e /tmp/enough; do sha256sum -c SUMS >/dev/null || touch /tmp/bad; "
+        one.run("mount /dev/xvda /mnt; "
+                "(cd /mnt; until test -e /tmp/enough; do sha256sum -c SUMS >/dev/null || touch /tmp/bad; "
                 "echo 3 > /proc/sys/vm/drop_caches; echo x >> /tmp/rounds; done) >/dev/null 2>&1 &")
         host.run(f"ping -q -i 0.2 192.168.77.{i + 2} > /dev/null 2>&1 & echo $! > /tmp/ping{i}")
     for _ in range(counts["sleeps"]):
@@ -261,7 +264,8 @@ def test_the_host_sleeps_while_domains_come_and_go(host, guest, counts):
     pages = host.free_pages()
     host.run("""
         rm -f /tmp/enough
-        (until test -e /tmp/enough; do xl create -q /tmp/comes.cfg; xl destroy comes; echo x >> /tmp/came; done; rm /tmp/enough) > /tmp/comes.log 2>&1 &""")
+        (until test -e /tmp/enough; do xl create -q /tmp/comes.cfg; xl destroy comes; echo x >> /tmp/came; done
+         rm /tmp/enough) > /tmp/comes.log 2>&1 &""")
     for _ in range(counts["races"]):
         assert_slept(sleep_host(host, 2))
     host.wait_for("[ $(wc -l < /tmp/came) -gt 3 ]")
@@ -275,10 +279,12 @@ def test_the_host_sleeps_while_domains_come_and_go(host, guest, counts):
 def test_guests_fall_asleep_while_the_host_does(host, crew, counts):
     guests = crew(2)
     for one in guests:
-        one.type("(while ! test -e /tmp/enough; do echo mem > /sys/power/state; echo woke; done; echo and stays awake) &")
+        one.type("(while ! test -e /tmp/enough; do echo mem > /sys/power/state; echo woke; done; "
+                 "echo and stays awake) &")
     host.run("""
         rm -f /tmp/enough
-        (until test -e /tmp/enough; do for i in 0 1; do torpor wake crew$i || true; done; sleep 0.1; done; rm /tmp/enough) > /dev/null 2>&1 &""")
+        (until test -e /tmp/enough; do for i in 0 1; do torpor wake crew$i || true; done; sleep 0.1; done
+         rm /tmp/enough) > /dev/null 2>&1 &""")
     for _ in range(counts["races"]):
         assert_slept(sleep_host(host))
     for one in guests:
@@ -295,7 +301,8 @@ def test_guests_fall_asleep_while_the_host_does(host, crew, counts):
                          ids=["gic3-1cpu-firmware", "gic2-4cpu-firmware", "gic3-2cpu-idling"])
 def test_an_alarm_ends_the_sleep_whenever_it_comes(gic, cpus, bios, counts):
     rounds = counts["alarms"]
-    with Machine(f"wake-gic{gic}-{cpus}cpu", Board(gic=gic, smp=cpus, bios=bios, kernel=BUILD / "guests/dom0-wake.img", ramdisk=None,
+    with Machine(f"wake-gic{gic}-{cpus}cpu", Board(gic=gic, smp=cpus, bios=bios, ramdisk=None,
+                                                   kernel=BUILD / "guests/dom0-wake.img",
                                                  disk=False, arguments="dom0_mem=128M dom0_max_vcpus=1",
                                                  dom0_arguments=f"rounds={rounds}")) as machine:
         machine.expect(r"^event: waited$")

@@ -41,7 +41,14 @@ int p2m_map(struct p2m *p2m, gfn_t gfn, mfn_t mfn, uint64_t nr, enum p2m_type ty
     (void)type;
     return 0;
 }
-int p2m_unmap_exact(struct p2m *p2m, gfn_t gfn, mfn_t mfn, uint64_t nr) { (void)p2m; (void)gfn; (void)mfn; (void)nr; return 0; }
+int p2m_unmap_exact(struct p2m *p2m, gfn_t gfn, mfn_t mfn, uint64_t nr)
+{
+    (void)p2m;
+    (void)gfn;
+    (void)mfn;
+    (void)nr;
+    return 0;
+}
 void vtimer_begin(struct vcpu *v) { (void)v; }
 void vtimer_shift(struct vcpu *v, uint64_t ticks) { (void)v; (void)ticks; }
 
@@ -197,7 +204,10 @@ static int restore(struct domain *d, size_t size)
     return records_restore(&table, d, stream, size, &begun, &fault);
 }
 
-/* The first domain ran for 1000 s, and 600 s later (by the wall) the second goes on in its place; it has been paused for the last 200. */
+/*
+ * The first domain ran for 1000 s, and 600 s later (by the wall) the second goes on in its place; it has been paused
+ * for the last 200.
+ */
 static void away(int64_t wall_s, int64_t machine_s)
 {
     uint64_t boot = system_time_boot_counter();

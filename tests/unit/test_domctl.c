@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-/* sources: hypervisor/abi/domctl.c hypervisor/abi/domctl_life.c hypervisor/abi/domctl_info.c hypervisor/abi/domctl_vcpu.c hypervisor/abi/domctl_mem.c hypervisor/abi/domctl_dirty.c hypervisor/abi/domctl_device.c hypervisor/abi/domctl_records.c hypervisor/abi/ctl_bitmap.c hypervisor/vm/vcpu_context.c hypervisor/vm/arm64/core.c hypervisor/vm/capabilities.c lib/ranges.c tests/unit/fakes.c */
+/* sources: hypervisor/abi/domctl.c hypervisor/abi/domctl_life.c hypervisor/abi/domctl_info.c */
+/* sources: hypervisor/abi/domctl_vcpu.c hypervisor/abi/domctl_mem.c hypervisor/abi/domctl_dirty.c */
+/* sources: hypervisor/abi/domctl_device.c hypervisor/abi/domctl_records.c hypervisor/abi/ctl_bitmap.c */
+/* sources: hypervisor/vm/vcpu_context.c hypervisor/vm/arm64/core.c hypervisor/vm/capabilities.c lib/ranges.c */
+/* sources: tests/unit/fakes.c */
 /*
- * Domctls through their hypercall: who may, of which domain, in which state; what a new domain's description may say; what registers,
- * bitmaps, devices may be set. What is below (domains, scheduler, p2m) only notes what it was asked.
+ * Domctls through their hypercall: who may, of which domain, in which state; what a new domain's description may say;
+ * what registers, bitmaps, devices may be set. What is below (domains, scheduler, p2m) only notes what it was asked.
  */
 #include "fakes.h"
 
@@ -110,9 +114,18 @@ void vcpu_reset(struct vcpu *v, uint64_t entry, uint64_t context_id)
 
 void vcpu_claim_paused(struct vcpu *v) { v->power = VCPU_COMING; }
 void vcpu_release(struct vcpu *v, bool on) { v->power = on ? VCPU_ON : VCPU_OFF; }
-void sched_get_affinity(struct sched_vcpu *v, uint64_t *hard, uint64_t *soft) { *hard = v->hard_affinity; *soft = v->soft_affinity; }
+void sched_get_affinity(struct sched_vcpu *v, uint64_t *hard, uint64_t *soft)
+{
+    *hard = v->hard_affinity;
+    *soft = v->soft_affinity;
+}
 uint64_t sched_runtime_ns(struct sched_vcpu *v) { return 100 + container_of(v, struct vcpu, sched)->id; }
-void sched_domain_get(const struct sched_domain *d, unsigned *weight, unsigned *cap) { (void)d; *weight = 256; *cap = 10; }
+void sched_domain_get(const struct sched_domain *d, unsigned *weight, unsigned *cap)
+{
+    (void)d;
+    *weight = 256;
+    *cap = 10;
+}
 int sched_pin_override(struct sched_vcpu *v, int cpu) { (void)v; return cpu; }
 
 int sched_domain_set(struct sched_domain *d, unsigned weight, unsigned cap)
@@ -212,7 +225,11 @@ static int put_records(struct record_writer *w)
     return w->to && w->size < 8 ? -ENOBUFS : result_of_next();
 }
 
-int domain_save_records(struct domain *d, struct record_writer *w) { assert_ptr_equal(d, guest); return put_records(w); }
+int domain_save_records(struct domain *d, struct record_writer *w)
+{
+    assert_ptr_equal(d, guest);
+    return put_records(w);
+}
 
 int domain_save_record(struct domain *d, unsigned id, unsigned instance, struct record_writer *w)
 {
@@ -883,7 +900,9 @@ static void tracking_goes_by_x86s_names(void **state)
     guest->p2m.address_bits = 40;
     assert_int_equal(shadow(XEN_DOMCTL_SHADOW_OP_CLEAN, 0), 0);   /* of no pages */
     assert_int_equal(shadow(XEN_DOMCTL_SHADOW_OP_ENABLE, 0), -EINVAL);
-    assert_int_equal(shadow(XEN_DOMCTL_SHADOW_OP_ENABLE, XEN_DOMCTL_SHADOW_ENABLE_LOG_DIRTY | XEN_DOMCTL_SHADOW_ENABLE_TRANSLATE), -EINVAL);
+    assert_int_equal(
+        shadow(XEN_DOMCTL_SHADOW_OP_ENABLE, XEN_DOMCTL_SHADOW_ENABLE_LOG_DIRTY | XEN_DOMCTL_SHADOW_ENABLE_TRANSLATE),
+        -EINVAL);
     assert_int_equal(shadow(XEN_DOMCTL_SHADOW_OP_ENABLE_TEST, 0), -EINVAL);
     assert_int_equal(shadow(XEN_DOMCTL_SHADOW_OP_GET_ALLOCATION, 0), -EINVAL);
     assert_int_equal(seen.mapped_first, 0);

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-/* sources: tests/unit/fakes.c record/record.c hypervisor/vm/evtchn/evtchn.c hypervisor/vm/evtchn/port.c hypervisor/vm/evtchn/twolevel.c hypervisor/vm/evtchn/fifo.c hypervisor/vm/evtchn/deliver.c hypervisor/vm/evtchn/virq.c hypervisor/vm/evtchn/record.c */
+/* sources: tests/unit/fakes.c record/record.c hypervisor/vm/evtchn/evtchn.c hypervisor/vm/evtchn/port.c */
+/* sources: hypervisor/vm/evtchn/twolevel.c hypervisor/vm/evtchn/fifo.c hypervisor/vm/evtchn/deliver.c */
+/* sources: hypervisor/vm/evtchn/virq.c hypervisor/vm/evtchn/record.c */
 /*
- * Event channels of a domain, saved and restored into a new one with the same memory: what its guest finds there, what it does not
- * if it has given its ports up, and what a stream that was changed anywhere can do.
+ * Event channels of a domain, saved and restored into a new one with the same memory: what its guest finds there, what
+ * it does not if it has given its ports up, and what a stream that was changed anywhere can do.
  */
 #include "evtchn_domains.h"
 
@@ -25,7 +27,10 @@ bool domain_awaits_resume(struct domain *d) { (void)d; return given_up; }
 unsigned record_count_one(const void *d) { (void)d; return 1; }
 unsigned record_count_vcpus(const void *d) { return ((const struct domain *)d)->max_vcpus; }
 bool record_place_is_ram(struct domain *d, gfn_t gfn) { return gfn.gfn < PAGES && fake_type(d, gfn.gfn) == P2M_RAM_RW; }
-bool record_place_is(struct domain *d, gfn_t gfn, mfn_t mfn) { return record_place_is_ram(d, gfn) && fake_mfn(d, gfn.gfn).mfn == mfn.mfn; }
+bool record_place_is(struct domain *d, gfn_t gfn, mfn_t mfn)
+{
+    return record_place_is_ram(d, gfn) && fake_mfn(d, gfn.gfn).mfn == mfn.mfn;
+}
 
 static int start(void **state)
 {
@@ -81,7 +86,8 @@ static uint32_t next_event(struct domain *d, uint32_t *head)
 
     if (!(block->ready & 1u << EVTCHN_FIFO_PRIORITY_DEFAULT))
         return 0;
-    was = __atomic_fetch_and(word_of(d, port), ~((1u << EVTCHN_FIFO_LINKED) | EVTCHN_FIFO_LINK_MASK | 1u << EVTCHN_FIFO_PENDING),
+    was = __atomic_fetch_and(word_of(d, port),
+                             ~((1u << EVTCHN_FIFO_LINKED) | EVTCHN_FIFO_LINK_MASK | 1u << EVTCHN_FIFO_PENDING),
                              __ATOMIC_SEQ_CST);
     *head = was & EVTCHN_FIFO_LINK_MASK;
     if (!*head)
@@ -290,7 +296,10 @@ static void a_failed_allocation_leaves_a_domain_that_can_be_destroyed(void **sta
     assert_int_equal(failed, 6);   /* two of each vCPU's control block, one for the ports; then none */
 }
 
-/* Restored as something or refused; then everything of it can be taken apart, and nothing was touched that is not the domain's. */
+/*
+ * Restored as something or refused; then everything of it can be taken apart, and nothing was touched that is not the
+ * domain's.
+ */
 static void any_bit_may_be_another(void **state)
 {
     uint32_t port, theirs;
@@ -318,7 +327,10 @@ static void any_bit_may_be_another(void **state)
     }
 }
 
-/* --- Another vCPU of dom0's, wherever a lock is let go of and none is held: it holds the new domain's pause, and so may reset it --- */
+/*
+ * --- Another vCPU of dom0's, wherever a lock is let go of and none is held: it holds the new domain's pause, and so
+ * may reset it ---
+ */
 
 static unsigned unlocks, act_at;
 static bool acted;

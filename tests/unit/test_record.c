@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /* sources: record/record.c */
 /*
- * The reader and writer of records: a stream that was written is read back, and one that was changed anywhere is refused with the name of what is
- * wrong and where, before anything is restored. Then each byte of a stream in turn.
+ * The reader and writer of records: a stream that was written is read back, and one that was changed anywhere is
+ * refused with the name of what is wrong and where, before anything is restored. Then each byte of a stream in turn.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -122,7 +122,16 @@ static const struct record_kind *const kinds[] = { &name_kind, &number_kind, &li
 static const struct record_table table = { kinds, ARRAY_SIZE(kinds) };
 
 /* Where things stand in the stream of the object. */
-enum { DESCRIPTOR = 8, HEADER_AT = 0, NAME_AT = 24, NUMBER_AT = 48, NUMBER_SIZE = 24, LIST_AT = 120, END_AT = 152, ALL = 160 };
+enum {
+    DESCRIPTOR = 8,
+    HEADER_AT = 0,
+    NAME_AT = 24,
+    NUMBER_AT = 48,
+    NUMBER_SIZE = 24,
+    LIST_AT = 120,
+    END_AT = 152,
+    ALL = 160
+};
 
 static unsigned char stream[256] __attribute__((aligned(8)));
 static struct record_fault fault;
@@ -275,7 +284,8 @@ static void what_is_missing_repeated_or_out_of_order_is_refused(void **state)
     assert_refused(-EBADMSG, "NUMBER", 0, NUMBER_AT + NUMBER_SIZE, "is repeated, out of order, or one too many");
     /* an instance that there is not, and one of another kind */
     put16(NUMBER_AT + NUMBER_SIZE + 2, UINT16_MAX);
-    assert_refused(-EBADMSG, "NUMBER", UINT16_MAX, NUMBER_AT + NUMBER_SIZE, "is repeated, out of order, or one too many");
+    assert_refused(-EBADMSG, "NUMBER", UINT16_MAX, NUMBER_AT + NUMBER_SIZE,
+                   "is repeated, out of order, or one too many");
     put16(NUMBER_AT + NUMBER_SIZE, FIRST_ID);
     assert_refused(-EBADMSG, "NAME", UINT16_MAX, NUMBER_AT + NUMBER_SIZE, "is repeated, out of order, or one too many");
     put16(NUMBER_AT + NUMBER_SIZE, RECORD_END);
@@ -288,7 +298,8 @@ static void an_unknown_kind_is_refused_by_its_number(void **state)
 {
     (void)state;
     put16(LIST_AT, 77);
-    assert_refused(-EOPNOTSUPP, "a record of an unknown kind", 77, LIST_AT, "is nothing that this version of Torpor restores");
+    assert_refused(-EOPNOTSUPP, "a record of an unknown kind", 77, LIST_AT,
+                   "is nothing that this version of Torpor restores");
 }
 
 static void versions_are_those_that_are_known(void **state)

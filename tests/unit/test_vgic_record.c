@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-/* sources: hypervisor/vm/vgic/vgic.c hypervisor/vm/vgic/lr.c hypervisor/vm/vgic/dist.c hypervisor/vm/vgic/route.c hypervisor/vm/vgic/v2.c hypervisor/vm/vgic/v3.c hypervisor/vm/vgic/record.c hypervisor/vm/irq.c hypervisor/dev/irq.c hypervisor/vm/mmio.c record/record.c tests/unit/fake_gic.c */
+/* sources: hypervisor/vm/vgic/vgic.c hypervisor/vm/vgic/lr.c hypervisor/vm/vgic/dist.c hypervisor/vm/vgic/route.c */
+/* sources: hypervisor/vm/vgic/v2.c hypervisor/vm/vgic/v3.c hypervisor/vm/vgic/record.c hypervisor/vm/irq.c */
+/* sources: hypervisor/dev/irq.c hypervisor/vm/mmio.c record/record.c tests/unit/fake_gic.c */
 /*
  * The interrupt controller's records: a guest goes on in another domain with what was pending, active and waiting; and
  * with whatever a stream says.

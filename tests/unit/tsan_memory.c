@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-/* sources: tests/unit/threads.c tests/unit/threads_memory.c tests/unit/threads_dirty.c hypervisor/vm/memory.c hypervisor/vm/shared_info.c hypervisor/vm/capabilities.c lib/ranges.c hypervisor/mm/p2m.c hypervisor/mm/p2m_table.c hypervisor/mm/p2m_dirty.c hypervisor/mm/frames.c hypervisor/mm/heap.c */
+/* sources: tests/unit/threads.c tests/unit/threads_memory.c tests/unit/threads_dirty.c hypervisor/vm/memory.c */
+/* sources: hypervisor/vm/shared_info.c hypervisor/vm/capabilities.c lib/ranges.c hypervisor/mm/p2m.c */
+/* sources: hypervisor/mm/p2m_table.c hypervisor/mm/p2m_dirty.c hypervisor/mm/frames.c hypervisor/mm/heap.c */
 /* The machine and the life of domains for threads_part.h; run as build/unit/tsan_memory [SEED [ROUNDS]]. */
 #include "threads_part.h"
 
@@ -202,7 +204,9 @@ int main(int argc, char **argv)
     host_after_unlock = unlocked;
     threads_start(threads, THREADS, cpu, seed * THREADS);
     threads_join(threads, THREADS);
-    /* Whoever holds a frame of another lets go of it with its own end: the numbers are free only when all are through. */
+    /*
+     * Whoever holds a frame of another lets go of it with its own end: the numbers are free only when all are through.
+     */
     for (domid_t id = 1; id <= THREADS_DOMAINS; id++) {
         struct domain *d = domain_get(id);
 

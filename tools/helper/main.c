@@ -34,8 +34,8 @@ static volatile sig_atomic_t taken_back;
 static int stream_fd, closed_fd = -1;
 
 /*
- * A move that waits ends by the signal; one that is about to begin, which would not hear of it, finds a file that can be
- * neither written to nor read from.
+ * A move that waits ends by the signal; one that is about to begin, which would not hear of it, finds a file that can
+ * be neither written to nor read from.
  */
 static void take_back(int signal)
 {

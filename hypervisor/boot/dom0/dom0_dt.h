@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * dom0's device tree, out of the machine's: what the hypervisor keeps is left out or replaced by what it emulates,
- * everything else is copied, and whoever builds dom0 is told what the copied devices need.
+ * everything else is copied, and dom0's builder is told the copied devices' needs.
  */
 #pragma once
 
@@ -10,8 +10,8 @@
 #include "lib/base.h"
 
 /*
- * What dom0 has to be given for the devices it drives. Ranges are page aligned. An error is told in one line and the
- * device goes without; -ENOMEM ends the building.
+ * The registers and interrupts that dom0 has to be given for the devices it drives. Ranges are page aligned. An error
+ * is told in one line and the device goes without; -ENOMEM ends the building.
  */
 struct dom0_device_visitor {
     int (*map_mmio)(void *context, uint64_t start, uint64_t size);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The head of an arm64 Image (Linux Documentation/arm64/booting.rst): what dom0's kernel has to be. */
+/* The head of an arm64 Image (Linux Documentation/arm64/booting.rst), which dom0's kernel has to have. */
 #pragma once
 
 #include "lib/base.h"

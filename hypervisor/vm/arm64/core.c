@@ -19,11 +19,12 @@ _Static_assert(offsetof(struct cpu_regs, pstate) == REGS_PSTATE, "vectors.S know
 #define MPIDR_RES1    BIT(31)
 
 /*
- * HCR_EL2 for every guest. Set/way maintenance is made harmless (SWIO), TLB maintenance is broadcast (FB) since vCPUs move;
- * FMO stays so that guests run in group 1 only. A walk of stage 1 does not read devices (PTW).
+ * HCR_EL2 for every guest. Set/way maintenance is made harmless (SWIO), TLB maintenance is broadcast (FB) since vCPUs
+ * move; FMO stays so that guests run in group 1 only. A walk of stage 1 does not read devices (PTW).
  */
-#define HCR_GUEST (HCR_RW | HCR_VM | HCR_SWIO | HCR_PTW | HCR_FMO | HCR_IMO | HCR_AMO | HCR_FB | HCR_BSU_IS | HCR_TWI | HCR_TWE | \
-                   HCR_TID3 | HCR_TSC | HCR_TIDCP | HCR_TACR | HCR_TLOR | HCR_TERR)
+#define HCR_GUEST \
+    (HCR_RW | HCR_VM | HCR_SWIO | HCR_PTW | HCR_FMO | HCR_IMO | HCR_AMO | HCR_FB | HCR_BSU_IS | HCR_TWI | HCR_TWE | \
+     HCR_TID3 | HCR_TSC | HCR_TIDCP | HCR_TACR | HCR_TLOR | HCR_TERR)
 
 /*
  * What a guest's PSTATE may have (Arm ARM DDI 0487, SPSR_EL2): the flags, the masks, and bits that
@@ -37,10 +38,14 @@ _Static_assert(offsetof(struct cpu_regs, pstate) == REGS_PSTATE, "vectors.S know
 #define PSTATE_TCO        BIT(25)
 #define PSTATE_NZCV       UINT64_C(0xf0000000)
 #define PSTATE_MODE       (UINT64_C(0) + (PSTATE_MODE_MASK | PSTATE_NRW))
-#define PSTATE_ALLOWED    (PSTATE_MODE | PSTATE_DAIF | PSTATE_BTYPE | PSTATE_SSBS | PSTATE_PAN | PSTATE_UAO | PSTATE_DIT | \
-                           PSTATE_TCO | PSTATE_NZCV)
+#define PSTATE_ALLOWED \
+    (PSTATE_MODE | PSTATE_DAIF | PSTATE_BTYPE | PSTATE_SSBS | PSTATE_PAN | PSTATE_UAO | PSTATE_DIT | PSTATE_TCO | \
+     PSTATE_NZCV)
 
-/* Sixteen to a cluster, so that a GICv3 SGI's target list reaches each (ICC_SGI1R_EL1); libxl's device trees say the same. */
+/*
+ * Sixteen to a cluster, so that a GICv3 SGI's target list reaches each (ICC_SGI1R_EL1); libxl's device trees say the
+ * same.
+ */
 static uint64_t mpidr_of(unsigned id)
 {
     return (id & 0xf) | (uint64_t)(id >> 4) << 8;
@@ -127,8 +132,9 @@ void core_get_context(const struct vcpu *v, struct core_context *c)
 /* In this order. ACTLR_EL1 is the host's. */
 static const uint16_t el1_order[] = {
 #define AT(reg) offsetof(struct el1_state, reg)
-    AT(sp_el0), AT(sp_el1), AT(elr), AT(spsr), AT(sctlr), AT(cpacr), AT(ttbr0), AT(ttbr1), AT(tcr), AT(mair), AT(amair), AT(vbar),
-    AT(esr), AT(far), AT(afsr0), AT(afsr1), AT(par), AT(contextidr), AT(tpidr_el0), AT(tpidrro_el0), AT(tpidr_el1), AT(cntkctl), AT(csselr),
+    AT(sp_el0), AT(sp_el1),     AT(elr),       AT(spsr),        AT(sctlr),     AT(cpacr),   AT(ttbr0),  AT(ttbr1),
+    AT(tcr),    AT(mair),       AT(amair),     AT(vbar),        AT(esr),       AT(far),     AT(afsr0),  AT(afsr1),
+    AT(par),    AT(contextidr), AT(tpidr_el0), AT(tpidrro_el0), AT(tpidr_el1), AT(cntkctl), AT(csselr),
 #undef AT
 };
 
@@ -138,12 +144,19 @@ struct core_record_v1 {
     uint64_t serror;             /* 1: a system error waits for PSTATE.A to be clear (HCR_EL2.VSE) */
 };
 
-static uint64_t *el1_register(struct el1_state *s, unsigned i) { return (uint64_t *)(void *)((char *)s + el1_order[i]); }
+static uint64_t *el1_register(struct el1_state *s, unsigned i)
+{
+    return (uint64_t *)(void *)((char *)s + el1_order[i]);
+}
 
-/* Bits that a program at EL1 or EL0 can come to have, AArch32 at EL0 among them (C5.2.19). Those of a mode that is none would keep an ERET at EL2. */
+/*
+ * Bits that a program at EL1 or EL0 can come to have, AArch32 at EL0 among them (C5.2.19). Those of a mode that is none
+ * would keep an ERET at EL2.
+ */
 #define PSTATE_IL          BIT(20)
-#define PSTATE_32_ALLOWED  (PSTATE_MODE | UINT64_C(0x3e0) | UINT64_C(0xfc00) | UINT64_C(0xf0000) | PSTATE_IL | PSTATE_PAN | BIT(23) | BIT(24) | \
-                            UINT64_C(0x6000000) | BIT(27) | PSTATE_NZCV)
+#define PSTATE_32_ALLOWED \
+    (PSTATE_MODE | UINT64_C(0x3e0) | UINT64_C(0xfc00) | UINT64_C(0xf0000) | PSTATE_IL | PSTATE_PAN | BIT(23) | \
+     BIT(24) | UINT64_C(0x6000000) | BIT(27) | PSTATE_NZCV)
 
 static bool pstate_is_possible(const struct domain *d, uint64_t pstate)
 {
@@ -178,7 +191,8 @@ static int core_check(void *object, unsigned instance, struct record_reader *in)
         return -EBADMSG;
     if (r.serror > 1)
         return record_refuse(in, -EBADMSG, "has a system error that there is not");
-    return pstate_is_possible(object, r.pstate) ? 0 : record_refuse(in, -EBADMSG, "has a PSTATE that a guest cannot have");
+    return pstate_is_possible(object, r.pstate) ? 0
+                                                : record_refuse(in, -EBADMSG, "has a PSTATE that a guest cannot have");
 }
 
 static int core_restore(void *object, unsigned instance, struct record_reader *in)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * A vCPU's core: its registers while it does not run, and their way into this CPU and out of it. The general ones are the
- * trap entry's (struct vcpu begins with them), for they are in memory in every trap; the rest is here.
+ * A vCPU's core: its registers while it does not run, and their way into this CPU and out of it. The general ones are
+ * the trap entry's (struct vcpu begins with them), for they are in memory in every trap; the rest is here.
  */
 #pragma once
 
@@ -9,7 +9,7 @@
 #include "base/cpu.h"
 #include "lib/base.h"
 
-/* What the trap entry saves, in this order (entry/vectors.S knows the offsets). */
+/* The trap entry's frame, in this order (entry/vectors.S knows the offsets). */
 struct cpu_regs {
     uint64_t x[31];
     uint64_t pc;      /* ELR_EL2 */
@@ -28,7 +28,7 @@ struct el1_state {
 /* core.c's and core_switch.c's */
 struct vcpu_core {
     uint64_t hcr;                /* HCR_EL2 while it runs; VSE: a virtual SError is pending */
-    uint64_t vmpidr;             /* what it reads as MPIDR_EL1 */
+    uint64_t vmpidr;             /* its MPIDR_EL1 */
     struct el1_state el1;
     struct fpu_state fpu __attribute__((aligned(16)));
     struct cpu *fpu_cpu;         /* whose registers hold this state as of the last save, or NULL */
@@ -41,8 +41,8 @@ struct domain_core {
 /* v->id is set; its registers are not yet: core_vcpu_reset(). */
 void core_vcpu_init(struct vcpu *v);
 /*
- * Architectural reset state (PSCI DEN0022 6.4), entry at `entry` with x0 = context_id, in memory; v runs nowhere, or goes on
- * by core_load().
+ * Architectural reset state (PSCI DEN0022 6.4), entry at `entry` with x0 = context_id, in memory; v runs nowhere, or
+ * goes on by core_load().
  */
 void core_vcpu_reset(struct vcpu *v, uint64_t entry, uint64_t context_id);
 /* v runs nowhere and will not: no CPU knows it any more. */
@@ -55,8 +55,8 @@ struct record_kind;
 extern const struct record_kind core_record, fpu_record;
 
 /*
- * v's whole state, timers and interrupts too, out of this CPU's registers into memory, and back. Between the two EL1's tables are not walked
- * (arch/walks.h).
+ * v's whole state, timers and interrupts too, out of this CPU's registers into memory, and back. Between the two EL1's
+ * tables are not walked (arch/walks.h).
  */
 void vcpu_switch_out(struct vcpu *v);
 void vcpu_switch_in(struct vcpu *v);

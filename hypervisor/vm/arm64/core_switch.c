@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * A vCPU's core between memory and this CPU's registers. The general registers are the trap entry's; here are EL1's
- * system registers, the timer, the virtual interrupt interface and the FPU. Between vCPUs of one domain the FPU is loaded when it is first used,
- * and stays loaded as long as nobody else on this CPU uses it. Another domain's registers are never left there behind a trap: whether a CPU
- * computes with them on a guess is nothing that the architecture says.
+ * system registers, the timer, the virtual interrupt interface and the FPU. Between vCPUs of one domain the FPU is
+ * loaded when it is first used, and stays loaded as long as nobody else on this CPU uses it. Another domain's registers
+ * are never left there behind a trap: whether a CPU computes with them on a guess is nothing that the architecture
+ * says.
  */
 #include "arch/barrier.h"
 #include "arch/cache.h"
@@ -107,7 +108,8 @@ static void fpu_switch_in(struct vcpu *v)
 }
 
 /*
- * Without FEAT_RAS what v did wrong is told now, or at the next guest's first instruction. After el1_save(), for taking it costs registers.
+ * Without FEAT_RAS what v did wrong is told now, or at the next guest's first instruction. After el1_save(), for taking
+ * it costs registers.
  */
 static void serror_settle(struct vcpu *v)
 {
@@ -170,7 +172,8 @@ void vcpu_switch_in(struct vcpu *v)
     write_sysreg(v->core.vmpidr, vmpidr_el2);
     midr_switch_in(v);
     if (this_cpu()->has_ras)
-        write_ras(0, VDISR_EL2);   /* a guest's DISR_EL1, of which it is not told: nothing is kept, and nothing shown to the next */
+        /* a guest's DISR_EL1, of which it is not told: nothing is kept, and nothing shown to the next */
+        write_ras(0, VDISR_EL2);
     el1_load(&v->core.el1);
     isb();
     tlb_claim(v);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The CPU that a domain believes to run on. A new domain sees this host's, as idregs.h limits it. One that was restored goes on seeing what it saw
- * where it began; a host that lacks anything of that is none for it.
+ * The CPU that a domain believes to run on. A new domain sees this host's, as idregs.h limits it. One that was restored
+ * goes on seeing what it saw where it began; a host that lacks anything of that is none for it.
  */
 #pragma once
 

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * A guest sees of the machine's features those that are named here (Arm ARM DDI 0487, ID_AA64*_EL1), each up to the value named: what a later
- * architecture adds stays hidden until somebody has looked at the state that it brings. So two hosts show the same virtual CPU in all that
- * both have. A feature is left out where its state is not kept for a guest (SVE, SME, pointer authentication, memory tagging,
- * guarded control stacks, activity and performance monitors, RAS, tracing, profiling, transactions), where it is EL2's (VHE, nesting, fine-grained
- * traps, ECV, HCX), or where it needs something of EL2 that is not given (WFxT, MOPS, LS64, XS, NMI, common-not-private).
+ * A guest sees of the machine's features those that are named here (Arm ARM DDI 0487, ID_AA64*_EL1), each up to the
+ * value named: what a later architecture adds stays hidden until somebody has looked at the state that it brings. So
+ * two hosts show the same virtual CPU in all that both have. A feature is left out where its state is not kept for a
+ * guest (SVE, SME, pointer authentication, memory tagging, guarded control stacks, activity and performance monitors,
+ * RAS, tracing, profiling, transactions), where it is EL2's (VHE, nesting, fine-grained traps, ECV, HCX), or where it
+ * needs something of EL2 that is not given (WFxT, MOPS, LS64, XS, NMI, common-not-private).
  *
- * A register's limits are one constant: the digit at a field's place is the field's highest value, and 0 hides it. In the fields
- * of the second constant 15 means "not there" and is the lowest value of all.
+ * A register's limits are one constant: the digit at a field's place is the field's highest value, and 0 hides it. In
+ * the fields of the second constant 15 means "not there" and is the lowest value of all.
  */
 #include "vm/arm64/idregs.h"
 
@@ -24,13 +25,18 @@
 #define PFR0_GIC      F(24, 1)
 /* BT, SSBS */
 #define PFR1_LIMITS   (F(0, 1) | F(4, 2))
-/* Armv8 debug with the fewest breakpoints that there may be: two, and two watchpoints. Their registers are there, and do nothing. */
+/*
+ * Armv8 debug with the fewest breakpoints that there may be: two, and two watchpoints. Their registers are there, and
+ * do nothing.
+ */
 #define DFR0_VALUE    (F(0, 6) | F(12, 1) | F(20, 1))
 /* AES, SHA1, SHA2, CRC32, Atomic, RDM, SHA3, SM3, SM4, DP, FHM, TS, TLB, RNDR */
-#define ISAR0_LIMITS  (F(4, 2) | F(8, 1) | F(12, 2) | F(16, 1) | F(20, 2) | F(28, 1) | F(32, 1) | F(36, 1) | F(40, 1) | F(44, 1) | \
-                       F(48, 1) | F(52, 2) | F(56, 2) | F(60, 1))
+#define ISAR0_LIMITS \
+    (F(4, 2) | F(8, 1) | F(12, 2) | F(16, 1) | F(20, 2) | F(28, 1) | F(32, 1) | F(36, 1) | F(40, 1) | F(44, 1) | \
+     F(48, 1) | F(52, 2) | F(56, 2) | F(60, 1))
 /* DPB, JSCVT, FCMA, LRCPC, FRINTTS, SB, SPECRES, BF16, DGH, I8MM */
-#define ISAR1_LIMITS  (F(0, 2) | F(12, 1) | F(16, 1) | F(20, 2) | F(32, 1) | F(36, 1) | F(40, 1) | F(44, 1) | F(48, 1) | F(52, 1))
+#define ISAR1_LIMITS \
+    (F(0, 2) | F(12, 1) | F(16, 1) | F(20, 2) | F(32, 1) | F(36, 1) | F(40, 1) | F(44, 1) | F(48, 1) | F(52, 1))
 /* BC, CLRBHB, CSSC */
 #define ISAR2_LIMITS  (F(20, 1) | F(28, 1) | F(52, 1))
 /* PARange (guest-physical: 40 bits), ASIDBits, BigEnd, BigEndEL0, TGran16, TGran64, TGran4 */

@@ -7,8 +7,9 @@
 struct domain;
 
 /*
- * What a vCPU of d reads from the register op0 3, op1 0, CRn 0 with these CRm (1 to 7) and op2: of each field no more than this hypervisor
- * knows and keeps the state of, and no more than this CPU has. Unallocated registers, and those that came later, read as zero.
+ * The value for vCPUs of d of the register op0 3, op1 0, CRn 0 with these CRm (1 to 7) and op2: of each field no more
+ * than this hypervisor knows and keeps the state of, and no more than this CPU has. Unallocated registers, and those
+ * that came later, read as zero.
  */
 uint64_t idreg_read(const struct domain *d, unsigned crm, unsigned op2);
 

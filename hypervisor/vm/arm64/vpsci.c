@@ -34,7 +34,8 @@ static bool entry_is_valid(struct domain *d, uint64_t entry)
 {
     struct p2m_entry e;
 
-    return !(entry & 3) && p2m_lookup(&d->p2m, GFN(entry >> PAGE_SHIFT), &e) && (e.type == P2M_RAM_RW || e.type == P2M_RAM_RO);
+    return !(entry & 3) && p2m_lookup(&d->p2m, GFN(entry >> PAGE_SHIFT), &e) &&
+           (e.type == P2M_RAM_RW || e.type == P2M_RAM_RO);
 }
 
 /* Not inlined, as the others that are rare: the calls that are not stay without a large frame. */
@@ -116,7 +117,10 @@ static bool others_are_on(const struct vcpu *caller)
     return false;
 }
 
-/* 5.20. dom0's is the whole host's. The caller comes back at `entry`, so its registers are not to be touched after success. */
+/*
+ * 5.20. dom0's is the whole host's. The caller comes back at `entry`, so its registers are not to be touched after
+ * success.
+ */
 static NOINLINE int64_t system_suspend(struct vcpu *v, uint64_t entry, uint64_t context)
 {
     if (others_are_on(v))

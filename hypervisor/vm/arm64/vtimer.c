@@ -60,7 +60,9 @@ static int vtimer_cpu_on(void)
     return 0;
 }
 
-const struct cpu_stage vtimer_cpu_stage = { .name = "vtimer", .on = vtimer_cpu_on, .off = vtimer_cpu_off, .kept = true };
+const struct cpu_stage vtimer_cpu_stage = {
+    .name = "vtimer", .on = vtimer_cpu_on, .off = vtimer_cpu_off, .kept = true
+};
 
 uint64_t vtimer_now(const struct vcpu *v)
 {
@@ -68,8 +70,8 @@ uint64_t vtimer_now(const struct vcpu *v)
 }
 
 /*
- * The machine's counter when the guest's reaches `cval`; the end of time, if it is not reached before. A domain that came from another machine may
- * have a counter that is ahead of this one's: its offset is below zero.
+ * The machine's counter when the guest's reaches `cval`; the end of time, if it is not reached before. A domain that
+ * came from another machine may have a counter that is ahead of this one's: its offset is below zero.
  */
 static uint64_t machine_time(const struct vcpu *v, uint64_t cval)
 {
@@ -103,8 +105,9 @@ static void phys_fired(void *data)
 }
 
 /*
- * The vCPU finds the interrupt waiting; the hardware timer, once loaded, has nothing to add until the guest has ended it. Loaded it may be
- * already, for this may be late: then the guest's timer may have been set anew or be off, and what it says is all that counts.
+ * The vCPU finds the interrupt waiting; the hardware timer, once loaded, has nothing to add until the guest has ended
+ * it. Loaded it may be already, for this may be late: then the guest's timer may have been set anew or be off, and what
+ * it says is all that counts.
  */
 static void virt_fired(void *data)
 {
@@ -143,7 +146,8 @@ void vtimer_shift(struct vcpu *v, uint64_t ticks)
     uint64_t at;
 
     if (v->vtimer.virt.queued)
-        timer_set(&v->vtimer.virt, __builtin_add_overflow(timer_expires(&v->vtimer.virt), ticks, &at) ? UINT64_MAX : at);
+        timer_set(&v->vtimer.virt,
+                  __builtin_add_overflow(timer_expires(&v->vtimer.virt), ticks, &at) ? UINT64_MAX : at);
     phys_update(v);
 }
 
@@ -240,7 +244,8 @@ static int timer_check(void *object, unsigned instance, struct record_reader *in
     (void)instance;
     if (!record_read(in, &r, sizeof(r)))
         return -EBADMSG;
-    return (r.ctl | r.phys_ctl) & ~(uint64_t)CTL_WRITABLE ? record_refuse(in, -EBADMSG, "has bits that a timer has not") : 0;
+    return (r.ctl | r.phys_ctl) & ~(uint64_t)CTL_WRITABLE ? record_refuse(in, -EBADMSG, "has bits that a timer has not")
+                                                          : 0;
 }
 
 /* The counter stands still until vtimer_begin(). The interrupt may be pending, or active in the guest, already. */

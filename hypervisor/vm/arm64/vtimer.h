@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * A guest's generic timers (Arm ARM DDI 0487, "The Generic Timer in AArch64 state"). The virtual timer is the hardware's, with CNTVOFF_EL2
- * a property of the domain; its interrupt is given to the guest as a hardware interrupt, so that the end of it is
- * the guest's own. While the vCPU waits for it, a software timer stands in and wakes the vCPU. The physical timer is emulated.
- * Both count the same time: the machine's counter less the domain's offset, which is what CNTPCT_EL0 reads as, too.
+ * A guest's generic timers (Arm ARM DDI 0487, "The Generic Timer in AArch64 state"). The virtual timer is the
+ * hardware's, with CNTVOFF_EL2 a property of the domain; its interrupt is given to the guest as a hardware interrupt,
+ * so that the end of it is the guest's own. While the vCPU waits for it, a software timer stands in and wakes the vCPU.
+ * The physical timer is emulated. Both count the same time: the machine's counter less the domain's offset, which
+ * CNTPCT_EL0 shows, too.
  */
 #pragma once
 
@@ -32,15 +33,22 @@ struct vcpu_vtimer {
 void vtimer_vcpu_init(struct vcpu *v);
 void vtimer_vcpu_reset(struct vcpu *v);
 void vtimer_vcpu_destroy(struct vcpu *v);
-/* Before the vGIC's state goes out, and after it came in: the timer is off while what it asserts is in no list register. */
+/*
+ * Before the vGIC's state goes out, and after it came in: the timer is off while its interrupt is in no list register.
+ */
 void vtimer_save(struct vcpu *v);
 void vtimer_load(struct vcpu *v);
 
-/* v's domain, which does not run, has not seen that many ticks: its virtual counter is behind by them, and what it waits for. */
+/*
+ * v's domain, which does not run, has not seen that many ticks: its virtual counter and its timers are behind by them.
+ */
 void vtimer_shift(struct vcpu *v, uint64_t ticks);
 /* v's domain runs from now on, its counter as clock_begin() has set it: what v waits for is waited for. */
 void vtimer_begin(struct vcpu *v);
-/* v runs here: a virtual timer interrupt that it has not taken, and whose cause the guest has removed, is pending no more. */
+/*
+ * v runs here: a virtual timer interrupt that it has not taken, and whose cause the guest has removed, is pending no
+ * more.
+ */
 void vtimer_retract(struct vcpu *v);
 
 /* The guest's counter, virtual and physical: ticks. */

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * SBSA Generic UART (Arm BSA DEN0094C, appendix B), as a guest sees it: the register subset of a PL011 (DDI 0183G, chapter 3) that
- * is always on. Its FIFOs are the two halves of the ring.
+ * SBSA Generic UART (Arm BSA DEN0094C, appendix B), as a guest sees it: the register subset of a PL011 (DDI 0183G,
+ * chapter 3) that is always on. Its FIFOs are the two halves of the ring.
  *
- * The guest and the back end can write anything into the ring: its indices are read once, and count only after they were
- * found sane (at most a ring apart). Receive interrupts are levels: up while characters wait. The transmit interrupt
- * rises when characters have gone out, or room appears, and stays until it is cleared.
+ * The guest and the back end can write anything into the ring: its indices are read once, and count only after they
+ * were found sane (at most a ring apart). Receive interrupts are levels: up while characters wait. The transmit
+ * interrupt rises when characters have gone out, or room appears, and stays until it is cleared.
  */
 #include "vm/arm64/vuart.h"
 
@@ -107,8 +107,8 @@ static bool transmit(struct vuart *u, uint64_t value) REQUIRES(u->lock)
 }
 
 /*
- * BUSY only while the ring is full: what is in it has left the guest, and a driver that waits for the end of BUSY is not
- * to wait for dom0.
+ * BUSY only while the ring is full: what is in it has left the guest, and a driver that waits for the end of BUSY is
+ * not to wait for dom0.
  */
 static uint32_t flags(const struct xencons_interface *r)
 {

@@ -18,16 +18,18 @@ struct xencons_interface;
 struct vuart {
     struct spinlock lock;
     bool claimed GUARDED_BY(lock);    /* initialised, or being so: once in a domain's life */
-    struct xencons_interface *ring GUARDED_BY(lock);   /* in the direct map; a reference to its frame is held. NULL: no UART */
+    /* in the direct map; a reference to its frame is held. NULL: no UART */
+    struct xencons_interface *ring GUARDED_BY(lock);
     mfn_t ring_frame GUARDED_BY(lock);
     uint32_t port GUARDED_BY(lock);   /* event channel to the console back end */
     uint32_t interrupt_mask GUARDED_BY(lock), raw_interrupts GUARDED_BY(lock);
-    bool line GUARDED_BY(lock);       /* what the interrupt line shows */
+    bool line GUARDED_BY(lock);       /* of the interrupt */
 };
 
 /*
- * XEN_DOMCTL_vuart_op init: back end domain, the ring's guest frame; the port comes back. -EINVAL: the frame is not the domain's RAM.
- * -EBUSY: it has one. Or what the event channel, the interrupt (reserved for good) or the register window failed with.
+ * XEN_DOMCTL_vuart_op init: back end domain, the ring's guest frame; the port comes back. -EINVAL: the frame is not the
+ * domain's RAM.
+ * -EBUSY: it has one. Or the error of the event channel, the interrupt (reserved for good) or the register window.
  */
 int vuart_init(struct domain *d, domid_t console_domid, gfn_t ring, uint32_t *port);
 /* Idempotent. */

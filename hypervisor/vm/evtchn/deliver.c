@@ -143,7 +143,8 @@ static void vcpu_info_copy(struct vcpu_info *to, const struct vcpu_info *from)
     _Static_assert(sizeof(*to) % 8 == 0 && _Alignof(struct vcpu_info) == 8, "is copied in words");
 
     for (unsigned i = 0; i < sizeof(*to) / 8; i++)
-        __atomic_store_n((uint64_t *)to + i, __atomic_load_n((const uint64_t *)from + i, __ATOMIC_RELAXED), __ATOMIC_RELAXED);
+        __atomic_store_n((uint64_t *)to + i, __atomic_load_n((const uint64_t *)from + i, __ATOMIC_RELAXED),
+                         __ATOMIC_RELAXED);
 }
 
 /* Events that came for the old place, or for none, must not be lost: the guest is made to look at everything once. */
@@ -164,7 +165,8 @@ static void vcpu_info_stay(struct vcpu *v, struct vcpu_info *there)
     __atomic_store_n(&v->evtchn.info, there, __ATOMIC_SEQ_CST);
 }
 
-static int register_vcpu_info(struct vcpu *v, gfn_t gfn, uint32_t offset, void (*take)(struct vcpu *v, struct vcpu_info *place))
+static int register_vcpu_info(struct vcpu *v, gfn_t gfn, uint32_t offset,
+                              void (*take)(struct vcpu *v, struct vcpu_info *place))
 {
     struct domain *d = v->domain;
     bool registered;

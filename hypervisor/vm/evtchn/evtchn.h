@@ -7,7 +7,7 @@
  * (interdomain), or fed by a virtual interrupt (VIRQ) or by the domain's own vCPUs (IPI). Two locks:
  *
  *   domain_evtchn.lock  which ports are in use, and the buckets they live in;
- *   port.lock           what one port is. Connecting and disconnecting hold the locks of both ends, so whoever holds that
+ *   port.lock           the port's state. Connecting and disconnecting hold the locks of both ends, so a holder of that
  *                       of one end of a connection knows that the other end stays; each end holds a reference to the
  *                       other's domain.
  *
@@ -38,7 +38,8 @@ struct domain_evtchn {
     uint32_t bucket_mask;            /* there are that many and one, a power of two */
     uint64_t open_buckets[EVTCHN_MAX_BUCKETS / 64] GUARDED_BY(lock);  /* a bit for each with a port in use */
     uint64_t full_buckets[EVTCHN_MAX_BUCKETS / 64] GUARDED_BY(lock);  /* ... and for each with none that is free */
-    uint32_t alloc_from GUARDED_BY(lock);  /* below it each port is in use, or was on a queue (FIFO) when last looked at */
+    /* below it each port is in use, or was on a queue (FIFO) when last looked at */
+    uint32_t alloc_from GUARDED_BY(lock);
     uint32_t max_port;               /* the highest number the domain may have */
     uint32_t ports_used GUARDED_BY(lock);
     uint32_t consumer_ports GUARDED_BY(lock);  /* of these, the hypervisor's */
@@ -57,7 +58,7 @@ struct vcpu_evtchn {
     struct timer poll_timeout;       /* kicks it */
 };
 
-/* What a port is, for EVTCHNOP_status and the tools; the numbers are EVTCHNSTAT_*. */
+/* A port's state, for EVTCHNOP_status and the tools; the numbers are EVTCHNSTAT_*. */
 struct evtchn_port_status {
     unsigned status;
     unsigned vcpu;
@@ -81,7 +82,7 @@ void evtchn_vcpu_init(struct vcpu *v);
 void evtchn_vcpu_destroy(struct vcpu *v);
 
 /*
- * EVTCHNOP_*. d is the domain whose ports they are; who may ask is decided by the caller. All return 0 or: -EINVAL (no
+ * EVTCHNOP_*. d is the domain whose ports they are; the caller decides on privilege. All return 0 or: -EINVAL (no
  * such port, or not in a state for that), -ENOSPC (no port left), -ENOMEM, -ENOENT (no such vCPU), -EEXIST, and as
  * noted.
  */
@@ -110,7 +111,10 @@ int evtchn_set_priority(struct domain *d, uint32_t port, unsigned priority);  /*
  */
 int evtchn_register_vcpu_info(struct vcpu *v, gfn_t gfn, uint32_t offset);
 
-/* The same for v of a restored domain, which has said so already, and has in it what it shall find there. -EINVAL: no RAM. */
+/*
+ * The same for v of a restored domain, which has said so already, and has in it what it shall find there. -EINVAL: no
+ * RAM.
+ */
 int evtchn_reattach_vcpu_info(struct vcpu *v, gfn_t gfn, uint32_t offset);
 
 struct record_kind;
@@ -142,8 +146,8 @@ void evtchn_notify(struct domain *d, uint32_t port);
  * SCHEDOP_poll. begin: from now on the next event on `port` (EVTCHN_POLL_ANY: on any port; 0: on none) ends the poll
  * and kicks v; look with evtchn_port_pending after it, then block, and look with evtchn_polling after that: an event
  * that came between has found v awake. A v that goes on for another reason leaves its poll to the next event or poll,
- * which costs a needless kick. set_timeout: it is kicked at that system time, ns (0: never), as well; of the current vCPU.
- * end: may be called twice. cancel: of a vCPU that does not run; its time-out does not come either.
+ * which costs a needless kick. set_timeout: it is kicked at that system time, ns (0: never), as well; of the current
+ * vCPU. end: may be called twice. cancel: of a vCPU that does not run; its time-out does not come either.
  */
 #define EVTCHN_POLL_ANY UINT32_MAX
 void evtchn_poll_begin(struct vcpu *v, uint32_t port);

@@ -47,7 +47,10 @@ struct fifo_vcpu {
 
 _Static_assert(MAX_PAGES * WORDS_PER_PAGE == EVTCHN_FIFO_NR_CHANNELS, "a page for every port there can be");
 
-/* `port` is that of a port that there is, so the page is within pages[] whatever the CPU guesses; one that is not there yet is NULL. */
+/*
+ * `port` is that of a port that there is, so the page is within pages[] whatever the CPU guesses; one that is not there
+ * yet is NULL.
+ */
 static event_word_t *event_word(const struct domain *d, uint32_t port)
 {
     const struct fifo_domain *f = fifo_of(d);
@@ -187,8 +190,8 @@ bool fifo_busy(const struct domain *d, const struct port *p)
 }
 
 /*
- * What is pending in the 2-level form is missed as long as there are no words, and then pending there. A sender holds p's lock or its peer's: when
- * we had both, who sends knows of the new form, and what was sent before can be seen.
+ * What is pending in the 2-level form is missed as long as there are no words, and then pending there. A sender holds
+ * p's lock or its peer's: when we had both, who sends knows of the new form, and what was sent before can be seen.
  */
 static void carry_over(struct domain *d) REQUIRES(d->evtchn.lock)
 {

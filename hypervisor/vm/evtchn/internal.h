@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What the files of the event channels share among themselves: the port, and the two forms in which an
+ * Between the files of the event channels: the port, and the two forms in which an
  * event is shown to the guest. Lock order: domain_evtchn.lock, then a port's, then fifo_domain.lock, then the vGIC's.
  * Of two connected ports' locks that of the lower address comes first; one that nothing is connected to yet may come
  * after any.
@@ -30,7 +30,7 @@ struct port {
     uint8_t consumer;        /* 0: the guest's; otherwise the number of the hypervisor's callback */
     uint8_t priority;        /* FIFO: where the next event is queued; read by the sender without this lock: atomic */
     uint8_t missed;          /* FIFO: an event came while the guest had no word for it; atomic */
-    uint16_t vcpu;           /* who is told; read by the sender without this lock: atomic */
+    uint16_t vcpu;           /* the vCPU to be told; read by the sender without this lock: atomic */
     uint16_t queue;          /* FIFO: where the last event was queued, vCPU * 16 + priority; under fifo_domain.lock */
     uint32_t number;
     union {
@@ -38,7 +38,7 @@ struct port {
             struct domain *domain;   /* a reference held */
             struct port *port;
         } peer;              /* PORT_INTERDOMAIN */
-        domid_t remote;      /* PORT_UNBOUND: who may connect */
+        domid_t remote;      /* PORT_UNBOUND: the domain that may connect */
         uint32_t virq;       /* PORT_VIRQ */
     };
 };
@@ -78,7 +78,9 @@ struct port *port_next_in_use(struct domain *d, uint32_t from) REQUIRES(d->evtch
 /* p, and its peer if it has one, which is returned: while both are locked nobody sends to p. */
 struct port *port_lock_pair(struct port *p) ACQUIRES(p->lock);
 void port_unlock_pair(struct port *p, struct port *peer) RELEASES(p->lock);
-/* The port of that number, in use or not, for a restored domain. -EINVAL: dying, or it may not have so many; -ENOMEM. */
+/*
+ * The port of that number, in use or not, for a restored domain. -EINVAL: dying, or it may not have so many; -ENOMEM.
+ */
 int port_take(struct domain *d, uint32_t number, struct port **out) REQUIRES(d->evtchn.lock);
 
 /* VIRQs (virq.c) */
@@ -89,12 +91,12 @@ void virq_clear_handlers(struct domain *d);
 
 /* Delivery (deliver.c). The lock of p, or of its peer, is held: so p stays what it is. */
 void port_raise(struct domain *d, struct port *p);
-/* What is pending on p, a port of the guest's that is being freed, is not. */
+/* No event is pending any more on p, a port of the guest's that is being freed. */
 void port_clear(struct domain *d, struct port *p) REQUIRES(d->evtchn.lock, p->lock);
 
 /*
- * Where v's guest looks, or NULL. Read after the event was made visible: whoever moves the place then sees that event, or we
- * see the new place.
+ * Where v's guest looks, or NULL. Read after the event was made visible: a mover of the place then sees that event, or
+ * we see the new place.
  */
 static inline struct vcpu_info *vcpu_info_of(const struct vcpu *v)
 {

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The records of event channels: of each vCPU where its guest looks, of the domain what each port is. What is pending stands in memory that the
- * guest shares with us: the shared info page's record, and pages of its own. A domain that has given its ports up has none here, and no FIFO form;
- * only where its vcpu_info are is still so, for that it does not say again.
+ * The records of event channels: of each vCPU where its guest looks, of the domain what each port is. What is pending
+ * stands in memory that the guest shares with us: the shared info page's record, and pages of its own. A domain that
+ * has given its ports up has none here, and no FIFO form; only where its vcpu_info are is still so, for that it does
+ * not say again.
  *
- * Memory may have been saved later than the records, and events of others may have come between. So what memory says is believed where both say
- * something: a vCPU whose vcpu_info tells of an upcall has the interrupt, too, and queues end where their links do.
+ * Memory may have been saved later than the records, and events of others may have come between. So what memory says is
+ * believed where both say something: a vCPU whose vcpu_info tells of an upcall has the interrupt, too, and queues end
+ * where their links do.
  */
 #include "vm/evtchn/internal.h"
 
@@ -41,7 +43,9 @@ static int vcpu_save(void *object, unsigned instance, struct record_writer *w)
         there &= record_place_is(d, GFN(r.control_gfn), fifo_control_frame(v));
     spin_unlock(&d->evtchn.lock);
     record_write(w, &r, sizeof(r));
-    return there ? 0 : record_refuse_save(w, -EINVAL, "has its vcpu_info or its control block where the guest has no memory any more");
+    return there ? 0
+                 : record_refuse_save(w, -EINVAL,
+                                      "has its vcpu_info or its control block where the guest has no memory any more");
 }
 
 static bool place_is_possible(struct domain *d, uint64_t gfn, uint32_t offset, size_t size)
@@ -118,7 +122,10 @@ _Static_assert(sizeof(struct port_record) == 24 && sizeof(struct vcpu_record) ==
 static void port_save(struct port *p, struct record_writer *w)
 {
     static const uint8_t states[] = {
-        [PORT_UNBOUND] = SAVED_UNBOUND, [PORT_INTERDOMAIN] = SAVED_INTERDOMAIN, [PORT_VIRQ] = SAVED_VIRQ, [PORT_IPI] = SAVED_IPI,
+        [PORT_UNBOUND] = SAVED_UNBOUND,
+        [PORT_INTERDOMAIN] = SAVED_INTERDOMAIN,
+        [PORT_VIRQ] = SAVED_VIRQ,
+        [PORT_IPI] = SAVED_IPI,
     };
     struct port_record r = { .number = p->number };
 
@@ -184,7 +191,8 @@ static bool port_may_be(struct domain *d, const struct port_record *r)
     spin_lock(&p->lock);
     may = p->state == PORT_FREE;
     if (!p->consumer && (r->state == SAVED_UNBOUND || r->state == SAVED_INTERDOMAIN))
-        may |= (p->state == PORT_UNBOUND && p->remote == r->remote) || (p->state == PORT_INTERDOMAIN && p->peer.domain->id == r->remote);
+        may |= (p->state == PORT_UNBOUND && p->remote == r->remote) ||
+               (p->state == PORT_INTERDOMAIN && p->peer.domain->id == r->remote);
     spin_unlock(&p->lock);
     return may;
 }
@@ -205,12 +213,14 @@ static bool virq_is_possible(const struct port_record *r, uint32_t *virqs)
     return first;
 }
 
-static int port_check(struct domain *d, const struct port_record *r, uint32_t last, uint32_t limit, uint32_t *virqs, struct record_reader *in)
+static int port_check(struct domain *d, const struct port_record *r, uint32_t last, uint32_t limit, uint32_t *virqs,
+                      struct record_reader *in)
 {
     if (r->number <= last || r->number >= limit)
         return record_refuse(in, -EBADMSG, "has ports out of order, or more than the domain may have");
-    if (r->state < SAVED_UNBOUND || r->state > SAVED_IPI || r->vcpu >= d->max_vcpus || r->priority > EVTCHN_FIFO_PRIORITY_MIN ||
-        r->queue >= d->max_vcpus * EVTCHN_FIFO_MAX_QUEUES || r->missed > 1 || r->zero[0] || r->zero[1] || !virq_is_possible(r, virqs))
+    if (r->state < SAVED_UNBOUND || r->state > SAVED_IPI || r->vcpu >= d->max_vcpus ||
+        r->priority > EVTCHN_FIFO_PRIORITY_MIN || r->queue >= d->max_vcpus * EVTCHN_FIFO_MAX_QUEUES || r->missed > 1 ||
+        r->zero[0] || r->zero[1] || !virq_is_possible(r, virqs))
         return record_refuse(in, -EBADMSG, "has a port that there cannot be");
     return port_may_be(d, r) ? 0 : record_refuse(in, -EBUSY, "has a port that the new domain uses for something else");
 }

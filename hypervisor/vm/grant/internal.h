@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* What the files of the grant tables share among themselves: pinning an entry of another domain's table. */
+/* Between the files of the grant tables: pinning an entry of another domain's table. */
 #pragma once
 
 #include "lib/base.h"
@@ -14,7 +14,7 @@
 
 #define ENTRIES_PER_FRAME (PAGE_SIZE / sizeof(struct grant_entry_v1))
 
-/* What an entry meant when it was first pinned; of no meaning while nobody pins it. */
+/* An entry's meaning when it was first pinned; of no meaning while nobody pins it. */
 struct grant_active {
     uint64_t mfn : 47, read_only : 1, user : 16;   /* the frame (a reference held), and the domain that may use it */
     uint32_t readers, writers;                     /* pins */
@@ -36,6 +36,6 @@ void grant_unpin(struct domain *granter, uint32_t ref, bool write);
 int grant_is_pinned(struct domain *granter, const struct domain *user, mfn_t mfn, unsigned *next,
                     bool (*preempt)(void));
 
-/* Gives back what d maps, and frees its handles (map.c). */
+/* Gives back d's mappings, and frees its handles (map.c). */
 int maptrack_release(struct domain *d, bool (*preempt)(void));
 void maptrack_free(struct domain *d);

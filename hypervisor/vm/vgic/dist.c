@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The registers that both versions of the distributor, and GICv3's redistributors, have in common (IHI 0069 12.9, IHI 0048 4.3):
- * control, and those with a bit, a byte or two bits per interrupt. Interrupts that do not exist read as zero and ignore writes.
+ * The registers that both versions of the distributor, and GICv3's redistributors, have in common (IHI 0069 12.9, IHI
+ * 0048 4.3): control, and those with a bit, a byte or two bits per interrupt. Interrupts that do not exist read as zero
+ * and ignore writes.
  */
 #include "dev/gic_ops.h"
 #include "vm/vgic/internal.h"
 
 enum bank {   /* the offset's bits 11:7 */
-    BANK_GROUP = 1, BANK_SET_ENABLE, BANK_CLEAR_ENABLE, BANK_SET_PENDING, BANK_CLEAR_PENDING, BANK_SET_ACTIVE, BANK_CLEAR_ACTIVE,
+    BANK_GROUP = 1, BANK_SET_ENABLE, BANK_CLEAR_ENABLE, BANK_SET_PENDING, BANK_CLEAR_PENDING, BANK_SET_ACTIVE,
+    BANK_CLEAR_ACTIVE,
 };
 
 static bool is_sgi(const struct virq *irq) { return irq->intid < VGIC_NR_SGIS; }
@@ -107,7 +109,8 @@ static uint32_t read_bits(struct domain_vgic *g, struct vcpu *v, enum bank bank,
     return value;
 }
 
-static void write_bits(struct domain_vgic *g, struct vcpu *v, enum bank bank, unsigned first, uint32_t value) REQUIRES(g->lock)
+static void write_bits(struct domain_vgic *g, struct vcpu *v, enum bank bank, unsigned first, uint32_t value)
+    REQUIRES(g->lock)
 {
     for (; value; value &= value - 1) {
         struct virq *irq = vgic_virq(g, v, first + (unsigned)__builtin_ctz(value));

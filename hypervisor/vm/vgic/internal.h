@@ -33,17 +33,23 @@ bool vgic_gather(struct domain_vgic *g, struct virq *irq) REQUIRES(g->lock);
 void vgic_settle(struct domain_vgic *g, struct virq *irq) REQUIRES(g->lock);
 
 static inline bool virq_is_private(const struct virq *irq) { return irq->intid < VGIC_NR_PRIVATE; }
-static inline bool virq_has_pending(const struct virq *irq) { return irq->latch || irq->sources || (irq->level && irq->line); }
+static inline bool virq_has_pending(const struct virq *irq)
+{
+    return irq->latch || irq->sources || (irq->level && irq->line);
+}
 static inline bool virq_is_deliverable(const struct virq *irq) { return irq->enabled && virq_has_pending(irq); }
 /* v's list registers are this CPU's. */
 static inline bool vcpu_is_here(const struct vcpu *v) { return v->vgic.resident == this_cpu(); }
 
-/* Off the queue it is in, if any; for what goes away or is reset. */
+/* Off the queue it is in, if any; for an interrupt that goes away or is reset. */
 void vgic_dequeue(struct virq *irq);
 /* v has something to look at: it will pass vgic_look_at_queue(), or wake. */
 void vgic_notify(struct domain_vgic *g, struct vcpu *v) REQUIRES(g->lock);
 
-/* The list registers of v, which is resident here. Empty: all state to memory. Refold: all taken back and the best put in. */
+/*
+ * The list registers of v, which is resident here. Empty: all state to memory. Refold: all taken back and the best put
+ * in.
+ */
 void vgic_empty_registers(struct domain_vgic *g, struct vcpu *v) REQUIRES(g->lock);
 void vgic_fill_registers(struct domain_vgic *g, struct vcpu *v) REQUIRES(g->lock);
 void vgic_refold(struct domain_vgic *g, struct vcpu *v) REQUIRES(g->lock);

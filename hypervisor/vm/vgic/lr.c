@@ -2,18 +2,21 @@
 /*
  * How virtual interrupts reach list registers.
  *
- * Each vCPU has a queue of what it is to see (pending and enabled, or active), best first, and list registers that are filled from its head.
- * A vCPU's list registers are written only by the CPU where it is resident; everybody else queues, sets WORK_VGIC and kicks. What a
- * guest has ended is noticed lazily: when a register is wanted, when the state is looked at, or on a switch. When more wants in than
- * there are registers, all are taken back and the best put in (refold); the maintenance interrupt calls when it is the others' turn.
+ * Each vCPU has a queue of what it is to see (pending and enabled, or active), best first, and list registers that are
+ * filled from its head. A vCPU's list registers are written only by the CPU where it is resident; everybody else
+ * queues, sets WORK_VGIC and kicks. What a guest has ended is noticed lazily: when a register is wanted, when the state
+ * is looked at, or on a switch. When more wants in than there are registers, all are taken back and the best put in
+ * (refold); the maintenance interrupt calls when it is the others' turn.
  *
- * A physical interrupt that was handed over stays active until its virtual one ends: by the list register itself (hw) where that
- * works, otherwise by us after the end's maintenance interrupt.
+ * A physical interrupt that was handed over stays active until its virtual one ends: by the list register itself (hw)
+ * where that works, otherwise by us after the end's maintenance interrupt.
  */
 #include "lib/bitmap.h"
 #include "vm/vgic/internal.h"
 
-/* Ends the physical interrupt. A private one's active state is in the registers only while its vCPU is resident here. */
+/*
+ * Ends the physical interrupt. A private one's active state is in the registers only while its vCPU is resident here.
+ */
 static void release_physical(struct virq *irq)
 {
     irq->hw_active = false;
@@ -79,8 +82,8 @@ static void absorb(struct vcpu_vgic *c, unsigned n)
 }
 
 /*
- * What absorb() and sort_in() come to for a list register that holds nothing any more: the guest has ended its interrupt, and nobody has
- * asked for more of it. False: there is more to it.
+ * What absorb() and sort_in() come to for a list register that holds nothing any more: the guest has ended its
+ * interrupt, and nobody has asked for more of it. False: there is more to it.
  */
 static bool forget(struct vcpu_vgic *c, unsigned n)
 {
@@ -108,8 +111,8 @@ static uint8_t pick_source(const struct virq *irq)
 }
 
 /*
- * Pending as far as the list register may know: what is active here and goes elsewhere next, or comes next from another sender, waits for
- * its end.
+ * Pending as far as the list register may know: what is active here and goes elsewhere next, or comes next from another
+ * sender, waits for its end.
  */
 static bool may_show_pending(const struct virq *irq, uint8_t source)
 {
@@ -225,7 +228,10 @@ static void watch_for_room(struct domain_vgic *g, struct vcpu_vgic *c, bool rest
     set_maintenance(c, reasons);
 }
 
-/* Ends that met no list register were of active interrupts in the queue, best first: a guest ends what preempted before the rest. */
+/*
+ * Ends that met no list register were of active interrupts in the queue, best first: a guest ends what preempted before
+ * the rest.
+ */
 static void take_eoi_count(struct vcpu_vgic *c)
 {
     unsigned count = gic_take_eoi_count();

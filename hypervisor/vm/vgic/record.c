@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The virtual interrupt controller's records, in the terms of the architecture: what the registers of distributor, redistributors and CPU
- * interface say, and of each interrupt what neither a register nor another interrupt tells. Where an interrupt waits (a queue, a list register) is
- * not in them: it follows from the rest. No vCPU of the domain is resident anywhere meanwhile.
+ * The virtual interrupt controller's records, in the terms of the architecture: what the registers of distributor,
+ * redistributors and CPU interface say, and of each interrupt what neither a register nor another interrupt tells.
+ * Where an interrupt waits (a queue, a list register) is not in them: it follows from the rest. No vCPU of the domain
+ * is resident anywhere meanwhile.
  */
 #include "lib/errno.h"
 #include "vm/records.h"
@@ -26,12 +27,16 @@ struct distributor_record {
 
 /* Before those of the private interrupts. */
 struct interface_record {
-    uint32_t vmcr;               /* as ICH_VMCR_EL2 (IHI 0069 12.4.8) or GICH_VMCR (IHI 0048 5.3.3) has it: mask, binary points, group enables, modes */
+    /*
+     * as ICH_VMCR_EL2 (IHI 0069 12.4.8) or GICH_VMCR (IHI 0048 5.3.3) has it: mask, binary points, group enables, modes
+     */
+    uint32_t vmcr;
     uint32_t apr[8];             /* active priorities: ICC_AP0R<n>, ICC_AP1R<n>; GICC_APR0 in the first */
     uint32_t asleep;             /* GICR_WAKER */
 };
 
-_Static_assert(sizeof(struct irq_record) == 16 && sizeof(struct distributor_record) == 16 && sizeof(struct interface_record) == 40,
+_Static_assert(sizeof(struct irq_record) == 16 && sizeof(struct distributor_record) == 16 &&
+                   sizeof(struct interface_record) == 40,
                "the records' layout");
 
 static void irq_save(const struct virq *irq, struct record_writer *w)
@@ -98,7 +103,8 @@ static void irq_restore(struct domain_vgic *g, struct virq *irq, struct record_r
     BUG_ON(!record_read(in, &r, sizeof(r)) || !vgic_gather(g, irq));
     if (!virq_is_private(irq)) {
         irq->route = r.route;
-        irq->target = g->version == 2 ? vgicv2_route_target(g->domain, r.route) : vgicv3_route_target(g->domain, r.route);
+        irq->target = g->version == 2 ? vgicv2_route_target(g->domain, r.route)
+                                      : vgicv3_route_target(g->domain, r.route);
         irq->holder = r.flags & ACTIVE ? domain_vcpu(g->domain, r.active_on) : NULL;
     }
     irq->priority = r.priority;
@@ -133,7 +139,8 @@ static int distributor_save(void *object, unsigned instance, struct record_write
         irq_save(&g->spis[i], w);
     }
     vgic_end(g);
-    return passed_through ? record_refuse_save(w, -EOPNOTSUPP, "has a physical interrupt: a device is passed through") : 0;
+    return passed_through ? record_refuse_save(w, -EOPNOTSUPP, "has a physical interrupt: a device is passed through")
+                          : 0;
 }
 
 static int distributor_check(void *object, unsigned instance, struct record_reader *in)
@@ -146,7 +153,9 @@ static int distributor_check(void *object, unsigned instance, struct record_read
     if (!record_read(in, &r, sizeof(r)))
         return -EBADMSG;
     if (r.version != g->version)
-        return record_refuse(in, -EOPNOTSUPP, r.version == 3 ? "is a GICv3's, and this host's is a GICv2" : "is another version's than this host's GICv3");
+        return record_refuse(in, -EOPNOTSUPP,
+                             r.version == 3 ? "is a GICv3's, and this host's is a GICv2"
+                                            : "is another version's than this host's GICv3");
     if (r.priority_bits != gic.priority_bits)
         return record_refuse(in, -EOPNOTSUPP, "is of a controller with another number of priorities than this host's");
     if (r.nr_spis != g->nr_spis)

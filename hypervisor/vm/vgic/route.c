@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * SPIs and what is behind them: which are taken, and the physical interrupt that feeds one. A routed physical interrupt is enabled,
- * typed and targeted as its guest does with the virtual one; it is never enabled while the guest has not enabled that.
+ * SPIs and what is behind them: which are taken, and the physical interrupt that feeds one. A routed physical interrupt
+ * is enabled, typed and targeted as its guest does with the virtual one; it is never enabled while the guest has not
+ * enabled that.
  */
 #include "base/cpu.h"
 #include "lib/errno.h"

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What the virtual interrupt controller remembers: the structs that are part of struct domain and struct vcpu.
+ * The virtual interrupt controller's state: the structs that are part of struct domain and struct vcpu.
  *
  * A virtual interrupt is in one of three places: idle (nothing to deliver), in the queue of the vCPU that
- * holds it (wants a list register), or in one of that vCPU's list registers. While it is in a list register, the register has the
- * state that was given to it (`given`), and the fields here say what came on top since then; taking it
+ * holds it (wants a list register), or in one of that vCPU's list registers. While it is in a list register, the
+ * register has the state that was given to it (`given`), and the fields here say what came on top since then; taking it
  * back (absorbing) joins the two.
  */
 #pragma once
@@ -72,16 +72,17 @@ struct domain_vgic {
     struct vgic_region regions[ARRAY_SIZE(((struct gic_info *)0)->redistributors)];
 };
 
-/* Guarded by the domain's vgic.lock, but for what the comment says. */
+/* Guarded by the domain's vgic.lock, but for fields whose comment says otherwise. */
 struct vcpu_vgic {
     struct virq private[VGIC_NR_PRIVATE];
     struct list queue;           /* by priority, active ones first among equals */
     struct virq *lrs[GIC_MAX_LRS];
     uint32_t used;               /* list registers that hold something of ours, as far as we have looked */
-    uint32_t stale;              /* list registers to be written before the guest runs: what they still hold was taken back */
+    /* list registers to be written before the guest runs: what they still hold was taken back */
+    uint32_t stale;
     uint32_t hw_private;         /* bitmap: private interrupts that a physical one feeds */
     uint32_t maintenance;        /* GIC_MAINT_* as set in the CPU interface */
-    bool refold;                 /* list registers hold what is no longer so */
+    bool refold;                 /* list registers are out of date */
     bool asleep;                 /* GICv3: GICR_WAKER.ProcessorSleep */
     struct cpu *resident;        /* whose list registers hold our state; NULL: it is all in memory */
     struct gic_vcpu_state interface;   /* while not resident */

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * GICv2 as a guest sees it (IHI 0048 4.3): the distributor is emulated, the CPU interface is the hardware's virtual one (GICV),
- * mapped where the guest expects its GICC. At most eight vCPUs. An SGI has a sender, and is pending once for each.
+ * GICv2 as a guest sees it (IHI 0048 4.3): the distributor is emulated, the CPU interface is the hardware's virtual one
+ * (GICV), mapped where the guest expects its GICC. At most eight vCPUs. An SGI has a sender, and is pending once for
+ * each.
  */
 #include "arch/nospec.h"
 #include "dev/gic_ops.h"
@@ -35,7 +36,10 @@ struct vcpu *vgicv2_route_target(const struct domain *d, uint64_t route)
 
 bool vgicv2_route_is_valid(const struct domain *d, uint64_t route) { return !(route & ~(uint64_t)all_vcpus(d)); }
 
-/* GICD_ITARGETSR: a byte per interrupt. A private one's says whose register this is, which is how a CPU learns its number. */
+/*
+ * GICD_ITARGETSR: a byte per interrupt. A private one's says whose register this is, which is how a CPU learns its
+ * number.
+ */
 static bool access_targets(struct domain_vgic *g, struct vcpu *v, struct mmio_access *a)
 {
     unsigned first = (unsigned)(a->offset - GICD_ITARGETSR);
@@ -130,7 +134,9 @@ static NOINLINE bool access_behind_control(struct vcpu *v, struct mmio_access *a
         return write_sgir(g, v, a);
     if (a->offset >= GICD_CPENDSGIR && a->offset < GICD_SPENDSGIR_END)
         return access_sgi_pending(g, v, a);
-    a->value = a->offset >= ID_REGISTERS && !a->write ? ids[index_nospec((a->offset - ID_REGISTERS) / 4, ARRAY_SIZE(ids))] : 0;
+    a->value = a->offset >= ID_REGISTERS && !a->write
+                   ? ids[index_nospec((a->offset - ID_REGISTERS) / 4, ARRAY_SIZE(ids))]
+                   : 0;
     return a->size == 4;
 }
 
@@ -140,8 +146,9 @@ static bool access_distributor(struct vcpu *v, struct mmio_access *a, void *cont
 }
 
 /*
- * Some boards decode GICC and GICV so that each 4 KiB page shows sixteen times, over 128 KiB; the two pages are then next to each
- * other only in the middle. A domain that sees the machine's addresses gets all of it, another the two pages.
+ * Some boards decode GICC and GICV so that each 4 KiB page shows sixteen times, over 128 KiB; the two pages are then
+ * next to each other only in the middle. A domain that sees the machine's addresses gets all of it, another the two
+ * pages.
  */
 static int map_cpu_interface(struct domain *d, uint64_t guest)
 {

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * GICv3 as a guest sees it (IHI 0069 12.9, 12.11): one distributor with affinity routing always on and a single security state, one
- * redistributor of two 64 KiB frames per vCPU, no LPIs. The CPU interface is the hardware's, but for the registers that send SGIs.
+ * GICv3 as a guest sees it (IHI 0069 12.9, 12.11): one distributor with affinity routing always on and a single
+ * security state, one redistributor of two 64 KiB frames per vCPU, no LPIs. The CPU interface is the hardware's, but
+ * for the registers that send SGIs.
  */
 #include "arch/nospec.h"
 #include "arch/sysreg.h"

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The virtual interrupt controller: which virtual interrupts there are, who makes them pending, and what a switch between vCPUs does with them.
+ * The virtual interrupt controller: which virtual interrupts there are, who makes them pending, and what a switch
+ * between vCPUs does with them.
  *
  * lr.c has how they reach list registers; dist.c and v2.c or v3.c have the registers that the guest reads and writes.
  *
  * A private physical interrupt (the virtual timer's) belongs to the vCPU that is resident: its active state goes off
  * on the way out, and on again on the way in.
  *
- * One lock per domain, vgic.lock. It is taken after an interrupt handler's (dev/irq.c) and before nothing: kicks happen after it.
+ * One lock per domain, vgic.lock. It is taken after an interrupt handler's (dev/irq.c) and before nothing: kicks happen
+ * after it.
  */
 #include "arch/nospec.h"
 #include "base/cpu.h"
@@ -51,8 +53,9 @@ struct virq *vgic_virq(struct domain_vgic *g, struct vcpu *v, unsigned intid)
 /* --- What others inject --- */
 
 /*
- * The usual case, and the short way: a list register of this CPU still has the interrupt from last time. What a list register of this
- * CPU holds is up to date in all but its state, for whoever changes the interrupt gathers it, or asks for a refold.
+ * The usual case, and the short way: a list register of this CPU still has the interrupt from last time. What a list
+ * register of this CPU holds is up to date in all but its state, for whoever changes the interrupt gathers it, or asks
+ * for a refold.
  */
 static bool pend_again(struct domain_vgic *g, struct virq *irq, unsigned source, bool hw) REQUIRES(g->lock)
 {
@@ -167,7 +170,9 @@ void vgic_pair_private(struct vcpu *v, unsigned intid, unsigned irq)
     vgic_end(g);
 }
 
-/* True if irq's end may be left to the guest: it is this interrupt's, and a private one's vCPU is the one of this CPU. */
+/*
+ * True if irq's end may be left to the guest: it is this interrupt's, and a private one's vCPU is the one of this CPU.
+ */
 static bool takes_physical(struct vcpu *v, struct virq *virq, unsigned irq)
 {
     if (!virq)
@@ -307,7 +312,8 @@ static struct virq *first_above_mask(struct domain_vgic *g, struct vcpu *v, uint
     if (c->refold && vcpu_is_here(v))
         vgic_refold(g, v);
     list_for_each(irq, &c->queue, struct virq, node)
-        if (virq_is_deliverable(irq) && g->group_enabled[irq->group1] && is_above_mask(irq, mask, group_enabled) && irq->intid != except)
+        if (virq_is_deliverable(irq) && g->group_enabled[irq->group1] && is_above_mask(irq, mask, group_enabled) &&
+            irq->intid != except)
             return irq;
     for (uint32_t used = vcpu_is_here(v) ? c->used : 0; used; used &= used - 1) {
         unsigned n = (unsigned)__builtin_ctz(used);
@@ -329,7 +335,10 @@ static NOINLINE bool takes_any(struct domain_vgic *g, struct vcpu *v) REQUIRES(g
     return first_above_mask(g, v, mask, group_enabled, VGIC_NO_INTID);
 }
 
-/* There is something to look at: in the queue, or in a list register of this CPU. What stands there from last time is none. */
+/*
+ * There is something to look at: in the queue, or in a list register of this CPU. What stands there from last time is
+ * none.
+ */
 static bool holds_any(const struct vcpu *v)
 {
     const struct vcpu_vgic *c = &v->vgic;

@@ -4,7 +4,8 @@
  *
  * Only what the guest can see is kept; list registers are touched only when an interrupt is injected into the
  * running vCPU, on a switch, or when WORK_VGIC says so: a trap that has nothing to do with
- * interrupts costs no GIC access. Injecting for a vCPU that does not run here marks it pending, sets WORK_VGIC and kicks.
+ * interrupts costs no GIC access. Injecting for a vCPU that does not run here marks it pending, sets WORK_VGIC and
+ * kicks.
  */
 #pragma once
 
@@ -36,14 +37,15 @@ void vgic_domain_destroy(struct domain *d);   /* gives routed interrupts back: d
 void vgic_inject(struct domain *d, struct vcpu *v, unsigned intid);
 /* The same for a private one of a vCPU whose state is all in memory; nothing if it is loaded anywhere. */
 void vgic_inject_away(struct vcpu *v, unsigned intid);
-/* What vgic_inject() or the physical interrupt made pending, and the guest has not taken, is so no more: its source has withdrawn it. */
+/* An interrupt that is pending and that the guest has not taken is so no more: its source has withdrawn it. */
 void vgic_retract(struct domain *d, struct vcpu *v, unsigned intid);
-/* A level: what the emulated device drives. */
+/* A level, driven by an emulated device. */
 void vgic_set_line(struct domain *d, struct vcpu *v, unsigned intid, bool high);
 
 /*
- * The physical interrupt `irq`, owned by d, came (priority dropped, still active): inject it as its hardware interrupt. The
- * end by the guest ends it. A private one (v current) is ended at once if v's state is not loaded here: its source asks again then.
+ * The physical interrupt `irq`, owned by d, came (priority dropped, still active): inject it as its hardware interrupt.
+ * The end by the guest ends it. A private one (v current) is ended at once if v's state is not loaded here: its source
+ * asks again then.
  */
 void vgic_inject_physical(struct domain *d, struct vcpu *v, unsigned intid, unsigned irq);
 
@@ -53,7 +55,10 @@ int vgic_unroute_irq(struct domain *d, unsigned intid, unsigned irq);
 /* Takes an SPI for an emulated device, for good. -EBUSY taken, -EINVAL. */
 int vgic_reserve_spi(struct domain *d, unsigned intid);
 
-/* v's private `intid` is fed by the private physical interrupt `irq` of whatever CPU it runs on: who restores v knows before that comes. */
+/*
+ * v's private `intid` is fed by the private physical interrupt `irq` of whatever CPU it runs on: who restores v knows
+ * before that comes.
+ */
 void vgic_pair_private(struct vcpu *v, unsigned intid, unsigned irq);
 
 struct record_kind;
@@ -63,16 +68,16 @@ extern const struct record_kind vgic_record, vgic_vcpu_record;
 bool vgic_pending(struct vcpu *v);
 
 /*
- * INTID of an enabled interrupt for v, whatever its interface's mask and group enables are: wakes a suspended one (PSCI DEN0022D 5.20).
- * VGIC_NO_INTID: there is none but `except`.
+ * INTID of an enabled interrupt for v, whatever its interface's mask and group enables are: wakes a suspended one (PSCI
+ * DEN0022D 5.20). VGIC_NO_INTID: there is none but `except`.
  */
 #define VGIC_NO_INTID 1023u
 unsigned vgic_waker(struct vcpu *v, unsigned except);
 static inline bool vgic_wakes(struct vcpu *v) { return vgic_waker(v, VGIC_NO_INTID) != VGIC_NO_INTID; }
 
 /*
- * On a context switch: v's list registers and interface state in from memory, out to it. This CPU, no lock held. What drives a private
- * physical interrupt (the virtual timer) is switched off before vgic_save and on after vgic_load.
+ * On a context switch: v's list registers and interface state in from memory, out to it. This CPU, no lock held. What
+ * drives a private physical interrupt (the virtual timer) is switched off before vgic_save and on after vgic_load.
  */
 void vgic_load(struct vcpu *v);
 void vgic_save(struct vcpu *v);
@@ -82,8 +87,9 @@ void vgic_update_running(struct vcpu *v);
 void vgic_init(void);
 
 /*
- * GICv3 system registers that a guest's access to traps: ICC_SGI1R_EL1; ICC_SGI0R_EL1 and ICC_ASGI1R_EL1, which are for group 0. False:
- * undefined. ICC_SRE_EL1 traps too (on hardware that lets it be written): reads as VGIC_ICC_SRE, writes are ignored.
+ * GICv3 system registers that a guest's access to traps: ICC_SGI1R_EL1; ICC_SGI0R_EL1 and ICC_ASGI1R_EL1, which are for
+ * group 0. False: undefined. ICC_SRE_EL1 traps too (on hardware that lets it be written): reads as VGIC_ICC_SRE, writes
+ * are ignored.
  */
 bool vgic_write_sgi1r(struct vcpu *v, uint64_t value);
 bool vgic_write_sgi0r(struct vcpu *v, uint64_t value);

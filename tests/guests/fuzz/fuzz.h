@@ -8,8 +8,8 @@
  * but vCPU 0 stand still or are off, and vCPU 0 checks what has to hold (check.c).
  *
  * Interrupts come at any place of a call. The hypervisor stops a long one for them, and goes on with it when it is made
- * again. Some are not: the interrupt's handler returns behind the call, no vCPU makes one of its kind for the rest of the
- * epoch, and the domain may be destroyed like that.
+ * again. Some are not: the interrupt's handler returns behind the call, no vCPU makes one of its kind for the rest of
+ * the epoch, and the domain may be destroyed like that.
  *
  * The places, by offset from the start of RAM:
  *   garden      never given away: each word has its one value

@@ -111,8 +111,8 @@ static void beat(void)
 static bool beats(void) { return sysreg_read(cntv_ctl_el0) & TIMER_ENABLE; }
 
 /*
- * What a call is, but for its arguments; never 0. A command has six bits at most (memory_op, from where a long one goes on);
- * a greater first argument is a pointer, or says from where the hypervisor goes on.
+ * What a call is, but for its arguments; never 0. A command has six bits at most (memory_op, from where a long one goes
+ * on); a greater first argument is a pointer, or says from where the hypervisor goes on.
  */
 static uint64_t call_kind(uint64_t number, uint64_t a1) { return 1 + number * 64 + (a1 < PAGE_SIZE ? a1 % 64 : 0); }
 
@@ -192,8 +192,8 @@ static void epoch_run(uint64_t e)
 }
 
 /*
- * Waits a moment without being in the way of those who work. Only the timer's interrupt counts, and is taken: others may
- * be pending for good.
+ * Waits a moment without being in the way of those who work. Only the timer's interrupt counts, and is taken: others
+ * may be pending for good.
  */
 static void rest(void)
 {

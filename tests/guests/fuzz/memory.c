@@ -16,7 +16,8 @@ static bool in_playground(uint64_t gfn, uint64_t n) { return slot_index(gfn) >= 
 static uint64_t draw_page(void)
 {
     unsigned slot = one_in(4) ? (unsigned)below(SLOTS) : habits.slot;
-    uint64_t first = slot_address(slot) >> PAGE_SHIFT, gfn = first + SLOT_PAGES - habits.reach + below(2 * habits.reach);
+    uint64_t first = slot_address(slot) >> PAGE_SHIFT,
+             gfn = first + SLOT_PAGES - habits.reach + below(2 * habits.reach);
 
     if (one_in(16))
         return first + below(SLOT_PAGES);

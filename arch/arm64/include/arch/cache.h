@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Cache and TLB maintenance by address and by everything (Arm ARM DDI 0487, "Cache maintenance instructions" and "TLB maintenance instructions"). */
+/*
+ * Cache and TLB maintenance by address and by everything (Arm ARM DDI 0487, "Cache maintenance instructions" and "TLB
+ * maintenance instructions").
+ */
 #pragma once
 
 #include "arch/barrier.h"
@@ -19,8 +22,9 @@ static inline void tlb_flush_guest(void)
 }
 
 /*
- * Of stage 2 only what is about these guest frames, on every CPU. Stage 1 after it, and not before stage 2 is gone everywhere:
- * until then a walk could still combine the two (Arm ARM DDI 0487, "TLB maintenance instructions", on a change of stage 2).
+ * Of stage 2 only what is about these guest frames, on every CPU. Stage 1 after it, and not before stage 2 is gone
+ * everywhere: until then a walk could still combine the two (Arm ARM DDI 0487, "TLB maintenance instructions", on a
+ * change of stage 2).
  */
 static inline void tlb_flush_guest_entries(const gfn_t *gfns, unsigned n)
 {
@@ -33,7 +37,10 @@ static inline void tlb_flush_guest_entries(const gfn_t *gfns, unsigned n)
     isb();
 }
 
-/* A guest frame, and all that is known of a virtual address, of the VMID in VTTBR_EL2, on this CPU: stage 2 first, as above. */
+/*
+ * A guest frame, and all that is known of a virtual address, of the VMID in VTTBR_EL2, on this CPU: stage 2 first, as
+ * above.
+ */
 static inline void tlb_flush_guest_page_local(gfn_t gfn, uint64_t va)
 {
     __asm__ volatile("dsb nshst\n\ttlbi ipas2e1, %0\n\tdsb nsh\n\ttlbi vaae1, %1\n\tdsb nsh\n\tisb"

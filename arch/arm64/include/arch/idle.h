@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Waiting at EL2: WFI goes on at a pending interrupt although PSTATE masks it (Arm ARM DDI 0487, "Wait for Interrupt"). */
+/*
+ * Waiting at EL2: WFI goes on at a pending interrupt although PSTATE masks it (Arm ARM DDI 0487, "Wait for Interrupt").
+ */
 #pragma once
 
 #include "arch/barrier.h"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* EL2's address space (48 bits, one range), and what assembly has to know of C's structures. */
+/* EL2's address space (48 bits, one range), and the offsets in C's structures that assembly uses. */
 #pragma once
 
 #define IMAGE_BASE        0x008000000000  /* torpor.lds */

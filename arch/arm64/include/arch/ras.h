@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * System errors (SError) and the part of FEAT_RAS that tells whose they are (Arm ARM DDI 0487: ESB, DISR_EL1, VDISR_EL2, VSESR_EL2;
- * "RAS PE architecture"). An ESB waits until it is known what all accesses before it did, and notes an error that is masked
- * in DISR_EL1, where it is pending no more.
+ * System errors (SError) and the part of FEAT_RAS that tells whose they are (Arm ARM DDI 0487: ESB, DISR_EL1,
+ * VDISR_EL2, VSESR_EL2;
+ * "RAS PE architecture"). An ESB waits until it is known what all accesses before it did, and notes an error that is
+ * masked in DISR_EL1, where it is pending no more.
  */
 #pragma once
 
@@ -29,5 +30,8 @@
 #define AET_CORRECTED     6
 #define DFSC_ASYNCHRONOUS 0x11
 
-/* Takes the physical SError that ISR_EL1 shows, at EL2, where it does nothing. TPIDR_EL0 and TPIDRRO_EL0 are lost (entry/vectors.S). */
+/*
+ * Takes the physical SError that ISR_EL1 shows, at EL2, where it does nothing. TPIDR_EL0 and TPIDRRO_EL0 are lost
+ * (entry/vectors.S).
+ */
 void serror_take(void);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* What a CPU does while it spins. */
+/* A spinning CPU's hint. */
 #pragma once
 
 static inline void cpu_relax(void) { __asm__ volatile("yield" ::: "memory"); }

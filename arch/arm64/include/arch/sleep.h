@@ -4,7 +4,7 @@
 
 #include "lib/base.h"
 
-/* What a C function may count on: x19 to x30, SP, TPIDR_EL2. */
+/* The registers that a C function may count on: x19 to x30, SP, TPIDR_EL2. */
 struct cpu_context {
     uint64_t registers[14];
 };

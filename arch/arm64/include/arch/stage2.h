@@ -1,24 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
-/* What stage-2 translation needs of the CPU: its control register and TLB maintenance. */
+/* Stage-2 translation's part of the CPU: its control register and TLB maintenance. */
 #pragma once
 
 #include "lib/base.h"
 
-/* Bits of guest-physical address: 40, or what the CPUs can if that is less. */
+/* Bits of guest-physical address: 40, or the CPUs' own limit if that is less. */
 unsigned stage2_address_bits(void);
 /* Sets VTCR_EL2 of this CPU. */
 void stage2_cpu_init(void);
-/* The CPU gives an entry with DBM the permission to write by itself (FEAT_HAFDBS). CPUs that cannot take a fault instead. */
+/*
+ * The CPU gives an entry with DBM the permission to write by itself (FEAT_HAFDBS). CPUs that cannot take a fault
+ * instead.
+ */
 bool stage2_has_dirty_state(void);
 /* Every CPU forgets stages 1 and 2 of that VTTBR's VMID. */
 void stage2_flush(uint64_t vttbr);
 /*
- * The same, but of stage 2 only what n leaf entries said, each of which contains one of these guest frames. Stage 1
+ * The same, but of stage 2 only n leaf entries, each of which contains one of these guest frames. Stage 1
  * goes whole: what is combined of both stages is found by virtual address only.
  */
 void stage2_flush_entries(uint64_t vttbr, const gfn_t *gfns, unsigned n);
 /*
- * This CPU forgets what it knows of the guest frame by the virtual address of the guest that runs. For an entry that allows more than it
- * did: other addresses and CPUs may know the old one, are refused and come here, too.
+ * This CPU forgets what it knows of the guest frame by the virtual address of the guest that runs. For an entry that
+ * allows more than it did: other addresses and CPUs may know the old one, are refused and come here, too.
  */
 void stage2_forget_here(gfn_t gfn, uint64_t va);

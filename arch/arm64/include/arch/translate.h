@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The translations of the guest whose registers are loaded, asked of the hardware (AT, Arm ARM DDI 0487, "Address translation instructions"). With the rights of EL1, as
- * its page tables stand at this moment. PAR_EL1 stays the guest's: it may be between its own AT and the read.
+ * The translations of the guest whose registers are loaded, asked of the hardware (AT, Arm ARM DDI 0487, "Address
+ * translation instructions"). With the rights of EL1, as its page tables stand at this moment. PAR_EL1 stays the
+ * guest's: it may be between its own AT and the read.
  */
 #pragma once
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* What guests may do without us: EL2's trap controls of this CPU, at each of its starts. */
+/* EL2's trap controls of this CPU, at each of its starts. */
 #pragma once
 
 /*
