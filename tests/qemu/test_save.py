@@ -136,7 +136,8 @@ def test_damaged_images_are_refused_in_one_line_and_leave_nothing(host, worker):
     free = host.free_pages()
     size = int(host.run(f"stat -c %s {IMAGE}").output)
     # every byte of the head and of the records is tests/unit/test_image.c's and test_stream.c's; between them stand
-    # libxl's own words. Its last record is eight zero bytes: it takes missing ones for read, and the guest is whole by then.
+    # libxl's own words. Its last record is eight zero bytes: it takes missing ones for read, and the guest is whole by
+    # then.
     cut = [10, 3000, size // 2, size - 9]
     flipped = [1000, size // 3, size - 2000]
     for place in cut:
