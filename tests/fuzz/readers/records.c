@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/*
- * sources: tests/unit/fakes.c record/record.c hypervisor/vm/params.c hypervisor/vm/evtchn/evtchn.c
- * hypervisor/vm/evtchn/port.c hypervisor/vm/evtchn/twolevel.c hypervisor/vm/evtchn/fifo.c
- * hypervisor/vm/evtchn/deliver.c hypervisor/vm/evtchn/virq.c hypervisor/vm/evtchn/record.c hypervisor/vm/grant/grant.c
- * hypervisor/vm/grant/map.c hypervisor/vm/grant/record.c arch/arm64/lock.c
- */
+/* sources: tests/unit/fakes.c record/record.c hypervisor/vm/params.c hypervisor/vm/evtchn/evtchn.c */
+/* sources: hypervisor/vm/evtchn/port.c hypervisor/vm/evtchn/twolevel.c hypervisor/vm/evtchn/fifo.c */
+/* sources: hypervisor/vm/evtchn/deliver.c hypervisor/vm/evtchn/virq.c hypervisor/vm/evtchn/record.c */
+/* sources: hypervisor/vm/grant/grant.c hypervisor/vm/grant/map.c hypervisor/vm/grant/record.c arch/arm64/lock.c */
 /*
  * Random bytes as the records of a domain (libFuzzer): parameters, grants and event channels, which say most of what is
  * the guest's choice. What is taken is lived with: events are sent, the domain is saved again and destroyed, and
