@@ -39,9 +39,9 @@ def worker(host, standing):
     one = standing("worker", vcpus=2, disk="/tmp/worker.img", address="192.168.77.5")
     one.run("""test -e /tmp/worker || {
         mkdir -p /mnt; mount /dev/xvda /mnt; (while :; do
-            dd if=/dev/urandom of=/mnt/new bs=64k count=8 2>/dev/null; sum=$(sha256sum < /mnt/new); mv /mnt/new
-            /mnt/file; echo "$sum" > /mnt/sum; sync; [ "$(sha256sum < /mnt/file)" = "$sum" ] || echo bad >> /tmp/bad;
-            echo >> /tmp/rounds;
+            dd if=/dev/urandom of=/mnt/new bs=64k count=8 2>/dev/null; sum=$(sha256sum < /mnt/new)
+            mv /mnt/new /mnt/file; echo "$sum" > /mnt/sum; sync
+            [ "$(sha256sum < /mnt/file)" = "$sum" ] || echo bad >> /tmp/bad; echo >> /tmp/rounds;
         done) > /dev/null 2>&1 & echo $! > /tmp/worker; }""")
     return one
 
@@ -148,8 +148,8 @@ def test_damaged_images_are_refused_in_one_line_and_leave_nothing(host, worker):
         host.run(f"""
             cp {IMAGE} /root/bad.img
             byte=$(od -An -tu1 -j{place} -N1 /root/bad.img)
-            printf "\\\\x$(printf %x $((byte ^ 8)))" | dd of=/root/bad.img bs=1 seek={place} conv=notrunc 2>
-            /dev/null""")
+            printf "\\\\x$(printf %x $((byte ^ 8)))" |
+                dd of=/root/bad.img bs=1 seek={place} conv=notrunc 2> /dev/null""")
         result = host.run("torpor restore /root/bad.img", check=False)
         assert result.status == 1 and len(complaints(result)) == 1, (place, result.output)
     host.run("rm /root/bad.img")
