@@ -4,8 +4,10 @@
  * it and restored it into another domain it says what is not as before.
  *
  *   vCPU 0  is in the middle of an interrupt, interrupts masked: the controller, timers, ports, grants, parameters and
- *   EL1's registers vCPU 1  spins with a value of its own in each general and vector register, over and over: it is
- *   saved at any instruction vCPU 2  waits for a tick of its timer, over and over
+ *           EL1's registers
+ *   vCPU 1  spins with a value of its own in each general and vector register, over and over: it is saved at any
+ *           instruction
+ *   vCPU 2  waits for a tick of its timer, over and over
  *   vCPU 3  polls an event channel that nobody sends to, with a time-out
  *   vCPU 4  was on, and is off
  *

@@ -7,7 +7,8 @@ import pytest
 
 from machine import BUILD, ROOT, Board, Machine, is_stock_xen
 
-CHECKS = sorted(path.stem for path in (ROOT / "tests/guests").glob("*.c") if path.stem != "tap")
+# the record guest says nothing to xl: it speaks with its own dom0 (test_records.py)
+CHECKS = sorted(path.stem for path in (ROOT / "tests/guests").glob("*.c") if path.stem not in ("tap", "record"))
 
 
 def board(gic):
