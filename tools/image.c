@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "tools/helper/sum.h"
+#include "tools/helper/transfer.h"
 #include "tools/torpor.h"
 
 #define MAGIC_SIZE  32
@@ -54,39 +55,6 @@ static struct tail make_tail(const struct header *header, uint32_t length, const
     memcpy(tail.magic, tail_magic, sizeof(tail_magic));
     tail.sum = sum_end(&sum);
     return tail;
-}
-
-static int write_all(int fd, const void *data, size_t size)
-{
-    const char *at = data;
-
-    while (size) {
-        ssize_t n = write(fd, at, size);
-
-        if (n < 0 && errno != EINTR)
-            return -errno;
-        at += n > 0 ? n : 0;
-        size -= n > 0 ? (size_t)n : 0;
-    }
-    return 0;
-}
-
-/* -ENODATA: it ends before that. */
-static int read_all(int fd, void *data, size_t size)
-{
-    char *at = data;
-
-    while (size) {
-        ssize_t n = read(fd, at, size);
-
-        if (n == 0)
-            return -ENODATA;
-        if (n < 0 && errno != EINTR)
-            return -errno;
-        at += n > 0 ? n : 0;
-        size -= n > 0 ? (size_t)n : 0;
-    }
-    return 0;
 }
 
 int image_write_head(int fd, const char *source, const char *json)

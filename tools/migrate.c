@@ -27,6 +27,7 @@
 
 #include "tools/guests.h"
 #include "tools/helper.h"
+#include "tools/helper/transfer.h"
 #include "tools/image.h"
 #include "tools/monitor.h"
 #include "tools/operation.h"
@@ -47,37 +48,16 @@ _Static_assert(sizeof(FAILED) == sizeof(STARTED), "the report has one length");
 
 /* --- the two ends' words */
 
-static int tell(int fd, const char *words)
-{
-    size_t left = strlen(words);
-
-    while (left) {
-        ssize_t n = write(fd, words, left);
-
-        if (n < 0 && errno != EINTR)
-            return -errno;
-        words += n > 0 ? n : 0;
-        left -= n > 0 ? (size_t)n : 0;
-    }
-    return 0;
-}
+static int tell(int fd, const char *words) { return write_all(fd, words, strlen(words)); }
 
 /* As many bytes as `words` has. 0, or -errno: -EPIPE: the other end has gone. */
 static int hear(int fd, const char *words, char *heard)
 {
-    size_t got = 0, want = strlen(words);
+    size_t size = strlen(words);
+    int error = read_all(fd, heard, size);
 
-    while (got < want) {
-        ssize_t n = read(fd, heard + got, want - got);
-
-        if (n == 0)
-            return -EPIPE;
-        if (n < 0 && errno != EINTR)
-            return -errno;
-        got += n > 0 ? (size_t)n : 0;
-    }
-    heard[got] = 0;
-    return 0;
+    heard[size] = 0;
+    return error == -ENODATA ? -EPIPE : error;
 }
 
 /* -EPROTO: it said something else. */

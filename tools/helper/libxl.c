@@ -2,12 +2,13 @@
 /* See libxl.h. */
 #include "tools/helper/libxl.h"
 
-#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#include "tools/helper/transfer.h"
 
 enum message {
     MESSAGE_LOG = 1,
@@ -58,29 +59,16 @@ static void put_text(struct packet *p, const char *text)
 
 static void send(const struct packet *p)
 {
-    const uint8_t *at = (const void *)p, *end = at + sizeof(p->size) + p->size;
-
-    while (at < end) {
-        ssize_t n = write(STDOUT_FILENO, at, (size_t)(end - at));
-
-        if (n < 0 && errno != EINTR)
-            _exit(NOBODY_LISTENS);
-        at += n > 0 ? n : 0;
-    }
+    if (write_all(STDOUT_FILENO, p, sizeof(p->size) + p->size))
+        _exit(NOBODY_LISTENS);
 }
 
 static int reply(void)
 {
     int value;
-    size_t got = 0;
 
-    while (got < sizeof(value)) {
-        ssize_t n = read(STDIN_FILENO, (uint8_t *)&value + got, sizeof(value) - got);
-
-        if (n == 0 || (n < 0 && errno != EINTR))
-            _exit(NOBODY_LISTENS);
-        got += n > 0 ? (size_t)n : 0;
-    }
+    if (read_all(STDIN_FILENO, &value, sizeof(value)))
+        _exit(NOBODY_LISTENS);
     return value;
 }
 
