@@ -8,6 +8,7 @@
 
 #include "mm/el2.h"
 #include "mm/heap.h"
+#include "arch/lock.h"
 #include "arch/stage2.h"
 
 struct machine_owner owners[MACHINE_OWNERS];
@@ -164,3 +165,25 @@ int machine_is_whole(void **state)
     }
     return 0;
 }
+
+/* --- Another vCPU --- */
+
+static struct { unsigned nr, unlocks; void (*act)(void); } another;
+
+static void unlocked(void)
+{
+    if (++another.unlocks != another.nr)
+        return;
+    host_after_unlock = NULL;   /* it is not interrupted itself */
+    another.act();
+    host_after_unlock = unlocked;
+}
+
+void machine_act_at_unlock(unsigned nr, void (*act)(void))
+{
+    another.nr = nr, another.unlocks = 0, another.act = act;
+    host_after_unlock = unlocked;
+}
+
+void machine_act_no_more(void) { host_after_unlock = NULL; }
+bool machine_has_acted(void) { return another.unlocks >= another.nr; }

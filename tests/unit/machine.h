@@ -43,5 +43,13 @@ bool never_preempt(void);
 bool always_preempt(void);
 bool sometimes_preempt(void);
 
+/*
+ * Another vCPU in the middle of things: act(), once, when the last lock is let go of for the nr-th time from now on
+ * (from 1), until machine_act_no_more().
+ */
+void machine_act_at_unlock(unsigned nr, void (*act)(void));
+void machine_act_no_more(void);
+bool machine_has_acted(void);            /* it came to that */
+
 uint32_t random_below(uint32_t n);
 void random_seed(uint32_t seed);

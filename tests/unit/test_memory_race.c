@@ -17,17 +17,7 @@
 #define WINDOW 2048u   /* guest frames that are used */
 
 static struct domain domain;
-static unsigned unlocks, act_at;
-static void (*other_vcpu)(void);
-
-static void unlocked(void)
-{
-    if (++unlocks != act_at)
-        return;
-    host_after_unlock = NULL;
-    other_vcpu();
-    host_after_unlock = unlocked;
-}
+static unsigned act_at;
 
 static int populate(uint64_t gfn, unsigned order) { return memory_populate(D, GFN(gfn), order, 0, never_preempt); }
 
@@ -77,14 +67,12 @@ static int teardown(void **state)
 /* As often as the first vCPU lets go of locks. */
 static void at_every_unlock(void (*first)(void), void (*other)(void))
 {
-    other_vcpu = other;
     for (act_at = 1;; act_at++) {
-        unlocks = 0;
-        host_after_unlock = unlocked;
+        machine_act_at_unlock(act_at, other);
         first();
-        host_after_unlock = NULL;
+        machine_act_no_more();
         assert_sound();
-        if (unlocks < act_at)
+        if (!machine_has_acted())
             break;
         empty();
         setup(NULL);

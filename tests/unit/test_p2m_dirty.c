@@ -411,17 +411,7 @@ static void what_is_only_read_is_told_when_it_comes(void **state)
 /* --- Another vCPU, wherever a lock is let go of --- */
 
 enum { PAGES = 1024 };
-static unsigned unlocks, act_at, value[PAGES], copy[PAGES], tlb_filled_at[PAGES];
-static void (*other_vcpu)(void);
-
-static void unlocked(void)
-{
-    if (++unlocks != act_at)
-        return;
-    host_after_unlock = NULL;
-    other_vcpu();
-    host_after_unlock = unlocked;
-}
+static unsigned act_at, value[PAGES], copy[PAGES], tlb_filled_at[PAGES];
 
 static unsigned flushes(void) { return 1 + machine_flushes + machine_entry_flushes; }
 
@@ -490,14 +480,13 @@ static void follow_to_the_end(void)
     }
     if (err || P->dirty.tracking != P2M_TRACKING_ON)
         return;
-    host_after_unlock = NULL;   /* it stands still for the last time */
+    machine_act_no_more();   /* it stands still for the last time */
     assert_true(follow());
     assert_memory_equal(copy, value, sizeof(copy));
 }
 
 static void at_every_unlock(void (*act)(void))
 {
-    other_vcpu = act;
     for (act_at = 1;; act_at++) {
         machine_dirty_state = act_at % 2;
         memset(tlb_filled_at, 0, sizeof(tlb_filled_at));
@@ -507,15 +496,14 @@ static void at_every_unlock(void (*act)(void))
         populate(WINDOW - 1, 0);   /* more than a piece */
         for (unsigned gfn = 1; gfn < PAGES; gfn += 50)
             vcpu_writes(gfn);
-        unlocks = 0;
-        host_after_unlock = unlocked;
+        machine_act_at_unlock(act_at, act);
         follow_to_the_end();
-        host_after_unlock = NULL;
+        machine_act_no_more();
         stop();
         release(&other);
         release(D);
         setup(NULL);
-        if (unlocks < act_at)
+        if (!machine_has_acted())
             return;
     }
 }
