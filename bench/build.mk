@@ -8,15 +8,15 @@ build/bench/obj/%.o: bench/guest/% flags.mk | $(bare-include)/.done
 	@mkdir -p $(@D)
 	@$(DORMOUSE_CC) $(DORMOUSE_CFLAGS) -MMD -MP -c $< -o $@
 
-build/bench/costs.elf build/bench/sleeper.elf: build/bench/%.elf: build/bench/obj/%.c.o build/dormouse/dormouse.a dormouse/arm64/image.ld
+build/bench/costs.elf build/bench/sleeper.elf: build/bench/%.elf: build/bench/obj/%.c.o $(DORMOUSE_NEEDS)
 	@$(call DORMOUSE_LINK)
 
 build/bench/obj/first-sleep.S.o: bench/guest/first.S
 	@mkdir -p $(@D)
 	@$(DORMOUSE_CC) $(DORMOUSE_CFLAGS) -DSLEEPS -MMD -MP -c $< -o $@
 
-build/bench/first.elf build/bench/first-sleep.elf: build/bench/%.elf: build/bench/obj/%.S.o dormouse/arm64/image.ld
-	@ld.lld --no-undefined -T dormouse/arm64/image.ld -o $@ $<
+build/bench/first.elf build/bench/first-sleep.elf: build/bench/%.elf: build/bench/obj/%.S.o dormouse/arch/arm64/image.ld
+	@ld.lld --no-undefined -T dormouse/arch/arm64/image.ld -o $@ $<
 
 build/bench/%.img: build/bench/%.elf
 	@llvm-objcopy -O binary $< $@

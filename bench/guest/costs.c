@@ -7,16 +7,16 @@
  * The same binary runs on Torpor, on Xen, on KVM and on the floor (bench/floor.S). What needs Xen's ABI is left out
  * where there is none.
  */
-#include "dormouse/arm64/cpu.h"
-#include "dormouse/arm64/gic.h"
-#include "dormouse/arm64/psci.h"
-#include "dormouse/arm64/timer.h"
-#include "dormouse/arm64/trap.h"
-#include "dormouse/console.h"
+#include "dormouse/arch/arm64/cpu.h"
+#include "dormouse/arch/arm64/gic.h"
+#include "dormouse/arch/arm64/psci.h"
+#include "dormouse/arch/arm64/timer.h"
+#include "dormouse/arch/arm64/trap.h"
+#include "dormouse/xen/console.h"
 #include "dormouse/dormouse.h"
-#include "dormouse/evtchn.h"
-#include "dormouse/hypercall.h"
-#include "dormouse/platform.h"
+#include "dormouse/xen/evtchn.h"
+#include "dormouse/xen/hypercall.h"
+#include "dormouse/arch/arm64/platform.h"
 
 #define ROUNDS      65
 #define OPERATIONS  64

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /* A domain for the host to put to sleep: with `suspend` in its arguments it suspends itself for good, else it ticks. */
-#include "dormouse/arm64/gic.h"
-#include "dormouse/arm64/psci.h"
-#include "dormouse/arm64/timer.h"
-#include "dormouse/arm64/trap.h"
-#include "dormouse/console.h"
+#include "dormouse/arch/arm64/gic.h"
+#include "dormouse/arch/arm64/psci.h"
+#include "dormouse/arch/arm64/timer.h"
+#include "dormouse/arch/arm64/trap.h"
+#include "dormouse/xen/console.h"
 #include "dormouse/dormouse.h"
-#include "dormouse/platform.h"
+#include "dormouse/arch/arm64/platform.h"
 
 #define TICKS_PER_SECOND 100
 

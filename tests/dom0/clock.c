@@ -3,12 +3,12 @@
 
 #include <libfdt.h>
 
-#include "dormouse/arm64/gic.h"
-#include "dormouse/arm64/psci.h"
-#include "dormouse/arm64/suspend.h"
-#include "dormouse/arm64/timer.h"
-#include "dormouse/arm64/trap.h"
-#include "dormouse/platform.h"
+#include "dormouse/arch/arm64/gic.h"
+#include "dormouse/arch/arm64/psci.h"
+#include "dormouse/arch/arm64/suspend.h"
+#include "dormouse/arch/arm64/timer.h"
+#include "dormouse/arch/arm64/trap.h"
+#include "dormouse/arch/arm64/platform.h"
 
 /* PL031, DDI 0224C 3.3: it counts seconds, and its alarm comes when the count becomes the match register's */
 #define RTCDR   0x00

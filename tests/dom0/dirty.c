@@ -8,12 +8,12 @@
  *
  *   rounds=N    how many rounds the storm lasts (default 20)
  */
-#include "dormouse/arm64/timer.h"
-#include "dormouse/console.h"
+#include "dormouse/arch/arm64/timer.h"
+#include "dormouse/xen/console.h"
 #include "dormouse/dormouse.h"
-#include "dormouse/grant.h"
-#include "dormouse/platform.h"
-#include "dormouse/toolstack.h"
+#include "dormouse/xen/grant.h"
+#include "dormouse/arch/arm64/platform.h"
+#include "dormouse/test/toolstack.h"
 #include "lib/errno.h"
 #include "lib/string.h"
 #include "tests/guests/dirty/mail.h"

@@ -7,14 +7,14 @@
  * page mapped. When they are gone, free memory has to be what it was, to the page. Says `domains: N of N`, or first
  * what went wrong, and switches the machine off.
  */
-#include "dormouse/arm64/timer.h"
-#include "dormouse/arm64/trap.h"
-#include "dormouse/console.h"
+#include "dormouse/arch/arm64/timer.h"
+#include "dormouse/arch/arm64/trap.h"
+#include "dormouse/xen/console.h"
 #include "dormouse/dormouse.h"
-#include "dormouse/evtchn.h"
-#include "dormouse/grant.h"
-#include "dormouse/platform.h"
-#include "dormouse/toolstack.h"
+#include "dormouse/xen/evtchn.h"
+#include "dormouse/xen/grant.h"
+#include "dormouse/arch/arm64/platform.h"
+#include "dormouse/test/toolstack.h"
 #include "lib/string.h"
 #include "tests/dom0/clock.h"
 #include "tests/dom0/counter.h"

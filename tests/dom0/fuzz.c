@@ -17,15 +17,15 @@
  * machine has to be free that was free before. Says `fuzz: ok` at the end, or `not ok` and why, and switches the
  * machine off.
  */
-#include "dormouse/arm64/cpu.h"
-#include "dormouse/arm64/gic.h"
-#include "dormouse/arm64/timer.h"
-#include "dormouse/arm64/trap.h"
-#include "dormouse/console.h"
+#include "dormouse/arch/arm64/cpu.h"
+#include "dormouse/arch/arm64/gic.h"
+#include "dormouse/arch/arm64/timer.h"
+#include "dormouse/arch/arm64/trap.h"
+#include "dormouse/xen/console.h"
 #include "dormouse/dormouse.h"
-#include "dormouse/evtchn.h"
-#include "dormouse/platform.h"
-#include "dormouse/toolstack.h"
+#include "dormouse/xen/evtchn.h"
+#include "dormouse/arch/arm64/platform.h"
+#include "dormouse/test/toolstack.h"
 #include "lib/errno.h"
 #include "lib/print.h"
 #include "lib/string.h"

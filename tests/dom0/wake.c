@@ -5,12 +5,12 @@
  * none; a host that misses it sleeps for ever. And once with an event waiting, which has to wait until then. Says
  * `event: waited`, `wake: N of N`, and switches the machine off.
  */
-#include "dormouse/arm64/timer.h"
-#include "dormouse/arm64/trap.h"
-#include "dormouse/console.h"
+#include "dormouse/arch/arm64/timer.h"
+#include "dormouse/arch/arm64/trap.h"
+#include "dormouse/xen/console.h"
 #include "dormouse/dormouse.h"
-#include "dormouse/evtchn.h"
-#include "dormouse/platform.h"
+#include "dormouse/xen/evtchn.h"
+#include "dormouse/arch/arm64/platform.h"
 #include "tests/dom0/clock.h"
 
 /*

@@ -27,18 +27,18 @@ build/guests/obj/%.S.o: %.S
 	$(DORMOUSE_CC) $(DORMOUSE_CFLAGS) -MMD -MP -c $< -o $@
 
 build/guests/fuzz.elf: $(patsubst %.S,build/guests/obj/%.S.o,$(patsubst %.c,build/guests/obj/%.o,$(FUZZ_SOURCES))) \
-		$(GUEST_SHARED:%.c=build/guests/obj/%.o) build/dormouse/dormouse.a dormouse/arm64/image.ld
+		$(GUEST_SHARED:%.c=build/guests/obj/%.o) $(DORMOUSE_NEEDS)
 	$(call DORMOUSE_LINK)
 
-build/guests/dirty.elf: $(DIRTY_SOURCES:%.c=build/guests/obj/%.o) build/dormouse/dormouse.a dormouse/arm64/image.ld
+build/guests/dirty.elf: $(DIRTY_SOURCES:%.c=build/guests/obj/%.o) $(DORMOUSE_NEEDS)
 	$(call DORMOUSE_LINK)
 
-build/guests/%.elf: build/guests/obj/tests/guests/%.o $(GUEST_SHARED:%.c=build/guests/obj/%.o) build/dormouse/dormouse.a dormouse/arm64/image.ld
+build/guests/%.elf: build/guests/obj/tests/guests/%.o $(GUEST_SHARED:%.c=build/guests/obj/%.o) $(DORMOUSE_NEEDS)
 	$(call DORMOUSE_LINK)
 
 # Linked for where the tests have QEMU load them (tests/qemu/machine.py: KERNEL_ADDRESS).
 build/guests/dom0-%.elf: build/guests/obj/tests/dom0/%.o $(DOM0_SHARED:%=build/guests/obj/tests/dom0/%) \
-		build/dormouse/dormouse.a dormouse/arm64/image.ld
+		$(DORMOUSE_NEEDS)
 	$(call DORMOUSE_LINK,--defsym=image_base=0x4c000000)
 
 build/guests/%.img: build/guests/%.elf

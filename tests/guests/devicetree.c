@@ -3,12 +3,12 @@
  * The device tree of a domain is made by the tools from what the hypervisor told them: a wrong answer of a domctl shows
  * here. And what it names has to be there.
  */
-#include "dormouse/arm64/cpu.h"
-#include "dormouse/arm64/gic.h"
-#include "dormouse/arm64/trap.h"
+#include "dormouse/arch/arm64/cpu.h"
+#include "dormouse/arch/arm64/gic.h"
+#include "dormouse/arch/arm64/trap.h"
 #include "dormouse/dormouse.h"
-#include "dormouse/platform.h"
-#include "dormouse/xen.h"
+#include "dormouse/arch/arm64/platform.h"
+#include "dormouse/xen/xen.h"
 #include "lib/string.h"
 #include "tests/guests/tap.h"
 #include <libfdt.h>

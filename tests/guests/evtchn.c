@@ -3,10 +3,10 @@
  * Event channels in the 2-level form: the life of a port, who is told and when, and every refusal that the public
  * header names. Two ports of this domain are bound to each other, so that both ends can be seen.
  */
-#include "dormouse/evtchn.h"
-#include "dormouse/arm64/timer.h"
+#include "dormouse/xen/evtchn.h"
+#include "dormouse/arch/arm64/timer.h"
 #include "dormouse/dormouse.h"
-#include "dormouse/platform.h"
+#include "dormouse/arch/arm64/platform.h"
 #include "lib/errno.h"
 #include "tests/guests/tap.h"
 

@@ -3,11 +3,11 @@
  * Event channels in the FIFO form (xen/include/public/event_channel.h): one word per port, linked into a queue per
  * priority. This guest drains its queues itself; Dormouse's own 2-level upcall is put aside.
  */
-#include "dormouse/arm64/timer.h"
-#include "dormouse/arm64/trap.h"
+#include "dormouse/arch/arm64/timer.h"
+#include "dormouse/arch/arm64/trap.h"
 #include "dormouse/dormouse.h"
-#include "dormouse/evtchn.h"
-#include "dormouse/platform.h"
+#include "dormouse/xen/evtchn.h"
+#include "dormouse/arch/arm64/platform.h"
 #include "lib/errno.h"
 #include "tests/guests/tap.h"
 

@@ -5,12 +5,12 @@
  * that whatever is not switched is seen: by another vCPU of this domain or by the other domain. DISR_EL1 belongs to
  * FEAT_RAS, which guests are not shown; where the CPU has it all the same, what one vCPU wrote there nobody else finds.
  */
-#include "dormouse/arm64/gic.h"
-#include "dormouse/arm64/timer.h"
-#include "dormouse/arm64/trap.h"
+#include "dormouse/arch/arm64/gic.h"
+#include "dormouse/arch/arm64/timer.h"
+#include "dormouse/arch/arm64/trap.h"
 #include "dormouse/dormouse.h"
-#include "dormouse/hypercall.h"
-#include "dormouse/platform.h"
+#include "dormouse/xen/hypercall.h"
+#include "dormouse/arch/arm64/platform.h"
 #include "lib/print.h"
 #include "tests/guests/tap.h"
 

@@ -5,12 +5,12 @@
  * grants frames, the second ("taker") maps, writes and copies them. They meet on an event channel whose number the
  * giver's first allocation fixes.
  */
-#include "dormouse/grant.h"
-#include "dormouse/arm64/timer.h"
-#include "dormouse/arm64/trap.h"
+#include "dormouse/xen/grant.h"
+#include "dormouse/arch/arm64/timer.h"
+#include "dormouse/arch/arm64/trap.h"
 #include "dormouse/dormouse.h"
-#include "dormouse/evtchn.h"
-#include "dormouse/platform.h"
+#include "dormouse/xen/evtchn.h"
+#include "dormouse/arch/arm64/platform.h"
 #include "lib/errno.h"
 #include "lib/string.h"
 #include "tests/guests/tap.h"

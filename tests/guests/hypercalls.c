@@ -4,11 +4,11 @@
  * and what happens to pointers that lead nowhere. Expectations are the public headers'; nothing here changes the
  * domain for good.
  */
-#include "dormouse/arm64/cpu.h"
-#include "dormouse/arm64/trap.h"
+#include "dormouse/arch/arm64/cpu.h"
+#include "dormouse/arch/arm64/trap.h"
 #include "dormouse/dormouse.h"
-#include "dormouse/hypercall.h"
-#include "dormouse/platform.h"
+#include "dormouse/xen/hypercall.h"
+#include "dormouse/arch/arm64/platform.h"
 #include "lib/errno.h"
 #include "lib/print.h"
 #include "lib/string.h"

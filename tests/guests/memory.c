@@ -3,11 +3,11 @@
  * Memory that a domain gives back and takes again (the balloon's calls), the counts that follow from it, and the
  * special pages that can be put into its address space (xen/include/public/memory.h).
  */
-#include "dormouse/arm64/cpu.h"
-#include "dormouse/arm64/trap.h"
+#include "dormouse/arch/arm64/cpu.h"
+#include "dormouse/arch/arm64/trap.h"
 #include "dormouse/dormouse.h"
-#include "dormouse/evtchn.h"
-#include "dormouse/platform.h"
+#include "dormouse/xen/evtchn.h"
+#include "dormouse/arch/arm64/platform.h"
 #include "lib/errno.h"
 #include "tests/guests/tap.h"
 

@@ -3,12 +3,12 @@
  * PSCI 1.1 (Arm DEN0022D) and SMCCC (DEN0028) as the hypervisor emulates them, by both conduits, and the life of a
  * vCPU: off, on, off, on again.
  */
-#include "dormouse/arm64/psci.h"
-#include "dormouse/arm64/gic.h"
-#include "dormouse/arm64/timer.h"
-#include "dormouse/arm64/trap.h"
+#include "dormouse/arch/arm64/psci.h"
+#include "dormouse/arch/arm64/gic.h"
+#include "dormouse/arch/arm64/timer.h"
+#include "dormouse/arch/arm64/trap.h"
 #include "dormouse/dormouse.h"
-#include "dormouse/platform.h"
+#include "dormouse/arch/arm64/platform.h"
 #include "lib/string.h"
 #include "tests/guests/tap.h"
 

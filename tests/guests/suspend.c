@@ -3,16 +3,16 @@
  * PSCI SYSTEM_SUSPEND from inside (Arm DEN0022D 5.20): what wakes a suspended domain and what does not, in which state
  * it comes back (6.4), and that its interrupt controller, its timers and its watchdogs are as it left them.
  */
-#include "dormouse/arm64/suspend.h"
+#include "dormouse/arch/arm64/suspend.h"
 
-#include "dormouse/arm64/gic.h"
-#include "dormouse/arm64/psci.h"
-#include "dormouse/arm64/timer.h"
-#include "dormouse/arm64/trap.h"
+#include "dormouse/arch/arm64/gic.h"
+#include "dormouse/arch/arm64/psci.h"
+#include "dormouse/arch/arm64/timer.h"
+#include "dormouse/arch/arm64/trap.h"
 #include "dormouse/dormouse.h"
-#include "dormouse/evtchn.h"
-#include "dormouse/hypercall.h"
-#include "dormouse/platform.h"
+#include "dormouse/xen/evtchn.h"
+#include "dormouse/xen/hypercall.h"
+#include "dormouse/arch/arm64/platform.h"
 #include "tests/guests/tap.h"
 
 #define PPI_ENABLED  21

@@ -3,8 +3,8 @@
  * The virtual CPU: what its ID registers show (Arm ARM DDI 0487, ID_AA64*_EL1), that what they hide is not there, and
  * that there is one time.
  */
-#include "dormouse/arm64/timer.h"
-#include "dormouse/arm64/trap.h"
+#include "dormouse/arch/arm64/timer.h"
+#include "dormouse/arch/arm64/trap.h"
 #include "dormouse/dormouse.h"
 #include "lib/print.h"
 #include "tests/guests/tap.h"

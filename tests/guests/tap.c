@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/guests/tap.h"
 
-#include "dormouse/hypercall.h"
-#include "dormouse/platform.h"
+#include "dormouse/xen/hypercall.h"
+#include "dormouse/arch/arm64/platform.h"
 #include "lib/print.h"
 #include "lib/string.h"
 

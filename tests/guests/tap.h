@@ -7,7 +7,7 @@
  * test names the departure with expect_or_xen(): it is forgiven on stock Xen only, and said so.
  */
 #pragma once
-#include "dormouse/console.h"
+#include "dormouse/xen/console.h"
 #include "lib/base.h"
 
 /* Prints what the guest is and on what it runs; finds out whether this is stock Xen. */

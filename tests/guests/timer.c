@@ -4,11 +4,11 @@
  * conditions and their interrupts, and WFI. Nothing is asserted about how late an interrupt may be, only that it is
  * never early and that it comes.
  */
-#include "dormouse/arm64/timer.h"
-#include "dormouse/arm64/gic.h"
-#include "dormouse/arm64/trap.h"
+#include "dormouse/arch/arm64/timer.h"
+#include "dormouse/arch/arm64/gic.h"
+#include "dormouse/arch/arm64/trap.h"
 #include "dormouse/dormouse.h"
-#include "dormouse/platform.h"
+#include "dormouse/arch/arm64/platform.h"
 #include "lib/print.h"
 #include "tests/guests/tap.h"
 

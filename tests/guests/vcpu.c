@@ -3,12 +3,12 @@
  * What the hypervisor tells a vCPU about itself in shared memory: vcpu_info, run states and the wall clock
  * (xen/include/public/vcpu.h, xen.h).
  */
-#include "dormouse/arm64/gic.h"
-#include "dormouse/arm64/timer.h"
-#include "dormouse/arm64/trap.h"
+#include "dormouse/arch/arm64/gic.h"
+#include "dormouse/arch/arm64/timer.h"
+#include "dormouse/arch/arm64/trap.h"
 #include "dormouse/dormouse.h"
-#include "dormouse/evtchn.h"
-#include "dormouse/platform.h"
+#include "dormouse/xen/evtchn.h"
+#include "dormouse/arch/arm64/platform.h"
 #include "lib/errno.h"
 #include "tests/guests/tap.h"
 

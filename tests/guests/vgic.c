@@ -4,11 +4,11 @@
  * of the distributor, the states of an interrupt, priorities, and software interrupts between vCPUs. A domU has no
  * SPI of its own, so states are looked at on software interrupts and on private interrupts that nobody drives.
  */
-#include "dormouse/arm64/gic.h"
-#include "dormouse/arm64/timer.h"
-#include "dormouse/arm64/trap.h"
+#include "dormouse/arch/arm64/gic.h"
+#include "dormouse/arch/arm64/timer.h"
+#include "dormouse/arch/arm64/trap.h"
 #include "dormouse/dormouse.h"
-#include "dormouse/platform.h"
+#include "dormouse/arch/arm64/platform.h"
 #include "tests/guests/tap.h"
 
 enum { SGI_A = 3, SGI_B = 5, SGI_C = 7, FREE_PPI = 22 };

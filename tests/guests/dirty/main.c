@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The guest of tests/dom0/dirty.c, which says in a page that both see what is to be written (mail.h). */
-#include "dormouse/arm64/cpu.h"
-#include "dormouse/arm64/timer.h"
+#include "dormouse/arch/arm64/cpu.h"
+#include "dormouse/arch/arm64/timer.h"
 #include "dormouse/dormouse.h"
-#include "dormouse/grant.h"
-#include "dormouse/hypercall.h"
-#include "dormouse/platform.h"
+#include "dormouse/xen/grant.h"
+#include "dormouse/xen/hypercall.h"
+#include "dormouse/arch/arm64/platform.h"
 #include "tests/guests/dirty/mail.h"
 
 static volatile bool stormy;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Random numbers: splitmix64, a state for each vCPU. A full period, and any seed is a good one. */
-#include "dormouse/arm64/trap.h"
+#include "dormouse/arch/arm64/trap.h"
 #include "tests/guests/fuzz/fuzz.h"
 
 static uint64_t states[MAX_CPUS], states_aside[MAX_CPUS];

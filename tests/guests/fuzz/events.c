@@ -3,8 +3,8 @@
  * Event channels: few ports, opened, connected, used and closed by all vCPUs and by the neighbours, in both forms, with
  * resets between.
  */
-#include "dormouse/arm64/gic.h"
-#include "dormouse/arm64/timer.h"
+#include "dormouse/arch/arm64/gic.h"
+#include "dormouse/arch/arm64/timer.h"
 #include "tests/guests/fuzz/fuzz.h"
 
 enum { FEW_PORTS = 8, HIGHEST_PORT = 4200, PRIORITIES = 18, MAX_POLLED = 130 };

@@ -18,10 +18,10 @@
  *   arena       anything goes: what the hypervisor and other domains may write to lies here
  */
 #pragma once
-#include "dormouse/arm64/cpu.h"
-#include "dormouse/console.h"
-#include "dormouse/hypercall.h"
-#include "dormouse/platform.h"
+#include "dormouse/arch/arm64/cpu.h"
+#include "dormouse/xen/console.h"
+#include "dormouse/xen/hypercall.h"
+#include "dormouse/arch/arm64/platform.h"
 #include "lib/base.h"
 #include "lib/errno.h"
 

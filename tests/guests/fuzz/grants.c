@@ -3,7 +3,7 @@
  * Grants between neighbours, each of which runs this program: few references, and each maps what it finds. The lower
  * half of the references lets others write, and names frames of the arena only; the upper half lets them read anything.
  */
-#include "dormouse/grant.h"
+#include "dormouse/xen/grant.h"
 #include "tests/guests/fuzz/fuzz.h"
 
 enum { REFERENCES = 16, HANDLES = 32, PLACES = 16 };

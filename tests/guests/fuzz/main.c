@@ -14,13 +14,13 @@
  */
 #include <stdarg.h>
 
-#include "dormouse/arm64/entry.h"
-#include "dormouse/arm64/gic.h"
-#include "dormouse/arm64/psci.h"
-#include "dormouse/arm64/timer.h"
-#include "dormouse/arm64/trap.h"
+#include "dormouse/arch/arm64/entry.h"
+#include "dormouse/arch/arm64/gic.h"
+#include "dormouse/arch/arm64/psci.h"
+#include "dormouse/arch/arm64/timer.h"
+#include "dormouse/arch/arm64/trap.h"
 #include "dormouse/dormouse.h"
-#include "dormouse/evtchn.h"
+#include "dormouse/xen/evtchn.h"
 #include "lib/print.h"
 #include "tests/guests/fuzz/fuzz.h"
 #include "tests/guests/tap.h"

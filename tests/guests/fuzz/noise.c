@@ -7,11 +7,11 @@
  * that hold up this kernel itself are left alone. Interrupts are masked meanwhile, because a random configuration of
  * the interrupt controller may rightfully make one stay for ever; interrupts_restore() sets it right again.
  */
-#include "dormouse/arm64/gic.h"
-#include "dormouse/arm64/psci.h"
-#include "dormouse/arm64/timer.h"
-#include "dormouse/arm64/trap.h"
-#include "dormouse/evtchn.h"
+#include "dormouse/arch/arm64/gic.h"
+#include "dormouse/arch/arm64/psci.h"
+#include "dormouse/arch/arm64/timer.h"
+#include "dormouse/arch/arm64/trap.h"
+#include "dormouse/xen/evtchn.h"
 #include "tests/guests/fuzz/fuzz.h"
 #include "tests/guests/tap.h"
 

@@ -3,11 +3,11 @@
  * vCPUs: going off, being turned on by several at once, waiting, interrupting each other; and the memory that the
  * hypervisor keeps for each.
  */
-#include "dormouse/arm64/entry.h"
-#include "dormouse/arm64/gic.h"
-#include "dormouse/arm64/psci.h"
-#include "dormouse/arm64/timer.h"
-#include "dormouse/arm64/trap.h"
+#include "dormouse/arch/arm64/entry.h"
+#include "dormouse/arch/arm64/gic.h"
+#include "dormouse/arch/arm64/psci.h"
+#include "dormouse/arch/arm64/timer.h"
+#include "dormouse/arch/arm64/trap.h"
 #include "tests/guests/fuzz/fuzz.h"
 
 /*

@@ -4,14 +4,14 @@
  * its PL011. Invariant: out_prod - out_cons never exceeds the ring's size; only the holder of `lock` moves out_prod,
  * only xenconsoled moves out_cons.
  */
-#include "dormouse/console.h"
-#include "dormouse/arm64/cpu.h"
-#include "dormouse/hypercall.h"
-#include "dormouse/platform.h"
+#include "dormouse/xen/console.h"
+#include "dormouse/arch/arm64/cpu.h"
+#include "dormouse/xen/hypercall.h"
+#include "dormouse/arch/arm64/platform.h"
 #include "arch/lock.h"
 #include "lib/print.h"
 #include "lib/stack_protector.h"
-#include "dormouse/xen.h"
+#include "dormouse/xen/xen.h"
 #include <xen/io/console.h>
 
 static struct spinlock lock = SPINLOCK_INIT;

@@ -2,8 +2,8 @@
 /* C's functions that assembly calls, and the address of what it starts vCPUs at. */
 #pragma once
 
-#include "dormouse/arm64/cpu.h"
-#include "dormouse/arm64/trap.h"
+#include "dormouse/arch/arm64/cpu.h"
+#include "dormouse/arch/arm64/trap.h"
 
 /* entry.S: vCPU 0, with the MMU on and an empty .bss. */
 void dormouse_main(const void *fdt);

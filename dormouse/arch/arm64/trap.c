@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Exceptions in C: see trap.h. The table of interrupt handlers is shared by all vCPUs and only ever filled in. */
-#include "dormouse/arm64/trap.h"
-#include "dormouse/arm64/cpu.h"
-#include "dormouse/arm64/entry.h"
-#include "dormouse/arm64/gic.h"
-#include "dormouse/console.h"
-#include "dormouse/hypercall.h"
+#include "dormouse/arch/arm64/trap.h"
+#include "dormouse/arch/arm64/cpu.h"
+#include "dormouse/arch/arm64/entry.h"
+#include "dormouse/arch/arm64/gic.h"
+#include "dormouse/xen/console.h"
+#include "dormouse/xen/hypercall.h"
 
 enum { MAX_INTID = 1020, KIND_SYNC = 4 };
 static void (*handlers[MAX_INTID])(unsigned);

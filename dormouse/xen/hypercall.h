@@ -4,7 +4,7 @@
  * in x0. Only x0 to x4 and x16 may change. Pointers have to lie in normal write-back memory, as all of Dormouse does.
  */
 #pragma once
-#include "dormouse/xen.h"
+#include "dormouse/xen/xen.h"
 #include "lib/base.h"
 
 static inline long hypercall5(unsigned long number, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4, uint64_t a5)

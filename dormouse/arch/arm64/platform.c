@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The device tree, read once. Bindings: Documentation/devicetree/bindings of Linux (arm,gic, arm,gic-v3, xen, psci). */
-#include "dormouse/platform.h"
+#include "dormouse/arch/arm64/platform.h"
 #include "lib/devicetree.h"
 #include "lib/string.h"
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The way into a suspend and back (suspend.h). Nothing is written before the MMU is on, as in entry.S. */
-#include "dormouse/arm64/asm.h"
+#include "dormouse/arch/arm64/asm.h"
 
     .text
     .global system_suspend

@@ -7,7 +7,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include "dormouse/arm64/asm.h"
+#include "dormouse/arch/arm64/asm.h"
 
 enum { MAX_CPUS = 8 };
 

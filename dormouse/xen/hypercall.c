@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The few hypercalls that need more than a register each. */
-#include "dormouse/hypercall.h"
-#include "dormouse/arm64/cpu.h"
-#include "dormouse/arm64/psci.h"
-#include "dormouse/console.h"
+#include "dormouse/xen/hypercall.h"
+#include "dormouse/arch/arm64/cpu.h"
+#include "dormouse/arch/arm64/psci.h"
+#include "dormouse/xen/console.h"
 
 uint64_t hvm_param(unsigned index)
 {

@@ -3,8 +3,8 @@
  * Grants given. Invariant (grant_table.h): frame and domid are in place before the flags make an entry valid,
  * and an entry ends by a compare-and-swap that sees GTF_reading and GTF_writing clear.
  */
-#include "dormouse/grant.h"
-#include "dormouse/platform.h"
+#include "dormouse/xen/grant.h"
+#include "dormouse/arch/arm64/platform.h"
 
 struct grant_entry_v1 *grant_table;
 

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The vCPUs' structures and stacks, and how further vCPUs are started and end. */
-#include "dormouse/arm64/cpu.h"
-#include "dormouse/arm64/entry.h"
-#include "dormouse/arm64/gic.h"
-#include "dormouse/arm64/psci.h"
-#include "dormouse/evtchn.h"
-#include "dormouse/platform.h"
+#include "dormouse/arch/arm64/cpu.h"
+#include "dormouse/arch/arm64/entry.h"
+#include "dormouse/arch/arm64/gic.h"
+#include "dormouse/arch/arm64/psci.h"
+#include "dormouse/xen/evtchn.h"
+#include "dormouse/arch/arm64/platform.h"
 
 struct cpu cpus[MAX_CPUS];
 char stacks[MAX_CPUS][STACK_SIZE] __attribute__((aligned(16)));

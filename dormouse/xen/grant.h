@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The grant table, version 1 (xen/include/public/grant_table.h): frames mapped at the place the device tree names. */
 #pragma once
-#include "dormouse/hypercall.h"
+#include "dormouse/xen/hypercall.h"
 
 enum { GRANT_FRAMES = 4, GRANT_PER_FRAME = 4096 / sizeof(struct grant_entry_v1) };
 

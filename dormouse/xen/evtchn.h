@@ -4,7 +4,7 @@
  * calls. A handler runs in interrupt context on the vCPU that the port notifies. Errors are negative errno values.
  */
 #pragma once
-#include "dormouse/hypercall.h"
+#include "dormouse/xen/hypercall.h"
 
 extern struct shared_info *shared_info;
 extern struct vcpu_info vcpu_infos[];

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 /* See toolstack.h. The guest's addresses are those of xen/include/public/arch-arm.h, as libxl uses them. */
 #define __XEN_TOOLS__ 1
-#include "dormouse/toolstack.h"
+#include "dormouse/test/toolstack.h"
 
 #include <libfdt.h>
 #include <xen/domctl.h>
 #include <xen/io/console.h>
 #include <xen/sysctl.h>
 
-#include "dormouse/evtchn.h"
-#include "dormouse/platform.h"
+#include "dormouse/xen/evtchn.h"
+#include "dormouse/arch/arm64/platform.h"
 #include "lib/errno.h"
 #include "lib/string.h"
 
@@ -208,7 +208,7 @@ static void tree_node(void *t, const char *name, const char *compatible)
     fdt_property_string(t, "compatible", compatible);
 }
 
-/* The nodes that dormouse/platform.c reads, and those only. */
+/* The nodes that dormouse/arch/arm64/platform.c reads, and those only. */
 static int tree_make(void *t, const struct domain_plan *plan)
 {
     fdt_create(t, TREE_SIZE);

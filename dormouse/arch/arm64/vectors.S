@@ -4,7 +4,7 @@
  * handler may look at and change any of them (trap.h, struct frame). An interrupt saves only what C may
  * destroy: its cost is part of what the bench measures.
  */
-#include "dormouse/arm64/asm.h"
+#include "dormouse/arch/arm64/asm.h"
 
     .macro full_entry kind
     sub     sp, sp, #288

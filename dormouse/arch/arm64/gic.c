@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /* See gic.h. The only difference between the versions that reaches beyond this file is the value of gic_ack(). */
-#include "dormouse/arm64/gic.h"
-#include "dormouse/arm64/cpu.h"
-#include "dormouse/platform.h"
+#include "dormouse/arch/arm64/gic.h"
+#include "dormouse/arch/arm64/cpu.h"
+#include "dormouse/arch/arm64/platform.h"
 
 enum {
     CTLR_V2_ENABLE = 1, CTLR_V3_ENABLE_G1 = 2, CTLR_V3_ARE = 1 << 4, CTLR_RWP = 1u << 31,

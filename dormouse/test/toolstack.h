@@ -6,7 +6,7 @@
  * values.
  */
 #pragma once
-#include "dormouse/hypercall.h"
+#include "dormouse/xen/hypercall.h"
 
 struct domain_plan {
     const void *image;              /* flat, entered at its first byte */

@@ -6,7 +6,7 @@
  * Invariant: nothing is written to memory before the MMU is on. The page tables are constants of the image
  * (pagetable.S), so no store is ever made with caches off and no cache maintenance is needed.
  */
-#include "dormouse/arm64/asm.h"
+#include "dormouse/arch/arm64/asm.h"
 
     .section .head, "ax"
     .global _start

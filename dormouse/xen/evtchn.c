@@ -3,11 +3,11 @@
  * 2-level event channels (xen/include/public/xen.h, struct shared_info). The pending bits belong to the hypervisor
  * until this side clears them, so every change of a shared word is atomic.
  */
-#include "dormouse/evtchn.h"
-#include "dormouse/arm64/cpu.h"
-#include "dormouse/arm64/gic.h"
-#include "dormouse/arm64/trap.h"
-#include "dormouse/platform.h"
+#include "dormouse/xen/evtchn.h"
+#include "dormouse/arch/arm64/cpu.h"
+#include "dormouse/arch/arm64/gic.h"
+#include "dormouse/arch/arm64/trap.h"
+#include "dormouse/arch/arm64/platform.h"
 
 enum { WORD_BITS = 64, WORDS = 64 };
 

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The order in which a guest comes up; entry.S calls this with the MMU on and an empty .bss. */
 #include "dormouse/dormouse.h"
-#include "dormouse/arm64/entry.h"
-#include "dormouse/arm64/gic.h"
-#include "dormouse/console.h"
-#include "dormouse/evtchn.h"
-#include "dormouse/platform.h"
+#include "dormouse/arch/arm64/entry.h"
+#include "dormouse/arch/arm64/gic.h"
+#include "dormouse/xen/console.h"
+#include "dormouse/xen/evtchn.h"
+#include "dormouse/arch/arm64/platform.h"
 
 void dormouse_main(const void *fdt)
 {

@@ -4,7 +4,7 @@
  * CNTFRQ_EL0.
  */
 #pragma once
-#include "dormouse/arm64/cpu.h"
+#include "dormouse/arch/arm64/cpu.h"
 
 enum { TIMER_ENABLE = 1, TIMER_IMASK = 2, TIMER_ISTATUS = 4 };
 
