@@ -15,7 +15,7 @@
 
 #define FRAME_NONE UINT32_MAX   /* the end of an owner's list */
 
-/* Whose frames are: embedded in a domain, written by mm/frames.c only. */
+/* Whose frames are: embedded in a domain, written by mm/frames.c and mm/buddy.c only. */
 struct frame_owner {
     domid_t id;
     struct spinlock lock;
@@ -48,10 +48,10 @@ uint64_t frames_limit(const struct frame_owner *o);
 void frames_set_limit(struct frame_owner *o, uint64_t pages);
 
 /*
- * The table for all of [ram_start, ram_end), holes included, at frame_table; ram_bytes of it are RAM. No frame is free
+ * The table for all of [ram_start, ram_end), holes included, in `memory`; ram_bytes of it are RAM. No frame is free
  * yet. Boot only.
  */
-void frames_init(void *frame_table, paddr_t ram_start, paddr_t ram_end, uint64_t ram_bytes);
+void frames_init(void *memory, paddr_t ram_start, paddr_t ram_end, uint64_t ram_bytes);
 uint64_t frames_table_size(paddr_t ram_start, paddr_t ram_end);   /* bytes, whole pages */
 /* Gives the whole pages of [start, start + size) to the allocator; boot only, once per free range. */
 void frames_add(paddr_t start, uint64_t size);
@@ -140,13 +140,6 @@ bool frame_release(mfn_t mfn, struct frame_owner *o);
 
 /* The owner of a live domain frame, or NULL: for a free or hypervisor frame. For holders of a reference. */
 struct frame_owner *frame_owner(mfn_t mfn);
-
-/*
- * For tests, which know that nobody is at it: otherwise either may change at once. How many references the frame has;
- * whether [first, first + 2^order) is free.
- */
-unsigned frame_refs(mfn_t mfn);
-bool frame_range_free(mfn_t first, unsigned order);
 
 /*
  * Releases the frames that o still owns, as many as it can before `preempt` says stop.

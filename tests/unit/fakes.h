@@ -48,6 +48,7 @@ void *fake_page(struct domain *d, uint64_t gfn);
 /* Its first `pages` frames have this many references. */
 void fake_assert_refs(struct domain *d, unsigned pages, unsigned refs);
 unsigned fake_writers(struct domain *d, uint64_t gfn);   /* of its frame, past its p2m */
+unsigned frame_refs(mfn_t mfn);
 enum p2m_type fake_type(struct domain *d, uint64_t gfn);
 void fake_set_type(struct domain *d, uint64_t gfn, enum p2m_type type);
 

@@ -7,6 +7,7 @@
 #include <sys/mman.h>
 
 #include "mm/el2.h"
+#include "mm/frame_table.h"
 #include "mm/heap.h"
 #include "arch/lock.h"
 #include "arch/stage2.h"
@@ -145,6 +146,19 @@ int machine_start(void **state)
     for (unsigned i = 0; i < MACHINE_OWNERS; i++)
         machine_owner_is(i, &own[i]);
     return 0;
+}
+
+unsigned frame_refs(mfn_t mfn) { return frame_at(mfn) ? word_refs(word_of(frame_at(mfn))) : 0; }
+
+bool frame_range_free(mfn_t first, unsigned order)
+{
+    for (unsigned o = order; o <= FRAMES_LARGE_ORDER; o++) {
+        const struct frame *f = frame_at(MFN(align_down(first.mfn, BIT(o))));
+
+        if (f && word_of(f) == word_make(0, 0, FREE, o))
+            return true;
+    }
+    return false;
 }
 
 int machine_is_whole(void **state)

@@ -39,6 +39,9 @@ extern bool machine_dirty_state;         /* as of a CPU with FEAT_HAFDBS */
 extern unsigned machine_icache_clears;
 bool machine_cleaned(mfn_t mfn);         /* its zeros went to memory, since asked last */
 bool machine_has(uint64_t mfn);          /* RAM that was given to the allocator */
+/* While nobody is at it: how many references a frame has; whether [first, first + 2^order) is free. */
+unsigned frame_refs(mfn_t mfn);
+bool frame_range_free(mfn_t first, unsigned order);
 bool never_preempt(void);
 bool always_preempt(void);
 bool sometimes_preempt(void);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* sources: tests/unit/machine.c hypervisor/mm/frames.c hypervisor/mm/heap.c */
+/* sources: tests/unit/machine.c hypervisor/mm/buddy.c hypervisor/mm/frames.c hypervisor/mm/heap.c */
 /* The frame table and allocator, and the heap on top, against a model that is a plain array. */
 #include "machine.h"
 

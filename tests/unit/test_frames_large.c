@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* sources: hypervisor/mm/frames.c */
+/* sources: hypervisor/mm/buddy.c hypervisor/mm/frames.c */
 /*
  * Blocks of 1 GiB, which are made a domain's in slices, on a machine of 1 GiB and 4 MiB. The memory of the first is the
  * same MiB over and over, so that a small host can have it. After each test everything is free again, and whole.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* sources: tests/unit/machine.c hypervisor/vm/memory.c hypervisor/vm/shared_info.c hypervisor/vm/capabilities.c */
-/* sources: lib/ranges.c hypervisor/mm/p2m.c hypervisor/mm/p2m_table.c hypervisor/mm/frames.c hypervisor/mm/heap.c */
+/* sources: lib/ranges.c hypervisor/mm/p2m.c hypervisor/mm/p2m_table.c hypervisor/mm/heap.c */
+/* sources: hypervisor/mm/buddy.c hypervisor/mm/frames.c */
 /*
  * Two vCPUs change one domain's memory: what one does, the other does something in the middle of, at every place where
  * the first lets go of a lock. Whatever the place, what is mapped is the domain's, once, and nothing else is.

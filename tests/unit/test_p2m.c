@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* sources: tests/unit/machine.c hypervisor/mm/p2m.c hypervisor/mm/p2m_table.c hypervisor/mm/frames.c */
+/* sources: tests/unit/machine.c hypervisor/mm/p2m.c hypervisor/mm/p2m_table.c */
+/* sources: hypervisor/mm/buddy.c hypervisor/mm/frames.c */
 /* Stage-2 tables against a model that is one array; and what they may not lose: references, and their own pages. */
 #include "machine.h"
 

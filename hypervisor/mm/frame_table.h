@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The frame table itself: for mm/frames.c, which says whose a frame is, mm/buddy.c, which has the free ones, and their
+ * tests. Everybody else asks mm/frames.h.
+ *
+ * struct frame.word holds count, owner and state in one 64-bit value, so that a reference is taken with one
+ * compare-and-swap that also proves who owns the frame.
+ */
+#pragma once
+
+#include "mm/frames.h"
+
+struct frame {
+    /* refs 21:0, writers (of a free block: its order) 43:22, owner 59:44, state 62:60, dirty 63 */
+    uint64_t word;
+    uint32_t next, prev;            /* index in a free list or its owner's list */
+};
+
+enum frame_state { ABSENT, FREE, HYPERVISOR, OWNED, OWNED_RELEASED, SHARED };
+
+/* Written at boot only. */
+extern struct frame_table {
+    struct frame *frames;
+    uint64_t first, count;          /* in frames */
+} frame_table;
+
+#define COUNT_BITS 22
+#define COUNT_MAX  (BIT(COUNT_BITS) - 1)
+#define WRITER     BIT(COUNT_BITS)
+#define STATE_SHIFT 60
+#define STATE_MASK (UINT64_C(7) << STATE_SHIFT)
+#define DIRTY      BIT(63)
+
+static inline uint64_t word_make(uint32_t refs, domid_t owner, enum frame_state state, unsigned order)
+{
+    return refs | (uint64_t)order << COUNT_BITS | (uint64_t)owner << (2 * COUNT_BITS) | (uint64_t)state << STATE_SHIFT;
+}
+
+static inline uint32_t word_refs(uint64_t w) { return w & COUNT_MAX; }
+static inline uint32_t word_writers(uint64_t w) { return (w >> COUNT_BITS) & COUNT_MAX; }
+static inline domid_t word_owner(uint64_t w) { return (domid_t)(w >> (2 * COUNT_BITS)); }
+static inline enum frame_state word_state(uint64_t w) { return (enum frame_state)((w & STATE_MASK) >> STATE_SHIFT); }
+
+/* NULL: no RAM. */
+static inline struct frame *frame_at(mfn_t mfn)
+{
+    uint64_t i = mfn.mfn - frame_table.first;
+
+    return i < frame_table.count ? &frame_table.frames[i] : NULL;
+}
+
+static inline uint32_t index_of(const struct frame *f) { return (uint32_t)(f - frame_table.frames); }
+static inline mfn_t mfn_of(const struct frame *f) { return MFN(frame_table.first + index_of(f)); }
+static inline uint64_t word_of(const struct frame *f) { return __atomic_load_n(&f->word, __ATOMIC_RELAXED); }
+static inline void word_set(struct frame *f, uint64_t w) { __atomic_store_n(&f->word, w, __ATOMIC_RELEASE); }
+
+/* Both kinds of list: first index in *head, doubly linked, FRAME_NONE at the ends. */
+static inline void link_frame(uint32_t *head, struct frame *f)
+{
+    f->prev = FRAME_NONE;
+    f->next = *head;
+    if (*head != FRAME_NONE)
+        frame_table.frames[*head].prev = index_of(f);
+    *head = index_of(f);
+}
+
+static inline void unlink_frame(uint32_t *head, struct frame *f)
+{
+    if (f->next != FRAME_NONE)
+        frame_table.frames[f->next].prev = f->prev;
+    if (f->prev != FRAME_NONE)
+        frame_table.frames[f->prev].next = f->next;
+    else
+        *head = f->next;
+}
