@@ -4,7 +4,8 @@
  * log-dirty is all of it.
  *
  * A collection that stops half-way keeps its place in the operation itself: in `mode`, above the one flag that is
- * defined, so that nothing is kept for a caller who does not come back.
+ * defined, so that nothing is kept for a caller who does not come back. In `mb`, which x86 uses for other operations
+ * only, CLEAN and PEEK give the number of the period that is being dirtied now: p2m_dirty_period().
  */
 #include "abi/domctl.h"
 
@@ -32,7 +33,8 @@ static uint32_t bits_count(const uint64_t *bitmap, uint64_t bits)
     uint32_t n = 0;
 
     for (uint64_t i = 0; i < (bits + 63) / 64; i++)
-        n += (uint32_t)__builtin_popcountll(bitmap[i]);
+        if (bitmap[i])
+            n += (uint32_t)__builtin_popcountll(bitmap[i]);
     return n;
 }
 
@@ -64,8 +66,10 @@ static int collect(struct p2m *p2m, struct xen_domctl_shadow_op *s)
     s->pages = min_u64(s->pages, BIT(p2m->address_bits - PAGE_SHIFT));
     if (at && at >= s->pages)
         return -EINVAL;
-    if (!at)
+    if (!at) {
         s->stats = (struct xen_domctl_shadow_op_stats){ .fault_count = p2m_dirty_faults(p2m, clean) };
+        error = p2m_dirty_period(p2m, clean, &s->mb);
+    }
     while (!error && at < s->pages) {
         error = collect_chunk(p2m, s, &at, s->pages);
         if (!error && at < s->pages && preempt_pending())

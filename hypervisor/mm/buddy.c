@@ -28,6 +28,7 @@ void frames_init(void *memory, paddr_t ram_start, paddr_t ram_end, uint64_t ram_
     frame_table.frames = memory;
     frame_table.first = ram_start.pa >> PAGE_SHIFT;
     frame_table.count = (ram_end.pa - ram_start.pa) >> PAGE_SHIFT;
+    frame_table.dirty_near = (uint16_t *)(void *)(frame_table.frames + frame_table.count);
     memory_zero(memory, frames_table_size(ram_start, ram_end));
     spin_lock(&lock);
     for (unsigned order = 0; order <= MAX_ORDER; order++)
@@ -38,7 +39,10 @@ void frames_init(void *memory, paddr_t ram_start, paddr_t ram_end, uint64_t ram_
 
 uint64_t frames_table_size(paddr_t ram_start, paddr_t ram_end)
 {
-    return align_up(((ram_end.pa - ram_start.pa) >> PAGE_SHIFT) * sizeof(struct frame), PAGE_SIZE);
+    uint64_t count = (ram_end.pa - ram_start.pa) >> PAGE_SHIFT;
+
+    /* the first and the last NEAR frames may be there in part */
+    return align_up(count * sizeof(struct frame) + ((count >> NEAR_ORDER) + 2) * sizeof(uint16_t), PAGE_SIZE);
 }
 
 static unsigned zone_of(const struct frame *f)

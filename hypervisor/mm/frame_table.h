@@ -22,7 +22,11 @@ enum frame_state { ABSENT, FREE, HYPERVISOR, OWNED, OWNED_RELEASED, SHARED };
 extern struct frame_table {
     struct frame *frames;
     uint64_t first, count;          /* in frames */
+    uint16_t *dirty_near;           /* behind them: how many of each NEAR frames are dirty; mm/frames.c's */
 } frame_table;
+
+#define NEAR_ORDER 9
+#define NEAR       BIT(NEAR_ORDER)
 
 #define COUNT_BITS 22
 #define COUNT_MAX  (BIT(COUNT_BITS) - 1)

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Whose a frame is, and how often it is held. Invariants: an owner's list holds exactly its frames whose allocation
- * reference has not been released; a frame with writers is dirty, and each of them has a reference, too.
+ * reference has not been released; a frame with writers is dirty, and each of them has a reference, too; of each 2 MiB
+ * of RAM the number of dirty frames is kept, at any moment at least as many as there are.
  */
 #include "mm/frames.h"
 
@@ -281,10 +282,21 @@ struct frame_owner *frame_get_any(mfn_t mfn)
     return frame_get_if(mfn, NULL, &id) ? frame_owner_of_id(id) : NULL;
 }
 
+static uint16_t *near_of(mfn_t mfn)
+{
+    return &frame_table.dirty_near[(mfn.mfn >> NEAR_ORDER) - (frame_table.first >> NEAR_ORDER)];
+}
+
+/* Before a frame becomes dirty, and after it is so no more. */
+static void near_add(mfn_t mfn) { __atomic_fetch_add(near_of(mfn), 1, __ATOMIC_RELAXED); }
+static void near_drop(mfn_t mfn) { BUG_ON(__atomic_fetch_sub(near_of(mfn), 1, __ATOMIC_RELEASE) == 0); }
+
 /* A frame that a guest had is free again. No TLB has it any more. */
 static void frame_free(struct frame *f)
 {
     __atomic_fetch_add(&let_go, 1, __ATOMIC_RELAXED);
+    if (word_of(f) & DIRTY)
+        near_drop(mfn_of(f));
     buddy_put(f, 0);
 }
 
@@ -327,16 +339,24 @@ void frame_put(mfn_t mfn)
         frame_last_put(f, frame_owner_of_id(word_owner(w)));
 }
 
-void frame_writer_begin(mfn_t mfn)
+bool frames_dirty_near(mfn_t mfn) { return __atomic_load_n(near_of(mfn), __ATOMIC_RELAXED); }
+
+/* And `by` is added to its word: WRITER, or nothing. */
+static void dirty_set(mfn_t mfn, uint64_t by)
 {
     struct frame *f = frame_at(mfn);
     uint64_t w;
 
     BUG_ON(!f);
+    near_add(mfn);
     w = word_of(f);
-    while (!__atomic_compare_exchange_n(&f->word, &w, (w + WRITER) | DIRTY, true, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+    while (!__atomic_compare_exchange_n(&f->word, &w, (w + by) | DIRTY, true, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
         continue;
+    if (w & DIRTY)
+        near_drop(mfn);   /* counted already */
 }
+
+void frame_writer_begin(mfn_t mfn) { dirty_set(mfn, WRITER); }
 
 void frame_writer_end(mfn_t mfn)
 {
@@ -351,16 +371,23 @@ void frame_put_writer(mfn_t mfn)
     frame_put(mfn);
 }
 
-void frame_mark_dirty(mfn_t mfn) { __atomic_fetch_or(&frame_at(mfn)->word, DIRTY, __ATOMIC_RELEASE); }
+void frame_mark_dirty(mfn_t mfn)
+{
+    if (!(word_of(frame_at(mfn)) & DIRTY))
+        dirty_set(mfn, 0);
+}
 
 /* Nobody writes to it now: what a writer that left wrote is to be seen behind this. */
 static void dirty_clear(struct frame *f)
 {
     uint64_t w = word_of(f);
 
-    while (!word_writers(w) &&
-           !__atomic_compare_exchange_n(&f->word, &w, w & ~DIRTY, true, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
-        continue;
+    while ((w & DIRTY) && !word_writers(w)) {
+        if (__atomic_compare_exchange_n(&f->word, &w, w & ~DIRTY, true, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)) {
+            near_drop(mfn_of(f));
+            return;
+        }
+    }
 }
 
 bool frames_take_dirty(mfn_t first, unsigned nr, bool clean, uint64_t *bitmap, unsigned at)
@@ -369,6 +396,10 @@ bool frames_take_dirty(mfn_t first, unsigned nr, bool clean, uint64_t *bitmap, u
     bool any = false;
 
     for (unsigned i = 0; i < nr; i++) {
+        if (!frames_dirty_near(mfn_add(first, i))) {
+            i += (unsigned)(NEAR - 1 - ((first.mfn + i) & (NEAR - 1)));   /* to the last of them */
+            continue;
+        }
         if (likely(!(word_of(&f[i]) & DIRTY)))
             continue;
         any = true;

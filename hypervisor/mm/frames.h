@@ -131,6 +131,8 @@ void frame_mark_dirty(mfn_t mfn);
  * seen then, and frames without writers are dirty no more. True: there was one. The caller keeps the frames from going.
  */
 bool frames_take_dirty(mfn_t first, unsigned nr, bool clean, uint64_t *bitmap, unsigned at);
+/* False: no frame of the 2 MiB that mfn is in is dirty. */
+bool frames_dirty_near(mfn_t mfn);
 
 /*
  * Drops the allocation's own reference, once: false if it was dropped before (a hostile double free) or o is not the

@@ -60,6 +60,7 @@ struct p2m {
         enum p2m_tracking tracking;      /* written under the lock; read without it, it may just have changed */
         uint64_t next GUARDED_BY(lock);
         uint32_t faults GUARDED_BY(lock);   /* since they were asked for last */
+        uint32_t period GUARDED_BY(lock);   /* how often that began which is dirty now */
     } dirty;                             /* p2m_dirty.c's */
 };
 

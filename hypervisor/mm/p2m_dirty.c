@@ -1,8 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Dirty tracking on the entries of a p2m. The lock is held for a piece of P2M_DIRTY_PIECE pages at most; entries that
- * lost their permission to write are forgotten by TLBs once for many pieces, before anybody is told that they were
- * dirty. A write through such a TLB entry in between is no loss: whoever is told reads the page after that.
+ * Dirty tracking on the entries of a p2m. The lock is held while P2M_DIRTY_PIECE entries are looked at, and a few more;
+ * entries that lost their permission to write are forgotten by TLBs once for many pieces, before anybody is told that
+ * they were dirty. A write through such a TLB entry in between is no loss: whoever is told reads the page after that.
+ *
+ * So that looking costs by what is dirty and not by what there is, a table of pages without anything to tell is not
+ * looked into (S2_QUIET). Where the CPU writes the permission by itself (S2_DBM) nobody would hear of it: a table in
+ * which nothing was dirty loses that, is quiet the next time, when TLBs have forgotten it, and has it again with the
+ * first fault. One at a time collects.
  */
 #include "mm/p2m_dirty.h"
 
@@ -14,7 +19,10 @@ struct collector {
     bool clean;
     uint64_t *bitmap;              /* or NULL */
     uint64_t first;                /* guest frame of bit 0 */
+    bool fresh;                    /* what tables say of themselves is of another time */
+    bool told;                     /* an entry had something to tell */
     bool holes;                    /* that had something to tell, and are to be forgotten */
+    unsigned looked;               /* at so many entries */
     unsigned cleaned;              /* entries that may not be written any more */
     gfn_t at[CHANGE_BY_ADDRESS];   /* the first of them */
 };
@@ -36,7 +44,7 @@ static uint64_t entry_clean(uint64_t *pte, unsigned level)
 
     do {
         clean = was & ~S2_CHANGED;
-        if (pte_type(was) == P2M_RAM_RW)
+        if (was & S2_AP_WRITE)
             clean = (clean & ~S2_AP_WRITE) | (level == 3 && stage2_has_dirty_state() ? S2_DBM : 0);
     } while (clean != was && !__atomic_compare_exchange_n(pte, &was, clean, true, __ATOMIC_RELAXED, __ATOMIC_RELAXED));
     return was;
@@ -53,6 +61,7 @@ static void collect_ram(struct collector *c, uint64_t *pte, unsigned level, uint
             c->at[c->cleaned] = GFN(from);
         c->cleaned++;
     }
+    c->told |= dirty;
     if (dirty)
         bits_set(c, from, to);
     if (c->clean || !dirty)
@@ -67,6 +76,7 @@ static void collect_entry(struct collector *c, uint64_t *pte, unsigned level, ui
     if (pte_is_ram(now)) {
         collect_ram(c, pte, level, from, to);
     } else if (now & S2_CHANGED) {
+        c->told = true;
         bits_set(c, from, to);
         c->holes |= c->clean && now == S2_CHANGED;
         if (c->clean && now != S2_CHANGED)
@@ -85,24 +95,80 @@ static void holes_forget(struct p2m *p2m, uint64_t gfn, uint64_t end) REQUIRES(p
     change_finish(p2m, &c, gfn, end);
 }
 
+/* What the entries of RAM in a table have between them; *whole: its frames are all of the first one's 2 MiB. */
+static uint64_t table_sum(const uint64_t *table, bool *whole)
+{
+    uint64_t sum = 0, first = pte_mfn(table[0]).mfn / P2M_ENTRIES;
+
+    *whole = pte_is_ram(table[0]);
+    for (unsigned i = 0; i < P2M_ENTRIES; i++) {
+        if (!pte_is_ram(table[i]))
+            continue;
+        sum |= __atomic_load_n(&table[i], __ATOMIC_RELAXED);
+        *whole &= pte_mfn(table[i]).mfn / P2M_ENTRIES == first;
+    }
+    return sum;
+}
+
+/* What the CPU makes writable at the same time stays so, and is told the next time. */
+static void entry_take_dirty_state(uint64_t *pte)
+{
+    uint64_t was = __atomic_load_n(pte, __ATOMIC_RELAXED);
+
+    while (pte_is_ram(was) && (was & S2_DBM) && !(was & S2_AP_WRITE) &&
+           !__atomic_compare_exchange_n(pte, &was, was & ~S2_DBM, true, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+        continue;
+}
+
+/* All of a table was looked at, and is clean but for what the CPU has made writable since. */
+static void table_settle(struct collector *c, uint64_t *pte)
+{
+    uint64_t *table = pte_table(*pte), sum;
+    bool whole;
+
+    sum = table_sum(table, &whole);
+    if (!(sum & (S2_DBM | S2_AP_WRITE | S2_CHANGED))) {
+        entry_set(pte, *pte | S2_QUIET | (whole ? S2_WHOLE : 0));
+    } else if (!c->told && (sum & S2_DBM)) {
+        for (unsigned i = 0; i < P2M_ENTRIES; i++)
+            entry_take_dirty_state(&table[i]);
+        c->cleaned += P2M_ENTRIES;   /* to be forgotten, all of them */
+    }
+}
+
+/* The part of a table of pages that [from, to) is. */
+static void collect_table(struct collector *c, uint64_t *pte, uint64_t from, uint64_t to)
+{
+    uint64_t *table = pte_table(*pte);
+
+    if (c->fresh)
+        entry_set(pte, *pte & ~(S2_QUIET | S2_WHOLE));
+    if ((*pte & S2_QUIET) && (*pte & S2_WHOLE) && !frames_dirty_near(pte_mfn(table[0])))
+        return;
+    c->looked += (unsigned)(to - from);
+    c->told = false;
+    for (uint64_t gfn = from; gfn < to; gfn++)
+        if (table[gfn % P2M_ENTRIES])
+            collect_entry(c, &table[gfn % P2M_ENTRIES], 3, gfn, gfn + 1);
+    if (c->clean && !(*pte & S2_QUIET) && to - from == P2M_ENTRIES)
+        table_settle(c, pte);
+}
+
 static void collect_piece(struct p2m *p2m, struct collector *c, uint64_t gfn, uint64_t end) REQUIRES(p2m->lock)
 {
     uint64_t begin = gfn;
 
     while (gfn < end) {
         unsigned level;
-        uint64_t *pte = entry_find(p2m, GFN(gfn), &level), span = level_span(level);
-        uint64_t table_end = min_u64(end, align_down(gfn, span * P2M_ENTRIES) + span * P2M_ENTRIES);
+        uint64_t *pte = entry_find_block(p2m, GFN(gfn), &level), span = level_span(level);
+        uint64_t to = min_u64(end, align_down(gfn, span) + span);
 
-        /* The rest of the table, as long as it holds no tables itself. */
-        do {
-            uint64_t to = min_u64(end, align_down(gfn, span) + span);
-
-            if (*pte)
-                collect_entry(c, pte, level, gfn, to);
-            gfn = to;
-            pte++;
-        } while (level == 3 && gfn < table_end);
+        if (level == 2 && (*pte & S2_VALID) && pte_is_table(*pte, 2))
+            collect_table(c, pte, gfn, to);
+        else if (*pte)
+            collect_entry(c, pte, level, gfn, to);
+        c->looked++;
+        gfn = to;
     }
     if (c->holes)
         holes_forget(p2m, begin, end);
@@ -118,15 +184,20 @@ static void collect_flush(struct p2m *p2m, struct collector *c) REQUIRES(p2m->lo
     c->cleaned = 0;
 }
 
-/* One piece more, if the p2m is tracked in this way. */
-static bool collect_if(struct p2m *p2m, struct collector *c, enum p2m_tracking when, uint64_t gfn, uint64_t end)
+/* A piece, and more of them as long as there is little to look at; if it is tracked. */
+static bool collect_some(struct p2m *p2m, struct collector *c, gfn_t *next, uint64_t end)
 {
     bool tracked;
 
+    c->looked = 0;
     spin_lock(&p2m->lock);
-    tracked = p2m->dirty.tracking == when;
-    if (tracked)
-        collect_piece(p2m, c, gfn, end);
+    tracked = p2m->dirty.tracking == P2M_TRACKING_ON;
+    while (tracked && next->gfn < end && c->looked < P2M_DIRTY_PIECE) {
+        uint64_t to = min_u64(end, next->gfn + P2M_DIRTY_PIECE);
+
+        collect_piece(p2m, c, next->gfn, to);
+        *next = GFN(to);
+    }
     spin_unlock(&p2m->lock);
     return tracked;
 }
@@ -134,14 +205,11 @@ static bool collect_if(struct p2m *p2m, struct collector *c, enum p2m_tracking w
 int p2m_dirty_collect(struct p2m *p2m, gfn_t *next, gfn_t end, bool clean, uint64_t *bitmap, bool (*preempt)(void))
 {
     struct collector c = { .clean = clean, .bitmap = bitmap, .first = next->gfn };
-    bool tracked = true;
+    bool tracked;
 
-    do {
-        uint64_t to = min_u64(end.gfn, next->gfn + P2M_DIRTY_PIECE);
-
-        tracked = collect_if(p2m, &c, P2M_TRACKING_ON, next->gfn, to);
-        *next = GFN(to);
-    } while (tracked && next->gfn < end.gfn && !preempt());
+    do
+        tracked = collect_some(p2m, &c, next, end.gfn);
+    while (tracked && next->gfn < end.gfn && !preempt());
     spin_lock(&p2m->lock);
     collect_flush(p2m, &c);
     spin_unlock(&p2m->lock);
@@ -171,7 +239,7 @@ static int start_check(struct p2m *p2m) REQUIRES(p2m->lock)
 /* *done: that was the last piece. */
 static int start_piece(struct p2m *p2m, bool *done) REQUIRES(p2m->lock)
 {
-    struct collector c = { .clean = true };
+    struct collector c = { .clean = true, .fresh = true };
     uint64_t gfn = p2m->dirty.next, end = gfn + P2M_DIRTY_PIECE;
     unsigned level;
     uint64_t *pte = entry_find(p2m, GFN(gfn), &level);
@@ -188,6 +256,7 @@ static int start_piece(struct p2m *p2m, bool *done) REQUIRES(p2m->lock)
     collect_flush(p2m, &c);
     *done = end == p2m->max_mapped_gfn + 1;
     tracking_set(p2m, *done ? P2M_TRACKING_ON : P2M_TRACKING_STARTS, end);
+    p2m->dirty.period += *done;
     return 0;
 }
 
@@ -328,6 +397,19 @@ uint32_t p2m_dirty_faults(struct p2m *p2m, bool clean)
     return n;
 }
 
+int p2m_dirty_period(struct p2m *p2m, bool next, uint32_t *period)
+{
+    bool tracked;
+
+    spin_lock(&p2m->lock);
+    tracked = p2m->dirty.tracking == P2M_TRACKING_ON;
+    if (tracked && next)
+        p2m->dirty.period++;
+    *period = p2m->dirty.period;
+    spin_unlock(&p2m->lock);
+    return tracked ? 0 : -EINVAL;
+}
+
 /* As far down as there are tables for it: what is larger than a page is dirty as a whole then. */
 static uint64_t *entry_split_down(struct p2m *p2m, gfn_t gfn, unsigned *level) REQUIRES(p2m->lock)
 {
@@ -338,6 +420,16 @@ static uint64_t *entry_split_down(struct p2m *p2m, gfn_t gfn, unsigned *level) R
     return pte;
 }
 
+/* The table that the entry is in is written to again: its other pages without a fault, where the CPU can do that. */
+static void table_give_dirty_state(uint64_t *pte)
+{
+    uint64_t *table = (uint64_t *)align_down((uintptr_t)pte, PAGE_SIZE);
+
+    for (unsigned i = 0; i < P2M_ENTRIES; i++)
+        if (pte_is_ram(table[i]) && pte_type(table[i]) == P2M_RAM_RW)
+            __atomic_fetch_or(&table[i], S2_DBM, __ATOMIC_RELAXED);
+}
+
 static void ram_becomes_writable(struct p2m *p2m, uint64_t *pte, unsigned level, gfn_t gfn) REQUIRES(p2m->lock)
 {
     if (*pte & S2_AP_WRITE)
@@ -345,6 +437,11 @@ static void ram_becomes_writable(struct p2m *p2m, uint64_t *pte, unsigned level,
     p2m->dirty.faults++;
     if (level < 3 && p2m_is_tracked(p2m))
         pte = entry_split_down(p2m, gfn, &level);
+    if (level == 3 && p2m_is_tracked(p2m)) {
+        table_disturb(p2m, gfn);
+        if (stage2_has_dirty_state() && !(*pte & S2_DBM))
+            table_give_dirty_state(pte);
+    }
     __atomic_fetch_or(pte, S2_AP_WRITE, __ATOMIC_RELEASE);
 }
 

@@ -7,7 +7,8 @@
  * first write gives it back, by a fault or by the CPU's own doing); if its frame has or had writers past this p2m
  * (mm/frames.h); or if RAM came or went at its guest frame (S2_CHANGED, also where there is a hole now). All of it is
  * in what there is anyway, but for the tables of 2 MiB blocks, which are split at the first write; where the pool has
- * no page for that, the whole block is dirty.
+ * no page for that, the whole block is dirty. What it costs to ask goes by how much was written: tables of pages that
+ * have nothing to tell say so (mm/p2m_table.h), and so does the frame table of each 2 MiB.
  */
 #pragma once
 
@@ -36,6 +37,12 @@ MUST_CHECK int p2m_dirty_stop(struct p2m *p2m, bool (*preempt)(void)) EXCLUDES(p
 #define P2M_DIRTY_PIECE 2048
 MUST_CHECK int p2m_dirty_collect(struct p2m *p2m, gfn_t *next, gfn_t end, bool clean, uint64_t *bitmap,
                                  bool (*preempt)(void)) EXCLUDES(p2m->lock);
+/*
+ * A number that no two periods of a domain's life have, each of which begins when tracking starts or with who cleans
+ * next: who kept a copy of the domain finds out by it whether what is dirty now is what has changed since. -EINVAL: it
+ * is not tracked.
+ */
+MUST_CHECK int p2m_dirty_period(struct p2m *p2m, bool next, uint32_t *period) EXCLUDES(p2m->lock);
 /* How many faults tracking made since it was last asked with `clean`. */
 uint32_t p2m_dirty_faults(struct p2m *p2m, bool clean) EXCLUDES(p2m->lock);
 

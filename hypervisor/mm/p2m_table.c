@@ -145,6 +145,31 @@ uint64_t *entry_find(struct p2m *p2m, gfn_t gfn, unsigned *level)
     return pte;
 }
 
+uint64_t *entry_find_block(struct p2m *p2m, gfn_t gfn, unsigned *level)
+{
+    uint64_t *pte = root_entry(p2m, gfn);
+
+    *level = 1;
+    if ((*pte & S2_VALID) && pte_is_table(*pte, 1))
+        pte = entry_below(*pte, gfn, *level = 2);
+    return pte;
+}
+
+static void entry_disturb(uint64_t *pte)
+{
+    if (*pte & S2_QUIET)
+        entry_set(pte, *pte & ~(S2_QUIET | S2_WHOLE));
+}
+
+void table_disturb(struct p2m *p2m, gfn_t gfn)
+{
+    unsigned level;
+    uint64_t *pte = entry_find_block(p2m, gfn, &level);
+
+    if (level == 2 && (*pte & S2_VALID) && pte_is_table(*pte, 2))
+        entry_disturb(pte);
+}
+
 static void table_fill(uint64_t *table, uint64_t block, unsigned level, bool tracked)
 {
     uint64_t first = (block & ~S2_TABLE) | (level == 3 ? S2_TABLE : 0);
@@ -385,8 +410,11 @@ static void finish_below(struct p2m *p2m, const struct p2m_change *c, uint64_t *
     for (unsigned i = index_from(base, gfn, level), to = index_to(p2m, base, end, level); i < to; i++) {
         uint64_t pte = table[i];
 
-        if (pte_is_table(pte, level))
+        if (pte_is_table(pte, level)) {
+            if (level == 2)
+                entry_disturb(&table[i]);
             finish_below(p2m, c, pte_table(pte), level + 1, base + ((uint64_t)i << level_order(level)), gfn, end);
+        }
         if (!pte || (pte & S2_VALID) || (c->tell && pte == S2_CHANGED))
             continue;
         if (pte_is_table(pte, level))
@@ -473,6 +501,8 @@ static uint64_t *entry_make(struct p2m *p2m, struct p2m_change *c, gfn_t gfn, un
     for (unsigned l = 1; l < level; l++) {
         if (!(*pte & S2_VALID))
             entry_set(pte, table_make(change_table(c, *pte)));
+        if (l == 2)
+            entry_disturb(pte);
         pte = entry_below(*pte, gfn, l + 1);
     }
     return pte;

@@ -9,7 +9,9 @@
  *
  * While the p2m is tracked an entry of its RAM without S2_AP_WRITE was not written since it was last cleaned. Where RAM
  * came or went since then the entry, or the hole, has S2_CHANGED, and no leaf or hole with something to tell is larger
- * than 2 MiB.
+ * than 2 MiB. Who collects may say of a table of pages that it has nothing to tell (S2_QUIET); whoever gives one of its
+ * entries something to tell, or another frame, takes that back (table_disturb()). That holds from where tracking has
+ * come to when it starts; what a table says while nobody tracks means nothing.
  */
 #pragma once
 
@@ -24,6 +26,10 @@
 #define S2_DBM        BIT(51)     /* the CPU may set S2_AP_WRITE by itself (FEAT_HAFDBS) */
 #define S2_TYPE_SHIFT 55
 #define S2_CHANGED    BIT(59)     /* ours: no PBHA, for VTCR_EL2.HWU59 is 0 */
+
+/* Of an entry that is a table of pages (IGNORED there by the CPU: Arm ARM, "Table descriptor format"). */
+#define S2_QUIET      BIT(52)     /* none of its RAM may be written without a fault, or came or went */
+#define S2_WHOLE      BIT(53)     /* and all of it is of the 2 MiB of machine memory that its first page is of */
 
 /* So many entries' translations are forgotten one by one; more than that, with all of the VMID's. */
 #define CHANGE_BY_ADDRESS 8
@@ -60,6 +66,10 @@ bool type_holds_reference(enum p2m_type t);
 
 /* The deepest entry that there is for gfn: a leaf, or a hole. */
 uint64_t *entry_find(struct p2m *p2m, gfn_t gfn, unsigned *level) REQUIRES(p2m->lock);
+/* The same down to level 2: a leaf, a hole, or a table of pages. */
+uint64_t *entry_find_block(struct p2m *p2m, gfn_t gfn, unsigned *level) REQUIRES(p2m->lock);
+/* If gfn has an entry in a table of pages, that has something to tell from now on. */
+void table_disturb(struct p2m *p2m, gfn_t gfn) REQUIRES(p2m->lock);
 
 /*
  * Replaces a block by tables that say the same, down to where an entry begins at gfn; one level down at least. -ENOMEM:

@@ -179,6 +179,15 @@ int p2m_dirty_stop(struct p2m *p2m, bool (*preempt)(void))
 
 uint32_t p2m_dirty_faults(struct p2m *p2m, bool clean) { (void)p2m; return clean ? 77 : 66; }
 
+static uint32_t dirty_period;
+
+int p2m_dirty_period(struct p2m *p2m, bool next, uint32_t *period)
+{
+    (void)p2m;
+    *period = dirty_period += next;
+    return seen.mapped_first ? 0 : -EINVAL;
+}
+
 int p2m_dirty_collect(struct p2m *p2m, gfn_t *next, gfn_t end, bool clean, uint64_t *bitmap, bool (*preempt)(void))
 {
     uint64_t first = next->gfn;
@@ -898,7 +907,7 @@ static void tracking_goes_by_x86s_names(void **state)
 {
     (void)state;
     guest->p2m.address_bits = 40;
-    assert_int_equal(shadow(XEN_DOMCTL_SHADOW_OP_CLEAN, 0), 0);   /* of no pages */
+    assert_int_equal(shadow(XEN_DOMCTL_SHADOW_OP_CLEAN, 0), -EINVAL);   /* also of no pages */
     assert_int_equal(shadow(XEN_DOMCTL_SHADOW_OP_ENABLE, 0), -EINVAL);
     assert_int_equal(
         shadow(XEN_DOMCTL_SHADOW_OP_ENABLE, XEN_DOMCTL_SHADOW_ENABLE_LOG_DIRTY | XEN_DOMCTL_SHADOW_ENABLE_TRANSLATE),
@@ -931,6 +940,7 @@ static void a_collection_keeps_its_place_in_the_call(void **state)
     static uint8_t bitmap[PAGES / 8 + 8];
     struct xen_domctl_shadow_op *s = &op.u.shadow_op;
     unsigned calls = 1;
+    uint32_t period = dirty_period;
 
     (void)state;
     guest->p2m.address_bits = 40;
@@ -953,6 +963,7 @@ static void a_collection_keeps_its_place_in_the_call(void **state)
         assert_int_equal(s->pages, PAGES);
         assert_int_equal(s->stats.dirty_count, (PAGES + 4) / 5);
         assert_int_equal(s->stats.fault_count, 77);
+        assert_int_equal(s->mb, ++period);   /* one, however often it was called */
         assert_bitmap(bitmap, PAGES);
         assert_int_equal(bitmap[PAGES / 8 + 1], 0xee);
     }
@@ -974,6 +985,7 @@ static void a_collection_is_checked(void **state)
     assert_int_equal(call(), 0);         /* only the counts */
     assert_int_equal(s->stats.dirty_count, 2);
     assert_int_equal(s->stats.fault_count, 66);
+    assert_int_equal(s->mb, dirty_period);
     assert_int_equal(dirty_cleans, 0);
     s->dirty_bitmap.p = (void *)8;
     assert_int_equal(call(), -EFAULT);

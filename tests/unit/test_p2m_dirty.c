@@ -409,6 +409,139 @@ static void what_is_only_read_is_told_when_it_comes(void **state)
     assert_false(cpu_writes(P, 700));
 }
 
+static uint64_t block_entry(uint64_t gfn)
+{
+    unsigned level;
+    uint64_t pte;
+
+    spin_lock(&P->lock);
+    pte = *entry_find_block(P, GFN(gfn), &level);
+    spin_unlock(&P->lock);
+    return pte;
+}
+
+static bool quiet(uint64_t gfn) { return block_entry(gfn) & S2_QUIET; }
+
+/* What cannot happen: who nevertheless finds it has looked. */
+static void write_unseen(uint64_t gfn, uint64_t by)
+{
+    unsigned level;
+
+    spin_lock(&P->lock);
+    *entry_find(P, GFN(gfn), &level) ^= by;
+    spin_unlock(&P->lock);
+}
+
+/* With a dirty state of the CPU's a table gets quiet one time later, and loud with one fault. */
+static void what_nobody_writes_to_is_not_looked_into(void **state)
+{
+    (void)state;
+    populate(0, 9);
+    populate(512, 9);
+    start();
+    assert_true(cpu_writes(P, 3));
+    assert_false(quiet(3));
+    collect(true, WINDOW);
+    assert_int_equal(bits(), 1);
+    for (unsigned i = 0; machine_dirty_state && i < 2; i++) {
+        unsigned flushes = machine_flushes;
+
+        assert_false(quiet(3));
+        collect(true, WINDOW);
+        assert_int_equal(bits(), 0);
+        assert_int_equal(machine_flushes, flushes + (i == 0));   /* no TLB lets the CPU do it by itself any more */
+    }
+    assert_true(quiet(3));
+    write_unseen(5, S2_AP_WRITE);
+    collect(false, WINDOW);
+    assert_int_equal(bits(), 0);
+    write_unseen(5, S2_AP_WRITE);
+    (void)p2m_dirty_faults(P, true);
+    for (uint64_t gfn = 6; gfn < 9; gfn++)
+        assert_true(cpu_writes(P, gfn));
+    assert_int_equal(p2m_dirty_faults(P, true), machine_dirty_state ? 1 : 3);
+    assert_false(quiet(3));
+    collect(true, WINDOW);
+    assert_int_equal(bits(), 3);
+    stop();
+    assert_int_equal(P->table_pages, 1);
+}
+
+static void get_quiet(void)
+{
+    for (unsigned i = 0; i < 3; i++)
+        collect(true, WINDOW);
+    assert_int_equal(bits(), 0);
+}
+
+/* Each by who may do it while nobody looks. */
+static void a_quiet_table_tells_what_becomes_of_it(void **state)
+{
+    mfn_t mfn;
+
+    (void)state;
+    populate(0, 9);
+    populate(1024, 9);
+    start();
+    assert_true(cpu_writes(P, 3));
+    get_quiet();
+    assert_true(quiet(3) && (block_entry(3) & S2_WHOLE));
+    assert_true(p2m_get_frame_to_write(P, GFN(9), false, &mfn));
+    frame_put_writer(mfn);
+    collect(false, WINDOW);
+    assert_int_equal(bits(), 1);
+    assert_true(bit(9));
+    get_quiet();
+    assert_int_equal(memory_decrease(D, GFN(10), 0), 0);
+    assert_false(quiet(3));
+    get_quiet();
+    assert_true(quiet(3));
+    populate(2048, 0);     /* which takes what was let go */
+    populate(10, 0);
+    assert_false(quiet(3));
+    collect(true, WINDOW);
+    assert_int_equal(bits(), 2);
+    get_quiet();
+    assert_true(quiet(3) && !(block_entry(3) & S2_WHOLE));
+    assert_true(p2m_get_frame_to_write(P, GFN(10), false, &mfn));
+    frame_put_writer(mfn);
+    collect(false, WINDOW);
+    assert_int_equal(bits(), 1);
+    assert_true(bit(10));
+    /* what a table says of itself is forgotten with tracking */
+    get_quiet();
+    stop();
+    assert_true(cpu_writes(P, 11));
+    start();
+    collect(true, WINDOW);
+    assert_int_equal(bits(), 0);
+    assert_true(cpu_writes(P, 12));
+    collect(true, WINDOW);
+    assert_int_equal(bits(), 1);
+    stop();
+}
+
+static void no_two_periods_have_one_number(void **state)
+{
+    uint32_t first, now;
+
+    (void)state;
+    populate(0, 9);
+    assert_int_equal(p2m_dirty_period(P, false, &now), -EINVAL);
+    start();
+    assert_int_equal(p2m_dirty_period(P, false, &first), 0);
+    assert_int_equal(p2m_dirty_period(P, true, &now), 0);
+    assert_int_equal(now, first + 1);
+    assert_int_equal(p2m_dirty_period(P, false, &now), 0);
+    assert_int_equal(now, first + 1);
+    stop();
+    assert_int_equal(p2m_dirty_period(P, true, &now), -EINVAL);
+    start();
+    assert_int_equal(p2m_dirty_period(P, false, &now), 0);
+    assert_int_equal(now, first + 2);
+    stop();
+}
+
 /* --- Another vCPU, wherever a lock is let go of --- */
 
 enum { PAGES = 1024 };
@@ -646,6 +779,9 @@ int main(void)
         TEST(what_is_no_ram_is_not_told_of),
         BOTH(a_destroyed_domain_is_tracked_no_more),
         BOTH(two_who_clean_share_what_is_dirty),
+        BOTH(what_nobody_writes_to_is_not_looked_into),
+        BOTH(a_quiet_table_tells_what_becomes_of_it),
+        TEST(no_two_periods_have_one_number),
         TEST(what_is_only_read_is_told_when_it_comes),
         TEST(whoever_comes_in_between_is_seen),
         TEST(who_ends_or_begins_it_in_between_breaks_nothing),
