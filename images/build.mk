@@ -16,8 +16,8 @@ build/.packages: packages images/install-packages
 	@touch $@
 
 # arm64 headers and libraries: libfdt, Xen's public headers, and what the tools in dom0 link to
-build/sysroot/.done: images/fetch | build/.packages
-	@images/fetch build/sysroot libfdt-dev libxen-dev libc6-dev
+build/sysroot/.done: images/fetch images/sysroot.packages | build/.packages
+	@images/fetch build/sysroot $$(cat images/sysroot.packages)
 	@touch $@
 
 # the kernel of dom0 and guests, the peer to compare with, and the guests' userland

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* sources: tools/helper/stream.c tools/helper/sum.c */
+/* sources: tools/helper/stream.c tools/helper/sum.c tools/helper/pack.c */
 /* The stream of a saved domain: what is written is read again, and whatever is done to it is found. */
 #include "tools/helper/stream.h"
 
@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "tools/helper/pack.h"
 #include "tools/helper/sum.h"
 
 #define HEADER_SIZE 40
@@ -58,6 +59,9 @@ static void write_record(struct stream *s, struct tape *t, enum record_type type
 
 static uint8_t page[STREAM_PAGE_SIZE];
 
+/* Of a stream with chunks that are compressed. */
+static bool packed;
+
 static struct tape make_sample(void)
 {
     struct tape t = { 0 };
@@ -77,10 +81,13 @@ static struct tape make_sample(void)
     chunk_set(chunk.ram, 0), chunk_set(chunk.ram, 1), chunk_set(chunk.ram, 511);
     chunk_set(chunk.data, 1);
     stream_begin(&s, tape_write, &t);
+    if (packed)
+        assert_int_equal(writer_compress(&s), 0);
     records = 0;
     assert_int_equal(writer_header(&s), 0);
     write_record(&s, &t, RECORD_DOMAIN, &(struct piece){ &domain, sizeof(domain) }, 1);
-    write_record(&s, &t, RECORD_CHUNK, (struct piece[]){ { &chunk, sizeof(chunk) }, { page, sizeof(page) } }, 2);
+    starts[records++] = t.size;
+    assert_int_equal(writer_chunk(&s, &chunk, page), 0);
     write_record(&s, &t, RECORD_PARAMS, &(struct piece){ params, sizeof(params) }, 1);
     write_record(&s, &t, RECORD_STATE, &(struct piece){ &state, sizeof(state) }, 1);
     write_record(&s, &t, RECORD_END, &(struct piece){ &end, sizeof(end) }, 1);
@@ -99,7 +106,8 @@ static int look_into(struct stream *s, const struct record *record)
 
     switch (record->type) {
     case RECORD_DOMAIN: return record_domain(s, record, &domain);
-    case RECORD_CHUNK: return record_chunk(s, record, &chunk, &data);
+    case RECORD_CHUNK:
+    case RECORD_PACKED: return record_chunk(s, record, &chunk, &data);
     case RECORD_PARAMS: return record_params(s, record, params, &size);
     case RECORD_STATE: return record_state(s, record, &data, &size);
     case RECORD_END: return record_end(s, record, &end);
@@ -364,7 +372,7 @@ static void another_format_is_refused_by_name(void **state)
     } changes[] = {
         { 0, 0, "does not begin" }, { 8, 0, "does not begin" }, { 15, 2, "version 2" },
         { 16, 1, "big-endian" },    { 24, 2, "type" },          { 32, 2, "format 2.0" },
-        { 36, 1, "format 1.1" },    { 28, 14, "damaged" },      { 20, 1, "damaged" },
+        { 36, 2, "format 1.2" },    { 28, 14, "damaged" },      { 20, 1, "damaged" },
     };
 
     (void)state;
@@ -376,6 +384,117 @@ static void another_format_is_refused_by_name(void **state)
         assert_non_null(strstr(why, changes[i].says));
         free(t.bytes);
     }
+}
+
+static int be_packed(void **state)
+{
+    (void)state;
+    packed = true;
+    return 0;
+}
+
+static int be_plain(void **state)
+{
+    (void)state;
+    packed = false;
+    return 0;
+}
+
+static void a_compressed_chunk_is_smaller_and_of_a_later_format(void **state)
+{
+    struct tape plain, small;
+
+    (void)state;
+    plain = (packed = false, make_sample());
+    small = (packed = true, make_sample());
+    assert_true(small.size < plain.size - sizeof(page) / 2);
+    assert_int_equal(plain.bytes[36], 0);   /* the format's minor version */
+    assert_int_equal(small.bytes[36], 1);
+    free(plain.bytes);
+    free(small.bytes);
+}
+
+static void what_does_not_get_smaller_is_written_as_it_is(void **state)
+{
+    struct chunk_record chunk = { .known = { 3 }, .ram = { 3 }, .data = { 3 } };
+    static uint8_t pages[2 * STREAM_PAGE_SIZE];
+    struct tape t = { 0 };
+    struct stream s;
+    uint32_t type;
+    uint64_t word = 1;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(pages); i += sizeof(word)) {   /* xorshift64 */
+        word ^= word << 13, word ^= word >> 7, word ^= word << 17;
+        memcpy(pages + i, &word, sizeof(word));
+    }
+    stream_begin(&s, tape_write, &t);
+    assert_int_equal(writer_compress(&s), 0);
+    assert_int_equal(writer_chunk(&s, &chunk, pages), 0);
+    memcpy(&type, t.bytes, sizeof(type));
+    assert_int_equal(type, RECORD_CHUNK);
+    stream_end(&s);
+    free(t.bytes);
+}
+
+/* A record of one page whose frame is of `size` bytes that are all the same. */
+static int read_bomb(size_t size)
+{
+    struct chunk_record chunk = { .known = { 1 }, .ram = { 1 }, .data = { 1 } };
+    struct pack *p = pack_new(size);
+    uint8_t *bytes = malloc(size);
+    static const uint8_t zeroes[8];
+    struct record record;
+    const uint8_t *frame, *data;
+    uint64_t length = 0;
+    struct tape t = { 0 };
+    struct stream s;
+    int error;
+
+    assert_non_null(p);
+    assert_non_null(bytes);
+    memset(bytes, 'x', size);
+    frame = pack(p, bytes, size, &length);
+    assert_non_null(frame);
+    stream_begin(&s, tape_write, &t);
+    assert_int_equal(writer_record(&s, RECORD_PACKED, (struct piece[]){
+        { &chunk, sizeof(chunk) }, { &length, sizeof(length) }, { frame, length }, { zeroes, (8 - length % 8) % 8 },
+    }, 4), 0);
+    stream_begin(&s, tape_read, &t);
+    assert_int_equal(reader_next(&s, &record), 0);
+    error = record_chunk(&s, &record, &chunk, &data);
+    if (!error)
+        assert_memory_equal(data, bytes, size);
+    stream_end(&s);
+    pack_free(p);
+    free(bytes);
+    free(t.bytes);
+    return error;
+}
+
+static void a_frame_of_more_or_less_than_the_pages_is_refused(void **state)
+{
+    (void)state;
+    assert_int_equal(read_bomb(STREAM_PAGE_SIZE), 0);
+    assert_int_equal(read_bomb(STREAM_PAGE_SIZE - 1), -EINVAL);
+    assert_int_equal(read_bomb(STREAM_PAGE_SIZE + 1), -EINVAL);
+    assert_int_equal(read_bomb(64u << 20), -EINVAL);
+}
+
+static void forged_compressed_records_are_refused(void **state)
+{
+    const size_t length = 1 + 3 * CHUNK_WORDS;   /* words in front of the frame's length */
+
+    (void)state;
+    assert_int_equal(read_with_word(1, 0, 0x40001), -EINVAL);
+    assert_int_equal(read_with_word(1, 1, 0), -EINVAL);
+    assert_int_equal(read_with_word(1, 1 + 2 * CHUNK_WORDS, 3), -EINVAL);
+    assert_int_equal(read_with_word(1, 1 + 2 * CHUNK_WORDS, 0), -EINVAL);
+    assert_int_equal(read_with_word(1, length, 0), -EINVAL);
+    assert_int_equal(read_with_word(1, length, 8), -EINVAL);
+    assert_int_equal(read_with_word(1, length, UINT64_MAX), -EINVAL);
+    assert_int_equal(read_with_word(1, length, UINT64_MAX - 7), -EINVAL);
+    assert_int_equal(read_with_word(1, length + 1, 0), -EINVAL);   /* the frame's magic number */
 }
 
 static int write_nothing(void *context, void *buffer, size_t size)
@@ -410,6 +529,14 @@ int main(void)
         cmocka_unit_test(absurd_sizes_take_no_memory),
         cmocka_unit_test(another_format_is_refused_by_name),
         cmocka_unit_test(a_failed_write_says_where),
+        cmocka_unit_test_setup_teardown(what_is_written_is_read_again, be_packed, be_plain),
+        cmocka_unit_test_setup_teardown(cut_off_anywhere_is_found, be_packed, be_plain),
+        cmocka_unit_test_setup_teardown(a_flipped_bit_is_found_wherever_it_is, be_packed, be_plain),
+        cmocka_unit_test_setup_teardown(repeated_and_moved_records_are_found, be_packed, be_plain),
+        cmocka_unit_test_setup_teardown(forged_compressed_records_are_refused, be_packed, be_plain),
+        cmocka_unit_test_setup_teardown(a_compressed_chunk_is_smaller_and_of_a_later_format, be_plain, be_plain),
+        cmocka_unit_test(what_does_not_get_smaller_is_written_as_it_is),
+        cmocka_unit_test(a_frame_of_more_or_less_than_the_pages_is_refused),
     };
 
     return cmocka_run_group_tests_name("stream", tests, NULL, NULL);

@@ -53,7 +53,10 @@ static void put_text(FILE *out, const char *key, const char *text)
     fputc(',', out);
 }
 
-static void put_number(FILE *out, const char *key, uint64_t number) { fprintf(out, "\"%s\":%" PRIu64 ",", key, number); }
+static void put_number(FILE *out, const char *key, uint64_t number)
+{
+    fprintf(out, "\"%s\":%" PRIu64 ",", key, number);
+}
 
 static void put_stage(FILE *out, const struct journal_stage *s)
 {

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tools/helper/pack.h"
 #include "tools/helper/sum.h"
 
 /* libxc's image and domain header (docs/specs/libxc-migration-stream.pandoc). */
@@ -20,7 +21,7 @@
 #define IMAGE_VERSION 3
 #define DOMAIN_TYPE   0x54500000u     /* ours: a domain of Torpor on arm64 */
 #define FORMAT_MAJOR  1               /* of the records; where libxc has Xen's version */
-#define FORMAT_MINOR  0
+#define FORMAT_MINOR  1               /* 0: it has no PACKED */
 #define PAGE_SHIFT_4K 12
 
 struct header {
@@ -52,6 +53,8 @@ static const struct record_kind {
       sizeof(struct chunk_record) + CHUNK_PAGES * STREAM_PAGE_SIZE },
     { RECORD_PARAMS, "PARAMS", sizeof(struct param_record), STREAM_MAX_PARAMS * sizeof(struct param_record) },
     { RECORD_STATE, "STATE", sizeof(uint64_t), sizeof(uint64_t) + STREAM_MAX_STATE },
+    { RECORD_PACKED, "PACKED", sizeof(struct chunk_record) + sizeof(uint64_t) + 8,
+      sizeof(struct chunk_record) + sizeof(uint64_t) + CHUNK_PAGES * STREAM_PAGE_SIZE },
 };
 
 static const struct record_kind *kind_find(uint32_t type)
@@ -88,6 +91,8 @@ void stream_begin(struct stream *s, stream_move *move, void *context)
 void stream_end(struct stream *s)
 {
     free(s->body);
+    pack_free(s->pack);
+    s->pack = NULL;
     s->body = NULL;
     s->body_size = 0;
 }
@@ -112,10 +117,21 @@ static struct header make_header(void)
     };
 }
 
+/* The compressor, or decompressor, made when there is none yet. */
+static int need_pack(struct stream *s)
+{
+    if (!s->pack)
+        s->pack = pack_new(CHUNK_PAGES * STREAM_PAGE_SIZE);
+    return s->pack ? 0 : fail(s, -ENOMEM, "out of memory");
+}
+
+int writer_compress(struct stream *s) { return need_pack(s); }
+
 int writer_header(struct stream *s)
 {
     struct header header = make_header();
 
+    header.minor = s->pack ? FORMAT_MINOR : 0;
     return put(s, &header, sizeof(header));
 }
 
@@ -142,6 +158,22 @@ int writer_record(struct stream *s, enum record_type type, const struct piece *p
     if (!error)
         s->records++;
     return error;
+}
+
+/* What does not get smaller is written as it is. */
+int writer_chunk(struct stream *s, const struct chunk_record *chunk, const uint8_t *pages)
+{
+    static const uint8_t zeroes[8];
+    size_t size = (size_t)chunk_count(chunk->data) * STREAM_PAGE_SIZE, packed_size;
+    const uint8_t *packed = s->pack && size ? pack(s->pack, pages, size, &packed_size) : NULL;
+    uint64_t length;
+
+    if (!packed)
+        return writer_record(s, RECORD_CHUNK, (struct piece[]){ { chunk, sizeof(*chunk) }, { pages, size } }, 2);
+    length = packed_size;
+    return writer_record(s, RECORD_PACKED, (struct piece[]){
+        { chunk, sizeof(*chunk) }, { &length, sizeof(length) }, { packed, packed_size },
+        { zeroes, (8 - packed_size % 8) % 8 } }, 4);
 }
 
 /* --- reading */
@@ -276,14 +308,35 @@ static bool contains(const uint64_t all[CHUNK_WORDS], const uint64_t part[CHUNK_
     return !outside;
 }
 
+/* What follows the bits in a PACKED. */
+static int take_packed(struct stream *s, const struct record *record, size_t size, const uint8_t **data)
+{
+    const uint8_t *at = record->body + sizeof(struct chunk_record);
+    size_t room = record->size - sizeof(struct chunk_record) - sizeof(uint64_t);
+    uint64_t packed;
+
+    memcpy(&packed, at, sizeof(packed));
+    if (!size || !packed || packed > room || room - packed >= 8)
+        return bad_record(s, record, "has not as many bytes as it says");
+    if (need_pack(s))
+        return -ENOMEM;
+    *data = unpack(s->pack, at + sizeof(packed), (size_t)packed, size);
+    return *data ? 0 : bad_record(s, record, "cannot be decompressed to as many pages as it says");
+}
+
 int record_chunk(struct stream *s, const struct record *record, struct chunk_record *chunk, const uint8_t **data)
 {
+    size_t size;
+
     memcpy(chunk, record->body, sizeof(*chunk));
     if (chunk->gfn % CHUNK_PAGES || chunk->gfn >= STREAM_MAX_GFN)
         return bad_record(s, record, "is of no place in memory");
     if (!contains(chunk->known, chunk->ram) || !contains(chunk->ram, chunk->data))
         return bad_record(s, record, "has content for pages that are not there");
-    if (record->size - sizeof(*chunk) != (size_t)chunk_count(chunk->data) * STREAM_PAGE_SIZE)
+    size = (size_t)chunk_count(chunk->data) * STREAM_PAGE_SIZE;
+    if (record->type == RECORD_PACKED)
+        return take_packed(s, record, size, data);
+    if (record->size - sizeof(*chunk) != size)
         return bad_record(s, record, "has not as many pages as it says");
     *data = record->body + sizeof(*chunk);
     return 0;

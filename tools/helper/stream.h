@@ -9,6 +9,8 @@
  *     DOMAIN  what the image is of
  *     CHUNK   2 MiB of guest-physical memory: which pages there are, and the content of those that are not zero; as
  *             many as it takes, and a later one for the same place says what has changed
+ *     PACKED  a CHUNK whose content is compressed: behind its bits the size in bytes of a zstd frame, the frame, and
+ *             zeroes up to a multiple of 8. A stream that may have such records has minor version 1, others have 0
  *     PARAMS  HVM parameters
  *     STATE   all else that the domain is: what XEN_DOMCTL_gethvmcontext gave
  *     END     how much there was
@@ -37,6 +39,7 @@ enum record_type {
     RECORD_CHUNK,
     RECORD_PARAMS,
     RECORD_STATE,
+    RECORD_PACKED,
 };
 
 struct domain_record {
@@ -67,12 +70,15 @@ typedef int stream_move(void *context, void *buffer, size_t size);
 
 #define STREAM_ERROR_SIZE 160
 
+struct pack;
+
 struct stream {
     stream_move *move;
     void *context;
     uint64_t records, position;      /* moved so far; position in bytes */
     uint8_t *body;                   /* of the last record, body_size bytes have room; the reader's */
     size_t body_size;
+    struct pack *pack;               /* writing: NULL, it is not compressed; reading: NULL, nothing was */
     char error[STREAM_ERROR_SIZE];   /* one line, when a function has returned an error */
 };
 
@@ -81,6 +87,8 @@ void stream_end(struct stream *s);
 
 /* --- writing: 0, or -errno with a line in s->error */
 
+/* Before the header: chunks are compressed. -ENOMEM. */
+int writer_compress(struct stream *s);
 int writer_header(struct stream *s);
 /* body: pieces of together a multiple of 8 bytes. */
 struct piece {
@@ -88,6 +96,8 @@ struct piece {
     size_t size;
 };
 int writer_record(struct stream *s, enum record_type type, const struct piece *pieces, size_t count);
+/* CHUNK or PACKED; pages: the content of those in chunk->data, one after the other. */
+int writer_chunk(struct stream *s, const struct chunk_record *chunk, const uint8_t *pages);
 
 /* --- reading: 0, or -errno with a line in s->error that says what is wrong and where */
 
@@ -102,8 +112,8 @@ int reader_header(struct stream *s);
 int reader_next(struct stream *s, struct record *record);
 
 /*
- * What a record says, checked. *data: the pages' content, one after the other; *state: *size bytes; *params: *count of
- * them.
+ * What a record says, checked. record_chunk() is for CHUNK and PACKED; *data: the pages' content, one after the other;
+ * *state: *size bytes; *params: *count of them.
  */
 int record_domain(struct stream *s, const struct record *record, struct domain_record *domain);
 int record_chunk(struct stream *s, const struct record *record, struct chunk_record *chunk, const uint8_t **data);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* sources: tools/helper/stream.c tools/helper/sum.c */
+/* sources: tools/helper/stream.c tools/helper/sum.c tools/helper/pack.c */
 /*
  * Random bytes as the stream of a saved domain (libFuzzer). A checksum would stop nearly all of them at the first
  * record, so the mutator puts number and checksum right after each change; every other time, for the reader has to
@@ -72,6 +72,7 @@ static int look(struct stream *s, const struct record *record)
     case RECORD_DOMAIN:
         return record_domain(s, record, &domain);
     case RECORD_CHUNK:
+    case RECORD_PACKED:
         error = record_chunk(s, record, &chunk, &data);
         return error ? error : (int)(touch(data, (size_t)chunk_count(chunk.data) * STREAM_PAGE_SIZE) & 0);
     case RECORD_PARAMS:
@@ -106,7 +107,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     return 0;
 }
 
-/* A domain of one record of each type, to begin with. */
+/* A domain of one record of each type, and one of each kind of chunk, to begin with. */
 static size_t make_seed(uint8_t *data, size_t most)
 {
     struct tape t = { data, 0, most };
@@ -114,17 +115,20 @@ static size_t make_seed(uint8_t *data, size_t most)
     struct chunk_record chunk = { .known = { 1 }, .ram = { 1 }, .data = { 1 } };
     struct param_record param = { 1, 0x39001 };
     uint64_t state[] = { 8, 1 };
-    struct end_record end = { 1, 1 };
+    struct end_record end = { 2, 2 };
     uint8_t page[STREAM_PAGE_SIZE] = { 1 };
     struct stream s;
 
     stream_begin(&s, add, &t);
-    if (writer_header(&s) || writer_record(&s, RECORD_DOMAIN, &(struct piece){ &domain, sizeof(domain) }, 1) ||
+    if (writer_compress(&s) || writer_header(&s) ||
+        writer_record(&s, RECORD_DOMAIN, &(struct piece){ &domain, sizeof(domain) }, 1) ||
         writer_record(&s, RECORD_PARAMS, &(struct piece){ &param, sizeof(param) }, 1) ||
         writer_record(&s, RECORD_STATE, &(struct piece){ state, sizeof(state) }, 1) ||
-        writer_record(&s, RECORD_CHUNK, (struct piece[]){ { &chunk, sizeof(chunk) }, { page, sizeof(page) } }, 2))
-        return t.size;
+        writer_record(&s, RECORD_CHUNK, (struct piece[]){ { &chunk, sizeof(chunk) }, { page, sizeof(page) } }, 2) ||
+        writer_chunk(&s, &chunk, page))
+        return (stream_end(&s), t.size);
     (void)writer_record(&s, RECORD_END, &(struct piece){ &end, sizeof(end) }, 1);
+    stream_end(&s);
     return t.size;
 }
 

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+/* See pack.h. The fastest level: it is a race with a disk or a link. */
+#include "tools/helper/pack.h"
+
+#include <stdlib.h>
+
+#include <zstd.h>
+
+#define LEVEL 1
+
+struct pack {
+    ZSTD_CCtx *in;          /* NULL: nothing was compressed yet */
+    ZSTD_DCtx *out;
+    size_t most;
+    uint8_t room[];         /* `most` bytes */
+};
+
+struct pack *pack_new(size_t most)
+{
+    struct pack *p = malloc(sizeof(*p) + most);
+
+    if (p)
+        *p = (struct pack){ .most = most };
+    return p;
+}
+
+void pack_free(struct pack *p)
+{
+    if (!p)
+        return;
+    ZSTD_freeCCtx(p->in);
+    ZSTD_freeDCtx(p->out);
+    free(p);
+}
+
+const uint8_t *pack(struct pack *p, const void *data, size_t size, size_t *packed)
+{
+    size_t n;
+
+    if (!p->in)
+        p->in = ZSTD_createCCtx();
+    if (!p->in || size > p->most)
+        return NULL;
+    n = ZSTD_compressCCtx(p->in, p->room, size, data, size, LEVEL);   /* what is no smaller does not fit */
+    if (ZSTD_isError(n) || n >= size)
+        return NULL;
+    *packed = n;
+    return p->room;
+}
+
+const uint8_t *unpack(struct pack *p, const void *packed, size_t packed_size, size_t size)
+{
+    if (!p->out)
+        p->out = ZSTD_createDCtx();
+    if (!p->out || size > p->most)
+        return NULL;
+    return ZSTD_decompressDCtx(p->out, p->room, size, packed, packed_size) == size ? p->room : NULL;
+}
