@@ -153,29 +153,40 @@ struct runstate_record_v1 {
 
 /*
  * The p2m is asked without the run state's lock, for which holders of the scheduler's wait. No vCPU of the domain's
- * runs and registers another area meanwhile.
+ * runs and registers another area meanwhile. A guest that has given its pages away does not see what we write there: it
+ * has no area.
  */
+static void area_find(struct vcpu *v, struct runstate_record_v1 *r)
+{
+    mfn_t frame[2];
+    bool there = true;
+
+    spin_lock(&v->runstate.lock);
+    memcpy(frame, v->runstate.frame, sizeof(frame));
+    r->gfn[0] = v->runstate.gfn[0].gfn;
+    r->gfn[1] = v->runstate.gfn[1].gfn;
+    r->offset = (uint32_t)((uint64_t)v->runstate.area & ~PAGE_MASK);
+    spin_unlock(&v->runstate.lock);
+    for (unsigned i = 0; i < 2; i++)
+        there &= !mfn_valid_number(frame[i]) || record_place_is(v->domain, GFN(r->gfn[i]), frame[i]);
+    if (!there) {
+        r->gfn[0] = r->gfn[1] = INVALID_GFN.gfn;
+        r->offset = 0;
+    }
+}
+
 static int area_save(void *object, unsigned instance, struct record_writer *w)
 {
     struct vcpu *v = domain_vcpu(object, instance);
     struct runstate_record_v1 r = { .update_flag = __atomic_load_n(&v->domain->runstate.update_flag,
                                                                    __ATOMIC_RELAXED) };
     struct runstate_info now;
-    mfn_t frame[2];
-    bool there = true;
 
     runstate_get(v, &now);
     memcpy(r.time, now.time_ns, sizeof(r.time));
-    spin_lock(&v->runstate.lock);
-    memcpy(frame, v->runstate.frame, sizeof(frame));
-    r.gfn[0] = v->runstate.gfn[0].gfn;
-    r.gfn[1] = v->runstate.gfn[1].gfn;
-    r.offset = (uint32_t)((uint64_t)v->runstate.area & ~PAGE_MASK);
-    spin_unlock(&v->runstate.lock);
-    for (unsigned i = 0; i < 2; i++)
-        there &= !mfn_valid_number(frame[i]) || record_place_is(v->domain, GFN(r.gfn[i]), frame[i]);
+    area_find(v, &r);
     record_write(w, &r, sizeof(r));
-    return there ? 0 : record_refuse_save(w, -EINVAL, "has its run states where the guest has no memory any more");
+    return 0;
 }
 
 static int area_check(void *object, unsigned instance, struct record_reader *in)

@@ -24,7 +24,6 @@
 #define BIT32(n)     (UINT32_C(1) << (n))
 
 #define WORDS_PER_PAGE (PAGE_SIZE / sizeof(event_word_t))
-#define MAX_PAGES      (EVTCHN_FIFO_NR_CHANNELS / WORDS_PER_PAGE)
 
 /*
  * How often we try to change a word that the guest changes, too, before we ask it to keep off, and before we give up.
@@ -35,8 +34,8 @@
 struct fifo_domain {
     struct spinlock lock;
     unsigned nr_pages;                  /* grows under the domain's lock; atomic */
-    event_word_t *pages[MAX_PAGES];     /* in the direct map, a reference to each held */
-    gfn_t gfns[MAX_PAGES];              /* as the guest named them */
+    event_word_t *pages[FIFO_MAX_PAGES];     /* in the direct map, a reference to each held */
+    gfn_t gfns[FIFO_MAX_PAGES];              /* as the guest named them */
 };
 
 struct fifo_vcpu {
@@ -45,7 +44,7 @@ struct fifo_vcpu {
     uint32_t tail[EVTCHN_FIFO_MAX_QUEUES];        /* under fifo_domain.lock; 0: nothing was ever queued */
 };
 
-_Static_assert(MAX_PAGES * WORDS_PER_PAGE == EVTCHN_FIFO_NR_CHANNELS, "a page for every port there can be");
+_Static_assert(FIFO_MAX_PAGES * WORDS_PER_PAGE == EVTCHN_FIFO_NR_CHANNELS, "a page for every port there can be");
 
 /*
  * `port` is that of a port that there is, so the page is within pages[] whatever the CPU guesses; one that is not there
@@ -272,7 +271,7 @@ static int page_install(struct domain *d, gfn_t gfn, mfn_t frame) REQUIRES(d->ev
 
     if (!f)
         return -EOPNOTSUPP;
-    if (f->nr_pages == MAX_PAGES)
+    if (f->nr_pages == FIFO_MAX_PAGES)
         return -ENOSPC;
     page = f->nr_pages;
     f->pages[page] = mfn_to_virt(frame);
@@ -371,37 +370,64 @@ void fifo_set_tails(struct vcpu *v, const uint32_t tail[EVTCHN_FIFO_MAX_QUEUES])
 }
 
 /* Each event is on one queue: all queues together are no longer than there are words, whatever the links say. */
-static uint32_t last_behind(const struct domain *d, uint32_t tail, unsigned *steps)
+static uint32_t last_behind(const struct fifo_domain *f, unsigned nr_pages, uint32_t tail, unsigned *steps)
 {
-    for (; *steps; --*steps) {
-        const event_word_t *word = event_word(d, tail);
-        uint32_t value = word ? __atomic_load_n(word, __ATOMIC_RELAXED) : 0;
+    for (; *steps && tail / WORDS_PER_PAGE < nr_pages; --*steps) {
+        uint32_t word = __atomic_load_n(&f->pages[tail / WORDS_PER_PAGE][tail % WORDS_PER_PAGE], __ATOMIC_RELAXED);
 
-        if (!(value & WORD_LINKED) || !(value & WORD_LINK))
+        if (!(word & WORD_LINKED) || !(word & WORD_LINK))
             break;
-        tail = value & WORD_LINK;
+        tail = word & WORD_LINK;
     }
     return tail;
 }
 
-static void find_tails(struct domain *d, struct fifo_domain *f) REQUIRES(d->evtchn.lock)
+static void find_tails(struct domain *d, struct fifo_domain *f, unsigned nr_pages) REQUIRES(d->evtchn.lock)
 {
-    unsigned steps = f->nr_pages * WORDS_PER_PAGE;
+    unsigned steps = nr_pages * WORDS_PER_PAGE;
 
     spin_lock(&f->lock);
     for (unsigned i = 0; i < d->max_vcpus; i++) {
         struct fifo_vcpu *fv = domain_vcpu(d, i) ? domain_vcpu(d, i)->evtchn.fifo : NULL;
 
         for (unsigned q = 0; fv && q < EVTCHN_FIFO_MAX_QUEUES; q++)
-            fv->tail[q] = last_behind(d, fv->tail[q], &steps);
+            fv->tail[q] = last_behind(f, nr_pages, fv->tail[q], &steps);
     }
     spin_unlock(&f->lock);
 }
 
-void fifo_find_tails(struct domain *d)
+/* As long as no page is shown, an event that comes is missed: no queue changes. */
+static bool pages_restore(struct domain *d, const uint64_t *gfns, const mfn_t *frames, unsigned n)
+    REQUIRES(d->evtchn.lock)
 {
+    struct fifo_domain *f = d->evtchn.fifo;
+
+    if (!f || f->nr_pages)
+        return false;
+    for (unsigned i = 0; i < n; i++) {
+        f->pages[i] = mfn_to_virt(frames[i]);
+        f->gfns[i] = GFN(gfns[i]);
+    }
+    find_tails(d, f, n);
+    __atomic_store_n(&f->nr_pages, n, __ATOMIC_SEQ_CST);
+    for (unsigned i = 0; i < n; i++)
+        raise_missed(d, i);
+    return true;
+}
+
+bool fifo_restore_pages(struct domain *d, const uint64_t *gfns, unsigned n)
+{
+    mfn_t frames[FIFO_MAX_PAGES];
+    bool restored = false;
+    unsigned got = 0;
+
+    while (got < n && p2m_get_frame_to_write(&d->p2m, GFN(gfns[got]), false, &frames[got]))
+        got++;
     spin_lock(&d->evtchn.lock);
-    if (d->evtchn.fifo)
-        find_tails(d, d->evtchn.fifo);
+    if (got == n)
+        restored = pages_restore(d, gfns, frames, n);
     spin_unlock(&d->evtchn.lock);
+    while (!restored && got)
+        frame_put_writer(frames[--got]);
+    return restored;
 }

@@ -21,6 +21,7 @@
 
 #define PORT_MAX        (EVTCHN_FIFO_NR_CHANNELS - 1)
 #define PORTS_PER_BUCKET (PAGE_SIZE / sizeof(struct port))
+#define FIFO_MAX_PAGES  (EVTCHN_FIFO_NR_CHANNELS / (PAGE_SIZE / sizeof(event_word_t)))
 
 enum port_state { PORT_FREE, PORT_UNBOUND, PORT_INTERDOMAIN, PORT_VIRQ, PORT_IPI };
 
@@ -139,7 +140,11 @@ mfn_t fifo_control_frame(const struct vcpu *v);
 unsigned fifo_pages(const struct domain *d);
 gfn_t fifo_page(const struct domain *d, unsigned page, mfn_t *frame);
 void fifo_set_tails(struct vcpu *v, const uint32_t tail[EVTCHN_FIFO_MAX_QUEUES]);
-/* The tails of a restored domain are where the links in its memory end. */
-void fifo_find_tails(struct domain *d);
+/*
+ * All pages of a restored domain's event words, n of them; its control blocks and their tails are there. The tails move
+ * to where the links in its memory end, before any event can be linked. False: there is no control block, or one of
+ * these guest frames is no memory; nothing is held then.
+ */
+MUST_CHECK bool fifo_restore_pages(struct domain *d, const uint64_t *gfns, unsigned n);
 /* Back to 2-level; no port of the guest's is in use. */
 void fifo_destroy(struct domain *d) REQUIRES(d->evtchn.lock);

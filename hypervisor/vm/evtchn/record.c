@@ -16,7 +16,7 @@
 #include "lib/string.h"
 #include "vm/records.h"
 
-/* --- A vCPU's --- */
+/* --- A vCPU's: where nothing is (any more) it has registered nothing --- */
 
 struct vcpu_record {
     uint64_t info_gfn;           /* or that of INVALID_GFN: nothing was registered */
@@ -34,18 +34,16 @@ static int vcpu_save(void *object, unsigned instance, struct record_writer *w)
     bool there = true;
 
     spin_lock(&d->evtchn.lock);
-    if (mfn_valid_number(v->evtchn.info_frame)) {
+    /* A guest that has given the page away does not see what we write there. */
+    if (mfn_valid_number(v->evtchn.info_frame) && record_place_is(d, v->evtchn.info_gfn, v->evtchn.info_frame)) {
         r.info_gfn = v->evtchn.info_gfn.gfn;
         r.info_offset = (uint32_t)((uintptr_t)v->evtchn.info & ~PAGE_MASK);
-        there = record_place_is(d, v->evtchn.info_gfn, v->evtchn.info_frame);
     }
     if (!domain_awaits_resume(d) && fifo_control(v, &r.control_gfn, &r.control_offset, r.tail))
-        there &= record_place_is(d, GFN(r.control_gfn), fifo_control_frame(v));
+        there = record_place_is(d, GFN(r.control_gfn), fifo_control_frame(v));
     spin_unlock(&d->evtchn.lock);
     record_write(w, &r, sizeof(r));
-    return there ? 0
-                 : record_refuse_save(w, -EINVAL,
-                                      "has its vcpu_info or its control block where the guest has no memory any more");
+    return there ? 0 : record_refuse_save(w, -EINVAL, "has its control block where the guest has no memory any more");
 }
 
 static bool place_is_possible(struct domain *d, uint64_t gfn, uint32_t offset, size_t size)
@@ -103,7 +101,10 @@ const struct record_kind evtchn_vcpu_record = {
 
 struct table_record {
     uint32_t nr_ports, nr_pages;   /* FIFO's pages of event words: a frame number each, then the ports */
+    uint32_t fifo, zero;           /* the form; version 1 ends before */
 };
+
+#define TABLE_V1_SIZE offsetof(struct table_record, fifo)
 
 enum saved_state { SAVED_UNBOUND = 1, SAVED_INTERDOMAIN, SAVED_VIRQ, SAVED_IPI };
 
@@ -117,7 +118,9 @@ struct port_record {
     uint8_t priority, missed, zero[2];
 };
 
-_Static_assert(sizeof(struct port_record) == 24 && sizeof(struct vcpu_record) == 88, "the records' layout");
+_Static_assert(sizeof(struct port_record) == 24 && sizeof(struct vcpu_record) == 88 && TABLE_V1_SIZE == 8 &&
+                   sizeof(struct table_record) == 16,
+               "the records' layout");
 
 static void port_save(struct port *p, struct record_writer *w)
 {
@@ -165,10 +168,11 @@ static int table_save(void *object, unsigned instance, struct record_writer *w)
 {
     struct domain *d = object;
     bool given_up = domain_awaits_resume(d), there;
-    struct table_record r;
+    struct table_record r = { 0 };
 
     (void)instance;
     spin_lock(&d->evtchn.lock);
+    r.fifo = !given_up && fifo_of(d);
     r.nr_ports = given_up ? 0 : d->evtchn.ports_used - d->evtchn.consumer_ports;
     r.nr_pages = given_up ? 0 : fifo_pages(d);
     record_write(w, &r, sizeof(r));
@@ -180,7 +184,17 @@ static int table_save(void *object, unsigned instance, struct record_writer *w)
     return there ? 0 : record_refuse_save(w, -EINVAL, "has event words where the guest has no memory any more");
 }
 
-/* The toolstack may have opened it for the guest already, for the same domain. */
+#define USED_OTHERWISE "has a port that the new domain uses for something else"
+
+/* The toolstack has opened it for the guest already, for the same domain. */
+static bool port_is(const struct port *p, const struct port_record *r) REQUIRES(p->lock)
+{
+    if (p->consumer || (r->state != SAVED_UNBOUND && r->state != SAVED_INTERDOMAIN))
+        return false;
+    return (p->state == PORT_UNBOUND && p->remote == r->remote) ||
+           (p->state == PORT_INTERDOMAIN && p->peer.domain->id == r->remote);
+}
+
 static bool port_may_be(struct domain *d, const struct port_record *r)
 {
     struct port *p = port_lookup(d, r->number);
@@ -189,10 +203,7 @@ static bool port_may_be(struct domain *d, const struct port_record *r)
     if (!p)
         return true;
     spin_lock(&p->lock);
-    may = p->state == PORT_FREE;
-    if (!p->consumer && (r->state == SAVED_UNBOUND || r->state == SAVED_INTERDOMAIN))
-        may |= (p->state == PORT_UNBOUND && p->remote == r->remote) ||
-               (p->state == PORT_INTERDOMAIN && p->peer.domain->id == r->remote);
+    may = p->state == PORT_FREE || port_is(p, r);
     spin_unlock(&p->lock);
     return may;
 }
@@ -222,20 +233,34 @@ static int port_check(struct domain *d, const struct port_record *r, uint32_t la
         r->priority > EVTCHN_FIFO_PRIORITY_MIN || r->queue >= d->max_vcpus * EVTCHN_FIFO_MAX_QUEUES || r->missed > 1 ||
         r->zero[0] || r->zero[1] || !virq_is_possible(r, virqs))
         return record_refuse(in, -EBADMSG, "has a port that there cannot be");
-    return port_may_be(d, r) ? 0 : record_refuse(in, -EBUSY, "has a port that the new domain uses for something else");
+    return port_may_be(d, r) ? 0 : record_refuse(in, -EBUSY, USED_OTHERWISE);
+}
+
+/* Of version 1 the pages alone tell of the form. */
+static bool table_read(struct record_reader *in, struct table_record *r)
+{
+    bool read = record_read(in, r, in->version == 1 ? TABLE_V1_SIZE : sizeof(*r));
+
+    if (in->version == 1) {
+        r->fifo = r->nr_pages != 0;
+        r->zero = 0;
+    }
+    return read;
 }
 
 static int table_check(void *object, unsigned instance, struct record_reader *in)
 {
     struct domain *d = object;
     uint32_t virqs[DOMAIN_MAX_VCPUS] = { 0 }, last = 0, limit;
-    struct table_record r;
+    struct table_record r = { 0 };
     int error = 0;
 
     (void)instance;
-    if (!record_read(in, &r, sizeof(r)))
+    if (!table_read(in, &r))
         return -EBADMSG;
-    if (r.nr_pages > EVTCHN_FIFO_NR_CHANNELS / (PAGE_SIZE / sizeof(event_word_t)))
+    if (r.fifo > 1 || r.zero || (r.nr_pages && !r.fifo))
+        return record_refuse(in, -EBADMSG, "has events in a form that there is not");
+    if (r.nr_pages > FIFO_MAX_PAGES)
         return record_refuse(in, -EBADMSG, "has more event words than there are");
     for (unsigned i = 0; i < r.nr_pages; i++) {
         uint64_t gfn;
@@ -245,7 +270,7 @@ static int table_check(void *object, unsigned instance, struct record_reader *in
         if (!record_place_is_ram(d, GFN(gfn)))
             return record_refuse(in, -EBADMSG, "has event words where the domain has no memory");
     }
-    limit = (uint32_t)min_u64(d->evtchn.max_port + 1, r.nr_pages ? EVTCHN_FIFO_NR_CHANNELS : EVTCHN_2L_NR_CHANNELS);
+    limit = (uint32_t)min_u64(d->evtchn.max_port + 1, r.fifo ? EVTCHN_FIFO_NR_CHANNELS : EVTCHN_2L_NR_CHANNELS);
     for (uint32_t i = 0; i < r.nr_ports && !error; i++) {
         struct port_record p;
 
@@ -273,54 +298,72 @@ static void port_become(struct domain *d, struct port *p, const struct port_reco
     }
 }
 
-static int port_restore(struct domain *d, const struct port_record *r)
+/* What came for one that was open already is under what was restored since: the guest is made to look. */
+static void port_set(struct domain *d, struct port *p, const struct port_record *r, bool was_open)
+    REQUIRES(d->evtchn.lock, p->lock)
+{
+    if (!was_open)
+        port_become(d, p, r);
+    __atomic_store_n(&p->vcpu, r->vcpu, __ATOMIC_RELAXED);
+    __atomic_store_n(&p->priority, r->priority, __ATOMIC_RELAXED);
+    __atomic_store_n(&p->missed, r->missed, __ATOMIC_RELAXED);
+    p->queue = r->queue;
+    if (was_open)
+        port_raise(d, p);
+}
+
+/* The toolstack may have changed what the check saw. */
+static int port_restore(struct domain *d, const struct port_record *r, struct record_reader *in)
 {
     struct port *p;
     int error;
 
     spin_lock(&d->evtchn.lock);
     error = port_take(d, r->number, &p);
-    if (!error) {
-        spin_lock(&p->lock);
-        if (p->state == PORT_FREE)
-            port_become(d, p, r);
-        __atomic_store_n(&p->vcpu, r->vcpu, __ATOMIC_RELAXED);
-        __atomic_store_n(&p->priority, r->priority, __ATOMIC_RELAXED);
-        __atomic_store_n(&p->missed, r->missed, __ATOMIC_RELAXED);
-        p->queue = r->queue;
-        spin_unlock(&p->lock);
+    if (error) {
+        spin_unlock(&d->evtchn.lock);
+        return error == -ENOMEM ? error : record_refuse(in, error, "has a port that its form of events has not");
     }
+    spin_lock(&p->lock);
+    if (p->state == PORT_FREE || port_is(p, r))
+        port_set(d, p, r, p->state != PORT_FREE);
+    else
+        error = record_refuse(in, -EBUSY, USED_OTHERWISE);
+    spin_unlock(&p->lock);
     spin_unlock(&d->evtchn.lock);
     return error;
 }
 
-/* FIFO's control blocks are there already: with none of them, event words cannot be. */
+static int pages_restore(struct domain *d, unsigned nr_pages, struct record_reader *in)
+{
+    uint64_t gfns[FIFO_MAX_PAGES];
+
+    BUG_ON(nr_pages > ARRAY_SIZE(gfns) || !record_read(in, gfns, nr_pages * sizeof(gfns[0])));
+    if (!nr_pages || fifo_restore_pages(d, gfns, nr_pages))
+        return 0;
+    return record_refuse(in, -EINVAL, "has event words that no control block goes with, or whose memory has gone");
+}
+
+/* FIFO's control blocks are there already. */
 static int table_restore(void *object, unsigned instance, struct record_reader *in)
 {
     struct domain *d = object;
-    struct table_record r;
-    int error = 0;
+    struct table_record r = { 0 };
+    int error;
 
     (void)instance;
-    BUG_ON(!record_read(in, &r, sizeof(r)));
-    for (unsigned i = 0; i < r.nr_pages && !error; i++) {
-        uint64_t gfn;
-
-        BUG_ON(!record_read(in, &gfn, sizeof(gfn)));
-        error = evtchn_expand_array(d, GFN(gfn));
-    }
+    BUG_ON(!table_read(in, &r));
+    error = pages_restore(d, r.nr_pages, in);
     for (uint32_t i = 0; i < r.nr_ports && !error; i++) {
         struct port_record p;
 
         BUG_ON(!record_read(in, &p, sizeof(p)));
-        error = port_restore(d, &p);
+        error = port_restore(d, &p, in);
     }
-    if (!error)
-        fifo_find_tails(d);
     return error;
 }
 
 const struct record_kind evtchn_record = {
-    .name = "EVTCHN", .id = RECORD_EVTCHN, .version = 1, .count = record_count_one,
+    .name = "EVTCHN", .id = RECORD_EVTCHN, .version = 2, .count = record_count_one,
     .save = table_save, .check = table_check, .restore = table_restore,
 };
