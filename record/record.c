@@ -168,6 +168,7 @@ struct stream {
     const struct record_table *table;
     const unsigned char *bytes;
     size_t size, at;
+    uint32_t format;             /* 0 before the header was read */
     struct record_fault *fault;
 };
 
@@ -227,7 +228,8 @@ static int read_header(struct stream *s)
         return error;
     if (data.left != sizeof(header) || !record_read(&data, &header, sizeof(header)) || header.magic != RECORD_MAGIC)
         return refuse(s, -EBADMSG, "is not that of Torpor's records");
-    return header.format == RECORD_FORMAT && !header.zero
+    s->format = header.format;
+    return header.format && header.format <= RECORD_FORMAT && !header.zero
                ? 0
                : refuse(s, -EOPNOTSUPP, "is of another format than this version of Torpor reads");
 }
@@ -289,7 +291,7 @@ typedef int record_call(struct stream *s, const struct record_kind *k, void *obj
 
 static int walk_kind(struct stream *s, const struct record_kind *k, void *object, record_call *call)
 {
-    unsigned count = k->count(object);
+    unsigned count = k->since > s->format ? 0 : k->count(object);
 
     for (unsigned i = 0; i < count; i++) {
         struct record_reader data;
@@ -317,7 +319,7 @@ static int walk(struct stream *s, void *object, record_call *call)
 int records_check(const struct record_table *t, void *object, const void *stream, size_t size,
                   struct record_fault *fault)
 {
-    struct stream s = { t, stream, size, 0, fault };
+    struct stream s = { t, stream, size, 0, 0, fault };
 
     return walk(&s, object, check_one);
 }
@@ -325,7 +327,7 @@ int records_check(const struct record_table *t, void *object, const void *stream
 int records_restore(const struct record_table *t, void *object, const void *stream, size_t size, bool *begun,
                     struct record_fault *fault)
 {
-    struct stream s = { t, stream, size, 0, fault };
+    struct stream s = { t, stream, size, 0, 0, fault };
     int error = records_check(t, object, stream, size, fault);
 
     *begun = !error;

@@ -9,9 +9,12 @@
  * Numbers are little-endian, lengths multiples of eight.
  *
  * A stream from outside is hostile: its frame and all of its records are checked before anything is restored. It holds
- * every kind of the table in the table's order, each as often as the object has instances of it, in their order, and
- * nothing else. So there is one right place for everything, and what is missing, repeated, reordered, unknown, short or
- * long is refused by name.
+ * every kind of the table that its format has, in the table's order, each as often as the object has instances of it,
+ * in their order, and nothing else. So there is one right place for everything, and what is missing, repeated,
+ * reordered, unknown, short or long is refused by name.
+ *
+ * What was written by older versions is read: a record of an earlier version by its kind's check and restore, a stream
+ * of an earlier format without the kinds that came since, whose state stays as a new object has it.
  *
  * Pure C: no hardware, no locks, no memory of its own.
  */
@@ -23,7 +26,7 @@
 enum { RECORD_END = 0, RECORD_HEADER = 1, RECORD_FIRST_KIND = 16 };
 
 #define RECORD_MAGIC  UINT64_C(0x5345525f52505254)   /* "TRPR_RES" */
-#define RECORD_FORMAT 1u
+#define RECORD_FORMAT 2u        /* one more whenever a kind is added; 2: VUART */
 
 /* Where a walk stopped, and why: for one line to people. */
 struct record_fault {
@@ -60,6 +63,7 @@ struct record_kind {
     const char *name;
     uint16_t id;               /* from RECORD_FIRST_KIND on; for ever */
     uint32_t version;          /* the highest that it knows, which is what it saves; from 1 on */
+    uint32_t since;            /* the first RECORD_FORMAT that has it; 0: the first of all */
     unsigned (*count)(const void *object);   /* how many instances, from 0 on: at most UINT16_MAX */
     int (*save)(void *object, unsigned instance, struct record_writer *w);
     int (*check)(void *object, unsigned instance, struct record_reader *r);

@@ -63,6 +63,18 @@ bool capability_has(struct domain *d, enum capability kind, uint64_t first, uint
     return has;
 }
 
+bool capabilities_are_none(struct domain *d)
+{
+    struct domain_capabilities *c = &d->capabilities;
+    unsigned count = 0;
+
+    spin_lock(&c->lock);
+    for (unsigned i = 0; i < CAPABILITY_COUNT; i++)
+        count += c->of[i].count;
+    spin_unlock(&c->lock);
+    return count == 0;
+}
+
 void capabilities_free(struct domain *d)
 {
     struct domain_capabilities *c = &d->capabilities;

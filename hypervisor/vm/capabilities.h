@@ -24,4 +24,5 @@ int capability_grant(struct domain *d, enum capability kind, uint64_t first, uin
 int capability_revoke(struct domain *d, enum capability kind, uint64_t first, uint64_t last);
 /* It has all of first..last. */
 bool capability_has(struct domain *d, enum capability kind, uint64_t first, uint64_t last);
+bool capabilities_are_none(struct domain *d);
 void capabilities_free(struct domain *d);

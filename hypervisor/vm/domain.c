@@ -243,9 +243,9 @@ static int domain_save(void *object, unsigned instance, struct record_writer *w)
 
     (void)instance;
     record_write(w, &r, sizeof(r));
-    return vuart_is_there(object)
-               ? record_refuse_save(w, -EOPNOTSUPP, "has an emulated UART, whose toolstack cannot bring it back")
-               : 0;
+    return capabilities_are_none(object)
+               ? 0
+               : record_refuse_save(w, -EOPNOTSUPP, "is of a domain with a device that is passed through (iomem, irqs)");
 }
 
 static int domain_check(void *object, unsigned instance, struct record_reader *in)

@@ -8,6 +8,7 @@
 #include "vm/arm64/core.h"
 #include "vm/arm64/cpu_view.h"
 #include "vm/arm64/vtimer.h"
+#include "vm/arm64/vuart.h"
 #include "vm/domain.h"
 #include "vm/vcpu.h"
 
@@ -26,6 +27,7 @@ static const struct record_kind *const kinds[] = {
     &watchdogs_record,
     &vgic_record,
     &vgic_vcpu_record,
+    &vuart_record,
     &evtchn_vcpu_record,
     &evtchn_record,
     &vtimer_record,

@@ -33,6 +33,7 @@ enum {
     RECORD_FPU,
     RECORD_CORE,
     RECORD_VCPU,
+    RECORD_VUART,
 };
 
 /* record_kind.count of what there is once for a domain, and once for each of its vCPUs. */

@@ -126,8 +126,10 @@ static void the_whole_range_can_be_had(void **state)
     assert_int_equal(revoke(0, 0), 0);
     assert_int_equal(revoke(UINT64_MAX, UINT64_MAX), 0);
     assert_true(has(1, UINT64_MAX - 1));
+    assert_false(capabilities_are_none(&d));
     assert_int_equal(revoke(0, UINT64_MAX), 0);
     assert_int_equal(s->count, 0);
+    assert_true(capabilities_are_none(&d));
     capabilities_free(&d);
 }
 

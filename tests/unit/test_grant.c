@@ -100,10 +100,13 @@ static void a_granted_frame_is_mapped_and_taken_back(void **state)
     assert_int_equal(grant_map_ref(mapper, &op), GNTST_okay);
     assert_true(op.machine_addr == fake_mfn(granter, 5).mfn << PAGE_SHIFT);
     assert_ptr_equal(fake_page(mapper, MAP_GFN), fake_page(granter, 5));
+    assert_true(grant_maps_others(mapper));
+    assert_false(grant_maps_others(granter));
     assert_int_equal(fake_type(mapper, MAP_GFN), P2M_GRANT_RW);
     assert_int_equal(entry(granter, 3)->flags, GTF_permit_access | GTF_reading | GTF_writing);
     assert_int_equal(frame_refs(fake_mfn(granter, 5)), 3);
     assert_int_equal(grant_unmap_ref(mapper, op.handle, op.host_addr, 0), GNTST_okay);
+    assert_false(grant_maps_others(mapper));
     assert_int_equal(fake_type(mapper, MAP_GFN), P2M_INVALID);
     assert_int_equal(entry(granter, 3)->flags, GTF_permit_access);
     fake_assert_refs(granter, PAGES, 1);

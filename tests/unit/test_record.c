@@ -115,9 +115,9 @@ static int list_restore(void *o, unsigned instance, struct record_reader *r)
 }
 
 static const struct record_kind
-    name_kind = { "NAME", FIRST_ID, 1, count_one, name_save, name_check, name_restore },
-    number_kind = { "NUMBER", SECOND_ID, 2, count_things, number_save, number_check, number_restore },
-    list_kind = { "LIST", THIRD_ID, 1, count_one, list_save, list_check, list_restore };
+    name_kind = { "NAME", FIRST_ID, 1, 0, count_one, name_save, name_check, name_restore },
+    number_kind = { "NUMBER", SECOND_ID, 2, 1, count_things, number_save, number_check, number_restore },
+    list_kind = { "LIST", THIRD_ID, 1, 2, count_one, list_save, list_check, list_restore };
 static const struct record_kind *const kinds[] = { &name_kind, &number_kind, &list_kind };
 static const struct record_table table = { kinds, ARRAY_SIZE(kinds) };
 
@@ -270,6 +270,26 @@ static void another_header_is_refused(void **state)
     assert_refused(-EBADMSG, "HEADER", 0, 0, "is not that of Torpor's records");
 }
 
+static void a_stream_of_an_earlier_format_has_not_what_came_since(void **state)
+{
+    bool begun;
+
+    (void)state;
+    put32(DESCRIPTOR + 8, 1);
+    assert_refused(-EBADMSG, "LIST", 0, LIST_AT, "is repeated, out of order, or one too many");
+    memmove(stream + LIST_AT, stream + END_AT, ALL - END_AT);
+    size = ALL - (END_AT - LIST_AT);
+    memset(object.list, 0, sizeof(object.list));
+    memset(object.name, 0, sizeof(object.name));
+    assert_int_equal(records_restore(&table, &object, stream, size, &begun, &fault), 0);
+    assert_string_equal(object.name, "abcd");
+    assert_int_equal(object.list[0], 0);
+    put32(DESCRIPTOR + 8, 2);
+    assert_refused(-EBADMSG, "LIST", 0, LIST_AT, "is missing: the stream ends before it");
+    put32(DESCRIPTOR + 8, 0);
+    assert_refused(-EOPNOTSUPP, "HEADER", 0, 0, "is of another format than this version of Torpor reads");
+}
+
 static void what_is_missing_repeated_or_out_of_order_is_refused(void **state)
 {
     unsigned char one[NUMBER_SIZE];
@@ -403,6 +423,7 @@ int main(void)
         CASE(one_record_is_saved_alone),
         CASE(what_is_cut_off_anywhere_is_refused),
         CASE(another_header_is_refused),
+        CASE(a_stream_of_an_earlier_format_has_not_what_came_since),
         CASE(what_is_missing_repeated_or_out_of_order_is_refused),
         CASE(an_unknown_kind_is_refused_by_its_number),
         CASE(versions_are_those_that_are_known),

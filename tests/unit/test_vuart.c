@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* sources: hypervisor/vm/arm64/vuart.c tests/unit/fakes.c */
+/* sources: hypervisor/vm/arm64/vuart.c tests/unit/fakes.c record/record.c */
 /* The emulated UART: registers from the guest's side, the ring from the back end's, and what both may break. */
 #include "fakes.h"
 
@@ -8,7 +8,9 @@
 #include <string.h>
 
 #include "vm/evtchn/evtchn.h"
+#include "record/record.h"
 #include "vm/mmio.h"
+#include "vm/records.h"
 #include "vm/vgic/vgic.h"
 #include "vm/arm64/vuart.h"
 
@@ -300,6 +302,98 @@ static void a_second_one_is_refused(void **state)
     assert_int_equal(frame_refs(fake_mfn(d, RING_GFN)), 2);
 }
 
+/* --- Its record --- */
+
+enum { LINE_AT = 24 + 16 + 12 };
+
+static const struct record_kind *const kinds[] = { &vuart_record };
+static const struct record_table table = { kinds, ARRAY_SIZE(kinds) };
+static unsigned char stream[128];
+static struct record_fault fault;
+static size_t stream_size;
+
+unsigned record_count_one(const void *domain) { (void)domain; return 1; }
+
+static void save(void)
+{
+    struct record_writer w = { stream, sizeof(stream), 0, NULL };
+
+    assert_int_equal(records_save(&table, d, &w, &fault), 0);
+    stream_size = w.used;
+}
+
+static int restore(void)
+{
+    bool begun;
+
+    return records_restore(&table, d, stream, stream_size, &begun, &fault);
+}
+
+static void begin_again(void)
+{
+    uint32_t port;
+
+    vuart_destroy(d);
+    fake_domain_release(d);
+    fake_domain_free(d);
+    d = fake_domain(1, 1, 8);
+    assert_int_equal(vuart_init(d, 0, GFN(RING_GFN), &port), 0);
+    ring = fake_page(d, RING_GFN);
+}
+
+static void restored_it_has_the_same_registers_and_hears_what_was_typed_meanwhile(void **state)
+{
+    (void)state;
+    write(IMSC, RX_RT | TX);
+    write(DR, 'a');
+    assert_true(line);
+    save();
+    begin_again();
+    assert_int_equal(restore(), 0);
+    assert_int_equal(read(IMSC), RX_RT | TX);
+    assert_int_equal(read(RIS), TX);
+    assert_int_equal(line_changes, 1);   /* up already: the interrupt's record says so */
+    write(ICR, TX);
+    assert_false(line);
+    save();
+    begin_again();
+    ring->in_prod = 1;
+    assert_int_equal(restore(), 0);
+    assert_true(line);
+    write(IMSC, 0);
+}
+
+static void a_record_is_for_a_domain_that_has_one_too(void **state)
+{
+    (void)state;
+    write(IMSC, RX_RT);
+    save();
+    vuart_destroy(d);
+    assert_int_equal(restore(), -EINVAL);
+    assert_string_equal(fault.why, "is of a domain with an emulated UART, which the new one has not");
+    save();
+    assert_int_equal(restore(), 0);
+    begin_again();
+    assert_int_equal(restore(), -EINVAL);
+    assert_string_equal(fault.why, "is of a domain without an emulated UART, which the new one has");
+}
+
+static void any_bit_of_its_record_may_be_another(void **state)
+{
+    (void)state;
+    write(IMSC, RX_RT);
+    save();
+    for (size_t bit = 0; bit < stream_size * 8; bit++) {
+        stream[bit / 8] ^= (unsigned char)(1u << bit % 8);
+        line = stream[LINE_AT];   /* as the interrupt's own record says */
+        if (restore() == 0) {
+            assert_int_equal(read(IMSC) & ~0x7ffu, 0);
+            assert_int_equal(read(RIS) & ~0x7ffu, 0);
+        }
+        stream[bit / 8] ^= (unsigned char)(1u << bit % 8);
+    }
+}
+
 static void after_its_end_it_is_silent(void **state)
 {
     uint32_t port;
@@ -356,6 +450,9 @@ int main(void)
         TEST(narrow_reads_have_nothing_above),
         TEST(a_second_one_is_refused),
         TEST(after_its_end_it_is_silent),
+        TEST(restored_it_has_the_same_registers_and_hears_what_was_typed_meanwhile),
+        TEST(a_record_is_for_a_domain_that_has_one_too),
+        TEST(any_bit_of_its_record_may_be_another),
         TEST(what_fails_to_begin_leaves_nothing),
     };
 

@@ -17,6 +17,7 @@
 #include "vm/domain.h"
 #include "vm/evtchn/evtchn.h"
 #include "vm/mmio.h"
+#include "vm/records.h"
 #include "vm/vcpu.h"
 #include "vm/vgic/vgic.h"
 
@@ -274,12 +275,78 @@ void vuart_destroy(struct domain *d)
     frame_put_writer(frame);
 }
 
-bool vuart_is_there(struct domain *d)
+/*
+ * --- Its record: the registers. The ring is the guest's memory, and its place and the port to the back end are what
+ * the toolstack said for the new domain. ---
+ */
+
+struct vuart_record_v1 {
+    uint32_t there;              /* 0: there is none, and all else is 0 */
+    uint32_t interrupt_mask, raw_interrupts, line;
+};
+
+static int registers_save(void *object, unsigned instance, struct record_writer *w)
+{
+    struct vuart *u = &((struct domain *)object)->vuart;
+    struct vuart_record_v1 r = { 0 };
+
+    (void)instance;
+    spin_lock(&u->lock);
+    if (u->ring)
+        r = (struct vuart_record_v1){ 1, u->interrupt_mask, u->raw_interrupts, u->line };
+    spin_unlock(&u->lock);
+    record_write(w, &r, sizeof(r));
+    return 0;
+}
+
+static bool is_there(struct vuart *u)
 {
     bool there;
 
-    spin_lock(&d->vuart.lock);
-    there = d->vuart.ring;
-    spin_unlock(&d->vuart.lock);
+    spin_lock(&u->lock);
+    there = u->ring;
+    spin_unlock(&u->lock);
     return there;
 }
+
+static int registers_check(void *object, unsigned instance, struct record_reader *in)
+{
+    struct vuart_record_v1 r;
+    bool there = is_there(&((struct domain *)object)->vuart);
+
+    (void)instance;
+    if (!record_read(in, &r, sizeof(r)))
+        return -EBADMSG;
+    if (r.there > 1 || r.line > 1 || (r.interrupt_mask | r.raw_interrupts) & ~INT_ALL ||
+        (!r.there && (r.interrupt_mask | r.raw_interrupts | r.line)))
+        return record_refuse(in, -EBADMSG, "has a state that an emulated UART cannot be in");
+    if (r.there == there)
+        return 0;
+    return record_refuse(in, -EINVAL, r.there ? "is of a domain with an emulated UART, which the new one has not"
+                                              : "is of a domain without an emulated UART, which the new one has");
+}
+
+/* The interrupt is restored already. What came through the ring meanwhile raises it as ever. */
+static int registers_restore(void *object, unsigned instance, struct record_reader *in)
+{
+    struct domain *d = object;
+    struct vuart *u = &d->vuart;
+    struct vuart_record_v1 r;
+
+    (void)instance;
+    BUG_ON(!record_read(in, &r, sizeof(r)));
+    spin_lock(&u->lock);
+    if (u->ring) {
+        u->interrupt_mask = r.interrupt_mask;
+        u->raw_interrupts = r.raw_interrupts;
+        u->line = r.line;
+        interrupts_update(d, u);
+    }
+    spin_unlock(&u->lock);
+    return 0;
+}
+
+const struct record_kind vuart_record = {
+    .name = "VUART", .id = RECORD_VUART, .version = 1, .since = 2, .count = record_count_one,
+    .save = registers_save, .check = registers_check, .restore = registers_restore,
+};

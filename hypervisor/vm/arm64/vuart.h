@@ -35,4 +35,5 @@ int vuart_init(struct domain *d, domid_t console_domid, gfn_t ring, uint32_t *po
 /* Idempotent. */
 void vuart_destroy(struct domain *d);
 
-bool vuart_is_there(struct domain *d);
+struct record_kind;
+extern const struct record_kind vuart_record;

@@ -51,6 +51,9 @@ int grant_domain_destroy(struct domain *d, bool (*preempt)(void));
 /* Frees the rest; with the last reference to d, when nobody maps anything of it. Harmless after a failed init. */
 void grant_domain_free(struct domain *d);
 
+/* d has something mapped that other domains granted. */
+bool grant_maps_others(struct domain *d);
+
 /* Frame idx of the table, growing it up to its limit: for XENMEM_acquire_resource. -EINVAL, -ENOMEM. */
 int grant_get_frame(struct domain *d, unsigned idx, mfn_t *mfn);
 /* XENMAPSPACE_grant_table: shows frame idx at gfn, and no longer where it was before. -EINVAL, -ENOMEM. */

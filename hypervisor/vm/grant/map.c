@@ -67,6 +67,16 @@ static void handle_free(struct domain_grants *g, uint32_t handle) REQUIRES(g->ma
         maptrack_shrink(g);
 }
 
+bool grant_maps_others(struct domain *d)
+{
+    bool maps;
+
+    spin_lock(&d->grants.maptrack_lock);
+    maps = d->grants.maptrack_used;
+    spin_unlock(&d->grants.maptrack_lock);
+    return maps;
+}
+
 bool grant_trim(struct domain *d)
 {
     struct domain_grants *g = &d->grants;

@@ -42,7 +42,9 @@ static int table_save(void *object, unsigned instance, struct record_writer *w)
         record_write(w, g->frames[i], bytes);
     }
     spin_unlock(&g->lock);
-    return 0;
+    return grant_maps_others(d)
+               ? record_refuse_save(w, -EOPNOTSUPP, "is of a domain that has other domains' memory mapped by grants")
+               : 0;
 }
 
 static int table_check(void *object, unsigned instance, struct record_reader *in)
