@@ -245,7 +245,7 @@ static int domain_save(void *object, unsigned instance, struct record_writer *w)
     record_write(w, &r, sizeof(r));
     return capabilities_are_none(object)
                ? 0
-               : record_refuse_save(w, -EOPNOTSUPP, "is of a domain with a device that is passed through (iomem, irqs)");
+               : record_refuse_save(w, -EOPNOTSUPP, "is of one with a device that is passed through (iomem, irqs)");
 }
 
 static int domain_check(void *object, unsigned instance, struct record_reader *in)
