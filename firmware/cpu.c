@@ -18,7 +18,7 @@ _Static_assert(sizeof(struct cpu) == STRUCT_CPU_SIZE, "entry.S knows this size")
 
 _Static_assert(offsetof(struct cpu, stack_top) == 0, "entry.S loads the stack pointer from there");
 
-/* --- What EL3 grants --- */
+/* --- Features that EL3 grants --- */
 
 /* A feature that traps to EL3 unless SCR_EL3 allows it: it is there if the ID register's field is at least `least`. */
 struct grant {

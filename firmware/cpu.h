@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The CPUs: what EL3 grants to the non-secure world, which of them are on, and how one waits and is entered.
+ * The CPUs: the features that EL3 grants to the non-secure world, which CPUs are on, and how one waits and is entered.
  *
  * A CPU's number is its affinity level 0; all others are 0 on this machine up to MAX_CPUS CPUs. `state` goes round OFF,
- * ON_PENDING, ON and is the lock of `entry` and `context`: whoever takes a CPU from OFF to ON_PENDING fills them, then
- * knocks; the CPU reads them when it heard the knock.
+ * ON_PENDING, ON and is the lock of `entry` and `context`: the CPU that takes another from OFF to ON_PENDING fills
+ * them, then knocks; the other reads them when it has heard the knock.
  */
 #pragma once
 

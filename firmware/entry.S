@@ -7,7 +7,7 @@
  * worlds speak of the same lines. With no translation everything would be device memory, which libfdt's unaligned
  * accesses do not go with, nor exclusives.
  *
- * Every CPU that is at EL3 has TPIDR_EL3 = its struct cpu and SP_EL3 = the top of its stack, less what it is using.
+ * Every CPU that is at EL3 has TPIDR_EL3 = its struct cpu and SP_EL3 = the top of its stack, less the part in use.
  */
 #include "firmware/cpu.h"
 #include "firmware/machine.h"
@@ -76,7 +76,8 @@ reset:
 4:  adr     x22, firmware_start
     b       into_c
 
-// What RAM says after a reset of the machine is left from before; the distributor was reset with us (gic.h).
+// The sign to go on is in the distributor, which a reset of the machine clears (gic.h); RAM keeps its content from
+// before.
 secondary:
     ldr     x0, =MACHINE_GICD
 5:  wfe                             // not for an event: it gives an emulated CPU's host time to the first one
@@ -136,7 +137,7 @@ vectors:
     .endr
 
 unexpected:
-    mrs     x0, tpidr_el3           // what the stack holds is of no interest any more, where it ends may be
+    mrs     x0, tpidr_el3           // the stack's content is of no interest any more, its end may be
     ldr     x0, [x0]
     mov     sp, x0
     bl      exception_unexpected
@@ -181,7 +182,7 @@ smc_entry:
     add     sp, sp, #256
     eret
 
-/* enter_nonsecure(entry, context, fill): see entry.h. The stack is empty again: whoever comes next comes by SMC. */
+/* enter_nonsecure(entry, context, fill): see entry.h. The stack is empty again: the next entry is by SMC. */
     .globl  enter_nonsecure
 enter_nonsecure:
     mrs     x4, tpidr_el3

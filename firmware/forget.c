@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * On hardware most of these registers are UNKNOWN after a reset, and what is there is luck. Here it is always the same
- * and never right, so that whoever forgot to save a register sees it each time.
+ * On hardware most of these registers are UNKNOWN after a reset, and their content is luck. Here it is always the same
+ * and never right, so that a hypervisor that forgot to save a register sees it each time.
  *
- * Left as it is: CNTFRQ_EL0, which only EL3 writes and QEMU resets to its counter's frequency; and what is
- * implementation defined.
+ * Left as it is: CNTFRQ_EL0, which only EL3 writes and QEMU resets to its counter's frequency; and implementation
+ * defined registers.
  */
 #include "firmware/forget.h"
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What QEMU's command line names and hands to a firmware: -kernel and -initrd (docs/specs/fw_cfg.rst in QEMU's sources;
- * legacy keys from include/standard-headers/linux/qemu_fw_cfg.h).
+ * The files that QEMU's command line names and QEMU hands to a firmware: -kernel and -initrd (docs/specs/fw_cfg.rst in
+ * QEMU's sources; legacy keys from include/standard-headers/linux/qemu_fw_cfg.h).
  */
 #pragma once
 
@@ -16,8 +16,8 @@
 #define FW_CFG_PEEK_MAX     2048
 
 /*
- * Where the device finds what it is to do: FW_CFG_SCRATCH_SIZE bytes of non-secure RAM, for it cannot see the secure
- * one.
+ * scratch: where the device finds its orders. FW_CFG_SCRATCH_SIZE bytes of non-secure RAM, for it cannot see secure
+ * RAM.
  */
 void fw_cfg_init(paddr_t scratch);
 

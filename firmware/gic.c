@@ -46,7 +46,7 @@ static void reset_range(volatile char *frame, unsigned first, unsigned end)
     fill(frame, GICD_IGROUPR, first, end, 1, ~0u);
     fill(frame, GICD_IPRIORITYR, first, end, 8, ALL_LOWEST);
     fill(frame, GICD_ICFGR, first, end, 2, 0);
-    fill(frame, GICD_ICPENDR, first, end, 1, ~0u);   /* last: what was an edge is a level now */
+    fill(frame, GICD_ICPENDR, first, end, 1, ~0u);   /* last: former edges are levels now */
 }
 
 void gicd_reset_spis(void) { reset_range(machine_register(MACHINE_GICD, 0), 1, gicd_words()); }

@@ -4,7 +4,7 @@
  * SGI of group 0: the knock that wakes a parked CPU. Group 0 is signalled only to a CPU that listens for the knock, and
  * CPU_ON sends one to each CPU it starts, so that none is ever pending while the non-secure world runs.
  *
- * What a reset leaves UNKNOWN is set to the value that helps nobody: the lowest priority, no target, every priority
+ * Fields that a reset leaves UNKNOWN are set to the least helpful value: the lowest priority, no target, every priority
  * masked. The same state is given at the start and after a sleep. "Private" are the interrupts of one CPU: SGIs and
  * PPIs.
  */
@@ -32,9 +32,9 @@ void gic_reset_private(void);
 void gic_reset_interface(void);
 
 /*
- * Before a sleep: this CPU is signalled whatever is enabled and meant for it, whichever priorities, groups and active
- * interrupts the non-secure world had in the way. Its virtual interface is off. all: of what is shared too, for a sleep
- * of the system.
+ * Before a sleep: this CPU is signalled every interrupt that is enabled and targets it, whichever priorities, groups
+ * and active interrupts the non-secure world had in the way. Its virtual interface is off. all: shared interrupts too,
+ * for a sleep of the system.
  */
 void gic_listen(bool all);
 

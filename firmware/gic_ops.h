@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/* What gicv2.c and gicv3.c give to gic.c, and what their distributors have in common (IHI 0048 4.3, IHI 0069 12.9). */
+/*
+ * The operations that gicv2.c and gicv3.c give to gic.c, and their distributors' common registers (IHI 0048 4.3, IHI
+ * 0069 12.9).
+ */
 #pragma once
 
 #include "lib/base.h"
@@ -22,8 +25,8 @@
 #define PMR_CLOSED      0x80u       /* no group 1 priority is higher, and the non-secure world may change it */
 
 /*
- * In list registers and active priorities after a reset: what shows when it is not overwritten. An interrupt that
- * nobody has.
+ * In list registers after a reset: an interrupt that no device has, so it shows where a list register was not
+ * overwritten.
  */
 #define LR_POISON_INTID 1000u
 

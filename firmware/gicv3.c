@@ -113,7 +113,8 @@ static unsigned active_registers(unsigned bits) { return bits > 5 ? 1u << (bits 
 
 /*
  * QEMU (hw/intc/arm_gicv3_cpuif.c: icc_ap_write) ignores writes to the non-secure ICC_AP1R0 and ICC_AP1R1 as if there
- * were always 7 bits of priority, so what is active is dropped by ends of interrupts that nobody took, here of SGI 0.
+ * were always 7 bits of priority, so active priorities are dropped by ending interrupts that were never taken, here SGI
+ * 0.
  */
 static void drop_active_priorities(void)
 {

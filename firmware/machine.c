@@ -96,7 +96,7 @@ void machine_fail(const char *fmt, ...)
     stand_still();
 }
 
-/* What libfdt, built with -fstack-protector, asks for, and our own code too. */
+/* Used by libfdt, which is built with -fstack-protector, and by our own code. */
 uint64_t __stack_chk_guard = 0x3f1ce0a7d5b26900;
 void __stack_chk_fail(void)
 {

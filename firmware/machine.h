@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * QEMU's arm64 virt machine as its secure world sees it (hw/arm/virt.c: base_memmap; docs/system/arm/virt.rst), and the
- * two things that the firmware does to it: switching it off or resetting it, and forgetting what the non-secure UART
- * was set to.
+ * two things that the firmware does to it: switching it off or resetting it, and forgetting the non-secure UART's
+ * settings.
  *
- * The addresses are part of the machine's definition and the same with every option; what depends on options is taken
- * from the device tree.
+ * The addresses are part of the machine's definition and the same with every option; facts that depend on options are
+ * taken from the device tree.
  */
 #pragma once
 
-#define MACHINE_FLASH       0x00000000   /* secure; what -bios names */
+#define MACHINE_FLASH       0x00000000   /* secure; holds the file of -bios */
 #define MACHINE_GICD        0x08000000
 #define MACHINE_GICC        0x08010000
 #define MACHINE_GICH        0x08030000

@@ -4,8 +4,8 @@
  * lacks, and the loader of the kernel on QEMU's command line.
  *
  * It runs from the secure flash at 0, keeps its data in secure RAM, and is entered by a reset of any CPU and by SMC
- * only: while the non-secure world runs, no interrupt is EL3's. It loses in a sleep what hardware loses (forget.c,
- * gic.h), and whatever it has to say is an error, in one line on the secure UART.
+ * only: while the non-secure world runs, no interrupt is EL3's. In a sleep it loses the state that hardware loses
+ * (forget.c, gic.h). All that it prints are errors, in one line on the secure UART.
  */
 #include "firmware/cpu.h"
 #include "firmware/entry.h"

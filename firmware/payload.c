@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Invariant: `taken` lists every range of RAM that holds something: the device tree, the guest-loader's modules, and
- * what was placed here so far. A place is looked for upwards from where QEMU itself would load, skipping what is taken.
+ * everything placed here so far. A place is looked for upwards from where QEMU itself would load, skipping these
+ * ranges.
  */
 #include "firmware/payload.h"
 

@@ -10,5 +10,5 @@
  */
 uint64_t payload_load(void);
 
-/* Written back to memory: who comes next reads it with its caches off. */
+/* Written back to memory: the kernel reads it with its caches off. */
 void payload_clean(uint64_t address, uint64_t size);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* PSCI 1.0 (DEN0022D). What entry.S calls for an SMC. */
+/* PSCI 1.0 (DEN0022D). Called by entry.S for an SMC. */
 #pragma once
 
 #include "lib/base.h"

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * A system asleep is this CPU in WFI at EL3, with the GIC as its wake-up controller: enables, targets and configuration
- * stay as the non-secure world left them, and whatever else may keep an enabled interrupt from the CPU is out of the
- * way. What the sleep loses is lost when it ends, for until then the wake-up controller needs it.
+ * stay as the non-secure world left them, and everything else that may keep an enabled interrupt from the CPU is out of
+ * the way. State that the sleep loses is lost when it ends, for until then the wake-up controller needs it.
  */
 #include "firmware/sleep.h"
 

@@ -8,8 +8,8 @@
 #include "lib/base.h"
 
 /*
- * What a build does otherwise than it should, for those who test what runs on it: FIRMWARE_SLEEP, see build.mk. This is
- * the one file and the one option in which the variants differ.
+ * How a build misbehaves on purpose, to test the software that runs on it: FIRMWARE_SLEEP, see build.mk. This is the
+ * one file and the one option in which the variants differ.
  */
 enum sleep_variant {
     SLEEP_PROPER,

@@ -12,7 +12,7 @@
 static void *const tree = (void *)(uintptr_t)MACHINE_RAM;
 static struct dt reader;
 static struct dt_walk walk;                     /* large for a stack; one question at a time */
-/* the non-secure world writes the tree later: what is asked for then is kept here */
+/* the non-secure world writes the tree later: ranges that are asked for then are kept here */
 static struct tree_range ram[MAX_RAM_RANGES];
 static unsigned ram_ranges;
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The device tree, where QEMU puts it (the start of RAM): read for what the machine has, and changed to what the
- * non-secure world may use. Call in this order: tree_open, the questions, tree_set_initrd, tree_close.
+ * The device tree, where QEMU puts it (the start of RAM): read to learn the machine's parts, and changed to show those
+ * that the non-secure world may use. Call in this order: tree_open, the questions, tree_set_initrd, tree_close.
  */
 #pragma once
 

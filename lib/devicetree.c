@@ -2,9 +2,9 @@
 /*
  * One forward walk over a flattened device tree.
  *
- * Invariant: nodes[0..depth] of a walk are the current node and its ancestors, root
- * first, each read once when the walk entered it. fdt_check_full() has seen every tag and name before the first read,
- * so libfdt's accessors cannot leave the blob; what is left to check here is the length of each property.
+ * Invariant: nodes[0..depth] of a walk are the current node and its ancestors, root first, each read once when the walk
+ * entered it. fdt_check_full() has seen every tag and name before the first read, so libfdt's accessors cannot leave
+ * the blob; only the length of each property is left to check here.
  */
 #include "lib/devicetree.h"
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Range lists: additions merge with what they touch, removals split what they cut. Lists are short, so they are moved
- * as arrays.
+ * Range lists: an addition merges with the ranges that it touches, a removal splits those that it cuts. Lists are
+ * short, so they are moved as arrays.
  */
 #include "lib/ranges.h"
 
@@ -40,7 +40,7 @@ int ranges_add(struct ranges *r, uint64_t first, uint64_t last)
 
     if (first > last)
         return -EINVAL;
-    /* One number more on either side: what only touches is merged too. */
+    /* One number more on either side: ranges that only touch are merged, too. */
     n = overlapping(r->at, r->count, first - (first > 0), last + (last < UINT64_MAX), &at);
     if (n) {
         first = min_u64(first, r->at[at].first);

@@ -14,8 +14,8 @@ static const struct suspend_ops *suspend_ops = &no_suspend_ops;
 static const struct hibernation_ops *hibernation_ops = &no_hibernation_ops;
 
 /*
- * Part of the image like all else, where it is false: so it is true only for who came back from outside and was told
- * so.
+ * Part of the image as all memory is, and false there: so it is true only in a kernel that was jumped back into and was
+ * told so (hibernation_image_resumed).
  */
 static bool image_resumed;
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The platform's operations, and whoever wants to be told, as stages. A list of stages stays the only ordering: an
+ * The platform's operations, and the notifiers of sleeps, as stages. A list of stages stays the only ordering: an
  * operation runs where its stage stands in the array, and is undone by the operation that the stage pairs it with.
  *
  *     suspend                  hibernation: the image       ... powering off            ... loading the image again
@@ -79,10 +79,10 @@ extern const struct sleep_stage hibernation_restore_stage;   /* pre_restore, and
 void hibernation_image_resumed(void);
 
 /*
- * Who is told of every sleep before anything else sleeps, and after everything is awake: `before` in order of falling
- * priority, `after` in reverse; among equals, who came first is told first, too. If a `before` refuses (-errno), the
- * sleep does not take place, and those told already are told `after`. Either may be NULL. s->list says which kind of
- * sleep it is.
+ * A notifier is told of every sleep before anything else sleeps, and after everything is awake: `before` in order of
+ * falling priority (of two with the same, the one that was added first), `after` in reverse. If a `before` refuses
+ * (-errno), the sleep does not take place, and those told already are told `after`. Either may be NULL. s->list says
+ * which kind of sleep it is.
  */
 struct sleep_notifier {
     int (*before)(struct sleep *s);

@@ -4,7 +4,7 @@
  * others, are entered. So unwinding after a failure, turning back at a test level and coming back from a sleep are the
  * same loop.
  *
- * Invariant of the timeline: event_count never exceeds SLEEP_MAX_EVENTS, and what found no room is counted in
+ * Invariant of the timeline: event_count never exceeds SLEEP_MAX_EVENTS, and events that found no room are counted in
  * events_lost.
  */
 #include "sleep/sleep.h"

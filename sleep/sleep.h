@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * A sleep is a list of stages: entered in order, left in reverse. What falls asleep (a host, a guest, a kernel before a
- * jump) and in which order is said by one array; each subsystem exports its stage beside its own state.
+ * A sleep is a list of stages: entered in order, left in reverse. For each kind of sleep (a host's, a guest's, a
+ * kernel's before a jump) one array says which stages there are and in which order; each subsystem exports its stage
+ * beside its own state.
  *
- * The runner gives every list the same: when a stage cannot be entered, those before it are left; a timeline of what
- * was entered and left, when, and with which result; faults at any stage; a test level that turns back after any stage.
- * It is pure C: no hardware, no locks, no memory of its own. One sleep at a time uses a struct sleep; who starts one
- * sees to that.
+ * The runner gives every list the same: when a stage cannot be entered, those before it are left; a timeline of the
+ * stages entered and left, with time and result; faults at any stage; a test level that turns back after any stage. It
+ * is pure C: no hardware, no locks, no memory of its own. One sleep at a time uses a struct sleep; the caller that
+ * starts one sees to that.
  */
 #pragma once
 
@@ -85,9 +86,9 @@ void sleep_note(struct sleep *s, enum sleep_event_kind kind, const char *name, u
                 uint64_t start_ns, uint64_t end_ns);
 
 /*
- * What is to go wrong, for tests: the next entering of `stage` fails with `error` instead of being called (always:
- * every one until sleep_fault_clear). NULL list or stage, or an empty one: any. The names are copied, and are not
- * looked up: a fault at what does not exist waits for ever. -EINVAL: error is not negative, or a name has no NUL within
+ * Injects a fault, for tests: the next entering of `stage` fails with `error` instead of being called (always: every
+ * one until sleep_fault_clear). NULL list or stage, or an empty one: any. The names are copied, and are not looked up:
+ * a fault at a stage that does not exist waits for ever. -EINVAL: error is not negative, or a name has no NUL within
  * SLEEP_MAX_NAME bytes. -ENOSPC: SLEEP_MAX_FAULTS are set.
  *
  * Faults and test levels are one table for all sleeps. The caller sets them while none runs.

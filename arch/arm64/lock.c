@@ -1,19 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The way into a spinlock that is held or waited for (arch/lock.h). The count of those who wait closes the short way to
- * newcomers, so that nobody overtakes but by the rule here: it is one's turn or was before, or the lock was seen free
- * LOCK_PATIENCE times in another's turn.
+ * The way into a spinlock that is held or waited for (arch/lock.h). While the count of waiting CPUs is not 0 newcomers
+ * cannot take the short way, so a CPU gets the lock by this rule alone: its turn is now or was before, or it saw the
+ * lock free LOCK_PATIENCE times on another's turn.
  */
 #include "arch/lock.h"
 
-/* Long enough for a CPU that runs to take what is its, short beside what a thread that does not run is away for. */
+/*
+ * Long enough for a running CPU to take the lock on its turn; short beside the time for which a preempted thread is
+ * away.
+ */
 #ifndef LOCK_PATIENCE
 #define LOCK_PATIENCE 128
 #endif
 
 /*
- * Tickets wrap. One who was passed over so long ago that its ticket looks like a late one again needs patience again,
- * no more.
+ * Tickets wrap: a CPU that was passed over so long ago that its ticket looks like a late one only needs patience again.
  */
 static bool is_due(const struct spinlock *l, uint8_t ticket)
 {
@@ -36,7 +38,7 @@ UNCHECKED_LOCKING void spin_lock_contended(struct spinlock *l)
             break;
         cpu_relax();
     }
-    /* Only who holds the lock writes it. */
+    /* `owner` is written by the lock's holder only. */
     if ((int8_t)(l->owner - ticket) <= 0)
         __atomic_store_n(&l->owner, (uint8_t)(ticket + 1), __ATOMIC_RELAXED);
 }

@@ -24,7 +24,7 @@ memcpy:
     add     x3, x3, #64
     subs    x2, x2, #64
     b.hs    1b
-    // what is left is n modulo 64, the bits of x2
+    // n modulo 64 bytes are left: bits 5 to 0 of x2
 2:  tbz     x2, #5, 3f
     ldp     x4, x5, [x1]
     ldp     x6, x7, [x1, #16]

@@ -41,7 +41,7 @@ void stage2_cpu_init(void)
     isb();
 }
 
-/* What has to be in the registers again after the TLB maintenance of another VMID. */
+/* The registers' values, to be put back after TLB maintenance of another VMID. */
 struct vmid_before {
     uint64_t vttbr, sctlr, tcr;
 };

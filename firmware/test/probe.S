@@ -48,7 +48,7 @@ start:
     bl      probe_main
     b       .
 
-/* The registers that C needs, whatever they held. Clobbers x9. */
+/* Sets the registers that C needs. Clobbers x9. */
 settle:
     ldr     x9, =HCR_RW
     msr     hcr_el2, x9
@@ -158,7 +158,7 @@ note_and_settle:
     bl      settle
     br      x21
 
-/* What C asks for afterwards, and settle overwrites. */
+/* Keeps the registers that C asks for afterwards and settle overwrites. */
 note_system_registers:
     ldr     x9, =seen_system_registers
     mrs     x10, vbar_el2

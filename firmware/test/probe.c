@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * A bare Image at EL2 that asks the firmware for everything it offers and looks at what is left afterwards. One line
- * for each behaviour,
- * "ok NAME" or "FAIL NAME: what", then "done", and the machine is switched off. Started with the command line
- * "probe=SET": firmware, refuse, race (the build's variants) or reset.
+ * A bare Image at EL2 that asks the firmware for everything it offers and looks at the state afterwards. One line for
+ * each behaviour, "ok NAME" or "FAIL NAME: reason", then "done", and the machine is switched off. Started with the
+ * command line "probe=SET": firmware, refuse, race (the build's variants) or reset.
  *
  * Invariant between tests: one CPU is on, every interrupt is disabled, the timers and the RTC's alarm are off.
  */
@@ -151,7 +150,7 @@ static void irq_enable(unsigned irq)
     irq_write(GICD_ISENABLER, irq);
 }
 
-/* What an operating system does at its start. */
+/* Sets the GIC up as an operating system does at its start. */
 static void gic_open(void)
 {
     reg_write(gicv3 ? 0x12 : 1, GICD + GICD_CTLR);
@@ -291,7 +290,7 @@ static unsigned rounds[MAX_CPUS];   /* atomic; how often each CPU has run */
 static unsigned may_leave;          /* atomic */
 static unsigned timers_on;          /* atomic; how many came up with the timer that they had left on */
 
-/* Not probe_call: what that saves is for one CPU. */
+/* Not probe_call: its save area is for one CPU. */
 NORETURN static void cpu_off(void)
 {
     for (;;)
@@ -499,7 +498,7 @@ static void edge_that_woke_is_lost(void)
     expect(!(reg_read(GICD + GICD_ICFGR + INTID_UNUSED / 16 * 4) & 2u << INTID_UNUSED % 16 * 2), "it is still an edge");
 }
 
-/* --- Tests: what a sleep loses --- */
+/* --- Tests: state that a sleep loses --- */
 
 static void sleep_a_moment(void)
 {

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/*
- * What probe.S gives to probe.c: the start at EL2, and the way into the firmware and back through an entry point.
- */
+/* probe.S's part for probe.c: the start at EL2, and the way into the firmware and back through an entry point. */
 #pragma once
 
 #define ARRIVAL_SCTLR   256
@@ -18,7 +16,7 @@
 #ifndef __ASSEMBLY__
 #include "lib/base.h"
 
-/* What a CPU held when it came through an entry point. */
+/* A CPU's registers as it came through an entry point. */
 struct arrival {
     uint64_t x[32];
     uint64_t sctlr, cptr, level, daif, sp, padding;
@@ -26,10 +24,9 @@ struct arrival {
 };
 
 /*
- * Calls the firmware with every register from x4 on and V8 holding `marker`. Returns what the firmware returned; or
- * came_back, and
- * *arrival is filled, when the CPU came through probe_entry_back, which is the entry point to give. context has to be
- * &arrival.
+ * Calls the firmware with every register from x4 on and V8 holding `marker`. Returns the firmware's result; or
+ * came_back, and *arrival is filled, when the CPU came through probe_entry_back, which is the entry point to give.
+ * context has to be &arrival.
  */
 int64_t probe_call(uint64_t function, uint64_t a, uint64_t b, uint64_t c, uint64_t marker);
 void probe_entry_back(void);

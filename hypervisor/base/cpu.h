@@ -13,8 +13,8 @@
 struct vcpu;
 
 /*
- * Where a CPU is on its way off or on. It is taken from one to the next by compare and exchange: who waits for a CPU
- * may lose patience while the CPU makes its step, and then one of the two finds that it came second.
+ * Where a CPU is on its way off or on. Each step is one compare and exchange: the CPU that waits for another may lose
+ * patience while the other makes its step, and then one of the two finds that it came second.
  */
 enum cpu_way {
     CPU_HERE,

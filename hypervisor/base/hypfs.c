@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The tree itself: finding an entry, reading its value and writing it. What goes over to a guest, and how, is
- * abi/hypfs_op.c's.
+ * The tree itself: finding an entry, reading its value and writing it. Copying to and from a guest is abi/hypfs_op.c's.
  */
 #include "base/hypfs.h"
 

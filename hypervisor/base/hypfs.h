@@ -3,10 +3,10 @@
  * The small read-mostly file system that dom0 sees through HYPERVISOR_hypfs_op (xen/include/public/hypfs.h; `xenhypfs
  * tree`).
  *
- * A directory is a constant table of entries, written down by the owner of what they show; hypfs_tree.c has ours. The
- * root alone grows: a subsystem adds one entry (a directory, as a rule) at boot, before the first guest runs. After
- * that nothing of the tree changes, so it needs no lock; what an entry's functions show or change they guard
- * themselves.
+ * A directory is a constant table of entries, written down by the owner of the state that they show; hypfs_tree.c has
+ * ours. The root alone grows: a subsystem adds one entry (a directory, as a rule) at boot, before the first guest runs.
+ * After that nothing of the tree changes, so it needs no lock; an entry's functions guard the state that they show or
+ * change.
  */
 #pragma once
 

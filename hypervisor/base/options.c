@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The command line, word by word. The table below is all that it understands: what a word's name is, and who reads its
- * value.
+ * The command line, word by word. The table below is all that it understands: each word's name, and the function that
+ * reads its value.
  */
 #include "base/options.h"
 
@@ -37,7 +37,7 @@ static struct word word_after(struct word w, size_t n)
     return (struct word){ w.text + n, w.n - n };
 }
 
-/* Takes what stands before the first `stop` off *rest. */
+/* Takes the text before the first `stop` off *rest. */
 static struct word word_take(struct word *rest, char stop)
 {
     const char *end = rest->n ? memchr(rest->text, stop, rest->n) : NULL;
@@ -257,7 +257,7 @@ static const struct {
     { "loglvl", accept },
     { "guest_loglvl", accept },
     { "console_timestamps", accept },
-    { "placeholder", accept },   /* what GRUB puts where a kernel's name would be */
+    { "placeholder", accept },   /* GRUB's, where a kernel's name would be */
 };
 
 static void read_word(struct word w)

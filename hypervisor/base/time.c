@@ -11,7 +11,7 @@ static uint64_t boot_counter;
 
 uint64_t counter_now(void)
 {
-    isb();   /* not before what the program did until now */
+    isb();   /* not read before earlier instructions are done */
     return read_sysreg(cntpct_el0);
 }
 
@@ -24,7 +24,7 @@ uint64_t ticks_to_ns(uint64_t ticks)
     return ticks / frequency * NS_PER_S + ticks % frequency * NS_PER_S / frequency;
 }
 
-/* Rounded up: what waits for that long does not wake before. */
+/* Rounded up: a wait of that length does not end early. */
 uint64_t ns_to_ticks(uint64_t ns)
 {
     uint64_t rest = (ns % NS_PER_S * frequency + NS_PER_S - 1) / NS_PER_S, ticks;

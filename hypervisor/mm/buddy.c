@@ -19,7 +19,7 @@ static uint32_t free_list[MAX_ORDER + 1][BUDDY_ZONES] GUARDED_BY(lock);
 static uint64_t free_zones[MAX_ORDER + 1] GUARDED_BY(lock);   /* bit z: free_list[][z] is not empty */
 static uint64_t free_frames GUARDED_BY(lock);
 static uint64_t total_frames;                /* written at boot only */
-/* of the free ones, kept for domains: the sum of what each claimed */
+/* of the free frames, those kept for domains: the sum of all claims */
 static uint64_t claimed_frames GUARDED_BY(lock);
 
 void frames_init(void *memory, paddr_t ram_start, paddr_t ram_end, uint64_t ram_bytes)
@@ -91,7 +91,7 @@ static void block_free(struct frame *f, unsigned order) REQUIRES(lock)
     free_link(f, order);
 }
 
-/* Takes a block off its list and gives back what is over: the half that does not contain `want`, down to `order`. */
+/* Takes a block off its list and halves it down to `order`; each half that does not contain `want` is given back. */
 static struct frame *block_split(struct frame *f, unsigned from, unsigned order, mfn_t want) REQUIRES(lock)
 {
     free_unlink(f, from);
@@ -109,8 +109,9 @@ static struct frame *block_split(struct frame *f, unsigned from, unsigned order,
 }
 
 /*
- * The smallest free block of at least `order` whose first frame has at most `bits` bits, from as high as there is one:
- * what is low is kept for who needs it. As blocks are aligned, its first 2^order frames lie below 2^bits then.
+ * The smallest free block of at least `order` whose first frame has at most `bits` bits, from the highest zone that has
+ * one: low memory is kept for callers that need it. As blocks are aligned, its first 2^order frames lie below 2^bits
+ * then.
  */
 static struct frame *block_find(unsigned order, unsigned bits, unsigned *from) REQUIRES(lock)
 {

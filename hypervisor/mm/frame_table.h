@@ -4,7 +4,7 @@
  * tests. Everybody else asks mm/frames.h.
  *
  * struct frame.word holds count, owner and state in one 64-bit value, so that a reference is taken with one
- * compare-and-swap that also proves who owns the frame.
+ * compare-and-swap that also proves the frame's owner.
  */
 #pragma once
 

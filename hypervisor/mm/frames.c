@@ -19,7 +19,7 @@
 /* In the states that belong to an owner. */
 static bool state_is_owned(enum frame_state s) { return s == OWNED || s == OWNED_RELEASED || s == SHARED; }
 
-/* How often a guest let go of a frame, and what of that the instruction caches were cleared after. */
+/* Counts the frames that guests let go of; let_go_cleared is that count when instruction caches were last cleared. */
 static uint64_t let_go = 1;
 static uint64_t let_go_cleared;
 
@@ -82,7 +82,7 @@ void pages_free(void *va, unsigned order)
 }
 
 /*
- * Code that a guest had in a frame may be in the instruction caches still, and would be what the next one executes
+ * Code that a guest had in a frame may still be in the instruction caches, and the frame's next guest would execute it
  * there.
  */
 static void code_forget(void)
@@ -99,10 +99,10 @@ static void code_forget(void)
 }
 
 /*
- * Nothing of whoever had the frames can be seen in them: not in memory either, which a guest reads past the data caches
- * while its stage 1 is off or says non-cacheable (Arm ARM DDI 0487, "Combining stage 1 and stage 2 memory type
- * attributes": the weaker of both count; only FEAT_S2FWB, which we do not depend on, changes that); nor in instruction
- * caches, which follow memory by themselves only if CTR_EL0.DIC is 1.
+ * No data of the frames' last owner can be seen in them after this: not in memory either, which a guest reads past the
+ * data caches while its stage 1 is off or says non-cacheable (Arm ARM DDI 0487, "Combining stage 1 and stage 2 memory
+ * type attributes": the weaker of both count; only FEAT_S2FWB, which we do not depend on, changes that); nor in
+ * instruction caches, which follow memory by themselves only if CTR_EL0.DIC is 1.
  */
 static void frames_clear(struct frame *f, unsigned order)
 {
@@ -197,7 +197,7 @@ static int large_begin(struct frame_owner *o) REQUIRES(o->large_lock)
     return 0;
 }
 
-/* Ends it: what is not the owner's yet goes back to where it came from. */
+/* Ends it: slices that are not the owner's yet go back to the free blocks. */
 static void large_end(struct frame_owner *o) REQUIRES(o->large_lock)
 {
     if (!o->large_begun)
@@ -377,7 +377,7 @@ void frame_mark_dirty(mfn_t mfn)
         dirty_set(mfn, 0);
 }
 
-/* Nobody writes to it now: what a writer that left wrote is to be seen behind this. */
+/* Not while it has writers. Everything that earlier writers wrote can be seen after this. */
 static void dirty_clear(struct frame *f)
 {
     uint64_t w = word_of(f);

@@ -64,9 +64,9 @@ uint64_t frames_free(void);
 mfn_t frames_last(void);
 
 /*
- * XENMEM_claim_pages: of the free frames, as many are kept for o as it lacks to own `pages`; each allocation for o
- * uses up its claim, others cannot have what is claimed. 0 drops the claim. -ENOMEM: not so many are free; -EINVAL: o
- * is dying.
+ * XENMEM_claim_pages: of the free frames, as many are kept for o as it lacks to own `pages`; each allocation for o uses
+ * up its claim, others cannot have claimed frames. 0 drops the claim. -ENOMEM: not so many are free; -EINVAL: o is
+ * dying.
  */
 int frames_claim(struct frame_owner *o, uint64_t pages);
 uint64_t frames_claimed(const struct frame_owner *o_or_null);  /* by o, or by all */
@@ -118,8 +118,8 @@ struct frame_owner *frame_get_any(mfn_t mfn);
 void frame_put(mfn_t mfn);
 
 /*
- * Who writes to a frame past its owner's p2m (by a mapping of its own, as another domain, as the hypervisor) says so
- * while it can, holding a reference: the frame is dirty as long as it has writers, and once more after that.
+ * A writer past the owner's p2m (by a mapping of its own: another domain, the hypervisor) is counted in the frame as
+ * long as it can write, and holds a reference: the frame is dirty as long as it has writers, and once more after that.
  */
 void frame_writer_begin(mfn_t mfn);
 void frame_writer_end(mfn_t mfn);

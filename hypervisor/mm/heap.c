@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Small objects in power-of-two classes of 32 to 1024 bytes. A page of a class begins with a header and is carved into
- * slots, the free ones linked through themselves; a page whose slots are all free goes back to the frame
- * allocator, so that what a domain took is given back to the page. Invariant, under `lock`: a page is in its class's
- * list iff it has a free slot.
+ * slots, the free ones linked through themselves; a page whose slots are all free goes back to the frame allocator, so
+ * that a domain's memory is given back to the last page. Invariant, under `lock`: a page is in its class's list iff it
+ * has a free slot.
  */
 #include "mm/heap.h"
 

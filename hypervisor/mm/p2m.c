@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What is done with a p2m. Each change is one transaction (mm/p2m_table.h): made under the lock as a whole, or not
- * begun, so that nobody sees or takes a part of what is then undone.
+ * The operations on a p2m. Each change is one transaction (mm/p2m_table.h): made under the lock as a whole, or not
+ * begun, so that no vCPU sees or takes a part of a change that is then undone.
  */
 #include "mm/p2m_table.h"
 
@@ -34,7 +34,7 @@ static int map_locked(struct p2m *p2m, gfn_t gfn, mfn_t mfn, uint64_t nr, enum p
         err = change_take_tables(p2m, &c, gfn, mfn, nr, type);
     if (err)
         return err;
-    /* Tables stay where they are: what is made now stands in them. */
+    /* Tables that become empty stay: the new entries go into them. */
     (void)change_mark(p2m, &c, gfn.gfn, end, UINT64_MAX);
     change_flush(p2m, &c);
     change_finish(p2m, &c, gfn.gfn, end);
@@ -183,7 +183,7 @@ uint64_t p2m_max_gfn(struct p2m *p2m)
     return max;
 }
 
-/* The one who writes a guest's code is not who executes it. */
+/* The toolstack writes a guest's code, and the guest executes it. */
 static int cache_flush_end(void)
 {
     icache_invalidate_all();
@@ -265,7 +265,7 @@ static int vmid_alloc(uint16_t *vmid)
     unsigned n;
 
     spin_lock(&vmid_lock);
-    n = bitmap_find(vmids, MAX_VMIDS, 1, false);   /* 0 is what EL2 runs with before the first guest */
+    n = bitmap_find(vmids, MAX_VMIDS, 1, false);   /* 0 is EL2's before the first guest */
     if (n < MAX_VMIDS)
         bitmap_set(vmids, n);
     spin_unlock(&vmid_lock);
@@ -294,7 +294,7 @@ int p2m_init(struct p2m *p2m, struct frame_owner *owner)
     p2m->root = pages_alloc(p2m->root_order);
     if (p2m->root) {
         p2m->vttbr = (virt_to_mfn(p2m->root).mfn << PAGE_SHIFT) | (uint64_t)p2m->vmid << 48;
-        stage2_flush(p2m->vttbr);   /* whatever the number's last owner left */
+        stage2_flush(p2m->vttbr);   /* the last owner's entries of this VMID */
     } else {
         err = -ENOMEM;
     }
@@ -319,7 +319,7 @@ static bool release_slice(struct p2m *p2m) REQUIRES(p2m->lock)
     uint64_t from = p2m->next_to_release, end = p2m->max_mapped_gfn + 1;
     struct p2m_change c = { .tables = NULL };
 
-    p2m->dying = true;   /* what were mapped behind our back would keep its reference for ever */
+    p2m->dying = true;   /* a page mapped behind our back would keep its reference for ever */
     __atomic_store_n(&p2m->dirty.tracking, P2M_TRACKING_OFF, __ATOMIC_RELAXED);
     if (!p2m->root)
         return true;

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * A domain's stage-2 translation, from guest frames to machine frames: what a
- * domain can reach is exactly what its p2m maps. Mappings of 4 KiB, 2 MiB and
- * 1 GiB, the largest that fits; split when a part changes.
+ * A domain's stage-2 translation, from guest frames to machine frames: a domain can reach exactly the frames that its
+ * p2m maps. Mappings of 4 KiB, 2 MiB and 1 GiB, the largest that fits; split when a part changes.
  *
  * An entry of a foreign or grant type holds one reference to its frame, taken by the caller
  * before p2m_map and dropped by the p2m when the entry goes. RAM entries hold
@@ -31,12 +30,12 @@ enum p2m_type {
     P2M_XENHEAP,        /* frame_alloc_shared(): shared info, grant table; no reference of its own */
 };
 
-/* Dirty tracking: what of the domain's RAM is written to (mm/p2m_dirty.h). */
+/* Dirty tracking: which pages of the domain's RAM are written to (mm/p2m_dirty.h). */
 enum p2m_tracking {
     P2M_TRACKING_OFF,
-    P2M_TRACKING_STARTS,   /* what is above dirty.next is not tracked yet */
+    P2M_TRACKING_STARTS,   /* frames from dirty.next on are not tracked yet */
     P2M_TRACKING_ON,
-    P2M_TRACKING_STOPS,    /* nothing is tracked; what is above dirty.next has still marks of it */
+    P2M_TRACKING_STOPS,    /* nothing is tracked; entries from dirty.next on still have its marks */
 };
 
 struct p2m {
@@ -52,7 +51,7 @@ struct p2m {
     uint64_t pool_pages GUARDED_BY(lock);   /* the limit set by XEN_DOMCTL_set_paging_mempool_size; 0: none was set */
     struct spare_table *spares GUARDED_BY(lock);   /* pages kept for tables, see p2m_reserve() */
     uint64_t spare_pages GUARDED_BY(lock);
-    uint64_t reserve GUARDED_BY(lock);      /* as many spares are kept of what tables give back */
+    uint64_t reserve GUARDED_BY(lock);      /* so many freed tables are kept as spares */
     uint64_t max_mapped_gfn GUARDED_BY(lock);
     uint64_t next_to_release GUARDED_BY(lock);   /* where p2m_release_all goes on */
     bool dying GUARDED_BY(lock);         /* it has begun: nothing is mapped any more */
@@ -93,7 +92,7 @@ void p2m_destroy(struct p2m *p2m);
  */
 MUST_CHECK int p2m_map(struct p2m *p2m, gfn_t gfn, mfn_t mfn, uint64_t nr, enum p2m_type type) EXCLUDES(p2m->lock);
 /*
- * Removes what of gfn, gfn + 1, ... still maps to mfn, mfn + 1, ...; few, for all is done in one go.
+ * Removes those mappings of gfn, gfn + 1, ... that still lead to mfn, mfn + 1, ...; few, for all is done in one go.
  * -ENOENT: not all of them did, the others are gone now; -ENOMEM: a block would have to be split, nothing was removed.
  */
 MUST_CHECK int p2m_unmap_exact(struct p2m *p2m, gfn_t gfn, mfn_t mfn, uint64_t nr) EXCLUDES(p2m->lock);
@@ -113,7 +112,7 @@ bool p2m_lookup_locked(struct p2m *p2m, gfn_t gfn, struct p2m_entry *entry) REQU
  * keep beyond the lock: false if there is no RAM at gfn, or it is read-only and `write`. Dropped with frame_put().
  */
 bool p2m_get_frame(struct p2m *p2m, gfn_t gfn, bool write, bool any, mfn_t *mfn) EXCLUDES(p2m->lock);
-/* The same for who writes to it all that time, or may: dropped with frame_put_writer(). */
+/* The same for a caller that may write to it as long as it has the reference: dropped with frame_put_writer(). */
 bool p2m_get_frame_to_write(struct p2m *p2m, gfn_t gfn, bool any, mfn_t *mfn) EXCLUDES(p2m->lock);
 
 uint64_t p2m_max_gfn(struct p2m *p2m) EXCLUDES(p2m->lock);

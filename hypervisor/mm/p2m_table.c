@@ -123,9 +123,7 @@ void table_free(struct p2m *p2m, void *table)
         page_free(table);
 }
 
-/*
- * gfn was checked; the mask holds where the CPU only guesses so: what stands there is followed, and guests choose GFNs.
- */
+/* gfn was checked; the mask holds where the CPU only guesses so: the entry is followed, and guests choose GFNs. */
 static uint64_t *root_entry(struct p2m *p2m, gfn_t gfn) REQUIRES(p2m->lock)
 {
     return &p2m->root[(gfn.gfn >> level_order(1)) & (((uint64_t)ENTRIES << p2m->root_order) - 1)];
@@ -225,7 +223,7 @@ int change_begin(struct p2m *p2m, struct p2m_change *c, uint64_t gfn, uint64_t e
     return err ? err : border_make(p2m, end);
 }
 
-/* The largest level whose blocks fit. What holds a reference to its frame has an entry for each. */
+/* The largest level whose blocks fit. A type that holds references has one entry for each frame. */
 static unsigned leaf_level(const struct p2m *p2m, gfn_t gfn, mfn_t mfn, uint64_t nr, enum p2m_type type)
 {
     if (type_holds_reference(type))
@@ -382,10 +380,10 @@ void change_flush(struct p2m *p2m, struct p2m_change *c)
 }
 
 /*
- * What an entry was, no TLB knows any more. A last reference to a foreign frame may be the last to its domain, which is
- * freed then and there: nobody else can have it, all locks that its freeing takes are inside this p2m's (none of their
- * holders takes a p2m's), and what is left of a dead domain to free is no memory of guests, but at most a thousand
- * pages of its ports and tables.
+ * No TLB knows the entry any more. A last reference to a foreign frame may be the last to its domain, which is freed
+ * then and there: nobody else can have it, all locks that its freeing takes are inside this p2m's (none of their
+ * holders takes a p2m's), and a dead domain has no guest memory left to free, but at most a thousand pages of its ports
+ * and tables.
  */
 static void leaf_let_go(struct p2m *p2m, const struct p2m_change *c, uint64_t pte, unsigned level) REQUIRES(p2m->lock)
 {
@@ -393,12 +391,12 @@ static void leaf_let_go(struct p2m *p2m, const struct p2m_change *c, uint64_t pt
         frame_writer_end(pte_mfn(pte));
     if (type_holds_reference(pte_type(pte)))
         frame_put(pte_mfn(pte));
-    /* Not its owner's any more is only what a destroy that is under way has taken already. */
+    /* Only frames that a destroy under way has taken already are not their owner's any more. */
     for (uint64_t i = 0; c->give_back && i < level_span(level); i++)
         (void)frame_release(mfn_add(pte_mfn(pte), i), p2m->owner);
 }
 
-/* What tells the next who collects that RAM was there. */
+/* The mark that stays where RAM was, for the next collection of dirty pages. */
 static uint64_t pte_trace(uint64_t pte)
 {
     return pte_is_ram(pte | S2_VALID) ? S2_CHANGED : pte & S2_CHANGED;

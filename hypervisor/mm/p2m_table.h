@@ -3,7 +3,7 @@
  * The tables of a p2m, for mm/p2m.c: entries, the pages that tables are made of, and how entries change.
  *
  * A change is made under the p2m's lock, from its first to its last step: the tables that it needs are taken before
- * (change_begin); entries that go are marked invalid and keep what they said (change_mark), so are tables with nothing
+ * (change_begin); entries that go are marked invalid and keep their content (change_mark), so are tables with nothing
  * in them (change_mark_tables); the TLBs forget them, once for all of it (change_flush); then the frames that they held
  * are let go (change_finish). Nothing fails after the first step.
  *
@@ -39,7 +39,7 @@ struct p2m_change {
     bool exact;                    /* only entries of a run that begins with: */
     mfn_t mfn;
     bool give_back;                /* RAM that goes is no longer the owner's */
-    /* RAM that comes or goes leaves S2_CHANGED; otherwise what holes have of it is forgotten */
+    /* RAM that comes or goes leaves S2_CHANGED; otherwise the marks of holes are forgotten */
     bool tell;
     unsigned marked;
     gfn_t at[CHANGE_BY_ADDRESS];   /* the first that were marked */
@@ -76,18 +76,20 @@ void table_disturb(struct p2m *p2m, gfn_t gfn) REQUIRES(p2m->lock);
  * no tables.
  */
 MUST_CHECK int entry_split(struct p2m *p2m, uint64_t *pte, unsigned level, gfn_t gfn) REQUIRES(p2m->lock);
-/* If the table of level 2 that ends with gfn's entry says what one block of 1 GiB would, it becomes that. */
+/*
+ * If the table of level 2 that ends with gfn's entry maps the same as one block of 1 GiB would, it becomes that block.
+ */
 void table_merge(struct p2m *p2m, gfn_t gfn) REQUIRES(p2m->lock);
 void table_free(struct p2m *p2m, void *table) REQUIRES(p2m->lock);
 
 /*
- * Makes sure that no block reaches over a border of [gfn, end); and takes the tables that will be lacking for what
- * is to be made there. -ENOMEM: the change cannot be made; the p2m still says the same.
+ * Makes sure that no block reaches over a border of [gfn, end); and takes the tables that new entries there will lack.
+ * -ENOMEM: the change cannot be made; the p2m still says the same.
  */
 MUST_CHECK int change_begin(struct p2m *p2m, struct p2m_change *c, uint64_t gfn, uint64_t end) REQUIRES(p2m->lock);
 MUST_CHECK int change_take_tables(struct p2m *p2m, struct p2m_change *c, gfn_t gfn, mfn_t mfn, uint64_t nr,
                                   enum p2m_type type) REQUIRES(p2m->lock);
-/* Marks what is in [gfn, end), at most `budget` entries and holes of it. Returns where it stopped. */
+/* Marks the entries in [gfn, end), at most `budget` entries and holes of it. Returns where it stopped. */
 uint64_t change_mark(struct p2m *p2m, struct p2m_change *c, uint64_t gfn, uint64_t end, uint64_t budget)
     REQUIRES(p2m->lock);
 /* And tables that are empty now, so that a guest that maps here and there does not collect them. */
@@ -100,6 +102,6 @@ void change_remove(struct p2m *p2m, struct p2m_change *c, uint64_t gfn, uint64_t
 void change_fill(struct p2m *p2m, struct p2m_change *c, gfn_t gfn, mfn_t mfn, uint64_t nr, enum p2m_type type)
     REQUIRES(p2m->lock);
 
-/* Frees all tables, and the spares. What their entries hold was let go before. */
+/* Frees all tables, and the spares. The frames that their entries held were let go before. */
 void tables_free_all(struct p2m *p2m) REQUIRES(p2m->lock);
 void spare_put(struct p2m *p2m, void *page) REQUIRES(p2m->lock);

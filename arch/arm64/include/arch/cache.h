@@ -22,9 +22,9 @@ static inline void tlb_flush_guest(void)
 }
 
 /*
- * Of stage 2 only what is about these guest frames, on every CPU. Stage 1 after it, and not before stage 2 is gone
- * everywhere: until then a walk could still combine the two (Arm ARM DDI 0487, "TLB maintenance instructions", on a
- * change of stage 2).
+ * Drops stage 2's entries of these guest frames only, on every CPU; then all of stage 1, and not before stage 2's are
+ * gone everywhere: until then a walk could still combine the two (Arm ARM DDI 0487, "TLB maintenance instructions", on
+ * a change of stage 2).
  */
 static inline void tlb_flush_guest_entries(const gfn_t *gfns, unsigned n)
 {
@@ -53,7 +53,10 @@ static inline void tlb_flush_all_guests_local(void)
     __asm__ volatile("tlbi alle1\n\tdsb nsh\n\tisb" ::: "memory");
 }
 
-/* Stage 1 of the VMID in VTTBR_EL2, on this CPU only: a vCPU must not see what another vCPU of its domain left here. */
+/*
+ * Stage 1 of the VMID in VTTBR_EL2, on this CPU only: a vCPU must not see the translations that another vCPU of its
+ * domain left here.
+ */
 static inline void tlb_flush_guest_local(void)
 {
     __asm__ volatile("tlbi vmalle1\n\tdsb nsh\n\tisb" ::: "memory");

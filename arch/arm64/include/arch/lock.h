@@ -4,18 +4,18 @@
  * held, and the compiler checks it. EL2 runs with interrupts masked from entry to return, so a lock needs no
  * interrupt-safe variant.
  *
- * Who waits takes a ticket and is served in that order, as long as the one whose turn it is takes the lock when it is
- * free. Where a CPU is somebody's thread (an emulator, a nested hypervisor), that one is often not running, and a plain
- * ticket lock then stands still for a time slice at each hand-over. So who sees the lock free for some time although it
- * is another's turn takes it, and whoever was passed over may take it any time. bench/locks.c compares; on two busy
- * cores of an x86 machine, in thousands a second of all threads together:
+ * Waiting CPUs take tickets and are served in that order, as long as the CPU whose turn it is takes the lock when it is
+ * free. Where a CPU is a host's thread (an emulator, a nested hypervisor), the next CPU is often not running, and a
+ * plain ticket lock then stands still for a time slice at each hand-over. So a CPU that sees the lock free for some
+ * time on another's turn takes it, and a CPU that was passed over may take it any time. bench/locks.c compares; on two
+ * busy cores of an x86 machine, in thousands a second of all threads together:
  *
  *                              2 threads  8 threads
  *      test and set, no order        623        313
  *      tickets alone                  18         54
  *      tickets with patience         568        202
  *
- * Who comes when nobody waits pays what test and set costs: one exclusive load and store.
+ * A CPU that comes when none waits pays the price of test and set: one exclusive load and store.
  */
 #pragma once
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Function identifiers and results of PSCI 1.1 (DEN0022D, 5.1, 5.2.2 and 5.7) and of the calling convention (DEN0028),
- * for whoever calls them, answers them, or passes them on.
+ * for code that calls them, answers them, or passes them on.
  */
 #pragma once
 

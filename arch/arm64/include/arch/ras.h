@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * System errors (SError) and the part of FEAT_RAS that tells whose they are (Arm ARM DDI 0487: ESB, DISR_EL1,
- * VDISR_EL2, VSESR_EL2;
- * "RAS PE architecture"). An ESB waits until it is known what all accesses before it did, and notes an error that is
- * masked in DISR_EL1, where it is pending no more.
+ * VDISR_EL2, VSESR_EL2; "RAS PE architecture"). An ESB waits until the outcome of all accesses before it is known. If
+ * an error is pending then and masked, the ESB notes it in DISR_EL1, and it is pending no more.
  */
 #pragma once
 

@@ -16,12 +16,12 @@ bool stage2_has_dirty_state(void);
 /* Every CPU forgets stages 1 and 2 of that VTTBR's VMID. */
 void stage2_flush(uint64_t vttbr);
 /*
- * The same, but of stage 2 only n leaf entries, each of which contains one of these guest frames. Stage 1
- * goes whole: what is combined of both stages is found by virtual address only.
+ * The same, but of stage 2 only n leaf entries, each of which contains one of these guest frames. Stage 1 goes whole:
+ * entries that combine both stages are found by virtual address only.
  */
 void stage2_flush_entries(uint64_t vttbr, const gfn_t *gfns, unsigned n);
 /*
- * This CPU forgets what it knows of the guest frame by the virtual address of the guest that runs. For an entry that
- * allows more than it did: other addresses and CPUs may know the old one, are refused and come here, too.
+ * This CPU forgets its translation of va, an address of the guest that runs, to the guest frame. For an entry that
+ * allows more than it did: other addresses and CPUs may still use the old one, fault and come here, too.
  */
 void stage2_forget_here(gfn_t gfn, uint64_t va);

@@ -2,12 +2,12 @@
 /*
  * Walks of EL1's tables, kept from happening while the registers that say where the tables are belong to two guests.
  *
- * The architecture lets nobody walk by them speculatively at EL2, but what the guest had begun may go on until a DSB
- * (Arm ARM DDI 0487I.a, D8.1.5 "Out-of-context translation regimes", R_LFHQG). And CPUs that execute AT on a guess keep
- * in the TLBs what it found by the registers as they stood: Cortex-A53 (erratum 1530924), A55 (1530923), A57 (1319537),
- * A72 (1319367), A76 (1165522), by Arm's Software Developers Errata Notices; that is nearly everything that this runs
- * on, so it is done everywhere. With TCR_EL1.EPD0 and EPD1 a walk ends before it begins, and with SCTLR_EL1.M an
- * address does not go to stage 2 as it is.
+ * The architecture forbids speculative walks by them at EL2, but a walk that the guest had begun may go on until a DSB
+ * (Arm ARM DDI 0487I.a, D8.1.5 "Out-of-context translation regimes", R_LFHQG). And CPUs that execute AT speculatively
+ * keep its result, found by the registers as they stood, in the TLBs: Cortex-A53 (erratum 1530924), A55 (1530923), A57
+ * (1319537), A72 (1319367), A76 (1165522), by Arm's Software Developers Errata Notices; that is nearly every CPU that
+ * this runs on, so it is done everywhere. With TCR_EL1.EPD0 and EPD1 a walk ends before it begins, and with SCTLR_EL1.M
+ * an address does not go to stage 2 as it is.
  */
 #pragma once
 
