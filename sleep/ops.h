@@ -73,9 +73,7 @@ extern const struct sleep_stage hibernation_prepare_stage;   /* prepare, and fin
 extern const struct sleep_stage hibernation_enter_stage;     /* enter */
 extern const struct sleep_stage hibernation_restore_stage;   /* pre_restore, and restore_cleanup */
 
-/*
- * For the stage that makes the image, when it goes on because somebody has loaded that image and jumped back into it.
- */
+/* For the stage that makes the image, when it goes on because that image has been loaded and jumped back into. */
 void hibernation_image_resumed(void);
 
 /*

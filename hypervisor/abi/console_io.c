@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * HYPERVISOR_console_io: dom0's output to the machine's console, and its input from it; other domains have consoles of
- * their own. Copied in small pieces; a long write stops for waiting interrupts and goes on with what is left.
+ * their own. Copied in small pieces; a long write stops for waiting interrupts and goes on with the rest.
  */
 #include "abi/abi.h"
 
@@ -37,7 +37,7 @@ static long console_write(struct vcpu *v, uint64_t count, uint64_t va)
     return 0;
 }
 
-/* What is there, up to a piece: the guest asks again for more. */
+/* Reads the input that is there, up to a piece: the guest asks again for more. */
 static long console_read(uint64_t count, uint64_t va)
 {
     char text[CHUNK];

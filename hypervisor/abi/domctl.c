@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/*
- * HYPERVISOR_domctl: the toolstack's grip on domains. The table of its operations, and what is checked before each.
- */
+/* HYPERVISOR_domctl: the toolstack's grip on domains. The table of its operations, and the checks before each. */
 #include "abi/domctl.h"
 
 #include <xen/domctl.h>
@@ -23,7 +21,7 @@ struct domctl_entry {
     unsigned flags;
 };
 
-/* What is not here is -ENOSYS: operations of x86, of devices that Arm has not, and removed ones. */
+/* Operations that are not here are -ENOSYS: those of x86, of devices that Arm has not, and removed ones. */
 static const struct domctl_entry entries[] = {
     [XEN_DOMCTL_destroydomain] = { domctl_destroy, ANY_LIFE | NOT_OWN },
     [XEN_DOMCTL_pausedomain] = { domctl_pause, ANY_LIFE | NOT_OWN },

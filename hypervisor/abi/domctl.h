@@ -25,7 +25,7 @@ typedef int domctl_op(struct domain *d, struct xen_domctl *op);
 
 /*
  * One domctl runs at a time, so that a domain that is found alive stays so to the end of the operation (destruction is
- * one too), and its vCPUs stay. false: somebody is at it; -ERESTART is the answer then.
+ * one too), and its vCPUs stay. false: another domctl is under way; -ERESTART is the answer then.
  */
 bool domctl_begin(void);
 void domctl_end(void);

@@ -82,7 +82,7 @@ int domctl_memory_mapping(struct domain *d, struct xen_domctl *op)
 
     if (m->add_mapping)
         return p2m_map(&d->p2m, GFN(m->first_gfn), MFN(m->first_mfn), m->nr_mfns, P2M_DEVICE);
-    /* What the guest put there since stays. */
+    /* Mappings that the guest put there since stay. */
     error = p2m_unmap_exact(&d->p2m, GFN(m->first_gfn), MFN(m->first_mfn), m->nr_mfns);
     return error == -ENOENT ? 0 : error;
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What XEN_DOMCTL_getdomaininfo and XEN_SYSCTL_getdomaininfolist say of a domain: a snapshot, taken without stopping
- * it.
+ * The answer of XEN_DOMCTL_getdomaininfo and XEN_SYSCTL_getdomaininfolist about a domain: a snapshot, taken without
+ * stopping it.
  */
 #include "abi/domctl.h"
 

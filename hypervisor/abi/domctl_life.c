@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Domctls from a domain's creation to its end. What createdomain asks for is checked whole, in domctl_check_config(),
+ * Domctls from a domain's creation to its end. createdomain's request is checked whole, in domctl_check_config(),
  * before anything is made.
  */
 #include "abi/domctl.h"
@@ -56,7 +56,7 @@ static unsigned limit_or_default(int32_t wanted, unsigned otherwise)
     return wanted < 0 ? otherwise : (unsigned)wanted;
 }
 
-/* What `want` asks for in our own terms; -EINVAL, -ENODEV, -ESRCH for what cannot be. machine_gic: 2 or 3. */
+/* Puts `want` into our own terms; -EINVAL, -ENODEV, -ESRCH for requests that cannot be met. machine_gic: 2 or 3. */
 static int config_of(const struct xen_domctl_createdomain *want, unsigned machine_gic, struct domain_config *config)
 {
     if (want->flags != CDF_REQUIRED || want->iommu_opts || want->vmtrace_size)

@@ -10,7 +10,7 @@
 #include "mm/p2m.h"
 #include "vm/domain.h"
 
-/* A limit below what the domain has now is legal: it only cannot get more. */
+/* A limit below the domain's present size is legal: it only cannot get more. */
 int domctl_max_mem(struct domain *d, struct xen_domctl *op)
 {
     frames_set_limit(&d->frames, op->u.max_mem.max_memkb / (PAGE_SIZE / KIB));
@@ -20,7 +20,7 @@ int domctl_max_mem(struct domain *d, struct xen_domctl *op)
 /* The most frames that one call flushes, as on stock Xen: a caller is not to be kept for ever by a range of nothing. */
 #define FLUSH_MAX_FRAMES BIT(18)
 
-/* A call that stops half-way has its range moved past what is done. */
+/* A call that stops half-way has its range moved past the part that is done. */
 int domctl_cache_flush(struct domain *d, struct xen_domctl *op)
 {
     struct xen_domctl_cacheflush *range = &op->u.cacheflush;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * HYPERVISOR_event_channel_op (xen/include/public/event_channel.h). A domain acts on its own ports; a
- * privileged one also opens, looks at and resets those of others. Whom a port may be connected with is the port's own
- * affair: whoever opened it said so.
+ * HYPERVISOR_event_channel_op (xen/include/public/event_channel.h). A domain acts on its own ports; a privileged one
+ * also opens, looks at and resets those of others. The domain that a port may be connected with is the port's own
+ * affair: the opener named it.
  */
 #include "abi/abi.h"
 

@@ -41,7 +41,7 @@ struct grant_call {
 };
 
 /*
- * How to do one entry. Its own result goes into the entry; what it returns, if not 0, ends the whole call, or stops it
+ * How to do one entry. Its own result goes into the entry; its return value, if not 0, ends the whole call, or stops it
  * (-ERESTART).
  */
 struct grant_op_kind {

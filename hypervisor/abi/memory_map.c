@@ -22,7 +22,7 @@ static int map_one(struct domain *d, unsigned space, uint64_t idx, gfn_t gfn, st
     case XENMAPSPACE_shared_info:
         return idx ? -EINVAL : shared_info_map(d, gfn);
     case XENMAPSPACE_grant_table:
-        /* Also what XENMAPIDX_grant_table_status asks for: version 2 has those frames, version 1 has none. */
+        /* Refused, too: status frames (XENMAPIDX_grant_table_status). Version 2 has them, version 1 has none. */
         return idx > UINT32_MAX || (idx & XENMAPIDX_grant_table_status) ? -EINVAL
                                                                          : grant_map_frame(d, (unsigned)idx, gfn);
     case XENMAPSPACE_gmfn_foreign:
@@ -157,7 +157,10 @@ static int resource_size(struct domain *d, uint32_t *frames)
     return 0;
 }
 
-/* The part of the call after the domain was found; *arg becomes what the guest is to read, or to call again with. */
+/*
+ * The part of the call after the domain was found; *arg becomes the answer to the guest, or the argument to call again
+ * with.
+ */
 static int resource_acquire(struct domain *d, struct xen_mem_acquire_resource *arg)
 {
     uint32_t done;

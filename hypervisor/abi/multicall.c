@@ -23,7 +23,7 @@ static long multicall_continue(struct vcpu *v, uint64_t list_va, uint64_t count)
     return -ERESTART;
 }
 
-/* Makes the call of *entry; what the call left in the argument registers is in entry->args after -ERESTART. */
+/* Makes the call of *entry; after -ERESTART entry->args has the argument registers as the call left them. */
 static long multicall_run(struct vcpu *v, struct multicall_entry *entry)
 {
     uint64_t saved[MULTICALL_ARGS];

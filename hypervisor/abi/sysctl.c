@@ -103,8 +103,8 @@ static int sysctl_coverage(struct xen_sysctl *op)
 }
 
 /*
- * What is not here is -ENOSYS: trace buffers, performance and lock counters, power management, page offlining, live
- * patches, x86.
+ * Operations that are not here are -ENOSYS: those of trace buffers, performance and lock counters, power management,
+ * page offlining, live patches, x86.
  */
 static sysctl_op *const operations[] = {
     [XEN_SYSCTL_readconsole] = sysctl_read_console,

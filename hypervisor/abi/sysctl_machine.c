@@ -65,7 +65,7 @@ int sysctl_avail_heap(struct xen_sysctl *op)
     return 0;
 }
 
-/* A null array asks how many there are; one too short gets what fits, and the number that there are. */
+/* A null array asks how many there are; one too short gets as many as fit, and the number that there are. */
 int sysctl_cpu_topology(struct xen_sysctl *op)
 {
     struct xen_sysctl_cputopoinfo *t = &op->u.cputopoinfo;

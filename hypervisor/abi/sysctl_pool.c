@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Sysctls about scheduling. One pool, 0, has all CPUs and all domains; the errors for what would change that are
- * those that xen/include/public/sysctl.h lists for cpupool operations.
+ * Sysctls about scheduling. One pool, 0, has all CPUs and all domains; the errors for operations that would change that
+ * are those that xen/include/public/sysctl.h lists for cpupool operations.
  */
 #include "abi/sysctl.h"
 

@@ -2,8 +2,8 @@
 /*
  * The device tree, read in one walk: each kind of node has one reader, found by the table below.
  *
- * Nothing here knows a board. What is wrong in the tree is told in one line with the node's name; only what the machine
- * cannot be run without is an error.
+ * Nothing here knows a board. A fault in the tree is told in one line with the node's name; it is an error only in a
+ * node that the machine cannot be run without.
  */
 #include "boot/bootinfo.h"
 
@@ -26,7 +26,7 @@ static const char *const kernel_names[] = { "multiboot,kernel", "xen,linux-zimag
 static const char *const ramdisk_names[] = { "multiboot,ramdisk", "xen,linux-initrd", NULL };
 static const char *const timer_names[] = { "arm,armv8-timer", "arm,armv7-timer", NULL };
 
-/* What is known only while the tree is read. */
+/* State that is needed only while the tree is read. */
 struct reader {
     struct dt dt;
     struct dt_walk walk;

@@ -99,9 +99,9 @@ static void input_waits(void)
 }
 
 /*
- * What reads the ring is told a little later, for a burst of lines once, and from a timer, where no lock is held. A CPU
- * that is not, or no longer, among those that run guests may not come to its timers: another's next line tells of its
- * lines too.
+ * Readers of the console ring are told a little later, once for a burst of lines, and from a timer, where no lock is
+ * held. A CPU that does not yet, or no longer, run guests may not come to its timers: another CPU's next line tells of
+ * its lines, too.
  */
 #define RING_NEWS_NS UINT64_C(5000000)
 static struct timer ring_news;
@@ -195,7 +195,7 @@ static void memory_init(paddr_t fdt)
     bootinfo_for_each_free(&boot, give_free, NULL);
 }
 
-/* The interrupt controller and what hangs on it, on the boot CPU. */
+/* The interrupt controller and the parts that hang on it, on the boot CPU. */
 static void interrupts_init(const void *fdt)
 {
     struct timer_irqs irqs = { .physical = boot.timer.phys, .virtual = boot.timer.virt };

@@ -22,7 +22,7 @@
 #include "arch/stage2.h"
 #include "arch/traps.h"
 
-/* A virtual SError's syndrome is an implementation's, whatever FEAT_RAS could say more. */
+/* A virtual SError's syndrome is implementation defined, although FEAT_RAS could say more. */
 static void ras_init(void)
 {
     this_cpu()->has_ras = PFR0_RAS(read_sysreg(id_aa64pfr0_el1));

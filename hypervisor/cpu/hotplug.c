@@ -38,7 +38,7 @@ static bool is_off(const struct cpu *cpu)
     return !__atomic_load_n(&cpu->online, __ATOMIC_ACQUIRE) && psci_cpu_is_off(cpu->mpidr);
 }
 
-/* Its vCPUs run elsewhere from now on, whatever their affinity says. */
+/* Its vCPUs run elsewhere from now on, even those whose affinity names no other CPU. */
 static void lose(struct cpu *cpu)
 {
     cpu->lost = true;

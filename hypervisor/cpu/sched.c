@@ -1,22 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * One order for all CPUs, by virtual run time: the ticks a vCPU has run, scaled by
- * SCHED_DEFAULT_WEIGHT / weight. Who has had least runs next, so shares follow weights.
+ * One order for all CPUs, by virtual run time: the ticks a vCPU has run, scaled by SCHED_DEFAULT_WEIGHT / weight. The
+ * vCPU that has had least runs next, so shares follow weights.
  *
- * Who waits is in a heap together with those who may use the same CPUs: with at most MAX_CPUS of them there are few
- * such sets, and on most machines one. Any CPU finds its next vCPU among the first of those heaps, however many wait.
- * Who waits although its domain has used up its budget is put aside when it is met, once each period. So nothing here
- * grows with the number of vCPUs but by its logarithm, but what a change of a domain's weight, cap or budget does with
- * its own.
+ * A vCPU that waits is in a heap together with those that may use the same CPUs: with at most MAX_CPUS CPUs there are
+ * few such sets, and on most machines one. Any CPU finds its next vCPU among the first of those heaps, however many
+ * wait. A vCPU that waits although its domain has used up its budget is put aside when it is met, once each period. So
+ * no cost here grows faster than the logarithm of the number of vCPUs, except for a change of a domain's weight, cap or
+ * budget, which goes over the domain's vCPUs.
  *
  * Virtual run times only compare among vCPUs that compete for the same CPUs: one that runs alone, by luck or by
- * pinning, gets far ahead of others. So whoever joins a competition (wakes, gets another affinity, another budget) is
- * placed beside those who are in it: a little behind at most, so that sleep cannot be hoarded, and not further ahead
- * than one slice, which is what it can owe them.
+ * pinning, gets far ahead of others. So a vCPU that joins a competition (wakes, gets another affinity, another budget)
+ * is placed beside those that are in it: a little behind at most, so that sleep cannot be hoarded, and not further
+ * ahead than one slice, the most that it can owe them.
  *
  * Invariants, under `lock`: a vCPU is queued iff it is runnable and does not run; `running` is cleared only when its
  * state is in memory, and then nothing touches it any more; a bit of idle_cpus is set iff that CPU waits in its idle
- * loop and nobody has called it yet. Whenever a vCPU is queued, an idle CPU that it may use is called, or else a busy
+ * loop and has not been called yet. Whenever a vCPU is queued, an idle CPU that it may use is called, or else a busy
  * one, unless that one would go on with what it has and looks again at its slice's end; from then on it does so at
  * each.
  */
@@ -33,20 +33,20 @@
 
 #define SLICE_US        10000
 #define GRANULARITY_US  SCHED_RATELIMIT_US  /* how far behind a woken vCPU must be to interrupt another */
-/* how far ahead of the others a sleeper may come back; what a yield costs at most */
+/* how far ahead of the others a sleeper may come back; the most that a yield costs */
 #define SLEEPER_US      5000
 #define CAP_PERIOD_US   10000
 
 static struct spinlock lock = SPINLOCK_INIT;
 /* by which CPUs their vCPUs may use, a bitmap; under lock, but a root is looked at without */
 static struct heap queues[BIT(MAX_CPUS)];
-/* the queues that somebody ever waited in: grows under lock, read without */
+/* the queues that a vCPU ever waited in: grows under lock, read without */
 static uint8_t known[BIT(MAX_CPUS)];
 static unsigned known_count;
 static unsigned queued_count;                    /* in all of them; written under lock, read without */
 static bool is_known[BIT(MAX_CPUS)] GUARDED_BY(lock);
-static struct sched_vcpu *chosen[MAX_CPUS] GUARDED_BY(lock);   /* who runs on each CPU, or is about to; NULL: nobody */
-static uint64_t idle_cpus GUARDED_BY(lock), busy_cpus GUARDED_BY(lock);   /* busy: somebody is chosen */
+static struct sched_vcpu *chosen[MAX_CPUS] GUARDED_BY(lock);   /* runs on that CPU, or is about to; NULL: none */
+static uint64_t idle_cpus GUARDED_BY(lock), busy_cpus GUARDED_BY(lock);   /* busy: a vCPU is chosen */
 static uint64_t lost_cpus;                       /* written under lock, while only one CPU is on */
 static struct timer slice_timer[MAX_CPUS];
 /* when it fires, or earlier; UINT64_MAX: never. Set under lock, to `never` without it */
@@ -54,8 +54,8 @@ static uint64_t looks_at[MAX_CPUS];
 static uint64_t slice_ticks, granularity_ticks, sleeper_ticks, cap_period_ticks;
 
 /*
- * On the CPU itself, or while that is off on the one that has taken its timers over. Who saw it armed is seen by the
- * look that follows.
+ * On the CPU itself, or while that is off on the one that has taken its timers over. A vCPU that was queued while the
+ * timer was seen armed is found by the look that follows.
  */
 static void slice_ended(void *data)
 {
@@ -158,7 +158,7 @@ static bool may_run_on(const struct sched_vcpu *v, const struct cpu *cpu)
     return (cpus_for(v) >> cpu->id) & 1;
 }
 
-/* A set of CPUs that nobody waited for yet. */
+/* A set of CPUs that no vCPU waited for yet. */
 static NOINLINE void queue_learn(unsigned q) REQUIRES(lock)
 {
     is_known[q] = true;
@@ -166,7 +166,7 @@ static NOINLINE void queue_learn(unsigned q) REQUIRES(lock)
     __atomic_store_n(&known_count, known_count + 1, __ATOMIC_RELEASE);
 }
 
-/* Somebody waits who may use this CPU. Also without the lock: then for the moment. */
+/* A vCPU waits that may use this CPU. Callable without the lock, too: then it is true for the moment only. */
 static bool is_wanted(const struct cpu *cpu)
 {
     if (likely(!__atomic_load_n(&queued_count, __ATOMIC_RELAXED)))
@@ -221,8 +221,8 @@ static NOINLINE struct sched_vcpu *queue_first_within_cap(unsigned q) REQUIRES(l
 }
 
 /*
- * The first of all that may use a CPU of the bitmap. At most as many steps as there are sets of CPUs that somebody
- * waits for.
+ * The first of all that may use a CPU of the bitmap. At most as many steps as there are sets of CPUs that vCPUs wait
+ * for.
  */
 static struct sched_vcpu *first_for(uint64_t bitmap) REQUIRES(lock)
 {
@@ -243,7 +243,7 @@ static struct sched_vcpu *first_for(uint64_t bitmap) REQUIRES(lock)
     return found;
 }
 
-/* No other CPU is on, so few wait: they go to the queues of what CPUs they have left. */
+/* No other CPU is on, so few vCPUs wait: they go to the queues of the CPUs that they have left. */
 void sched_cpu_lost(const struct cpu *cpu)
 {
     spin_lock(&lock);
@@ -273,7 +273,7 @@ static uint64_t weighted(uint64_t ticks, const struct sched_domain *d)
     return d->weight == SCHED_DEFAULT_WEIGHT ? ticks : ticks * SCHED_DEFAULT_WEIGHT / d->weight;
 }
 
-/* now: read under the lock, so that it is not before what was accounted last. */
+/* now: read under the lock, so that it is not before the time accounted last. */
 static void charge(struct sched_vcpu *v, uint64_t now) REQUIRES(lock)
 {
     uint64_t ticks = now - v->accounted;
@@ -310,7 +310,10 @@ static struct cpu *busiest_cpu(const struct sched_vcpu *v, const struct cpu *exc
     return found;
 }
 
-/* Brings v's virtual run time near to that of those who compete for `busy`: its vCPU, and the next one in the queue. */
+/*
+ * Brings v's virtual run time near to those of the vCPUs that compete for `busy`: the one that runs there, and the next
+ * in the queue.
+ */
 static void place(struct sched_vcpu *v, const struct cpu *busy) REQUIRES(lock)
 {
     uint64_t least = chosen[busy->id]->vruntime;
@@ -365,7 +368,7 @@ static void tickle(struct sched_vcpu *v, struct cpu *busy, uint64_t now) REQUIRE
         call_cpu(busy);
 }
 
-/* v, which is not in the queue, joins those who wait. */
+/* v, which is not in a queue, joins the vCPUs that wait. */
 static void join_queue(struct sched_vcpu *v, uint64_t now) REQUIRES(lock)
 {
     struct cpu *busy = busiest_cpu(v, NULL, now);
@@ -413,7 +416,10 @@ static void cap_begin(struct sched_domain *d, uint64_t now) REQUIRES(lock)
     timer_set(&d->refill, now + cap_period_ticks);
 }
 
-/* A capped domain's next period: what it ran too long is taken off, and who waited is shown to the CPUs. */
+/*
+ * A capped domain's next period: a budget is taken off the time that it has used, and the CPUs are shown its vCPUs that
+ * wait.
+ */
 static void cap_refill(void *data)
 {
     struct sched_domain *d = data;
@@ -446,7 +452,7 @@ void sched_domain_destroy(struct sched_domain *d)
     timer_stop(&d->refill);
 }
 
-/* When somebody else's turn or v's cap has to be looked at; UINT64_MAX: not before something happens. */
+/* When another vCPU's turn or v's cap has to be looked at; UINT64_MAX: not before something happens. */
 static uint64_t run_until(const struct sched_vcpu *v, bool others, uint64_t now)
 {
     const struct sched_domain *d = v->domain;
@@ -460,13 +466,16 @@ static uint64_t run_until(const struct sched_vcpu *v, bool others, uint64_t now)
     return end;
 }
 
-/* This CPU was called for one vCPU and may have taken another, which came later: the idle CPUs see who still waits. */
+/*
+ * This CPU was called for one vCPU and may have taken another, which came later: the idle CPUs are shown the first that
+ * still waits.
+ */
 static void pass_on(uint64_t now) REQUIRES(lock)
 {
     struct sched_vcpu *v = idle_cpus ? first_for(idle_cpus) : NULL;
 
     if (v)
-        tickle(v, NULL, now);   /* whoever is called does the same */
+        tickle(v, NULL, now);   /* the CPU that is called does the same */
 }
 
 /* prev goes behind next, but not further back than it could have come by sleeping. */
@@ -477,7 +486,7 @@ static void yield_to(struct sched_vcpu *prev, const struct sched_vcpu *next)
     prev->vruntime = max_u64(prev->vruntime, behind);
 }
 
-/* next has been chosen in place of another, or of nobody. */
+/* next has been chosen in place of another vCPU, or of none. */
 static void begin_turn(struct cpu *cpu, struct sched_vcpu *next, uint64_t now) REQUIRES(lock)
 {
     dequeue(next);
@@ -525,7 +534,7 @@ static struct sched_vcpu *pick(struct cpu *cpu, struct sched_vcpu *prev) REQUIRE
     return next;
 }
 
-/* prev's state is in memory: it waits in the queue, or for what it waits for. */
+/* prev's state is in memory: it waits in the queue, or for its event. */
 static void leave_cpu(struct cpu *cpu, struct sched_vcpu *prev)
 {
     bool runnable;
@@ -533,7 +542,7 @@ static void leave_cpu(struct cpu *cpu, struct sched_vcpu *prev)
 
     spin_lock(&lock);
     cpu->current = NULL;
-    /* once: it may change meanwhile, and who changes it comes for the lock then */
+    /* once: it may change meanwhile, and the CPU that changes it takes the lock after that */
     runnable = sched_vcpu_runnable(prev);
     sched_vcpu_changed(prev, runnable ? SCHED_QUEUED : SCHED_WAITING);
     if (runnable) {
@@ -543,7 +552,7 @@ static void leave_cpu(struct cpu *cpu, struct sched_vcpu *prev)
             tickle(prev, busiest_cpu(prev, cpu, now), now);   /* this one has chosen another */
         }
     }
-    /* Last: who waits for it in sched_sleep_sync() may free the vCPU. */
+    /* Last: a CPU that waits for this in sched_sleep_sync() may free the vCPU. */
     __atomic_store_n(&prev->running, false, __ATOMIC_RELEASE);
     spin_unlock(&lock);
 }
@@ -645,7 +654,7 @@ int sched_domain_set(struct sched_domain *d, unsigned weight, unsigned cap_perce
     d->weight = weight;
     d->cap_percent = cap_percent;
     d->budget_used = 0;
-    /* Whoever runs it now learns of a new limit. */
+    /* CPUs that run the domain now learn of its new limit. */
     for (unsigned i = 0; i < cpus_present(); i++)
         if (chosen[i] && chosen[i]->domain == d)
             call_cpu(&cpus[i]);

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Who runs where. One queue of runnable vCPUs, ordered by weighted virtual
- * run time, serves all CPUs: an idle or preempting CPU takes the first vCPU whose affinity
- * allows it, so load balances by itself. A domain with a cap has a budget per period.
- * Shown to the tools as credit2.
+ * Which vCPU runs on which CPU. One queue of runnable vCPUs, ordered by weighted virtual run time, serves all CPUs: an
+ * idle or preempting CPU takes the first vCPU whose affinity allows it, so load balances by itself. A domain with a cap
+ * has a budget per period. Shown to the tools as credit2.
  *
  * The states of a vCPU and their changes are vm/'s matter: only this file moves a vCPU on or off a queue.
  */
@@ -33,7 +32,7 @@ struct sched_vcpu {
     struct vcpu *vcpu;         /* whose it is; not looked into here */
     struct sched_domain *domain;
     struct heap_node node;     /* in its queue while queued and not parked */
-    struct heap *queue;        /* which: of those who may use the same CPUs */
+    struct heap *queue;        /* the queue of its set of CPUs */
     struct list member;        /* of its domain */
     uint64_t vruntime;         /* weighted run time, ticks */
     uint64_t slice_start;      /* counter value at which it was switched in */

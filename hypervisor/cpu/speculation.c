@@ -5,8 +5,8 @@
  * gets vectors that call it first at every entry from a guest; the others have the plain ones, at no cost. Variant 4:
  * SMCCC_ARCH_WORKAROUND_2 is switched on for good; CPUs with FEAT_SSBS have it on at EL2 by SCTLR_EL2.DSSBS being 0.
  *
- * What a CPU is by its firmware's word, its own registers, or its name, is kept as bits over all CPUs: guests get the
- * answer of the worst.
+ * A CPU's weaknesses, by its firmware's word, its own registers, or its name, are kept as bits over all CPUs: guests
+ * get the answer of the worst.
  */
 #include "cpu/speculation.h"
 
@@ -35,8 +35,7 @@
 static uint32_t branch_targets, branch_history, stores;   /* NEEDED, UNKNOWN; atomic */
 
 /*
- * Each CPU's own. What the firmware said of it holds for good; what the firmware was told to do is lost when the CPU
- * goes off.
+ * Each CPU's own. The firmware's answers hold for good; a setting made by the firmware is lost when the CPU goes off.
  */
 static struct { bool asked, guards_stores; } found[MAX_CPUS];
 
@@ -48,7 +47,7 @@ static bool is_in_order(void)
     return part == CORTEX_A35 || part == CORTEX_A53 || part == CORTEX_A55;
 }
 
-/* What is to be noted of a CPU whose firmware answers so. */
+/* The bit to be noted of a CPU whose firmware answers so. */
 static uint32_t judged(int32_t answer, bool safe_itself)
 {
     if (answer == FEATURES_NEEDED)
@@ -56,7 +55,7 @@ static uint32_t judged(int32_t answer, bool safe_itself)
     return answer > 0 || safe_itself ? 0 : UNKNOWN;
 }
 
-/* By what this CPU needs, and whether it has FEAT_RAS (entry/serror.c). */
+/* By the workaround that this CPU needs, and by FEAT_RAS (entry/serror.c). */
 static const char *vectors_of_this_cpu(void)
 {
     bool hardened = this_cpu()->workaround;
@@ -77,7 +76,7 @@ static void ask_firmware(struct cpu *cpu)
     found[cpu->id].asked = true;
     found[cpu->id].guards_stores = order == FEATURES_NEEDED;
     cpu->workaround = history == NEEDED ? SMCCC_ARCH_WORKAROUND_3 : targets == NEEDED ? SMCCC_ARCH_WORKAROUND_1 : 0;
-    /* _3 does what _1 does */
+    /* _3 does all that _1 does */
     __atomic_fetch_or(&branch_targets, history == NEEDED ? NEEDED : targets, __ATOMIC_RELAXED);
     __atomic_fetch_or(&branch_history, history, __ATOMIC_RELAXED);
     __atomic_fetch_or(&stores, order == PSCI_NOT_SUPPORTED && !ssbs && !is_in_order() ? UNKNOWN : 0, __ATOMIC_RELAXED);

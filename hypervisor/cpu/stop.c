@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What a panic needs of the CPUs and of the firmware (base/panic.h).
+ * The parts of a panic that need the CPUs and the firmware (base/panic.h).
  *
  * A CPU that runs a guest or idles takes SGI_STOP at once. One that is at EL2 with interrupts masked takes it on its
  * way back to a guest, or never if it waits for something that the panicking CPU has: it is waited for as long as any

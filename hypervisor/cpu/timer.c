@@ -53,7 +53,7 @@ void timer_init(struct timer *t, void (*fire)(void *data), void *data)
     *t = (struct timer){ .fire = fire, .data = data, .cpu = this_cpu() };
 }
 
-/* Takes t off whatever queue it is in. The loop is for a timer that changes CPUs meanwhile. */
+/* Takes t off its queue, if it is in one. The loop is for a timer that changes CPUs meanwhile. */
 static void timer_dequeue(struct timer *t)
 {
     for (;;) {

@@ -2,8 +2,8 @@
 /*
  * The UART, and where its input goes.
  *
- * One lock for the UART and the input; what the hypervisor prints comes here under the lines' lock (base/printk.c),
- * which is outside this one: nothing prints while it is held.
+ * One lock for the UART and the input; the hypervisor's lines come here under the lines' lock (base/printk.c), which is
+ * outside this one: nothing prints while it is held.
  */
 #include "dev/console.h"
 
@@ -52,7 +52,7 @@ static void uart_wake(void) REQUIRES(lock)
     uart_sleeps = false;
 }
 
-/* What the hypervisor says begins at the start of a line. */
+/* The hypervisor's text begins at the start of a line. */
 static void put_lines(const char *text, size_t n)
 {
     panic_proof_lock(&lock);
@@ -96,7 +96,7 @@ size_t console_guest_read(char *buf, size_t size)
     return n;
 }
 
-/* dom0 that does not read loses what does not fit, as on a real line. */
+/* Input that does not fit because dom0 does not read is lost, as on a real line. */
 static void input_store(char c) REQUIRES(lock)
 {
     if (input.end - input.first < INPUT_SIZE)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The hypervisor's console: the UART, which shows what the hypervisor prints (base/printk.h) and what dom0 does, and
- * who gets the input (dom0, or the hypervisor's own keys after three times Ctrl-a).
+ * The hypervisor's console: the UART, which shows the hypervisor's output (base/printk.h) and dom0's, and whose input
+ * goes to dom0, or to the hypervisor's own keys after three times Ctrl-a.
  */
 #pragma once
 
@@ -47,7 +47,7 @@ void console_interrupt(void);
 void console_connect_dom0(char switch_letter, bool to_dom0, void (*typed)(void));
 
 /*
- * A host sleep: what was printed is out before, and the UART is as it was after. Output in between only goes to the
+ * A host sleep: all printed text is out before, and the UART is as it was after. Output in between only goes to the
  * ring.
  */
 struct sleep_stage;

@@ -192,7 +192,7 @@ void gic_set_type(unsigned irq, enum gic_type type)
     spin_unlock(&config_lock);
 }
 
-/* --- What the versions do each in its way --- */
+/* --- Operations that each version does in its way --- */
 
 uint32_t gic_ack(void) { return ops->ack(); }
 void gic_drop_priority(uint32_t ack) { ops->drop_priority(ack); }

@@ -62,8 +62,8 @@ extern const struct cpu_stage gic_cpu_stage;
 
 /*
  * A host sleep: enter keeps the distributor's and this CPU's registers; leave sets them up anew from there, for they
- * may be lost. What devices assert is pending again by itself; edges that came meanwhile are where the hardware kept
- * them.
+ * may be lost. Levels that devices assert are pending again by themselves; edges that came meanwhile are there if the
+ * hardware kept them.
  */
 struct sleep_stage;
 extern const struct sleep_stage gic_stage;
@@ -96,9 +96,9 @@ uint64_t gic_lr_read(unsigned n);
  */
 uint32_t gic_lrs_empty(void);
 /*
- * Makes what list register n holds pending once more, with the same priority and all; hw: its physical interrupt came
- * again. False if that is not all there is to do: it is active, does not or does end a physical interrupt, asks for a
- * maintenance interrupt, or (GICv2's SGIs) is another sender's.
+ * Makes the interrupt in list register n pending once more, with the same priority and all; hw: its physical interrupt
+ * came again. False if that is not all there is to do: it is active, does not or does end a physical interrupt, asks
+ * for a maintenance interrupt, or (GICv2's SGIs) is another sender's.
  */
 bool gic_lr_pend_again(unsigned n, unsigned source, bool hw);
 

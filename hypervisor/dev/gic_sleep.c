@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The interrupt controller through a host sleep. What the hypervisor's tables know (priorities, groups, list registers)
- * is set up anew by the same code as at the start; kept here is what only the registers know: which interrupts are
- * enabled, active, configured as edges, where they go, and which edges wait.
+ * The interrupt controller through a host sleep. State that the hypervisor's tables have (priorities, groups, list
+ * registers) is set up anew by the same code as at the start; kept here is the state that only the registers have:
+ * which interrupts are enabled, active, configured as edges, where they go, and which edges wait.
  */
 #include "arch/io.h"
 #include "dev/gic_ops.h"
@@ -29,7 +29,7 @@ static gic_frame config_of(unsigned half)
     return gic_operations()->frame(half * 16) + GICD_ICFGR + half * 4;
 }
 
-/* What a level-sensitive interrupt's device asserts is no state of ours. */
+/* The edge-triggered interrupts: only their pending state is kept, a level is asserted by its device. */
 static uint32_t edges_of(unsigned word)
 {
     uint32_t edges = 0;

@@ -329,7 +329,7 @@ const struct gic_ops *gicv2_probe(void)
     vtr = mmio_read32(hypervisor_interface + GICH_VTR);
     gic.nr_irqs = lines > 1020 ? 1020 : lines;
     gic.nr_lrs = (vtr & 0x3f) + 1 > GIC_MAX_LRS ? GIC_MAX_LRS : (vtr & 0x3f) + 1;
-    gic.priority_bits = 5;   /* what a list register holds */
+    gic.priority_bits = 5;   /* as many as a list register holds */
     gic.lr_deactivates = deactivates_from_list_registers();
 
     v2_distributor_init();

@@ -341,7 +341,7 @@ static void v3_vcpu_load(const struct gic_vcpu_state *s)
     isb();
 }
 
-/* IHI 0069 11.1: the CPU interface first, then the redistributor, which from then on keeps what comes. */
+/* IHI 0069 11.1: the CPU interface first, then the redistributor, which from then on keeps interrupts that come. */
 static void v3_cpu_exit(void)
 {
     gic_frame rd = redistributors[this_cpu()->id];

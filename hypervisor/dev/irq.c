@@ -79,7 +79,7 @@ void irq_release(unsigned irq)
     spin_unlock(&e->lock);
 }
 
-/* Nobody's: kept from coming again. */
+/* An interrupt without a handler: kept from coming again. */
 static void refuse(uint32_t ack, unsigned irq)
 {
     printk("irq: interrupt %u came, but nobody has asked for it; disabled", irq);

@@ -9,7 +9,7 @@
 
 typedef void irq_handler(unsigned irq, void *data);
 
-/* The hypervisor's own, for good. -EBUSY if somebody has it, -EINVAL. Enabled by the caller's gic_enable_irq(). */
+/* The hypervisor's own, for good. -EBUSY if it is taken, -EINVAL. Enabled by the caller's gic_enable_irq(). */
 int irq_request(unsigned irq, irq_handler *handler, void *data, const char *name);
 /*
  * A guest ends it: the handler hands it on (vgic_inject_physical) and it stays active until then. A handler of a
@@ -38,5 +38,5 @@ const char *irq_device(unsigned irq);
 void irq_set_wakes_host(unsigned irq);
 bool irq_wakes_host(unsigned irq);
 
-/* One console line per interrupt that is for good somebody's. */
+/* One console line per interrupt that is taken for good. */
 void irq_dump(void);

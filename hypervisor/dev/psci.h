@@ -17,8 +17,8 @@ bool psci_cpu_is_off(uint64_t mpidr);
 /* The firmware has SYSTEM_SUSPEND. */
 bool psci_can_suspend(void);
 /*
- * From the last CPU that is on, which comes back at `entry` with x0 = context. Returns only what the firmware has
- * against it.
+ * From the last CPU that is on, which comes back at `entry` with x0 = context. Returns only if the firmware refuses:
+ * its error.
  */
 int64_t psci_system_suspend(paddr_t entry, uint64_t context);
 

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * System errors: what an access did wrong, told when its instruction is long past. EL2 takes the physical ones
+ * System errors: an access failed, and that is told when its instruction is long past. EL2 takes the physical ones
  * (HCR_EL2.AMO), which a guest cannot mask, and masks its own.
  *
  * Whose one is: where there is FEAT_RAS, an ESB is the first thing at an entry from a guest and the last on the way
- * out, so what the first finds is the guest's and what the second finds is EL2's. Elsewhere an error is that of the
- * vCPU that is on the CPU when it arrives, EL2's work for it included; when the vCPU leaves the CPU, all that it did is
- * waited for (vcpu_switch_out), so the next one gets none of it. What no software can know without RAS is whether EL2's
- * own access or the guest's was wrong, nor can it wait for an error that the machine only tells after the access was
- * completed (an early acknowledged write).
+ * out, so an error that the first finds is the guest's and one that the second finds is EL2's. Elsewhere an error is
+ * that of the vCPU that is on the CPU when it arrives, EL2's work for it included; when the vCPU leaves the CPU, all
+ * its accesses are waited for (vcpu_switch_out), so the next one gets none of it. Without RAS no software can know
+ * whether EL2's own access or the guest's was wrong, nor wait for an error that the machine only tells after the access
+ * was completed (an early acknowledged write).
  *
  * The guest gets a virtual SError (HCR_EL2.VSE), as it would have without us. It is not shown FEAT_RAS, so the syndrome
  * is an implementation's.
@@ -22,7 +22,7 @@
 #include "vm/domain.h"
 #include "vm/vcpu.h"
 
-/* Corrected, or put off so that what was running may go on. */
+/* Corrected, or put off so that the interrupted program may go on. */
 static bool nothing_is_lost(uint64_t syndrome)
 {
     unsigned aet = SERROR_AET(syndrome);

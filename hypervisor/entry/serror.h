@@ -6,7 +6,7 @@
 
 struct vcpu;
 
-/* One of the current vCPU's: its guest is told, unless nothing is lost. Panics if nobody knows what is. */
+/* One of the current vCPU's: its guest is told, unless nothing is lost. Panics if the extent of the loss is unknown. */
 void serror_of_guest(struct vcpu *v, uint64_t syndrome);
 /* The same, that an ESB at the entry from the guest noted in DISR_EL1 (entry/vectors.S). */
 void serror_deferred(struct vcpu *v, uint64_t disr);

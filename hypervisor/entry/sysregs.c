@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Trapped system registers, by their encoding (Arm ARM DDI 0487; ESR_EL2 for the syndrome). What is not here is not
- * there: a guest that uses a feature that its ID registers do not show finds the instruction undefined.
+ * Trapped system registers, by their encoding (Arm ARM DDI 0487; ESR_EL2 for the syndrome). A register that is not
+ * listed here does not exist: a guest that uses a feature that its ID registers do not show finds the instruction
+ * undefined.
  */
 #include "entry/sysregs.h"
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Where guests come in: each trap is decoded, given to who handles it, and returns the vCPU to go on with.
+ * Where guests come in: each trap is decoded, given to its handler, and returns the vCPU to go on with.
  *
  * Called by hypervisor/entry/vectors.S on the CPU's empty stack with the guest's registers saved in the vCPU. On the
  * way back everything that others asked of this CPU or vCPU meanwhile is done (leave).
@@ -76,8 +76,8 @@ static uint64_t sign_extend(uint64_t value, unsigned bytes)
 }
 
 /*
- * The faulting load or store, done by an emulated device or refused by it; false: there is none. Only of what the
- * syndrome describes (access_is_described).
+ * The faulting load or store, done by an emulated device or refused by it; false: there is none. Only for an access
+ * that the syndrome describes (access_is_described).
  */
 static bool emulate_access(struct vcpu *v, uint64_t esr, uint64_t gpa)
 {

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * EL2's vectors. While a guest runs, SP_EL2 points to its struct vcpu, whose first
- * member is the register frame: a trap stores the general registers there, changes to the CPU's stack and calls C with
- * the vCPU; C returns the vCPU to go on with. Interrupts stay masked at EL2, so what arrives from EL2 itself is a
- * defect.
+ * EL2's vectors. While a guest runs, SP_EL2 points to its struct vcpu, whose first member is the register frame: a trap
+ * stores the general registers there, changes to the CPU's stack and calls C with the vCPU; C returns the vCPU to go on
+ * with. Interrupts stay masked at EL2, so an exception from EL2 itself is a defect.
  */
 #include "arch/layout.h"
 
@@ -39,8 +38,7 @@
 .endm
 
 /*
- * 32 instructions at most. With ras, what the guest's accesses did wrong is told apart from what ours will
- * (entry/serror.c).
+ * 32 instructions at most. With ras, errors of the guest's accesses are told apart from those of ours (entry/serror.c).
  */
 .macro enter_from_guest handler, harden, ras
     stp     x0, x1, [sp, #0]
@@ -122,8 +120,8 @@ return_to_guest:                // x0: struct vcpu *
     isb
 
 /*
- * What came from EL2 itself, a defect: the guest's thread registers serve as scratch. With less than a page of this
- * CPU's stack left, which may be what it is about, the report begins at the stack's top again.
+ * An exception from EL2 itself, a defect: the guest's thread registers serve as scratch. With less than a page of this
+ * CPU's stack left, which may be the cause, the report begins at the stack's top again.
  */
 .macro enter_from_el2 number
     msr     tpidr_el0, x0
@@ -135,7 +133,7 @@ return_to_guest:                // x0: struct vcpu *
 report_el2:                     // x1: which vector
     mrs     x0, tpidr_el2
     ldr     x0, [x0, #CPU_STACK_TOP]
-    sub     x0, sp, x0          // what is in use, negative
+    sub     x0, sp, x0          // the bytes in use, negative
     add     x0, x0, #(CPU_STACK_SIZE - CPU_STACK_GUARD)
     tbz     x0, #63, 1f
     mrs     x0, tpidr_el2

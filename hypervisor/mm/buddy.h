@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Blocks of free frames, for mm/frames.c: nobody's between taking and putting back. All lock for themselves. */
+/*
+ * Blocks of free frames, for mm/frames.c: a block has no owner between taking and putting back. Every function takes
+ * the lock itself.
+ */
 #pragma once
 
 #include "mm/frame_table.h"
@@ -9,8 +12,8 @@
 #define BUDDY_ANYWHERE (BUDDY_ZONES - 1)
 
 /*
- * A block of 2^order frames below 2^bits, for an owner, whose claim it uses up, or, NULL, for the hypervisor, which
- * claims do not keep from anything: it takes little, and to give it nothing helps nobody. NULL: there is none.
+ * A block of 2^order frames below 2^bits, for an owner, whose claim it uses up; or, with NULL, for the hypervisor,
+ * which may take claimed frames, too: it takes few, and refusing them would help no domain. NULL: there is none.
  */
 struct frame *buddy_take(struct frame_owner *o_or_null, unsigned order, unsigned bits);
 /* Exactly that one. NULL: it is not free, or not whole. */

@@ -121,7 +121,7 @@ static int growth_check(const struct frame_owner *o, uint64_t n) REQUIRES(o->loc
     return o->total + n > frames_limit(o) ? -ENOMEM : 0;
 }
 
-/* Makes a block somebody's, or says why not; counts it. */
+/* Gives a block to o and counts it, or says why not. */
 static int block_assign(struct frame_owner *o, struct frame *f, unsigned order)
 {
     uint64_t n = UINT64_C(1) << order;
@@ -300,7 +300,7 @@ static void frame_free(struct frame *f)
     buddy_put(f, 0);
 }
 
-/* The last reference went: the frame is nobody's, and its owner one page smaller. */
+/* The last reference went: the frame has no owner any more, and its last one is one page smaller. */
 static void frame_last_put(struct frame *f, struct frame_owner *o)
 {
     bool last;

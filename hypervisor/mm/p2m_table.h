@@ -9,9 +9,9 @@
  *
  * While the p2m is tracked an entry of its RAM without S2_AP_WRITE was not written since it was last cleaned. Where RAM
  * came or went since then the entry, or the hole, has S2_CHANGED, and no leaf or hole with something to tell is larger
- * than 2 MiB. Who collects may say of a table of pages that it has nothing to tell (S2_QUIET); whoever gives one of its
- * entries something to tell, or another frame, takes that back (table_disturb()). That holds from where tracking has
- * come to when it starts; what a table says while nobody tracks means nothing.
+ * than 2 MiB. A collection may mark a table of pages as having nothing to tell (S2_QUIET); a change that gives one of
+ * its entries something to tell, or another frame, takes the mark back (table_disturb()). While tracking starts, that
+ * holds for the tables that it has come past; on an untracked p2m the mark means nothing.
  */
 #pragma once
 
@@ -58,7 +58,7 @@ static inline mfn_t pte_mfn(uint64_t pte) { return MFN((pte & S2_ADDRESS) >> PAG
 static inline bool pte_is_table(uint64_t pte, unsigned level) { return level < 3 && (pte & S2_TABLE); }
 uint64_t *pte_table(uint64_t pte);
 void entry_set(uint64_t *pte, uint64_t value);
-/* A leaf as it is made while nobody tracks. */
+/* A leaf as it is made while the p2m is not tracked. */
 uint64_t leaf_make(mfn_t mfn, enum p2m_type type, unsigned level);
 
 /* Entries of this type hold a reference to their frame. */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What a physical CPU passes through on its way on, from top to bottom, and on its way off, from bottom to top
- * (cpu/cpu.h). Beside it stands the list of the host's sleep (host.c), which the last CPU goes through.
+ * The stages that a physical CPU passes through on its way on, from top to bottom, and on its way off, from bottom to
+ * top (cpu/cpu.h). Beside it stands the list of the host's sleep (host.c), which the last CPU goes through.
  */
 #include "cpu/cpu.h"
 #include "cpu/speculation.h"

@@ -40,7 +40,7 @@ const struct host_sleep *host_sleep_past(unsigned age)
     return age < sleeps && age < HOST_SLEEPS_KEPT ? &past[(sleeps - 1 - age) % HOST_SLEEPS_KEPT] : NULL;
 }
 
-/* --- dom0's vCPU: out of this CPU, for what is in registers is lost --- */
+/* --- dom0's vCPU: out of this CPU, whose registers are lost --- */
 
 static int dom0_enter(struct sleep *s)
 {
@@ -85,8 +85,8 @@ static bool wake_is_pending(void)
 }
 
 /*
- * Firmware without SYSTEM_SUSPEND, or that would refuse it: this CPU waits, with nothing enabled but what wakes the
- * host.
+ * Firmware without SYSTEM_SUSPEND, or that would refuse it: this CPU waits, with only those interrupts enabled that
+ * wake the host.
  */
 static void sleep_by_idling(void)
 {
@@ -110,8 +110,9 @@ static int sleep_by_firmware(void)
 }
 
 /*
- * An interrupt that keeps dom0 awake, or VGIC_NO_INTID. The one of its event channels does not: who could send is
- * frozen by now, and what came while that was under way waits, as it does in a kernel that masks what may not wake it.
+ * An interrupt that keeps dom0 awake, or VGIC_NO_INTID. The one of its event channels does not: all domains that could
+ * send are frozen by now, and an event that came before they were waits, as it does in a kernel that masks interrupts
+ * that may not wake it.
  */
 static unsigned dom0_waker(void) { return vgic_waker(current_vcpu(), GUEST_EVTCHN_PPI); }
 
@@ -119,8 +120,8 @@ static int firmware_enter(struct sleep *s)
 {
     struct host_sleep *h = host_of(s);
     /*
-     * what came for dom0 or a suspended domain while the rest went down is not seen at the interrupt controller any
-     * more
+     * an interrupt that came for dom0 or a suspended domain while the rest went down is not seen at the interrupt
+     * controller any more
      */
     unsigned waker = dom0_waker();
     bool awake = waker != VGIC_NO_INTID || domains_woken();

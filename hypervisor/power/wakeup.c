@@ -14,7 +14,7 @@
 
 static struct {
     uint32_t sources[WORDS];   /* bitmap of interrupts */
-    unsigned irq;              /* what woke the host; 0: nothing did */
+    unsigned irq;              /* the one that woke the host; 0: none did */
     domid_t domain;
 } wakeup;   /* the sleeping CPU's alone */
 
@@ -24,7 +24,9 @@ static int wakeup_enter(struct sleep *s)
 
     (void)s;
     wakeup = (typeof(wakeup)){ 0 };
-    /* What the others sent on their way off only says: look again. This CPU will, and must not be woken for it. */
+    /*
+     * SGIs that the others sent on their way off only say: look again. This CPU will, and must not be woken for them.
+     */
     gic_clear_sgis();
     for (unsigned irq = SGIS; irq < gic.nr_irqs; irq++) {
         if (!gic_is_enabled(irq))

@@ -17,8 +17,8 @@ struct domain_capabilities {
 };
 
 /*
- * All of first..last, both counted in. Granting what it has and revoking what it has not changes nothing. -EINVAL,
- * -ENOMEM.
+ * All of first..last, both counted in. Granting numbers that it has and revoking numbers that it has not changes
+ * nothing. -EINVAL, -ENOMEM.
  */
 int capability_grant(struct domain *d, enum capability kind, uint64_t first, uint64_t last);
 int capability_revoke(struct domain *d, enum capability kind, uint64_t first, uint64_t last);

@@ -51,7 +51,7 @@ void clock_init(struct domain *d)
 /* ns since the epoch; 0: nobody has said. */
 static uint64_t wall_ns_now(void) REQUIRES(lock) { return epoch_ns ? epoch_ns + system_time_ns() : 0; }
 
-/* What went by since the domain was saved, of which it is to know. A clock that was set back meanwhile says nothing. */
+/* The time since the domain was saved, if it is to see that time went by. 0 if the clock was set back meanwhile. */
 static uint64_t ticks_away(const struct clock_saved *s) REQUIRES(lock)
 {
     uint64_t now = wall_ns_now();
@@ -127,7 +127,7 @@ struct clock_record_v1 {
     int64_t time_offset_seconds;
 };
 
-/* Who suspended itself keeps its own account of time; who was only held has nothing to notice. */
+/* A domain that suspended itself keeps its own account of time; one that was only held has nothing to notice. */
 static bool sees_time_away(struct domain *d) { return domain_awaits_resume(d) || domain_is_suspended(d); }
 
 static int clock_save(void *object, unsigned instance, struct record_writer *w)

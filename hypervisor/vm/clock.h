@@ -18,7 +18,7 @@ struct domain_clock {
     uint64_t stopped_at;         /* ticks */
     int64_t time_offset_seconds; /* XEN_DOMCTL_settimeoffset */
     struct clock_saved {         /* of a restored domain, until it runs */
-        uint64_t counter;        /* what its counter said, ticks; 0 of one that is new */
+        uint64_t counter;        /* its counter's value, ticks; 0 of one that is new */
         /* the time of day then, ns since the epoch, if it is to see that time went by; 0: it is not */
         uint64_t wall_ns;
     } saved;

@@ -122,7 +122,7 @@ int domain_create(domid_t id, const struct domain_config *config, struct domain 
         return err;
     }
     registry_enlist(d);
-    wallclock_update(d);   /* who sets the clock tells those that can be found, and from now on that is this one too */
+    wallclock_update(d);   /* setting the clock tells all domains that can be found, from now on this one too */
     *out = d;
     return 0;
 }
@@ -230,7 +230,7 @@ bool domain_wake(struct domain *d)
     return woken;
 }
 
-/* --- Its record: what it was created with, and has to be created with again --- */
+/* --- Its record: the parameters that it was created with, and has to be created with again --- */
 
 struct domain_record_v1 {
     uint32_t max_vcpus, address_bits;   /* of guest-physical addresses */

@@ -125,7 +125,7 @@ extern struct domain *dom0;   /* the hardware domain, once built */
 
 /* It has suspended itself by PSCI SYSTEM_SUSPEND. */
 bool domain_is_suspended(const struct domain *d);
-/* Wakes it, whatever it waits for. False: it is not suspended. */
+/* Wakes it, without the event that it waits for. False: it is not suspended. */
 bool domain_wake(struct domain *d);
 
 extern const struct record_kind domain_record;

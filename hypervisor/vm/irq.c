@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Which domain a physical interrupt is for. A route is written before its interrupt is claimed and read by the handler,
- * which dev/irq.c calls under the interrupt's lock: after irq_unroute() nothing more of it reaches the domain. Whoever
- * else reads a route takes `lock`.
+ * which dev/irq.c calls under the interrupt's lock: after irq_unroute() nothing more of it reaches the domain. Any
+ * other reader of a route takes `lock`.
  *
  * Lock order: `lock`; the interrupt's lock, then the domain's vgic.lock.
  */

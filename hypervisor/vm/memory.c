@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * A frame of a domain's RAM is mapped once at most, and given back by whoever takes that mapping out of the p2m, in the
- * same transaction; or, never mapped, by whoever allocated it; or, with all the rest, by the domain's destruction.
- * No two of them can have the same frame, whatever vCPUs do at once.
+ * A frame of a domain's RAM is mapped once at most, and given back by the caller that takes that mapping out of the
+ * p2m, in the same transaction; or, never mapped, by the caller that allocated it; or, with all the rest, by the
+ * domain's destruction. No two of them can have the same frame, however vCPUs race.
  *
  * A direct-mapped domain (dom0 without an IOMMU) keeps the frames that it balloons out: a device of its may be told
  * their addresses again later, so gfn == mfn has to stay true. Giving back only unmaps, populating maps the same frame

@@ -37,8 +37,7 @@ struct domain_mmio {
 /* -ENOSPC. */
 int mmio_add_region(struct domain *d, uint64_t start, uint64_t size, mmio_handler *handler, void *context);
 /*
- * Its handler refuses, or the access is not aligned; done; no region is there. The first two are what a handler
- * returns.
+ * Its handler refuses, or the access is not aligned; done; no region is there. The first two are a handler's results.
  */
 enum mmio_result { MMIO_REFUSED = false, MMIO_DONE = true, MMIO_NOBODY };
 enum mmio_result mmio_emulate(struct vcpu *v, uint64_t gpa, struct mmio_access *a);

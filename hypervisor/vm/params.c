@@ -37,7 +37,7 @@ uint64_t params_get(const struct domain *d, unsigned index)
 
 /* --- Its record: a number for each --- */
 
-/* Of ports that the domain has given up, and of what the toolstack set anew for it. */
+/* The number of a port that the domain has given up, and that the toolstack sets anew. */
 static bool is_given_up(struct domain *d, unsigned index)
 {
     return domain_awaits_resume(d) && (index == HVM_PARAM_STORE_EVTCHN || index == HVM_PARAM_CONSOLE_EVTCHN);

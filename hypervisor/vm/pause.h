@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Why a domain as a whole does not run: it was not begun yet, or somebody paused it. */
+/* Why a domain as a whole does not run: it was not begun yet, or it was paused. */
 #pragma once
 
 #include "lib/base.h"

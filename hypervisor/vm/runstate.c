@@ -106,7 +106,7 @@ static void area_replace(struct vcpu *v, const gfn_t gfn[2], const mfn_t frame[2
     mfn_t old[2];
 
     spin_lock(&r->lock);
-    memcpy(old, r->frame, sizeof(old));   /* two vCPUs may register v's area at once: each drops what it replaces */
+    memcpy(old, r->frame, sizeof(old));   /* two vCPUs may register v's area at once: each drops the one replaced */
     r->area = mfn_valid_number(frame[0]) ? (char *)mfn_to_virt(frame[0]) + offset : NULL;
     r->area_second = mfn_valid_number(frame[1]) ? mfn_to_virt(frame[1]) : NULL;
     memcpy(r->frame, frame, sizeof(r->frame));

@@ -44,7 +44,7 @@ static int map_at(struct domain *d, gfn_t gfn) REQUIRES(d->shared_info.lock)
     if (error)
         return error;
     d->shared_info.gfn = gfn;
-    /* The guest may long have put something else there. What is mapped page by page needs no split to go. */
+    /* The guest may long have put something else there. A page that was mapped by itself needs no split to go. */
     if (old.gfn != gfn.gfn)
         BUG_ON(p2m_unmap_exact(&d->p2m, old, mfn, 1) == -ENOMEM);
     return 0;
@@ -81,7 +81,7 @@ void shared_info_set_clock(struct domain *d, uint64_t seconds, uint32_t ns)
     spin_unlock(&d->shared_info.lock);
 }
 
-/* --- Its record: where the guest has it, and what is in it --- */
+/* --- Its record: where the guest has it, and its content --- */
 
 struct shared_info_saved {
     uint64_t gfn;                /* or that of INVALID_GFN */

@@ -56,7 +56,7 @@ static bool begin(struct domain *d, unsigned reason)
             s->reason = reason;
         s->down = true;
         s->caller = v && v->domain == d ? v : NULL;
-        domain_pause_nosync(d);   /* here, so that who resumes takes back a pause that was made */
+        domain_pause_nosync(d);   /* here, so that a resume takes back a pause that was made */
     }
     spin_unlock(&s->lock);
     return first;

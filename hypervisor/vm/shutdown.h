@@ -18,7 +18,7 @@ struct domain_shutdown {
     bool down GUARDED_BY(lock);        /* vCPUs stopped, toolstack told */
     bool latched GUARDED_BY(lock);     /* a later shutdown reports `reason`, too */
     unsigned reason GUARDED_BY(lock);
-    struct vcpu *caller GUARDED_BY(lock);   /* the vCPU that shut its own domain down; NULL: somebody else did */
+    struct vcpu *caller GUARDED_BY(lock);   /* the vCPU that shut its own domain down; NULL: it did not do so itself */
     uint32_t suspend_port;             /* gets an event instead of VIRQ_DOM_EXC on SHUTDOWN_suspend; 0: none; atomic */
 };
 
@@ -39,8 +39,8 @@ void domain_latch_shutdown(struct domain *d, unsigned reason);
  */
 void domain_resume(struct domain *d);
 /*
- * It is shut down to be suspended: what it had of event channels and grants it takes for lost, and sets up anew if it
- * wakes in a new domain.
+ * It is shut down to be suspended: it takes its event channels and grants for lost, and sets them up anew if it wakes
+ * in a new domain.
  */
 bool domain_awaits_resume(struct domain *d);
 /* True: it is shut down, *reason says why. */

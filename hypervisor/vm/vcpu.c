@@ -162,7 +162,7 @@ void vcpu_unpause(struct vcpu *v)
         sched_wake(&v->sched);
 }
 
-/* --- What cpu/sched.h asks of us, but for sched_vcpu_changed() (runstate.c) --- */
+/* --- Functions that cpu/sched.h declares, but for sched_vcpu_changed() (runstate.c) --- */
 
 bool sched_vcpu_runnable(const struct sched_vcpu *s)
 {

@@ -22,7 +22,7 @@ struct domain;
 /* Work of a vCPU before it goes back to its guest: bits of vcpu.work, set by anybody, atomically. */
 #define WORK_VGIC   1u   /* interrupts to fold or to put into list registers */
 
-/* Whether it is on, as PSCI means it. vcpu_power.c takes it from one to the next, and nobody else. */
+/* Whether it is on, as PSCI means it. Only vcpu_power.c takes it from one to the next. */
 enum vcpu_power {
     VCPU_OFF,      /* it does not run; it may still be leaving its CPU */
     VCPU_COMING,   /* claimed: its registers are the claimer's, and it is on no CPU or about to leave its last one */
@@ -84,9 +84,9 @@ void vcpu_restart(struct vcpu *v, uint64_t entry, uint64_t context_id);
  * wakes.
  */
 void vcpu_suspend(struct vcpu *v);
-/* v, claimed, waits as it did elsewhere: blocked, or also suspended; unless what it waits for has come. */
+/* v, claimed, waits as it did elsewhere: blocked, or also suspended; unless its event has come. */
 void vcpu_wait_again(struct vcpu *v, bool blocked, bool suspended);
-/* Wakes a suspended vCPU, whatever it waits for. False: it is not suspended. */
+/* Wakes a suspended vCPU, without the event that it waits for. False: it is not suspended. */
 bool vcpu_wake(struct vcpu *v);
 
 /*

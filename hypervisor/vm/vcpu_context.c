@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * A toolstack's hand on a vCPU's registers. They are read and written while it is held off every CPU, so that what is
- * in memory is all there is, and written by who has claimed it (vcpu_power.c).
+ * A toolstack's hand on a vCPU's registers. They are read and written while it is held off every CPU, so that they are
+ * all in memory, and written by the caller that has claimed it (vcpu_power.c).
  */
 #include "lib/errno.h"
 #include "vm/domain.h"
@@ -56,7 +56,7 @@ struct vcpu_record_v1 {
     uint32_t on, initialised, blocked, suspended;
 };
 
-/* Who polls looks at its ports again and waits anew: its call returns, as it may at any time. */
+/* A vCPU that polls looks at its ports again and waits anew: its call returns, as it may at any time. */
 static int vcpu_save(void *object, unsigned instance, struct record_writer *w)
 {
     const struct vcpu *v = domain_vcpu(object, instance);
@@ -85,7 +85,7 @@ static int vcpu_check(void *object, unsigned instance, struct record_reader *in)
     return 0;
 }
 
-/* What came for it meanwhile wakes it as it would have done. */
+/* An event that came for it meanwhile wakes it as it would have done. */
 static int vcpu_restore(void *object, unsigned instance, struct record_reader *in)
 {
     struct vcpu *v = domain_vcpu(object, instance);

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * A vCPU's way on and off. Each step of enum vcpu_power is one compare and exchange, and has one owner: a vCPU goes off
- * by itself, and who wants to set its registers and start it claims it first. Only then does the claimer wait until it
- * has left its CPU: a claimed vCPU does not run again before it is released, so what was waited for stays true, whoever
- * else asks meanwhile.
+ * by itself, and a caller that wants to set its registers and start it claims it first. Only then does the claimer wait
+ * until it has left its CPU: a claimed vCPU does not run again before it is released, so it stays off its CPU, even if
+ * others ask meanwhile.
  */
 #include "arch/relax.h"
 #include "vm/vcpu.h"

@@ -50,7 +50,7 @@ struct builder {
     bool in_place;                /* modules' memory became dom0's */
 };
 
-/* Module and what shares its 2 MiB blocks; only if all of that is RAM and nothing else is reserved there. */
+/* The 2 MiB blocks that hold the module; only if they are all RAM and nothing else is reserved there. */
 static bool widened(const struct bootinfo *b, const struct boot_range *module, struct boot_range *out)
 {
     struct boot_ranges others = b->reserved;
@@ -97,7 +97,7 @@ static void take_between(struct builder *x, uint64_t start, uint64_t end)
 
 struct free_walk {
     struct builder *x;
-    uint64_t from, to;   /* only what lies in between */
+    uint64_t from, to;   /* only memory in between */
 };
 
 static void take_free(void *context, uint64_t start, uint64_t size)
@@ -136,7 +136,7 @@ static void take_memory(struct builder *x)
     take_from_free(x, 0, above);
 }
 
-/* Room of `size` bytes on a 2 MiB boundary in dom0's memory, clear of what is placed already. */
+/* Room of `size` bytes on a 2 MiB boundary in dom0's memory, clear of the parts that are placed already. */
 static int place(const struct builder *x, const struct boot_ranges *taken, uint64_t size, uint64_t *at)
 {
     for (unsigned i = 0; i < x->banks.count; i++) {
@@ -174,7 +174,7 @@ static void copy_module(uint64_t to, const struct boot_range *module)
             mfn_to_virt(MFN(module->start >> PAGE_SHIFT)) + (module->start & ~PAGE_MASK), module->size);
 }
 
-/* Decides where kernel, ramdisk and device tree stand, and copies what does not stand there. */
+/* Decides where kernel, ramdisk and device tree stand, and copies modules that do not stand there. */
 static int place_modules(struct builder *x)
 {
     const struct bootinfo *b = x->b;
@@ -184,7 +184,7 @@ static int place_modules(struct builder *x)
 
     x->kernel_at = b->kernel.start;
     x->ramdisk_at = b->ramdisk.start;
-    /* What stays is taken first, so that nothing is copied over it. */
+    /* Modules that stay are taken first, so that nothing is copied over them. */
     if (kernel_stays)
         err = boot_ranges_add(&taken, b->kernel.start, align_up(x->kernel.image_size, PAGE_SIZE));
     else if (x->in_place)
@@ -210,7 +210,7 @@ static int place_modules(struct builder *x)
     return err;
 }
 
-/* A tree that calls RAM a device would give dom0 what is not its own. */
+/* A tree that calls RAM a device would give dom0 memory that is not its own. */
 static int allow_mmio(void *context, uint64_t start, uint64_t size)
 {
     struct builder *x = context;
@@ -377,8 +377,8 @@ static void release_modules(const struct builder *x)
 }
 
 /*
- * What dom0 maps of others' pages breaks its blocks, wherever Linux takes the frame numbers from. The tables for that
- * are put aside, so that running guests does not fail for want of a page, nor change what is free.
+ * Mappings of others' pages break dom0's blocks, wherever Linux takes the frame numbers from. The tables for that are
+ * put aside, so that running guests does not fail for want of a page, nor change the amount of free memory.
  */
 static int reserve_tables(struct builder *x)
 {

@@ -3,9 +3,9 @@
  * One walk over the machine's tree that writes dom0's as it goes.
  *
  * Invariant: `open` nodes of dom0's tree are begun and not ended, and they are copies of the first `open` nodes on the
- * path to the walk's current node. What the hypervisor stands in for (interrupt controller, timer, PSCI, CPUs, memory)
- * is left out on the way and written below the root at the end, in the root's cells. Names of properties are not
- * deduplicated: searching for them costs more than the few KiB they take.
+ * path to the walk's current node. Nodes that the hypervisor stands in for (interrupt controller, timer, PSCI, CPUs,
+ * memory) are left out on the way and written below the root at the end, in the root's cells. Names of properties are
+ * not deduplicated: searching for them costs more than the few KiB they take.
  */
 #include "boot/dom0/dom0_dt.h"
 
@@ -46,7 +46,7 @@ struct builder {
     struct cells cells;
 };
 
-/* What dom0 does not get to see: what belongs to the hypervisor, and what only works without one. */
+/* Nodes that dom0 does not get to see: those that belong to the hypervisor, and those that only work without one. */
 static const char *const hidden_names[] = {
     "arm,psci", "arm,psci-0.2", "arm,psci-1.0",
     "arm,armv8-pmuv3", "arm,gic-v3-its", "arm,gic-v2m-frame",
@@ -55,7 +55,10 @@ static const char *const hidden_names[] = {
 };
 static const char *const timer_names[] = { "arm,armv8-timer", "arm,armv7-timer", NULL };
 
-/* Properties that lead to what dom0 does not have: message interrupts (ITS, GICv2m) and I/O address translation. */
+/*
+ * Properties that lead to devices that dom0 does not have: message interrupts (ITS, GICv2m) and I/O address
+ * translation.
+ */
 static const char *const hidden_properties[] = {
     "msi-map", "msi-map-mask", "msi-parent", "iommus", "iommu-map", "iommu-map-mask", NULL
 };
@@ -124,7 +127,7 @@ static void ppi_add(struct builder *b, unsigned intid)
         cell_add(b, 0);
 }
 
-/* Writes what was collected as property `name`. */
+/* Writes the collected cells as property `name`. */
 static void put_cells(struct builder *b, const char *name)
 {
     if (b->cells.overflow)
@@ -173,7 +176,7 @@ static void copy_properties(struct builder *b, int offset, const char *const *wi
     }
 }
 
-/* --- What dom0 needs for its devices --- */
+/* --- Resources that dom0 needs for its devices --- */
 
 static void told(struct builder *b, int err, const char *what, uint64_t value)
 {
@@ -241,7 +244,7 @@ static void visit_device(struct builder *b, const struct dt_node *n)
     visit_irqs(b, n);
 }
 
-/* Linux finds reserved memory in its RAM, and keeps off it; what is no-map is not RAM to it. */
+/* Linux finds reserved memory in its RAM, and keeps off it; a no-map range is not RAM to it. */
 static void visit_reserved(struct builder *b, const struct dt_node *n)
 {
     bool no_map = dt_property(&b->dt, n, "no-map").data;
@@ -354,7 +357,7 @@ static bool node_is_aliases(const struct builder *b, const struct dt_node *n)
     return is_top(n, "aliases");
 }
 
-/* Copies what does not name the UART, of /aliases and /chosen. */
+/* Copies those properties of /aliases and /chosen that do not name the UART. */
 static void copy_names(struct builder *b, const struct dt_node *n, const char *const *without)
 {
     int property, size;
@@ -467,7 +470,7 @@ static void copy_tree(struct builder *b)
     close_nodes(b, 1);
 }
 
-/* --- What the hypervisor stands in for --- */
+/* --- Nodes that the hypervisor stands in for --- */
 
 static void write_gic(struct builder *b)
 {
@@ -617,7 +620,7 @@ static void write_tree(struct builder *b)
     put(b, fdt_finish(b->out));
 }
 
-/* What the tree has to have for dom0's to be made of it. */
+/* Checks that the machine's tree has all that dom0's is made of. */
 static int check_host(struct builder *b)
 {
     if (!b->dt.gic_phandle) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * dom0's device tree, out of the machine's: what the hypervisor keeps is left out or replaced by what it emulates,
- * everything else is copied, and dom0's builder is told the copied devices' needs.
+ * dom0's device tree, out of the machine's: devices that the hypervisor keeps are left out or replaced by those that it
+ * emulates, everything else is copied, and dom0's builder is told the copied devices' needs.
  */
 #pragma once
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* A vCPU's core in memory: what it begins with, and what a toolstack may make of it. */
+/* A vCPU's core in memory: the state that it begins with, and those that a toolstack may give it. */
 #include "arch/layout.h"
 #include "arch/sysreg.h"
 #include "base/cpu.h"
@@ -27,8 +27,8 @@ _Static_assert(offsetof(struct cpu_regs, pstate) == REGS_PSTATE, "vectors.S know
      HCR_TID3 | HCR_TSC | HCR_TIDCP | HCR_TACR | HCR_TLOR | HCR_TERR)
 
 /*
- * What a guest's PSTATE may have (Arm ARM DDI 0487, SPSR_EL2): the flags, the masks, and bits that
- * only mean something to EL1 and EL0. Not IL, SS, nor an AArch32 state.
+ * The bits that a guest's PSTATE may have (Arm ARM DDI 0487, SPSR_EL2): the flags, the masks, and bits that only mean
+ * something to EL1 and EL0. Not IL, SS, nor an AArch32 state.
  */
 #define PSTATE_BTYPE      UINT64_C(0xc00)
 #define PSTATE_SSBS       BIT(12)

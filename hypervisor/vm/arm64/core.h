@@ -48,7 +48,7 @@ void core_vcpu_reset(struct vcpu *v, uint64_t entry, uint64_t context_id);
 /* v runs nowhere and will not: no CPU knows it any more. */
 void core_vcpu_destroy(struct vcpu *v);
 
-/* What the current hypercall, or the last one, of v returns to it. v is in that call, or off its CPU. */
+/* Sets the result of v's current hypercall, or of its last one. v is in that call, or off its CPU. */
 void core_set_result(struct vcpu *v, uint64_t result);
 
 struct record_kind;

@@ -43,7 +43,7 @@ static void el1_save(struct el1_state *s)
     s->csselr = read_sysreg(csselr_el1);
 }
 
-/* All but what lets walks begin: walks_start() does that last. */
+/* All but the registers that let walks begin: walks_start() writes these last. */
 static void el1_load(const struct el1_state *s)
 {
     write_sysreg(s->sp_el0, sp_el0);
@@ -108,8 +108,8 @@ static void fpu_switch_in(struct vcpu *v)
 }
 
 /*
- * Without FEAT_RAS what v did wrong is told now, or at the next guest's first instruction. After el1_save(), for taking
- * it costs registers.
+ * Without FEAT_RAS an error of v's accesses is taken now, or else at the next guest's first instruction. After
+ * el1_save(), for taking it costs registers.
  */
 static void serror_settle(struct vcpu *v)
 {
@@ -144,7 +144,10 @@ void core_load(struct vcpu *v)
     core_fpu_trap(v);
 }
 
-/* vCPUs of a domain use the same VMID with address space numbers of their own: what another of them left here goes. */
+/*
+ * vCPUs of a domain use the same VMID with address space numbers of their own: translations that another of them left
+ * here go.
+ */
 static void tlb_claim(struct vcpu *v)
 {
     struct vcpu **last = &v->domain->core.last_vcpu[this_cpu()->id];

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The record of the CPU that a domain sees, and what a host has to have for it. */
+/* The record of the CPU that a domain sees, and the features that a host has to have for it. */
 #include "vm/arm64/cpu_view.h"
 
 #include "arch/nospec.h"
@@ -32,7 +32,7 @@ void cpu_view_free(struct domain *d)
     d->cpu_view.id_registers = NULL;
 }
 
-/* --- What is missing, by its name (Arm ARM DDI 0487, D19.2) --- */
+/* --- Missing features, by name (Arm ARM DDI 0487, D19.2) --- */
 
 #define NEEDS(feature) "needs " feature ", which this host's CPUs have not"
 
@@ -124,7 +124,9 @@ static const char *missing_registers(const struct domain *d, const uint64_t *sav
     return NULL;
 }
 
-/* CTR_EL0 (D19.2.34): a program that cleans too few lines, or none because it need not, would not see what it wrote. */
+/*
+ * CTR_EL0 (D19.2.34): a program that cleans too few lines, or none because it need not, would not see its own writes.
+ */
 #define CTR_IMINLINE(v) ((v) & 15)
 #define CTR_L1IP(v)     (((v) >> 14) & 3)   /* greater: less maintenance is needed */
 #define CTR_DMINLINE(v) (((v) >> 16) & 15)

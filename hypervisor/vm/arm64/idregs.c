@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * A guest sees of the machine's features those that are named here (Arm ARM DDI 0487, ID_AA64*_EL1), each up to the
- * value named: what a later architecture adds stays hidden until somebody has looked at the state that it brings. So
+ * value named: features of later architectures stay hidden until somebody has looked at the state that they bring. So
  * two hosts show the same virtual CPU in all that both have. A feature is left out where its state is not kept for a
  * guest (SVE, SME, pointer authentication, memory tagging, guarded control stacks, activity and performance monitors,
  * RAS, tracing, profiling, transactions), where it is EL2's (VHE, nesting, fine-grained traps, ECV, HCX), or where it

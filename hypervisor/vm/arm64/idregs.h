@@ -13,5 +13,5 @@ struct domain;
  */
 uint64_t idreg_read(const struct domain *d, unsigned crm, unsigned op2);
 
-/* What two CPUs have in common of that register: of each field the value that both can do. */
+/* That register's common value on two CPUs: of each field the value that both can do. */
 uint64_t idreg_common(unsigned crm, unsigned op2, uint64_t one, uint64_t other);

@@ -106,8 +106,8 @@ static void phys_fired(void *data)
 
 /*
  * The vCPU finds the interrupt waiting; the hardware timer, once loaded, has nothing to add until the guest has ended
- * it. Loaded it may be already, for this may be late: then the guest's timer may have been set anew or be off, and what
- * it says is all that counts.
+ * it. This may come late, when the hardware timer is loaded already and the guest may have set it anew or switched it
+ * off: then only the hardware timer counts.
  */
 static void virt_fired(void *data)
 {

@@ -43,7 +43,7 @@ void vtimer_load(struct vcpu *v);
  * v's domain, which does not run, has not seen that many ticks: its virtual counter and its timers are behind by them.
  */
 void vtimer_shift(struct vcpu *v, uint64_t ticks);
-/* v's domain runs from now on, its counter as clock_begin() has set it: what v waits for is waited for. */
+/* v's domain runs from now on, its counter as clock_begin() has set it: arms the timers that v waits for. */
 void vtimer_begin(struct vcpu *v);
 /*
  * v runs here: a virtual timer interrupt that it has not taken, and whose cause the guest has removed, is pending no

@@ -91,9 +91,7 @@ int grant_cache_flush(struct domain *d, uint64_t machine_addr, uint16_t offset, 
     if (!frames)
         return -EPERM;
     allowed = flush_allowed(d, domain_of_frames(frames), mfn, next, preempt);
-    /*
-     * Cleaned as well whenever invalidated: else what the owner had there before would come back, data not given to d.
-     */
+    /* Cleaned as well whenever invalidated: else the owner's earlier data would come back, which was not given to d. */
     if (allowed > 0)
         cache_clean_invalidate((const char *)mfn_to_virt(mfn) + offset, length);
     frame_put(mfn);

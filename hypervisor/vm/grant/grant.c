@@ -14,7 +14,7 @@
 #include "mm/frames.h"
 #include "mm/heap.h"
 
-/* Far above what a toolstack asks for; they bound the arrays that are sized by them. */
+/* Far above a toolstack's requests; they bound the arrays that are sized by them. */
 #define MAX_GRANT_FRAMES    4096
 #define MAX_MAPTRACK_FRAMES 65536
 
@@ -24,7 +24,7 @@
 /* Two pages of mappings have as many handles as one of Xen's maptrack frames. */
 #define MAPTRACK_PAGES_PER_FRAME 2
 
-/* Its locks are not needed: nobody else knows of it yet. */
+/* Its locks are not needed: no other CPU knows of the table yet. */
 UNCHECKED_LOCKING int grant_domain_init(struct domain *d, unsigned max_frames, unsigned max_maptrack_frames)
 {
     struct domain_grants *g = &d->grants;
@@ -44,7 +44,9 @@ UNCHECKED_LOCKING int grant_domain_init(struct domain *d, unsigned max_frames, u
     return 0;
 }
 
-/* The table's frames hold the domain, so they have to go before it; who mapped one keeps it a while longer. */
+/*
+ * The table's frames hold the domain, so they have to go before it; a domain that mapped one keeps it a while longer.
+ */
 static void table_close(struct domain *d)
 {
     struct domain_grants *g = &d->grants;
@@ -66,12 +68,12 @@ int grant_domain_destroy(struct domain *d, bool (*preempt)(void))
     return maptrack_release(d, preempt);
 }
 
-/* ... nor here: nobody does any more. */
+/* ... nor here: no other CPU knows of it any more. */
 UNCHECKED_LOCKING void grant_domain_free(struct domain *d)
 {
     struct domain_grants *g = &d->grants;
 
-    /* Who pins an entry has a reference to d. */
+    /* A domain that pins an entry has a reference to d. */
     BUG_ON(g->pinned);
     for (unsigned i = 0; g->active && i < g->nr_frames; i++)
         pages_free(g->active[i], ACTIVE_ORDER);
@@ -239,7 +241,7 @@ static int entry_claim(struct grant_entry_v1 *e, domid_t user, bool write)
     return GNTST_general_error;
 }
 
-/* What nobody uses any more is given back to the guest. */
+/* Takes the flags of uses that have ended out of the guest's entry. */
 static void entry_update(struct domain_grants *g, uint32_t ref) REQUIRES(g->lock)
 {
     struct grant_active *a = active_at(g, ref);
@@ -278,7 +280,7 @@ static int entry_pin(struct domain *granter, uint32_t ref, const struct domain *
 
     if (pinned && (a->user != user->id || (write && a->read_only)))
         return GNTST_bad_gntref;
-    /* Every pin is one reader or writer; so many nobody has but by patience. */
+    /* Every pin is one reader or writer. Only a guest that means to overflow the counts gets this far. */
     if (a->readers == UINT32_MAX || a->writers == UINT32_MAX)
         return GNTST_no_space;
     status = entry_claim(entry_at(&granter->grants, ref), user->id, write);

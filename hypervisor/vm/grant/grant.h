@@ -44,8 +44,8 @@ struct domain_grants {
 /* Limits in Xen's frames: 512 entries a grant frame, 256 handles a maptrack frame. -ENOMEM, -EINVAL. */
 int grant_domain_init(struct domain *d, unsigned max_frames, unsigned max_maptrack_frames);
 /*
- * Gives back every grant that d maps (its p2m entries go with p2m_release_all), and its own table's frames; what others
- * still map of it stays theirs. No vCPU of d runs any more. -ERESTART: call again.
+ * Gives back every grant that d maps (its p2m entries go with p2m_release_all), and its own table's frames; mappings
+ * that others still have of d's grants stay theirs. No vCPU of d runs any more. -ERESTART: call again.
  */
 int grant_domain_destroy(struct domain *d, bool (*preempt)(void));
 /* Frees the rest; with the last reference to d, when nobody maps anything of it. Harmless after a failed init. */
@@ -77,8 +77,8 @@ int grant_map_ref(struct domain *mapper, struct grant_map *op);
 /* host_addr and bus_addr: 0 leaves that kind of mapping; otherwise it has to be the one that handle stands for. */
 int grant_unmap_ref(struct domain *mapper, uint32_t handle, uint64_t host_addr, uint64_t bus_addr);
 /*
- * After unmaps: frees a slice of the memory that d's mappings do not need any more. True: there is more; whoever does
- * not go on loses nothing.
+ * After unmaps: frees a slice of the memory that d's mappings do not need any more. True: there is more; a caller that
+ * does not go on loses nothing.
  */
 bool grant_trim(struct domain *d);
 /* Pages that its mappings' handles take, for dumps. */

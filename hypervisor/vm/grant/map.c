@@ -2,7 +2,8 @@
 /*
  * Grants that a domain maps. Each mapping has a handle, which indexes the mapper's maptrack: pages of struct
  * grant_mapping whose free ones are a list. A mapping in use (kinds != 0) holds one pin on the granter's entry and one
- * reference to the granter. Whoever takes the last kind out of a mapping, under the lock, gives these back after it.
+ * reference to the granter. The caller that takes the last kind out of a mapping, under the lock, gives these back
+ * after unlocking.
  */
 #include "vm/grant/internal.h"
 
@@ -15,7 +16,7 @@ struct grant_mapping {
     uint64_t mfn;
     uint64_t gfn;          /* in use: where the mapper sees it; free: the next free handle */
     uint32_t ref;
-    uint16_t kinds;        /* GNTMAP_host_map, GNTMAP_device_map: what is still mapped */
+    uint16_t kinds;        /* GNTMAP_host_map, GNTMAP_device_map: still mapped */
     bool write;
 };
 _Static_assert(sizeof(struct grant_mapping) == 32, "the limits count on 128 handles a page");
@@ -215,7 +216,10 @@ int grant_map_ref(struct domain *mapper, struct grant_map *op)
     return status;
 }
 
-/* Takes the kinds that the addresses name out of the mapping; *was is as it was before, less what it keeps. */
+/*
+ * Takes the kinds that the addresses name out of the mapping; *was is the mapping before, with only the kinds that were
+ * taken.
+ */
 static int mapping_take(struct domain_grants *g, uint32_t handle, uint64_t host_addr, uint64_t bus_addr,
                         struct grant_mapping *was, bool *last) REQUIRES(g->maptrack_lock)
 {
@@ -261,7 +265,7 @@ int grant_unmap_ref(struct domain *mapper, uint32_t handle, uint64_t host_addr, 
     return GNTST_okay;
 }
 
-/* What a step of the release found. */
+/* The result of a step of the release. */
 enum release_step { RELEASE_DONE, RELEASE_PAGE_FREED, RELEASE_TAKEN };
 
 /* The first mapping in use on a page of handles, or NULL. */
@@ -273,7 +277,7 @@ static struct grant_mapping *page_find_used(struct grant_mapping *page)
     return NULL;
 }
 
-/* Takes a mapping off the last page of handles, or frees the page: what is left of them is where the walk goes on. */
+/* Takes a mapping off the last page of handles, or frees the page: the walk goes on at the last page that is left. */
 static enum release_step mapping_take_last(struct domain_grants *g, struct grant_mapping *was)
     REQUIRES(g->maptrack_lock)
 {

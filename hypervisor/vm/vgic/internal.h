@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Between vgic.c (interrupts and who makes them pending), lr.c (how they reach list registers), route.c (SPIs and
+ * Between vgic.c (interrupts, and making them pending), lr.c (how they reach list registers), route.c (SPIs and
  * physical interrupts), dist.c (the registers that both versions have), v2.c and v3.c.
  *
  * To change an interrupt: vgic_gather() it, change its fields, vgic_settle() it.
@@ -13,7 +13,7 @@
 #include "vm/vcpu.h"
 #include "vm/vgic/vgic.h"
 
-/* Takes the domain's lock; vgic_end drops it and then kicks whom the changes concern. */
+/* Takes the domain's lock; vgic_end drops it and then kicks the vCPUs that the changes concern. */
 static inline void vgic_begin(struct domain_vgic *g) ACQUIRES(g->lock) { spin_lock(&g->lock); }
 void vgic_end_and_kick(struct domain_vgic *g) RELEASES(g->lock);
 static inline void vgic_end(struct domain_vgic *g) RELEASES(g->lock)

@@ -2,11 +2,12 @@
 /*
  * How virtual interrupts reach list registers.
  *
- * Each vCPU has a queue of what it is to see (pending and enabled, or active), best first, and list registers that are
- * filled from its head. A vCPU's list registers are written only by the CPU where it is resident; everybody else
- * queues, sets WORK_VGIC and kicks. What a guest has ended is noticed lazily: when a register is wanted, when the state
- * is looked at, or on a switch. When more wants in than there are registers, all are taken back and the best put in
- * (refold); the maintenance interrupt calls when it is the others' turn.
+ * Each vCPU has a queue of the interrupts that it is to see (pending and enabled, or active), best first, and list
+ * registers that are filled from its head. A vCPU's list registers are written only by the CPU where it is resident;
+ * every other CPU queues, sets WORK_VGIC and kicks. Interrupts that a guest has ended are noticed lazily: when a
+ * register is wanted, when the state is looked at, or on a switch. When more interrupts want in than there are
+ * registers, all are taken back and the best put in (refold); the maintenance interrupt calls when it is the others'
+ * turn.
  *
  * A physical interrupt that was handed over stays active until its virtual one ends: by the list register itself (hw)
  * where that works, otherwise by us after the end's maintenance interrupt.
@@ -54,7 +55,7 @@ void vgic_dequeue(struct virq *irq)
     irq->queued = false;
 }
 
-/* What the list register says joins what the fields say. The register is then free but still has to be written. */
+/* Joins the list register's state with the fields'. The register is then free but still has to be written. */
 static void absorb(struct vcpu_vgic *c, unsigned n)
 {
     struct virq *irq = c->lrs[n];
@@ -82,8 +83,8 @@ static void absorb(struct vcpu_vgic *c, unsigned n)
 }
 
 /*
- * What absorb() and sort_in() come to for a list register that holds nothing any more: the guest has ended its
- * interrupt, and nobody has asked for more of it. False: there is more to it.
+ * Short for absorb() and sort_in() where a list register holds nothing any more: the guest has ended its interrupt, and
+ * nothing more was asked of it. False: there is more to it.
  */
 static bool forget(struct vcpu_vgic *c, unsigned n)
 {
@@ -111,8 +112,8 @@ static uint8_t pick_source(const struct virq *irq)
 }
 
 /*
- * Pending as far as the list register may know: what is active here and goes elsewhere next, or comes next from another
- * sender, waits for its end.
+ * The list register may show it as pending. An interrupt that is active here and goes elsewhere next, or comes next
+ * from another sender, waits for its end.
  */
 static bool may_show_pending(const struct virq *irq, uint8_t source)
 {
@@ -171,7 +172,7 @@ static struct virq *pick(struct domain_vgic *g, struct vcpu_vgic *c, bool only_p
     return NULL;
 }
 
-/* Something that could be taken now: pending alone, which is also what GIC_MAINT_NO_PENDING looks for. */
+/* An interrupt that could be taken now: pending alone, the state that GIC_MAINT_NO_PENDING looks for, too. */
 static bool any_given_pending(const struct vcpu_vgic *c)
 {
     for (uint32_t used = c->used; used; used &= used - 1) {
@@ -229,8 +230,8 @@ static void watch_for_room(struct domain_vgic *g, struct vcpu_vgic *c, bool rest
 }
 
 /*
- * Ends that met no list register were of active interrupts in the queue, best first: a guest ends what preempted before
- * the rest.
+ * Ends that met no list register were of active interrupts in the queue, best first: a guest ends the one that
+ * preempted before the others.
  */
 static void take_eoi_count(struct vcpu_vgic *c)
 {
@@ -381,7 +382,7 @@ static bool lr_state(const struct virq *irq, struct gic_lr *lr)
     return true;
 }
 
-/* What another CPU's list register holds is known as of its last fold: who polls makes that CPU fold. */
+/* The state in another CPU's list register is known as of its last fold: a reader of it makes that CPU fold. */
 static void look_again(struct domain_vgic *g, struct virq *irq) REQUIRES(g->lock)
 {
     if (irq->lr == VGIC_NO_LR || vcpu_is_here(irq->holder) || !(irq->active || irq->given.pending))

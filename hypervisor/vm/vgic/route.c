@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * SPIs and what is behind them: which are taken, and the physical interrupt that feeds one. A routed physical interrupt
- * is enabled, typed and targeted as its guest does with the virtual one; it is never enabled while the guest has not
+ * SPIs and their sources: which are taken, and the physical interrupt that feeds one. A routed physical interrupt is
+ * enabled, typed and targeted as its guest does with the virtual one; it is never enabled while the guest has not
  * enabled that.
  */
 #include "base/cpu.h"
@@ -92,7 +92,7 @@ int vgic_route_irq(struct domain *d, unsigned intid, unsigned irq)
     return error;
 }
 
-/* The physical interrupt goes; what is pending of it for the guest, or active there, stays as if of software. */
+/* The physical interrupt goes; the virtual one, if pending or active, stays as if of software. */
 static int detach(struct domain_vgic *g, struct virq *irq) REQUIRES(g->lock)
 {
     if (!vgic_gather(g, irq))

@@ -78,7 +78,7 @@ struct vcpu_vgic {
     struct list queue;           /* by priority, active ones first among equals */
     struct virq *lrs[GIC_MAX_LRS];
     uint32_t used;               /* list registers that hold something of ours, as far as we have looked */
-    /* list registers to be written before the guest runs: what they still hold was taken back */
+    /* list registers to be written before the guest runs: the interrupts in them were taken back */
     uint32_t stale;
     uint32_t hw_private;         /* bitmap: private interrupts that a physical one feeds */
     uint32_t maintenance;        /* GIC_MAINT_* as set in the CPU interface */

@@ -50,11 +50,11 @@ struct virq *vgic_virq(struct domain_vgic *g, struct vcpu *v, unsigned intid)
     return intid < g->nr_spis ? &g->spis[index_nospec(intid, g->nr_spis)] : NULL;
 }
 
-/* --- What others inject --- */
+/* --- Injection --- */
 
 /*
- * The usual case, and the short way: a list register of this CPU still has the interrupt from last time. What a list
- * register of this CPU holds is up to date in all but its state, for whoever changes the interrupt gathers it, or asks
+ * The usual case, and the short way: a list register of this CPU still has the interrupt from last time. A list
+ * register of this CPU is up to date in all but its state, for a caller that changes the interrupt gathers it, or asks
  * for a refold.
  */
 static bool pend_again(struct domain_vgic *g, struct virq *irq, unsigned source, bool hw) REQUIRES(g->lock)
@@ -296,7 +296,7 @@ void vgic_init(void)
         panic("the maintenance interrupt %u cannot be had", gic.maintenance_irq);
 }
 
-/* --- What a vCPU would take --- */
+/* --- Interrupts that a vCPU would take --- */
 
 static bool is_above_mask(const struct virq *irq, uint8_t mask, const bool group_enabled[2])
 {
@@ -308,7 +308,7 @@ static struct virq *first_above_mask(struct domain_vgic *g, struct vcpu *v, uint
 {
     struct vcpu_vgic *c = &v->vgic;
 
-    /* What another CPU sent on top of what a list register here held is in neither, until this is made good. */
+    /* If another CPU made an interrupt pending that a list register here holds, only a refold shows it. */
     if (c->refold && vcpu_is_here(v))
         vgic_refold(g, v);
     list_for_each(irq, &c->queue, struct virq, node)
@@ -336,8 +336,8 @@ static NOINLINE bool takes_any(struct domain_vgic *g, struct vcpu *v) REQUIRES(g
 }
 
 /*
- * There is something to look at: in the queue, or in a list register of this CPU. What stands there from last time is
- * none.
+ * An interrupt is in the queue, or in a list register of this CPU. One that has ended and still stands in a register
+ * does not count.
  */
 static bool holds_any(const struct vcpu *v)
 {
@@ -373,7 +373,10 @@ unsigned vgic_waker(struct vcpu *v, unsigned except)
 
 /* --- Beginning and end --- */
 
-/* GICD_CTLR: what is in list registers of a group that went off is taken back, what waited for it goes in. */
+/*
+ * GICD_CTLR: interrupts of a group that went off are taken back from list registers, those that waited for a group go
+ * in.
+ */
 void vgic_set_groups(struct domain_vgic *g, bool group0, bool group1)
 {
     if (g->group_enabled[0] == group0 && g->group_enabled[1] == group1)

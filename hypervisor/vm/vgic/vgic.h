@@ -2,10 +2,9 @@
 /*
  * The virtual interrupt controller: a GICv2 or GICv3, the same as the machine's.
  *
- * Only what the guest can see is kept; list registers are touched only when an interrupt is injected into the
- * running vCPU, on a switch, or when WORK_VGIC says so: a trap that has nothing to do with
- * interrupts costs no GIC access. Injecting for a vCPU that does not run here marks it pending, sets WORK_VGIC and
- * kicks.
+ * Only state that the guest can see is kept; list registers are touched only when an interrupt is injected into the
+ * running vCPU, on a switch, or when WORK_VGIC says so: a trap that has nothing to do with interrupts costs no GIC
+ * access. Injecting for a vCPU that does not run here marks it pending, sets WORK_VGIC and kicks.
  */
 #pragma once
 
@@ -56,8 +55,8 @@ int vgic_unroute_irq(struct domain *d, unsigned intid, unsigned irq);
 int vgic_reserve_spi(struct domain *d, unsigned intid);
 
 /*
- * v's private `intid` is fed by the private physical interrupt `irq` of whatever CPU it runs on: who restores v knows
- * before that comes.
+ * v's private `intid` is fed by the private physical interrupt `irq` of the CPU that it runs on: a restore of v says so
+ * before that interrupt comes.
  */
 void vgic_pair_private(struct vcpu *v, unsigned intid, unsigned irq);
 
@@ -68,16 +67,16 @@ extern const struct record_kind vgic_record, vgic_vcpu_record;
 bool vgic_pending(struct vcpu *v);
 
 /*
- * INTID of an enabled interrupt for v, whatever its interface's mask and group enables are: wakes a suspended one (PSCI
- * DEN0022D 5.20). VGIC_NO_INTID: there is none but `except`.
+ * INTID of an enabled interrupt for v, regardless of its interface's mask and group enables: wakes a suspended one
+ * (PSCI DEN0022D 5.20). VGIC_NO_INTID: there is none but `except`.
  */
 #define VGIC_NO_INTID 1023u
 unsigned vgic_waker(struct vcpu *v, unsigned except);
 static inline bool vgic_wakes(struct vcpu *v) { return vgic_waker(v, VGIC_NO_INTID) != VGIC_NO_INTID; }
 
 /*
- * On a context switch: v's list registers and interface state in from memory, out to it. This CPU, no lock held. What
- * drives a private physical interrupt (the virtual timer) is switched off before vgic_save and on after vgic_load.
+ * On a context switch: v's list registers and interface state in from memory, out to it. This CPU, no lock held. The
+ * source of a private physical interrupt (the virtual timer) is switched off before vgic_save and on after vgic_load.
  */
 void vgic_load(struct vcpu *v);
 void vgic_save(struct vcpu *v);

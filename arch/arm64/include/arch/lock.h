@@ -66,7 +66,7 @@ struct CAPABILITY("spinlock") spinlock {
 #define SPIN_HELD     1u
 #define SPIN_WAITER   0x100u
 
-/* False where somebody waits, even if the lock is free. */
+/* False where a CPU waits, even if the lock is free. */
 static inline UNCHECKED_LOCKING bool spin_trylock(struct spinlock *l) TRY_ACQUIRES(true, l)
 {
     uint16_t free = 0;
