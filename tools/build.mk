@@ -30,10 +30,11 @@ $(tools-out)/%.c.o: %.c build/sysroot/.done tools/build.mk
 -include $(tools-objects:.o=.d) $(helper-objects:.o=.d)
 
 # The tool and what belongs to it, as it is laid over dom0's disk.
-$(tools-out)/.root: $(tools-out)/torpor $(tools-out)/torpor-save-helper tools/torpor.1 tools/torpor.bash
+$(tools-out)/.root: $(tools-out)/torpor $(tools-out)/torpor-save-helper tools/torpor.1 tools/torpor.bash tools/libvirtd.conf
 	@rm -rf $(tools-out)/root
 	@install -D $(tools-out)/torpor $(tools-out)/root/usr/bin/torpor
 	@install -D $(tools-out)/torpor-save-helper $(tools-out)/root/usr/sbin/torpor-save-helper
 	@install -D -m 644 tools/torpor.1 $(tools-out)/root/usr/share/man/man1/torpor.1
 	@install -D -m 644 tools/torpor.bash $(tools-out)/root/usr/share/bash-completion/completions/torpor
+	@install -D -m 644 tools/libvirtd.conf $(tools-out)/root/usr/lib/systemd/system/libvirtd.service.d/torpor.conf
 	@touch $@

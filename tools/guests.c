@@ -125,6 +125,14 @@ enum guest_state guest_state(const struct guest *guest)
     return state;
 }
 
+bool guest_taken_for_ended(const struct guest *guest)
+{
+    enum guest_state state;
+    bool by_shutdown;
+
+    return look(guest->id, &state, &by_shutdown) && state == GUEST_SUSPENDED && by_shutdown;
+}
+
 #define PATH_SIZE 64
 
 static const char *control_path(char path[PATH_SIZE], const struct guest *guest, const char *node)

@@ -42,6 +42,12 @@ void guests_free(struct guest *guests, size_t count);
 
 enum guest_state guest_state(const struct guest *guest);
 
+/*
+ * Whether the guest is suspended by SHUTDOWN_suspend, which xl and libvirt may have been told of and taken for its end:
+ * should it go on, it may be that nobody waits for its end any more.
+ */
+bool guest_taken_for_ended(const struct guest *guest);
+
 /* Whether its kernel says that it suspends itself when asked: control/feature-suspend. */
 bool guest_offers_suspend(const struct guest *guest);
 

@@ -4,6 +4,10 @@
  *
  * A guest that suspends itself is none that has ended: it is being saved, and either goes on afterwards or is
  * destroyed.
+ *
+ * libvirtd is told of one end of each of its domains (libxl_evenable_domain_death), and a suspending is one. So when
+ * a domain of its that was suspended ends, it may not know, and it is for nobody else to do something about it: it
+ * is started anew, which domains do not notice, and looks at all of them then.
  */
 #include "tools/monitor.h"
 
@@ -32,6 +36,7 @@
 #define DUMP_FOLDER   "/var/lib/xen/dump"
 #define LOOK_EVERY_MS 100
 #define XL_ENDS_MS    3000    /* how long xl's own may take to see that its guest was suspended */
+#define LIBVIRT_MS    5000    /* how long libvirtd may take to see that its guest has ended */
 
 enum outcome { OVER, RESTARTED, SUSPENDED };
 
@@ -216,12 +221,51 @@ static enum outcome rename_and_restart(struct monitor *m)
     return build(m);
 }
 
+/* --- libvirt's */
+
+/* libvirt keeps the XML that it has made the domain from beside libxl's own data. */
+static bool is_libvirts(struct monitor *m)
+{
+    uint8_t *xml = NULL;
+    int length = 0;
+    bool there = libxl_userdata_retrieve(m->libxl, m->domid, "libvirt-xml", &xml, &length) == 0 && length > 0;
+
+    free(xml);
+    return there;
+}
+
+static bool has_shut_down(struct monitor *m)
+{
+    libxl_dominfo info;
+    bool shut_down;
+
+    libxl_dominfo_init(&info);
+    shut_down = libxl_domain_info(m->libxl, &info, m->domid) == 0 && info.shutdown && !info.dying;
+    libxl_dominfo_dispose(&info);
+    return shut_down;
+}
+
+static enum outcome leave_to_libvirt(struct monitor *m)
+{
+    for (unsigned waited = 0; waited < LIBVIRT_MS; waited += LOOK_EVERY_MS) {
+        if (!has_shut_down(m))
+            return OVER;
+        wait_ms(LOOK_EVERY_MS);
+    }
+    say("libvirtd has not seen that %s has ended: it is started anew", m->config.c_info.name);
+    if (system("exec service libvirtd restart"))
+        say("service libvirtd restart has failed");
+    return OVER;
+}
+
 static enum outcome handle_end(struct monitor *m, int reason)
 {
     libxl_action_on_shutdown action = action_for(&m->config, reason);
 
     if (reason == LIBXL_SHUTDOWN_REASON_SUSPEND)
         return SUSPENDED;
+    if (is_libvirts(m))
+        return leave_to_libvirt(m);
     say("domain %u (%s) has shut down, reason %d: %s", m->domid, m->config.c_info.name, reason,
         libxl_action_on_shutdown_to_string(action));
     switch (action) {

@@ -17,6 +17,7 @@
 
 #include "tools/guests.h"
 #include "tools/host.h"
+#include "tools/monitor.h"
 #include "tools/sleeps.h"
 #include "tools/torpor.h"
 
@@ -350,6 +351,15 @@ int command_suspend(const struct command *c, int argc, char **argv)
     return suspend_with(&argv[optind], (size_t)named, &options);
 }
 
+/* Whoever waited for its end may have ended at its suspending, as after a save that failed. */
+static int wake_and_watch(const struct guest *guest)
+{
+    bool ended = guest_taken_for_ended(guest);
+    int status = wake(guest);
+
+    return status == EXIT_SUCCESS && ended && monitor_in_background(guest->id, true) ? EXIT_FAILURE : status;
+}
+
 int command_wake(const struct command *c, int argc, char **argv)
 {
     static const struct option long_options[] = { COMMON_OPTIONS };
@@ -364,7 +374,7 @@ int command_wake(const struct command *c, int argc, char **argv)
     for (int i = optind; i < argc; i++) {
         struct guest guest = { 0 };
 
-        if (guest_find(argv[i], &guest) || wake(&guest))
+        if (guest_find(argv[i], &guest) || wake_and_watch(&guest))
             status = EXIT_FAILURE;
         free(guest.name);
     }

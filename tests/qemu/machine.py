@@ -32,6 +32,9 @@ BOOT_LIMIT = RUN_LIMIT = int(os.environ.get("LIMIT", "900"))  # seconds
 # What costs Debian's kernel most under emulation and is no business of the hypervisor's. `make run` boots without it.
 QUICK = "mitigations=off init_on_alloc=0 nokaslr audit=0 apparmor=0"
 
+# For Board.extra: a reset starts the machine again; otherwise it ends QEMU.
+REBOOTS = ["-action", "reboot=reset"]
+
 # What no console may show unless the test asked for it: a hypervisor or a kernel that has lost its footing. Linux's
 # words on stalls are no such thing: it judges by the clock, and a busy build machine makes it say them.
 ALARMS = re.compile(r"panic|assertion .*failed|kernel BUG|Oops|Unable to handle kernel|Xen (call trace|BUG|WARN)|"
@@ -260,6 +263,14 @@ class Machine:
                 mkdir -p /tmp/job
                 tar xf "/dev/${disk##*/}" -C /tmp/job""")
         return self
+
+    def reboot(self):
+        """Restart dom0 and the machine with it, as its user does. For a Board with REBOOTS; what is on its disk stays."""
+        said = len(self.console)
+        self.start("reboot")
+        self.expect(r"^dom0: up", start=said)
+        while self._line() != "agent: ready":
+            pass    # what the agent before it had still to say
 
     def _line(self):
         try:

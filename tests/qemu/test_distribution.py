@@ -6,13 +6,14 @@ emulation its start takes long.
 import pytest
 
 from conftest import SOAK
-from machine import IMAGES, Board
+from machine import IMAGES, REBOOTS, Board
 from sleeping import FIRMWARE
 
 pytestmark = [pytest.mark.skipif(not SOAK, reason="for `make soak`: a start of systemd takes a minute under emulation"),
               pytest.mark.torpor_only("stock Xen's host does not sleep")]
 
-BOARD = Board(mem=3072, arguments="dom0_mem=1024M dom0_max_vcpus=2", bios=FIRMWARE, image=IMAGES / "systemd.img")
+BOARD = Board(mem=3072, arguments="dom0_mem=1024M dom0_max_vcpus=2", bios=FIRMWARE, image=IMAGES / "systemd.img",
+              extra=REBOOTS)
 
 
 def test_systemd_and_debians_services_come_up(host):
@@ -48,3 +49,81 @@ def test_virsh_takes_a_guest_through_its_life(host, guest):
     host.wait_for("! virsh domstate virtual >/dev/null 2>&1")
     host.wait_for("! xl domid virtual >/dev/null 2>&1")
     assert "virtual" not in host.run("virsh list --all --name").lines()
+
+
+@pytest.fixture
+def persistent(host, guest):
+    """Makes guests that libvirt knows for good, and has started."""
+    made = []
+
+    def make(name, **options):
+        one = guest(name, **options)
+        made.append(name)
+        host.run(f"""
+            virsh domxml-from-native xen-xl {one.config_path} > /tmp/{name}.xml
+            virsh define /tmp/{name}.xml
+            virsh start {name}""")
+        return one.wait()
+
+    yield make
+    for name in made if not host.broken else []:
+        host.run(f"virsh destroy {name} || true; virsh undefine --managed-save {name}", check=False)
+
+
+def assert_here(one):
+    assert one.run("cat /tmp/mark").output.strip() == "made before"
+
+
+def times_up(one):
+    return f"grep -c 'guest: up' {one.log}"
+
+
+def test_virsh_saves_a_guest_and_starts_it_where_it_was(host, persistent):
+    one = persistent("kept", vcpus=2)
+    one.run("echo made before > /tmp/mark")
+    for _ in range(2):
+        host.run("virsh managedsave kept")
+        assert "saved" in host.run("virsh list --all --with-managed-save | grep kept").output
+        assert host.run("xl domid kept", check=False).status
+        host.run("virsh start kept")
+        assert_here(one)
+        here = int(host.run("date +%s").output)
+        assert here - 6 <= int(one.run("date +%s").output) <= int(host.run("date +%s").output) + 1
+    one.type("reboot -f")
+    host.wait_for(f"[ $({times_up(one)}) = 2 ]")
+    host.run("virsh shutdown kept")
+    host.wait_for("virsh domstate kept | grep -q 'shut off'")
+
+
+def test_a_guest_that_virsh_could_not_save_goes_on_and_its_end_is_seen(host, persistent):
+    one = persistent("full", vcpus=2)
+    one.run("echo made before > /tmp/mark")
+    saved = "/var/lib/libvirt/libxl/save"
+    assert host.run(f"""
+        mount -t tmpfs -o size=4m tmpfs {saved}
+        virsh managedsave full && status=0 || status=$?
+        umount {saved}
+        exit $status""", check=False).status == 1
+    assert_here(one)
+    assert "full" in host.run("virsh list --name").lines()
+    one.type("reboot -f")
+    host.wait_for(f"[ $({times_up(one)}) = 2 ]")
+    host.run("virsh shutdown full")
+    host.wait_for("virsh domstate full | grep -q 'shut off'")
+
+
+def test_a_guest_of_libvirts_that_was_checkpointed_is_libvirts_still(host, persistent):
+    one = persistent("both")
+    host.run("torpor save -c both /root/both.img")
+    one.type("poweroff -f")
+    host.wait_for("virsh domstate both | grep -q 'shut off'")
+    host.wait_for("! xl domid both > /dev/null 2>&1")
+
+
+def test_guests_are_there_again_after_the_host_was_rebooted(host, persistent):
+    one = persistent("through", vcpus=2)
+    one.run("echo made before > /tmp/mark")
+    host.reboot()
+    host.wait_for("virsh domstate through | grep -q running")
+    assert_here(one)
+    assert int(host.run(times_up(one)).output) == 1

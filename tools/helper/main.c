@@ -28,6 +28,7 @@
 #include <xenforeignmemory.h>
 #include <xenguest.h>
 
+#include "tools/helper/keep.h"
 #include "tools/helper/libxl.h"
 
 static volatile sig_atomic_t taken_back;
@@ -235,6 +236,8 @@ int main(int argc, char **argv)
     set_fault();
     error = run(!save ? &restore_list : n[3] & XCFLAGS_LIVE ? &live_list : &save_list, &h);
     stream_end(&h.stream);
+    if (save && error)
+        keep_going(h.memory.domid);
     libxl_complete(error);
     return 0;
 }
