@@ -24,12 +24,13 @@ static void write_by_seed(uint64_t seed, uint64_t count)
     }
 }
 
-static uint64_t write_in_turn(uint64_t page, uint64_t count)
+static uint64_t write_in_turn(uint64_t page, uint64_t count, uint64_t words)
 {
     uint64_t began = timer_now();
 
     for (uint64_t i = 0; i < count; i++)
-        page_at(page + i)[0]++;
+        for (uint64_t word = 0; word < words; word++)
+            page_at(page + i)[word]++;
     return timer_now() - began;
 }
 
@@ -94,7 +95,7 @@ static long obey(volatile struct mail *m)
         write_by_seed(m->seed, m->count);
         return 0;
     case MAIL_WRITE_IN_TURN:
-        m->ticks = write_in_turn(m->page, m->count);
+        m->ticks = write_in_turn(m->page, m->count, m->seed);
         return 0;
     case MAIL_GRANT:
         grant_access(DIRTY_REF, 0, frame_of(m->page), false);
