@@ -14,9 +14,11 @@
 #include <string.h>
 #include <time.h>
 
+#include "tools/svg.h"
+
 /* All in pixels. */
-#define WIDTH       1180.0
-#define MARGIN      24.0
+#define WIDTH       SVG_WIDTH
+#define MARGIN      SVG_MARGIN
 #define LABELS      150.0    /* the rows' names, left of the time */
 #define NIGHT       170.0
 #define SMALLEST_NIGHT 150.0  /* its height: what is written in it */
@@ -25,19 +27,6 @@
 #define NOTE_ROW    17.0
 #define FOOTER      62.0
 #define TEXT_WIDTH  6.4      /* of a character of a bar's caption, on average */
-#define SMALLEST    1.5      /* a bar that is shorter would not be seen */
-
-#define PALEST      "#f6f8fa"
-#define GRID        "#d8dee4"
-#define INK         "#1f2328"
-#define PALE_INK    "#59636e"
-#define NIGHT_SKY   "#1b2440"
-#define ENTER       "#3b78c3"
-#define LEAVE       "#e09a2b"
-#define FAILED      "#cf3f36"
-#define LEAVE_INK   "#a5690c"
-#define NOTE_ENTER  "#9dc0e8"
-#define NOTE_LEAVE  "#f2cf94"
 
 struct row {
     const struct timeline_event *of;   /* an event of this stage, or a note of this CPU or domain */
@@ -56,53 +45,6 @@ struct picture {
     double bottom;                     /* of the last row */
     struct row rows[TIMELINE_MAX_EVENTS];
 };
-
-/* XML 1.0, 2.4; the strings are printable ASCII. */
-static void put_escaped(FILE *out, const char *s)
-{
-    for (; *s; s++) {
-        switch (*s) {
-        case '&': fputs("&amp;", out); break;
-        case '<': fputs("&lt;", out); break;
-        case '>': fputs("&gt;", out); break;
-        case '"': fputs("&quot;", out); break;
-        case '\'': fputs("&#39;", out); break;
-        default: putc(*s, out);
-        }
-    }
-}
-
-/* `style` is further attributes, written here and not by the record. */
-static void put_text(const struct picture *p, double x, double y, const char *style, const char *text)
-{
-    fprintf(p->out, "<text x=\"%.1f\" y=\"%.1f\" %s>", x, y, style);
-    put_escaped(p->out, text);
-    fputs("</text>\n", p->out);
-}
-
-static void put_box(const struct picture *p, double x, double y, double w, double h, const char *fill)
-{
-    fprintf(p->out, "<rect x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\" fill=\"%s\"/>\n", x, y, w, h, fill);
-}
-
-static void put_line(const struct picture *p, double x, double from, double to, const char *stroke)
-{
-    fprintf(p->out, "<line x1=\"%.1f\" y1=\"%.1f\" x2=\"%.1f\" y2=\"%.1f\" stroke=\"%s\"/>\n", x, from, x, to, stroke);
-}
-
-/* Three digits are what a picture is read to. */
-static const char *short_duration(char text[TIMELINE_DURATION_SIZE], uint64_t ns)
-{
-    char *point = strchr(timeline_duration(text, ns), '.');
-
-    if (point) {
-        ptrdiff_t decimals = 3 - (point - text);
-        char *unit = strchr(point, ' ');
-
-        memmove(decimals > 0 ? point + 1 + decimals : point, unit, strlen(unit) + 1);
-    }
-    return text;
-}
 
 /* --- rows */
 
@@ -198,13 +140,11 @@ static void make_rows(struct picture *p)
 
 /* --- time */
 
-static double clamp(double v, double low, double high) { return v < low ? low : v > high ? high : v; }
-
 static void make_scale(struct picture *p)
 {
     double left = MARGIN + LABELS, space = WIDTH - MARGIN - left - (p->slept ? NIGHT : 0);
     double down = (double)(p->slept ? p->turn : p->end), up = p->slept ? (double)(p->end - p->turn) : 0;
-    double down_space = p->slept ? space * clamp(down / (down + up + 1), 0.25, 0.75) : space;
+    double down_space = p->slept ? space * svg_clamp(down / (down + up + 1), 0.25, 0.75) : space;
 
     p->scale = down_space / (down + 1);
     if (p->slept && (space - down_space) / (up + 1) < p->scale)
@@ -214,38 +154,19 @@ static void make_scale(struct picture *p)
     p->down_left = p->slept ? p->night_left - down * p->scale : left;
 }
 
-/* The smallest 1, 2 or 5 times a power of ten nanoseconds that is at least so many pixels wide. */
-static uint64_t tick_step(const struct picture *p, double pixels)
-{
-    static const unsigned factors[] = { 1, 2, 5 };
-
-    for (uint64_t power = 1;; power *= 10) {
-        for (unsigned i = 0; i < 3; i++)
-            if ((double)power * factors[i] * p->scale >= pixels || power > UINT64_MAX / 100)
-                return power * factors[i];
-    }
-}
-
-/* A round number of nanoseconds, in the largest unit that it is a multiple of. */
 static void put_tick(const struct picture *p, double x, uint64_t ns, const char *sign)
 {
-    static const struct { const char *name; uint64_t ns; } units[] = {
-        { "s", 1000000000 }, { "ms", 1000000 }, { "us", 1000 }, { "ns", 1 } };
-    char text[48] = "0";
-    unsigned u = 0;
+    char text[SVG_TICK_SIZE];
 
-    while (ns % units[u].ns)
-        u++;
-    if (ns)
-        snprintf(text, sizeof(text), "%s%" PRIu64 " %s", sign, ns / units[u].ns, units[u].name);
-    put_line(p, x, HEADER, p->bottom, GRID);
-    put_text(p, x, HEADER - 8, "font-size=\"11\" fill=\"" PALE_INK "\" text-anchor=\"middle\"", text);
+    svg_line(p->out, x, HEADER, p->bottom, GRID);
+    svg_text(p->out, x, HEADER - 8, "font-size=\"11\" fill=\"" PALE_INK "\" text-anchor=\"middle\"",
+             svg_tick(text, ns, sign));
 }
 
 /* Ticks for so many nanoseconds from `left` on, where `at` is; none whose number would stand beyond `until`. */
 static void put_ticks(const struct picture *p, double left, uint64_t at, uint64_t ns, const char *sign, double until)
 {
-    uint64_t step = tick_step(p, 80);
+    uint64_t step = svg_tick_step(p->scale, 80);
 
     while (at <= ns && left + (double)at * p->scale <= until) {
         put_tick(p, left + (double)at * p->scale, at, sign);
@@ -262,12 +183,13 @@ static void put_axis(const struct picture *p)
         return;
     }
     put_ticks(p, p->down_left, 0, p->turn, "", p->night_left - 24);
-    put_ticks(p, p->up_left, tick_step(p, 80), p->end - p->turn, "+", WIDTH - MARGIN - 16);
-    snprintf(text, sizeof(text), "going down: %s", short_duration(duration, p->t->down));
-    put_text(p, p->night_left - 14, HEADER - 30,
+    put_ticks(p, p->up_left, svg_tick_step(p->scale, 80), p->end - p->turn, "+", WIDTH - MARGIN - 16);
+    snprintf(text, sizeof(text), "going down: %s", svg_duration(duration, p->t->down));
+    svg_text(p->out, p->night_left - 14, HEADER - 30,
              "font-size=\"13\" font-weight=\"bold\" fill=\"" ENTER "\" text-anchor=\"end\"", text);
-    snprintf(text, sizeof(text), "coming up: %s", short_duration(duration, p->t->up));
-    put_text(p, p->up_left + 14, HEADER - 30, "font-size=\"13\" font-weight=\"bold\" fill=\"" LEAVE_INK "\"", text);
+    snprintf(text, sizeof(text), "coming up: %s", svg_duration(duration, p->t->up));
+    svg_text(p->out, p->up_left + 14, HEADER - 30,
+             "font-size=\"13\" font-weight=\"bold\" fill=\"" LEAVE_INK "\"", text);
 }
 
 /* --- bars */
@@ -277,7 +199,7 @@ static void event_caption(const struct timeline_event *e, uint64_t ns, char *tex
     char duration[TIMELINE_DURATION_SIZE];
     bool stage = timeline_is_stage(e);
 
-    snprintf(text, size, "%s%s%s%s%s", stage ? "" : e->name, stage ? "" : " ", short_duration(duration, ns),
+    snprintf(text, size, "%s%s%s%s%s", stage ? "" : e->name, stage ? "" : " ", svg_duration(duration, ns),
              e->result ? ": " : "", e->result ? strerror(-e->result) : "");
 }
 
@@ -321,7 +243,7 @@ static void put_caption(const struct picture *p, double x, double width, double 
     fprintf(p->out, "<text x=\"%.1f\" y=\"%.1f\" font-size=\"%d\" fill=\"%s\"%s>",
             after ? x + width + 5 : before ? x - 5 : x + width - 5, y, stage ? 11 : 10,
             !after && !before && stage ? "#ffffff" : stage ? INK : PALE_INK, after ? "" : " text-anchor=\"end\"");
-    put_escaped(p->out, text);
+    svg_escaped(p->out, text);
     fputs("</text>\n", p->out);
 }
 
@@ -333,10 +255,10 @@ static void put_bar(const struct picture *p, const struct timeline_event *e, dou
     double width = (double)ns * p->scale, height = stage ? 15 : 8, top = row->top + (stage ? 5.5 : 4.5);
     char caption[192];
 
-    if (width < SMALLEST)
-        width = SMALLEST;
+    if (width < SVG_SMALLEST)
+        width = SVG_SMALLEST;
     event_caption(e, ns, caption, sizeof(caption));
-    put_box(p, x, top, width, height, event_fill(e, after));
+    svg_box(p->out, x, top, width, height, event_fill(e, after));
     put_caption(p, x, width, top + height - (stage ? 3.5 : 0), caption_side(p, after), stage, caption);
 }
 
@@ -371,12 +293,12 @@ static void put_rows(const struct picture *p)
         if (timeline_is_stage(r->of)) {
             shaded = !shaded;
             if (shaded)
-                put_box(p, MARGIN, r->top, WIDTH - 2 * MARGIN, r->height, PALEST);
+                svg_box(p->out, MARGIN, r->top, WIDTH - 2 * MARGIN, r->height, PALEST);
             snprintf(text, sizeof(text), "%.20s", r->of->name);
-            put_text(p, MARGIN + 8, r->top + 17.5, "font-size=\"13\" font-weight=\"bold\" fill=\"" INK "\"", text);
+            svg_text(p->out, MARGIN + 8, r->top + 17.5, "font-size=\"13\" font-weight=\"bold\" fill=\"" INK "\"", text);
         } else {
             snprintf(text, sizeof(text), "%s %u", name, r->of->id);
-            put_text(p, MARGIN + 20, r->top + 12.5, "font-size=\"11\" fill=\"" PALE_INK "\"", text);
+            svg_text(p->out, MARGIN + 20, r->top + 12.5, "font-size=\"11\" fill=\"" PALE_INK "\"", text);
         }
     }
 }
@@ -401,26 +323,27 @@ static void put_night_sky(const struct picture *p)
 
 static void put_night(const struct picture *p)
 {
-    static const char pale[] = "font-size=\"12\" fill=\"#c3cbe0\" text-anchor=\"middle\"";
+    static const char pale[] = "font-size=\"12\" fill=\"" NIGHT_INK "\" text-anchor=\"middle\"";
     double x = (p->night_left + p->up_left) / 2, y = HEADER - 26 + (p->bottom - HEADER + 32) / 2;
     char text[64], duration[TIMELINE_DURATION_SIZE];
 
     put_night_sky(p);
     fprintf(p->out, "<path fill=\"#f3dd8c\" d=\"M%.1f %.1f a15 15 0 1 0 15 22 a12 12 0 0 1 -15 -22 Z\"/>\n", x + 1,
             y - 73);
-    put_text(p, x, y - 16, pale, "asleep for");
-    put_text(p, x, y + 7, "font-size=\"21\" font-weight=\"bold\" fill=\"#ffffff\" text-anchor=\"middle\"",
-             short_duration(duration, p->t->asleep));
+    svg_text(p->out, x, y - 16, pale, "asleep for");
+    svg_text(p->out, x, y + 7, "font-size=\"21\" font-weight=\"bold\" fill=\"#ffffff\" text-anchor=\"middle\"",
+             svg_duration(duration, p->t->asleep));
     if (!p->t->woke)
         return;
-    put_text(p, x, y + 32, pale, "woken by");
+    svg_text(p->out, x, y + 32, pale, "woken by");
     if (strcmp(p->t->wake_device, "-") != 0) {
         snprintf(text, sizeof(text), "%.19s", p->t->wake_device);
-        put_text(p, x, y + 50, "font-size=\"14\" font-weight=\"bold\" fill=\"#ffffff\" text-anchor=\"middle\"", text);
+        svg_text(p->out, x, y + 50,
+                 "font-size=\"14\" font-weight=\"bold\" fill=\"#ffffff\" text-anchor=\"middle\"", text);
         y += 18;
     }
     snprintf(text, sizeof(text), "interrupt %u, domain %u", p->t->wake_interrupt, p->t->wake_domain);
-    put_text(p, x, y + 50, pale, text);
+    svg_text(p->out, x, y + 50, pale, text);
 }
 
 /* Where a sleep that did not come to it turned back. */
@@ -434,8 +357,8 @@ static void put_turn(const struct picture *p)
             "<line x1=\"%.1f\" y1=\"%.1f\" x2=\"%.1f\" y2=\"%.1f\" stroke=\"" PALE_INK
             "\" stroke-dasharray=\"4 3\"/>\n",
             x, HEADER - 22, x, p->bottom);
-    put_text(p, x, HEADER - 28, "font-size=\"13\" font-weight=\"bold\" fill=\"" PALE_INK "\" text-anchor=\"middle\"",
-             "turned back");
+    svg_text(p->out, x, HEADER - 28,
+             "font-size=\"13\" font-weight=\"bold\" fill=\"" PALE_INK "\" text-anchor=\"middle\"", "turned back");
 }
 
 static void put_header(const struct picture *p)
@@ -445,17 +368,14 @@ static void put_header(const struct picture *p)
     time_t began = (time_t)t->wallclock;
     struct tm tm;
 
-    fprintf(p->out,
-            "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%.0f\" height=\"%.0f\" viewBox=\"0 0 %.0f %.0f\" "
-            "font-family=\"DejaVu Sans, Verdana, Helvetica, sans-serif\">\n",
-            WIDTH, p->bottom + FOOTER, WIDTH, p->bottom + FOOTER);
-    put_box(p, 0, 0, WIDTH, p->bottom + FOOTER, "#ffffff");
+    svg_begin(p->out, p->bottom + FOOTER);
     snprintf(text, sizeof(text), "Sleep %" PRIu64 " since boot: %s", t->number, t->list);
-    put_text(p, MARGIN, 36, "font-size=\"20\" font-weight=\"bold\" fill=\"" INK "\"", text);
-    put_text(p, MARGIN, 60, t->result ? "font-size=\"14\" fill=\"" FAILED "\"" : "font-size=\"14\" fill=\"" INK "\"",
+    svg_text(p->out, MARGIN, 36, "font-size=\"20\" font-weight=\"bold\" fill=\"" INK "\"", text);
+    svg_text(p->out, MARGIN, 60,
+             t->result ? "font-size=\"14\" fill=\"" FAILED "\"" : "font-size=\"14\" fill=\"" INK "\"",
              timeline_outcome(outcome, t));
     if (t->wallclock && gmtime_r(&began, &tm) && strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%S UTC", &tm))
-        put_text(p, WIDTH - MARGIN, 36, "font-size=\"14\" fill=\"" PALE_INK "\" text-anchor=\"end\"", text);
+        svg_text(p->out, WIDTH - MARGIN, 36, "font-size=\"14\" fill=\"" PALE_INK "\" text-anchor=\"end\"", text);
 }
 
 static void put_legend(const struct picture *p)
@@ -470,13 +390,13 @@ static void put_legend(const struct picture *p)
     char text[64];
 
     for (unsigned i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
-        put_box(p, x, y - 10, 12, 12, keys[i].fill);
-        put_text(p, x + 18, y, "font-size=\"12\" fill=\"" PALE_INK "\"", keys[i].text);
+        svg_box(p->out, x, y - 10, 12, 12, keys[i].fill);
+        svg_text(p->out, x + 18, y, "font-size=\"12\" fill=\"" PALE_INK "\"", keys[i].text);
         x += 44 + 7 * (double)strlen(keys[i].text);
     }
     if (p->t->lost) {
         snprintf(text, sizeof(text), "%" PRIu64 " more events did not fit into the record", p->t->lost);
-        put_text(p, WIDTH - MARGIN, y, "font-size=\"12\" fill=\"" FAILED "\" text-anchor=\"end\"", text);
+        svg_text(p->out, WIDTH - MARGIN, y, "font-size=\"12\" fill=\"" FAILED "\" text-anchor=\"end\"", text);
     }
 }
 
@@ -510,5 +430,5 @@ void timeline_print_svg(const struct timeline *t, FILE *out)
     else
         put_turn(&p);
     put_legend(&p);
-    fputs("</svg>\n", out);
+    svg_end(out);
 }

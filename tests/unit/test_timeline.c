@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* sources: tools/timeline.c tools/timeline_text.c tools/timeline_svg.c */
+/* sources: tools/timeline.c tools/timeline_text.c tools/timeline_svg.c tools/svg.c */
 /* The record of a sleep: what is refused, and what is made of one. */
 #include "tools/timeline.h"
 
@@ -10,6 +10,8 @@
 #include <string.h>
 
 #include <cmocka.h>
+
+#include "svg_markup.h"
 
 #define HEAD \
     "torpor-sleep 1\n" \
@@ -387,30 +389,6 @@ static void the_picture_has_a_bar_for_each_event_and_two_for_the_stage_around_th
     svg = printed(timeline_print_svg);
     assert_int_equal(count(svg, "asleep for"), 0);
     assert_int_equal(count(svg, ">turned back</text>"), 1);
-}
-
-/* Well-formed as far as this writes XML: tags and attributes without < or &, text without markup but for entities. */
-static void assert_markup(const char *svg)
-{
-    unsigned depth = 0;
-
-    for (const char *at = strchr(svg, '<'); at; at = strchr(at, '<')) {
-        const char *end = at + strcspn(at + 1, "<>&") + 1;
-        const char *text = end + 1;
-
-        assert_int_equal(*end, '>');
-        if (at[1] == '/')
-            assert_true(depth-- > 0);
-        else if (end[-1] != '/')
-            depth++;
-        for (at = text; *at && *at != '<'; at++) {
-            assert_int_not_equal(*at, '>');
-            if (*at == '&')
-                assert_true(!strncmp(at, "&amp;", 5) || !strncmp(at, "&lt;", 4) || !strncmp(at, "&gt;", 4) ||
-                            !strncmp(at, "&quot;", 6) || !strncmp(at, "&#39;", 5));
-        }
-    }
-    assert_int_equal(depth, 0);
 }
 
 static void hostile_names_are_escaped(void **state)
