@@ -12,7 +12,7 @@ tools-lib     := build/sysroot/usr/lib/aarch64-linux-gnu
 tools-target := --target=aarch64-linux-gnu --sysroot=$(abspath build/sysroot)
 tools-cflags := -std=gnu11 -D_GNU_SOURCE -D_FORTIFY_SOURCE=2 -O2 -g -fPIE -fstack-protector-strong -mno-outline-atomics \
 	-ffile-prefix-map=$(CURDIR)=. -Wall -Wextra -Werror -Wshadow -Wvla -Wstrict-prototypes -Wmissing-prototypes -I. -MMD -MP
-tools-libs   := -lxenlight -lxenguest -lxenctrl -lxenforeignmemory -lxenstore -lxenhypfs -lxentoollog -lzstd
+tools-libs   := -lxenlight -lxenguest -lxenctrl -lxenforeignmemory -lxenstore -lxenhypfs -lxentoollog -lzstd -lyajl -lm
 
 # The C library's start files are named: clang looks for those of a cross gcc, which nothing else here needs. Nor does C for arm64
 # need libgcc, without outline atomics and long double.

@@ -45,11 +45,15 @@ static const struct command commands[] = {
       "-e            do not wait for its end in the background\n"
       "-p            leave it paused\n" },
     { "wake", command_wake, "DOMAIN...", "Let suspended guests go on", "" },
-    { "timeline", command_timeline, "[--json | --svg FILE] [N | -]", "Show what the last sleeps consisted of",
+    { "timeline", command_timeline, "[-o | -d DOMAIN] [--json | --svg FILE] [N | -], or -l [-d DOMAIN]",
+      "Show what the last sleeps, saves, restores and migrations consisted of",
+      "-o, --operation  what was last done to a guest, instead of the host's last sleep\n"
+      "-d, --domain D   what was last done to the guest of that name\n"
+      "-l, --list       a line on each that is remembered, the last first\n"
       "--json           as JSON\n"
       "--svg FILE       as a picture, written to FILE\n"
-      "N                which one: 0 is the last (the default), 1 the one before it, and so on to 7\n"
-      "-                a record on standard input\n" },
+      "N                which one: 0 is the last (the default), 1 the one before it, and so on (sleeps: to 7)\n"
+      "-                a record, or a line of the journal, on standard input\n" },
 };
 
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
