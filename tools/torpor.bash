@@ -72,7 +72,11 @@ _torpor()
             _torpor_files
             return
         fi
-        words='--json --svg --help 0 1 2 3 4 5 6 7 -'
+        if [[ $previous == -d || $previous == --domain ]]; then
+            words=$(_torpor_guests)
+        else
+            words='--operation --domain --list --json --svg --help 0 1 2 3 4 5 6 7 -'
+        fi
         ;;
     help) words='suspend wake save restore checkpoint migrate migrate-receive timeline' ;;
     esac
