@@ -2,6 +2,7 @@
 # Torpor beside its peers: the guests that measure, what they run on beside Torpor and Debian's Xen, and the run that prints the table.
 
 BENCH_GUESTS := $(addprefix build/bench/,costs.img sleeper.img first.img first-sleep.img)
+BENCH_DIRTY  := build/guests/dom0-dirty.img build/guests/dirty.img
 BENCH_PEERS  := $(addprefix build/bench/,floor-gic2.elf floor-gic3.elf kvm.gz)
 
 build/bench/obj/%.o: bench/guest/% flags.mk | $(bare-include)/.done
@@ -58,8 +59,13 @@ build/bench/kvm.gz: build/bench/kvm build/bench/costs.img build/bench/gic2.dtb b
 
 .PHONY: bench
 ## bench: Torpor beside Debian's Xen 4.17, KVM and the floor, instruction counts and times; kept in build/bench.json
-bench: build/torpor build/xen build/firmware-race.bin images $(BENCH_GUESTS) $(BENCH_PEERS)
+bench: build/torpor build/xen build/firmware-race.bin images $(BENCH_GUESTS) $(BENCH_PEERS) $(BENCH_DIRTY)
 	@bench/bench
+
+.PHONY: bench-saving
+## bench-saving: of these, what saving, migrating and following what a guest writes cost
+bench-saving: build/torpor images $(BENCH_DIRTY)
+	@bench/bench saving
 
 # --- Spinlocks on the build machine ---
 
