@@ -265,7 +265,7 @@ class Machine:
         return self
 
     def reboot(self):
-        """Restart dom0 and the machine with it, as its user does. For a Board with REBOOTS; what is on its disk stays."""
+        """Restart dom0 and the machine with it. For a Board with REBOOTS; what is on its disk stays."""
         said = len(self.console)
         self.start("reboot")
         self.expect(r"^dom0: up", start=said)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* sources: tools/history_read.c tools/history_text.c tools/history_svg.c tools/svg.c tools/timeline_text.c tools/timeline.c tools/helper/journal.c tools/helper/transfer.c */
+/* sources: tools/history_read.c tools/history_text.c tools/history_svg.c tools/svg.c */
+/* sources: tools/timeline_text.c tools/timeline.c tools/helper/journal.c tools/helper/transfer.c */
 /* A line of the journal of operations: what is refused, and what is made of one. */
 #include "tools/history.h"
 
