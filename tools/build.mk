@@ -3,7 +3,8 @@
 # build/tools/torpor-save-helper: what libxl starts to save and restore a domain.
 
 tools-out     := build/tools
-tools-sources := $(wildcard tools/*.c) tools/helper/sum.c tools/helper/transfer.c tools/helper/journal.c
+tools-sources := $(wildcard tools/*.c) tools/helper/sum.c tools/helper/transfer.c tools/helper/stream.c tools/helper/pack.c \
+	tools/helper/journal.c
 tools-objects := $(tools-sources:%=$(tools-out)/%.o)
 helper-sources := $(wildcard tools/helper/*.c) sleep/sleep.c
 helper-objects := $(helper-sources:%=$(tools-out)/%.o)

@@ -254,3 +254,13 @@ int guest_wake(const struct guest *guest)
         return -errno;
     return guest_state(guest) == GUEST_SUSPENDED ? -EBUSY : 0;
 }
+
+int guest_dirty_period(const struct guest *guest, uint32_t *period)
+{
+    unsigned mb = 0;
+
+    if (xc_shadow_control(xc, guest->id, XEN_DOMCTL_SHADOW_OP_PEEK, &mb, 0))
+        return -errno;
+    *period = mb;
+    return 0;
+}

@@ -68,3 +68,6 @@ int guest_release(const struct guest *guest, bool *taken);
 
 /* Lets a suspended guest go on. -EINVAL: it is not suspended. -EBUSY: it is paused, and still is. */
 int guest_wake(const struct guest *guest);
+
+/* Of what is dirty now (hypervisor/mm/p2m_dirty.h). -EINVAL: what it writes to is not tracked. */
+int guest_dirty_period(const struct guest *guest, uint32_t *period);

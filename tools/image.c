@@ -25,6 +25,7 @@
 #define FLAG_JSON   1u
 #define FLAG_STREAM 2u      /* libxl's version 2, which is the only one we know */
 #define FLAGS_KNOWN (FLAG_JSON | FLAG_STREAM)
+#define OPTION_CHECKPOINT (1u << 16)   /* an optional flag, which xl does not look at */
 #define MOST_CONFIG (1u << 20)
 
 static const char magic[MAGIC_SIZE] = "Xen saved domain, xl format\n \0 \r";
@@ -57,11 +58,11 @@ static struct tail make_tail(const struct header *header, uint32_t length, const
     return tail;
 }
 
-int image_write_head(int fd, const char *source, const char *json)
+static int write_head(int fd, const char *source, const char *json, uint32_t optional)
 {
     uint32_t length = (uint32_t)strlen(json) + 1;   /* with the NUL */
     struct header header = {
-        .byte_order = BYTE_ORDER_VALUE, .mandatory = FLAGS_KNOWN,
+        .byte_order = BYTE_ORDER_VALUE, .mandatory = FLAGS_KNOWN, .optional = optional,
         .length = (uint32_t)sizeof(length) + length + (uint32_t)sizeof(struct tail),
     };
     struct tail tail;
@@ -83,6 +84,13 @@ int image_write_head(int fd, const char *source, const char *json)
     fprintf(stderr, "Saving to %s new xl format (info 0x%" PRIx32 "/0x%" PRIx32 "/%" PRIu32 ")\n", source,
             header.mandatory, header.optional, header.length);
     return 0;
+}
+
+int image_write_head(int fd, const char *source, const char *json) { return write_head(fd, source, json, 0); }
+
+int image_write_checkpoint_head(int fd, const char *source, const char *json)
+{
+    return write_head(fd, source, json, OPTION_CHECKPOINT);
 }
 
 static int check_header(const struct header *header, const char *source)
@@ -183,6 +191,51 @@ int image_read_head(int fd, const char *source, struct image_head *head)
     return error;
 }
 
+/* All of it, from byte `at` on; the file's own position stays. */
+static int read_at(int fd, uint64_t at, void *data, size_t size)
+{
+    ssize_t n = pread(fd, data, size, (off_t)at);
+
+    return n < 0 ? -errno : (size_t)n < size ? -ENODATA : 0;
+}
+
+static bool is_checkpoint(const struct header *header)
+{
+    return memcmp(header->magic, magic, MAGIC_SIZE) == 0 && header->byte_order == BYTE_ORDER_VALUE &&
+           header->mandatory == FLAGS_KNOWN && header->optional == OPTION_CHECKPOINT;
+}
+
+bool image_is_checkpoint(int fd)
+{
+    struct header header;
+
+    return read_at(fd, 0, &header, sizeof(header)) == 0 && is_checkpoint(&header);
+}
+
+int image_check_checkpoint_head(int fd, uint64_t at, uint64_t *size)
+{
+    struct header header;
+    uint32_t length;
+    char *data;
+    int error = read_at(fd, at, &header, sizeof(header));
+
+    if (error)
+        return error;
+    if (!is_checkpoint(&header) || header.length > MOST_CONFIG || header.length < sizeof(length) + sizeof(struct tail))
+        return -EBADMSG;
+    data = malloc(header.length);
+    if (!data)
+        return -ENOMEM;
+    error = read_at(fd, at + sizeof(header), data, header.length);
+    memcpy(&length, data, sizeof(length));
+    if (!error && (length != header.length - sizeof(length) - sizeof(struct tail) ||
+                   !tail_is_right(&header, length, data + sizeof(length), sizeof(struct tail))))
+        error = -EBADMSG;
+    free(data);
+    *size = sizeof(header) + header.length;
+    return error;
+}
+
 void image_head_free(struct image_head *head)
 {
     free(head->config);
@@ -211,18 +264,24 @@ static int open_beside(struct image_file *file)
     return -errno;
 }
 
-int image_create(struct image_file *file, const char *name)
+bool image_is_regular(const char *name)
 {
     struct stat status;
+
+    return stat(name, &status) || S_ISREG(status.st_mode);
+}
+
+int image_create(struct image_file *file, const char *name)
+{
     int error;
 
     *file = (struct image_file){ .fd = -1, .name = strdup(name) };
     if (!file->name)
         error = -ENOMEM;
-    else if (stat(name, &status) == 0 && !S_ISREG(status.st_mode))
-        error = open_as_it_is(file);
-    else
+    else if (image_is_regular(name))
         error = open_beside(file);
+    else
+        error = open_as_it_is(file);
     if (error) {
         failure("%s cannot be written: %s", name, strerror(-error));
         image_discard(file);

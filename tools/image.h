@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /* What stands before libxl's stream. Freed by image_head_free(). */
 struct image_head {
@@ -22,6 +23,18 @@ int image_read_head(int fd, const char *source, struct image_head *head);
 void image_head_free(struct image_head *head);
 
 /*
+ * The head of a checkpoint's file (tools/segments.h), whose kind is in the flags that other tools may ignore; and
+ * whether this is one.
+ */
+int image_write_checkpoint_head(int fd, const char *source, const char *json);
+bool image_is_checkpoint(int fd);
+/*
+ * Says nothing: 0 if a whole head of a checkpoint begins at byte `at`, and *size of how many bytes; else -ENODATA: the
+ * file ends in it; -EBADMSG; -errno of reading.
+ */
+int image_check_checkpoint_head(int fd, uint64_t at, uint64_t *size);
+
+/*
  * A file that is there under its name only when it is whole: until image_commit() it has another beside it. What is no
  * regular file (a pipe, a device) is written as it is.
  */
@@ -30,6 +43,8 @@ struct image_file {
     char *name, *partial;   /* partial NULL: it is written as it is */
 };
 
+/* Another regular file may be made under that name, or is there. */
+bool image_is_regular(const char *name);
 int image_create(struct image_file *file, const char *name);
 /* All is on the disk, and there under its name. */
 int image_commit(struct image_file *file);

@@ -129,7 +129,7 @@ static int go_on_here(struct migration *m, const char *why)
     if (m->away && libxl_domain_rename(m->libxl, m->guest.id, m->away, m->guest.name))
         failure("domain %u is still called %s", m->guest.id, m->away);
     fprintf(stderr, "Migration failed, resuming at sender: %s\n", why);
-    save_go_on(m->libxl, &m->guest);
+    save_go_on(m->libxl, &m->guest, false);
     return EXIT_FAILURE;
 }
 

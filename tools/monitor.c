@@ -20,6 +20,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -386,6 +387,7 @@ static void leave_terminal(uint32_t domid)
         say("the folder / cannot be entered");
 }
 
+/* Nobody's child, for libxl takes the ends of this process's for those of its own. */
 int monitor_in_background(uint32_t domid, bool after_xl)
 {
     pid_t child;
@@ -398,9 +400,13 @@ int monitor_in_background(uint32_t domid, bool after_xl)
         failure("nobody waits for the end of domain %u: %s", domid, strerror(error));
         return -error;
     }
-    if (child)
+    if (child) {
+        waitpid(child, NULL, 0);
         return 0;
+    }
     setsid();
+    if (fork())
+        _exit(EXIT_SUCCESS);
     leave_terminal(domid);
     operations_forget();
     /* the libraries' handles are the parent's: none of them is used or closed here */

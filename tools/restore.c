@@ -21,6 +21,7 @@
 #include "tools/logger.h"
 #include "tools/monitor.h"
 #include "tools/operation.h"
+#include "tools/recall.h"
 #include "tools/torpor.h"
 
 /* xl holds it while it makes a domain: memory that is free for one is not for another. */
@@ -93,6 +94,7 @@ static int check_memory(libxl_ctx *libxl, libxl_domain_config *config)
 static int make_domain(libxl_ctx *libxl, const char *source, int fd, libxl_domain_config *config, uint32_t *id)
 {
     libxl_domain_restore_params params;
+    const char *recalled;
     char doing[64];
     int rc;
 
@@ -107,10 +109,12 @@ static int make_domain(libxl_ctx *libxl, const char *source, int fd, libxl_domai
     operation_end();
     logger_show_progress(NULL);
     libxl_domain_restore_params_dispose(&params);
+    recalled = recall_end();
     if (!rc)
         return 0;
     failure("%s was not restored from %s: %s", config->c_info.name, source,
             operation_interrupted() ? "interrupted"
+            : *recalled             ? recalled
             : *logger_reason()      ? logger_reason()
                                     : "libxl does not say why (torpor -v)");
     if (*id != NO_DOMAIN && *id)
@@ -219,13 +223,17 @@ static int restore(const char *file, const char *config_file, const struct resto
         .source = file, .fd = open(file, O_RDONLY | O_CLOEXEC), .config_file = config_file, .debug = options->debug,
     };
     uint32_t id;
-    char *name;
-    int error;
+    char *name = NULL;
+    int error, fd;
 
     if (request.fd < 0)
         return failure("Can't open restore file: %s: %s", file, strerror(errno));
-    error = restore_domain(guests_libxl(), &request, &id, &name);
-    close(request.fd);
+    fd = request.fd;
+    error = image_is_checkpoint(fd) ? recall_begin(file, fd, &request.fd) : 0;
+    if (!error)
+        error = restore_domain(guests_libxl(), &request, &id, &name);
+    recall_end();
+    close(fd);
     free(name);
     return error ? EXIT_FAILURE : let_go(guests_libxl(), id, options);
 }

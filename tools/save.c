@@ -69,8 +69,7 @@ char *save_config(libxl_ctx *libxl, const struct guest *guest, const char *confi
     return json;
 }
 
-/* Its monitor is told by its suspending that the guest has ended, so it gets another. */
-int save_go_on(libxl_ctx *libxl, const struct guest *guest)
+int save_go_on(libxl_ctx *libxl, const struct guest *guest, bool watched)
 {
     bool taken, suspended;
     int rc = 0;
@@ -82,7 +81,7 @@ int save_go_on(libxl_ctx *libxl, const struct guest *guest)
     if (rc)
         return failure("%s (%u) does not go on: libxl's error %d; torpor wake %s may help", guest->name, guest->id, rc,
                        guest->name);
-    if (taken || suspended)
+    if (!watched && (taken || suspended))
         monitor_in_background(guest->id, true);
     return EXIT_SUCCESS;
 }
@@ -108,7 +107,7 @@ static int finish(libxl_ctx *libxl, const struct guest *guest, enum afterwards a
         rc = libxl_domain_pause(libxl, guest->id, NULL);
     if (rc)
         failure("%s (%u) cannot be paused: libxl's error %d", guest->name, guest->id, rc);
-    return save_go_on(libxl, guest) || rc ? EXIT_FAILURE : EXIT_SUCCESS;
+    return save_go_on(libxl, guest, false) || rc ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
 int save_write(libxl_ctx *libxl, const struct guest *guest, int fd, const char *doing, bool live)
@@ -134,21 +133,20 @@ const char *save_reason(void)
 }
 
 /* Has the guest suspended and writes it all. 0, or -errno and has said why; then the guest may be suspended. */
-static int write_image(libxl_ctx *libxl, const struct guest *guest, struct image_file *file, const char *json,
-                       bool live)
+static int write_image(libxl_ctx *libxl, const struct guest *guest, struct image_file *file, const char *json)
 {
     int error = image_write_head(file->fd, file->name, json);
 
     if (error)
         return error;
-    if (save_write(libxl, guest, file->fd, "Saving", live) == 0)
+    if (save_write(libxl, guest, file->fd, "Saving", false) == 0)
         return image_commit(file);
     fprintf(stderr, "Failed to save domain, resuming domain: %s\n", save_reason());
     return -EIO;
 }
 
 static int save(libxl_ctx *libxl, const struct guest *guest, const char *name, const char *config_file,
-                enum afterwards afterwards, bool live)
+                enum afterwards afterwards)
 {
     struct image_file file;
     char *json = save_config(libxl, guest, config_file);
@@ -158,9 +156,9 @@ static int save(libxl_ctx *libxl, const struct guest *guest, const char *name, c
         return EXIT_FAILURE;
     error = image_create(&file, name);
     if (!error) {
-        error = write_image(libxl, guest, &file, json, live);
+        error = write_image(libxl, guest, &file, json);
         if (error)
-            save_go_on(libxl, guest);
+            save_go_on(libxl, guest, false);
         else
             status = finish(libxl, guest, afterwards);
         image_discard(&file);
@@ -170,7 +168,7 @@ static int save(libxl_ctx *libxl, const struct guest *guest, const char *name, c
 }
 
 /* The guest, file and configuration that are named, saved. */
-static int save_named(const struct command *c, char **names, int count, enum afterwards afterwards, bool live)
+static int save_named(const struct command *c, char **names, int count, enum afterwards afterwards)
 {
     struct guest guest = { 0 };
     int status = EXIT_FAILURE;
@@ -180,7 +178,7 @@ static int save_named(const struct command *c, char **names, int count, enum aft
     if (helper_use() || operations_start() || guests_open())
         return EXIT_FAILURE;
     if (guest_find(names[0], &guest) == 0 && save_check(guests_libxl(), &guest) == 0)
-        status = save(guests_libxl(), &guest, names[1], names[2], afterwards, live);
+        status = save(guests_libxl(), &guest, names[1], names[2], afterwards);
     free(guest.name);
     guests_close();
     return status;
@@ -198,14 +196,5 @@ int command_save(const struct command *c, int argc, char **argv)
 
     while ((option = next_option(c, argc, argv, ":cph", long_options)) >= 0)
         afterwards = option == 'p' ? STAY_PAUSED : option == 'c' && afterwards == DESTROY ? GO_ON : afterwards;
-    return save_named(c, &argv[optind], argc - optind, afterwards, false);
-}
-
-int command_checkpoint(const struct command *c, int argc, char **argv)
-{
-    static const struct option long_options[] = { COMMON_OPTIONS };
-
-    while (next_option(c, argc, argv, ":h", long_options) >= 0)
-        ;
-    return save_named(c, &argv[optind], argc - optind, GO_ON, true);
+    return save_named(c, &argv[optind], argc - optind, afterwards);
 }

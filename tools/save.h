@@ -26,7 +26,8 @@ int save_write(libxl_ctx *libxl, const struct guest *guest, int fd, const char *
 const char *save_reason(void);
 
 /*
- * Lets the guest go on, if it has come to be suspended, and takes the request back if it has not. Returns an exit
+ * Lets the guest go on, if it has come to be suspended, and takes the request back if it has not. xl's monitor is told
+ * by its suspending that the guest has ended, so it gets another; but for one that is watched by ours. Returns an exit
  * status.
  */
-int save_go_on(libxl_ctx *libxl, const struct guest *guest);
+int save_go_on(libxl_ctx *libxl, const struct guest *guest, bool watched);

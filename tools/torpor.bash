@@ -51,8 +51,11 @@ _torpor()
         ;;
     migrate-receive) words='-d -e -p --help' ;;
     save | checkpoint)
-        if [[ $word == -* ]]; then
+        [[ $previous == --every || $previous == --count ]] && return
+        if [[ $word == -* && $command == save ]]; then
             words='--checkpoint --pause --help'
+        elif [[ $word == -* ]]; then
+            words='--every --count --help'
         elif [[ $previous == save || $previous == checkpoint || $previous == -* ]]; then
             words=$(_torpor_guests)
         else

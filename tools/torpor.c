@@ -31,7 +31,11 @@ static const struct command commands[] = {
       "-d                 print its configuration\n"
       "-V, --vncviewer    connect to its VNC display; -A, --vncviewer-autopass: with its password\n"
       "CONFIG             an xl configuration in place of the one in the file: to give it another name, say\n" },
-    { "checkpoint", command_checkpoint, "DOMAIN FILE [CONFIG]", "Save a guest's state to a file while it runs", "" },
+    { "checkpoint", command_checkpoint, "[--every TIME [--count N]] DOMAIN FILE [CONFIG]",
+      "Save a guest's state to a file while it runs; again into the same file what has changed",
+      "--every TIME   again after 500ms, 5s, 2m, until told to end or the guest has ended\n"
+      "--count N      N times\n"
+      "CONFIG         an xl configuration to keep in the file in place of the guest's own\n" },
     { "migrate", command_migrate, "[-s COMMAND] [-C CONFIG] [-ep] DOMAIN HOST",
       "Move a guest to another host while it runs",
       "-s COMMAND    reach the host by this instead of ssh; empty: HOST is a command that runs migrate-receive\n"

@@ -7,6 +7,7 @@
  * the end, or `not ok` and why, and switches the machine off.
  *
  *   rounds=N    how many rounds the storm lasts (default 20)
+ *   look=M      instead of all that, what it costs to ask, for a guest of M MiB that has written to each 2 MiB of them
  */
 #include "dormouse/arch/arm64/timer.h"
 #include "dormouse/xen/console.h"
@@ -252,15 +253,15 @@ static void what_it_costs(void)
     }
 }
 
-static bool build(void)
+static bool build(uint64_t pages)
 {
     struct domain_plan plan = {
         .image = platform.ramdisk,
         .image_size = platform.ramdisk_size,
         .vcpus = DIRTY_VCPUS,
-        .ram_pages = DIRTY_RAM_PAGES,
+        .ram_pages = pages,
         .spare_pages = 512,
-        .pool_pages = DOMAIN_POOL_LEAST + 32,
+        .pool_pages = DOMAIN_POOL_LEAST + 16 + pages / 512,
         .max_port = 63,
         .arguments = "",
     };
@@ -274,7 +275,7 @@ static bool build(void)
 
 static void one_guest(unsigned rounds)
 {
-    expect("building a guest", build(), true);
+    expect("building a guest", build(DIRTY_RAM_PAGES), true);
     expect("nothing is tracked", (uint64_t)domain_dirty(guest.id, bitmap, ALL_PAGES, true, &counts), (uint64_t)-EINVAL);
     expect("tracking", (uint64_t)domain_track(guest.id, true), 0);
     expect("tracking what is tracked", (uint64_t)domain_track(guest.id, true), (uint64_t)-EINVAL);
@@ -295,9 +296,47 @@ static void one_guest(unsigned rounds)
     foreign_unmap(MAIL_GFN);
 }
 
+enum { LOOK_MOST_PAGES = 1 << 20 };
+
+static uint64_t look(uint64_t pages)
+{
+    static uint64_t bits[(DOMAIN_RAM_GFN + LOOK_MOST_PAGES) / 64];
+    uint64_t began = timer_now();
+
+    expect("looking", (uint64_t)domain_dirty(guest.id, bits, DOMAIN_RAM_GFN + pages, true, &counts), 0);
+    return timer_now() - began;
+}
+
+static void what_a_look_costs(uint64_t pages)
+{
+    enum { BLOCK = 512, FEW = 64 };
+    uint64_t all, nothing, few;
+
+    expect("building a guest", build(pages), true);
+    expect("tracking", (uint64_t)domain_track(guest.id, true), 0);
+    tell(MAIL_WRITE_EVERY, WINDOW_PAGE, (pages - WINDOW_PAGE) / BLOCK, BLOCK);
+    all = look(pages);
+    look(pages);   /* with a dirty state of the CPU's tables take one more to get quiet */
+    look(pages);
+    nothing = look(pages);
+    tell(MAIL_WRITE_IN_TURN, WINDOW_PAGE, FEW, 1);
+    few = look(pages);
+    expect("few pages", counts.dirty >= FEW, true);
+    print("dirty: %lu MiB: a look takes %lu ticks when each 2 MiB was written to, %lu after %u pages, %lu after none\n",
+          pages >> 8, all, few, FEW, nothing);
+    expect("destroying", (uint64_t)domain_destroy(&guest), 0);
+    foreign_unmap(MAIL_GFN);
+}
+
 void guest_main(void)
 {
-    uint64_t before;
+    uint64_t before, look_mib = platform_option("look", 0);
+
+    if (look_mib) {
+        what_a_look_costs(min_u64(look_mib << 8, LOOK_MOST_PAGES));
+        print(bad ? "dirty: not ok\n" : "dirty: ok\n");
+        return;
+    }
 
     one_guest(1);           /* tables, of ports and others, that a domain keeps once it has needed them */
     before = host_free_pages();

@@ -23,7 +23,8 @@ define reader-program
 build/fuzz/readers/$(1): tests/fuzz/readers/$(1).c $(call reader-sources,$(1)) $(wildcard tools/helper/*.h) $(unit-out)/.include/.done
 	@mkdir -p $$(@D)
 	@clang -std=gnu11 -O1 -g -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -Wall -Wextra -Werror -I. \
-		$$(filter %.c,$$^) $(call reader-hyp,$(1)) $(if $(findstring pack.c,$(call reader-sources,$(1))),-lzstd) \
+		$$(filter %.c,$$^) $(call reader-hyp,$(1)) $(if $(filter tools/%,$(call reader-sources,$(1))),-D_GNU_SOURCE) \
+		$(if $(findstring pack.c,$(call reader-sources,$(1))),-lzstd) \
 		$(if $(findstring history_read.c,$(call reader-sources,$(1))),-lyajl -lm) -o $$@
 endef
 $(foreach name,$(READERS:build/fuzz/readers/%=%),$(eval $(call reader-program,$(name))))

@@ -5,6 +5,8 @@ By faults where the CPU has nothing better (cortex-a57), and by the dirty state 
 FEAT_HAFDBS).
 """
 
+import re
+
 import pytest
 
 from machine import BUILD, Board, Machine
@@ -20,4 +22,21 @@ def test_what_a_guest_writes_is_dirty_and_nothing_is_lost(gic, cpu, counts):
         machine.expect(r"^dirty: (not )?ok|^\(XEN\) torpor: panic")
         machine.check_console()
         assert "dirty: ok" in machine.console and "not ok" not in machine.console, machine.console[-4000:]
+        assert machine.wait_exit() == 0
+
+
+@pytest.mark.torpor_only("stock Xen has no dirty tracking on Arm")
+@pytest.mark.parametrize("cpu", ["cortex-a57", "max"])
+def test_asking_costs_by_what_was_written_and_not_by_what_there_is(cpu):
+    board = Board(smp=1, cpu=cpu, mem=1024, icount=0, disk=False, kernel=BUILD / "guests/dom0-dirty.img",
+                  ramdisk=BUILD / "guests/dirty.img", arguments="dom0_mem=128M dom0_max_vcpus=1",
+                  dom0_arguments="look=512")
+    with Machine(f"dirty-look-{cpu}", board) as machine:
+        machine.expect(r"^dirty: (not )?ok|^\(XEN\) torpor: panic")
+        machine.check_console()
+        said = re.search(r"a look takes (\d+) ticks .*, (\d+) after 64 pages, (\d+) after none", machine.console)
+        assert said and "dirty: ok" in machine.console, machine.console[-4000:]
+        everywhere, few, nothing = map(int, said.groups())
+        # instructions, for QEMU counts them: not so many that all of 131,072 pages can have been looked at
+        assert nothing * 16 < 131072 and few < everywhere / 10, said.group()
         assert machine.wait_exit() == 0

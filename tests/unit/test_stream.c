@@ -100,6 +100,7 @@ static int look_into(struct stream *s, const struct record *record)
     struct param_record params[STREAM_MAX_PARAMS];
     struct domain_record domain;
     struct chunk_record chunk;
+    struct track_record track;
     struct end_record end;
     const uint8_t *data;
     size_t size;
@@ -110,6 +111,7 @@ static int look_into(struct stream *s, const struct record *record)
     case RECORD_PACKED: return record_chunk(s, record, &chunk, &data);
     case RECORD_PARAMS: return record_params(s, record, params, &size);
     case RECORD_STATE: return record_state(s, record, &data, &size);
+    case RECORD_TRACK: return record_track(s, record, &track);
     case RECORD_END: return record_end(s, record, &end);
     }
     return -EINVAL;
@@ -332,7 +334,7 @@ static void forged_records_are_refused(void **state)
     (void)state;
     assert_int_equal(read_with_word(0, 0, 0), -EINVAL);                     /* no vCPU */
     assert_int_equal(read_with_word(0, 0, STREAM_MAX_VCPUS + 1), -EINVAL);
-    assert_int_equal(read_with_word(0, 0, 2 | UINT64_C(1) << 32), -EINVAL); /* reserved */
+    assert_int_equal(read_with_word(0, 0, 2 | UINT64_C(2) << 32), -EINVAL); /* a flag that is none */
     assert_int_equal(read_with_word(1, 0, 0x40001), -EINVAL);               /* no chunk begins there */
     assert_int_equal(read_with_word(1, 0, UINT64_C(1) << 63), -EINVAL);
     assert_int_equal(read_with_word(1, 1, 0), -EINVAL);                     /* RAM that nothing is known of */

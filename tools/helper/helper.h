@@ -20,6 +20,9 @@ struct helper {
     uint8_t *pages;                    /* room for the content of a chunk; saving only */
     uint64_t used_chunks;              /* the guest's memory has; saving only */
     uint64_t chunks, data_pages;       /* moved */
+    bool checkpoint;                   /* the guest goes on, and what it writes to is tracked still; saving only */
+    bool changes_only;                 /* since another checkpoint, at whose end began: */
+    uint32_t period;
     /* restoring only: */
     uint32_t store_port, store_domid, console_port, console_domid;
     uint64_t store_gfn, console_gfn;
@@ -34,7 +37,13 @@ int helper_stream_fail(struct helper *h, int error);
 /* To the hypervisor and to its memory. */
 extern const struct sleep_stage connect_stage;
 
-extern const struct sleep_list save_list, live_list, restore_list;
+extern const struct sleep_list save_list, live_list, checkpoint_list, restore_list;
+
+/*
+ * A checkpoint's, from before the guest suspends itself: what is written is kept in memory; the guest goes on; then it
+ * is written (checkpoint.c).
+ */
+extern const struct sleep_stage hold_stage, go_on_stage, out_stage;
 
 /* The vCPUs that a domain has, as getdomaininfo says. 0 or -errno; *suspended: it has suspended itself. */
 int helper_look(struct helper *h, uint32_t *vcpus, uint64_t *pages, bool *suspended);

@@ -9,6 +9,9 @@
  *
  * SIGTERM is how libxl takes a request back: the stage under way fails, and what was entered is left.
  *
+ * TORPOR_CHECKPOINT in the environment, from torpor(1), makes a live save a checkpoint: "all" for one of everything, or
+ * the number of the period at whose beginning the one before ended, for what has changed since.
+ *
  * TORPOR_FAULT=LIST/STAGE in the environment makes that stage fail, for tests.
  */
 #include "tools/helper/helper.h"
@@ -182,6 +185,28 @@ static void set_fault(void)
     sleep_fault_set(list, slash + 1, -EIO, false);
 }
 
+/* All of the program's numbers: how many of them have been read is less than count when something is none. */
+static unsigned read_numbers(char **texts, uint32_t *numbers, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++) {
+        char *end;
+        unsigned long n = texts[i] ? strtoul(texts[i], &end, 10) : 0;
+
+        if (!texts[i] || *end || n > UINT32_MAX)
+            return i;
+        numbers[i] = (uint32_t)n;
+    }
+    return count;
+}
+
+static void set_checkpoint(struct helper *h)
+{
+    const char *since = getenv("TORPOR_CHECKPOINT");
+
+    h->checkpoint = since;
+    h->changes_only = since && read_numbers((char *[]){ (char *)since }, &h->period, 1) == 1;
+}
+
 static int run(const struct sleep_list *list, struct helper *h)
 {
     static struct sleep s;   /* large: the timeline is in it */
@@ -196,20 +221,6 @@ static int run(const struct sleep_list *list, struct helper *h)
     libxl_log(XTL_ERROR, "%s domain %u failed: %s", h->verb, h->memory.domid,
               h->error[0] ? h->error : s.failed ? s.failed->name : strerror(-error));
     return error;
-}
-
-/* All of the program's numbers: how many of them have been read is less than count when something is none. */
-static unsigned read_numbers(char **texts, uint32_t *numbers, unsigned count)
-{
-    for (unsigned i = 0; i < count; i++) {
-        char *end;
-        unsigned long n = texts[i] ? strtoul(texts[i], &end, 10) : 0;
-
-        if (!texts[i] || *end || n > UINT32_MAX)
-            return i;
-        numbers[i] = (uint32_t)n;
-    }
-    return count;
 }
 
 int main(int argc, char **argv)
@@ -234,7 +245,12 @@ int main(int argc, char **argv)
     stream_begin(&h.stream, save ? move_out : move_in, &h);
     set_signals(h.fd);
     set_fault();
-    error = run(!save ? &restore_list : n[3] & XCFLAGS_LIVE ? &live_list : &save_list, &h);
+    if (save && n[3] & XCFLAGS_LIVE)
+        set_checkpoint(&h);
+    error = run(!save                 ? &restore_list
+                : h.checkpoint        ? &checkpoint_list
+                : n[3] & XCFLAGS_LIVE ? &live_list
+                                      : &save_list, &h);
     stream_end(&h.stream);
     if (save && error)
         keep_going(h.memory.domid);

@@ -21,17 +21,20 @@
 
 #define PROGRESS_CHUNKS 8   /* 16 MiB */
 
+static int check_type(struct helper *h, const struct record *record, enum record_type type)
+{
+    if (record->type != type)
+        return helper_fail(h, -EINVAL, "the image has a %s where %s has to be, at record %llu",
+                           record_name(record->type), record_name(type), (unsigned long long)h->stream.records - 1);
+    return 0;
+}
+
 /* The next record has to be of that type. */
 static int next_of(struct helper *h, enum record_type type, struct record *record)
 {
     int error = reader_next(&h->stream, record);
 
-    if (error)
-        return helper_stream_fail(h, error);
-    if (record->type != type)
-        return helper_fail(h, -EINVAL, "the image has a %s where %s has to be, at record %llu",
-                           record_name(record->type), record_name(type), (unsigned long long)h->stream.records - 1);
-    return 0;
+    return error ? helper_stream_fail(h, error) : check_type(h, record, type);
 }
 
 static int enter_header(struct sleep *s)
@@ -52,6 +55,8 @@ static int enter_header(struct sleep *s)
     error = record_domain(&h->stream, &record, &domain);
     if (error)
         return helper_stream_fail(h, error);
+    if (domain.flags & DOMAIN_CHANGES)
+        return helper_fail(h, -EINVAL, "the image is of a checkpoint, and says only what has changed since another");
     error = helper_look(h, &vcpus, &pages, &suspended);
     if (error)
         return helper_fail(h, error, "the new domain cannot be looked at: %s", strerror(-error));
@@ -229,8 +234,13 @@ static int enter_end(struct sleep *s)
     struct helper *h = s->context;
     struct record record;
     struct end_record end;
-    int error = next_of(h, RECORD_END, &record);
+    int error = reader_next(&h->stream, &record);
 
+    if (!error && record.type == RECORD_TRACK)   /* for who goes on with the checkpoint */
+        error = reader_next(&h->stream, &record);
+    if (error)
+        return helper_stream_fail(h, error);
+    error = check_type(h, &record, RECORD_END);
     if (error)
         return error;
     error = record_end(&h->stream, &record, &end);

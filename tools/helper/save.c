@@ -36,6 +36,7 @@ static int enter_header(struct sleep *s)
 
     if (error)
         return helper_fail(h, error, "the domain cannot be looked at: %s", strerror(-error));
+    domain.flags = h->changes_only ? DOMAIN_CHANGES : 0;
     h->pages = malloc(CHUNK_PAGES * STREAM_PAGE_SIZE);
     if (!h->pages)
         return helper_fail(h, -ENOMEM, "out of memory");
@@ -138,6 +139,15 @@ static int enter_memory(struct sleep *s)
     return error ? error : write_all(h);
 }
 
+static int track_failed(struct helper *h, int error)
+{
+    if (error == -ESTALE)
+        return helper_fail(h, error, "another program asked what it has written to, and was told a part of it");
+    if (error == -EBUSY)
+        return helper_fail(h, error, "another program is saving it");
+    return error ? helper_fail(h, error, "the hypervisor does not track what it writes to: %s", strerror(-error)) : 0;
+}
+
 static int enter_track(struct sleep *s)
 {
     struct helper *h = s->context;
@@ -145,24 +155,22 @@ static int enter_track(struct sleep *s)
 
     if (error)
         return error;
-    error = track_begin(&h->memory, h->used_chunks);
-    return error ? helper_fail(h, error, "the hypervisor does not track what it writes to: %s", strerror(-error)) : 0;
+    return track_failed(h, h->changes_only ? track_go_on(&h->memory, h->used_chunks, h->period)
+                                           : track_begin(&h->memory, h->used_chunks));
 }
 
+/* After a checkpoint that did not come to its end nobody knows what has changed since the one before. */
 static void leave_track(struct sleep *s)
 {
     struct helper *h = s->context;
 
-    track_end(&h->memory);
+    if (h->checkpoint && !s->error)
+        track_leave_on(&h->memory);
+    else
+        track_end(&h->memory);
 }
 
-static int take_dirty(struct helper *h, uint64_t *pages)
-{
-    int error = track_take(&h->memory, pages);
-
-    return error ? helper_fail(h, error, "the hypervisor does not say what it has written to: %s", strerror(-error))
-                 : 0;
-}
+static int take_dirty(struct helper *h, uint64_t *pages) { return track_failed(h, track_take(&h->memory, pages)); }
 
 /*
  * Whether so many pages are few enough for the guest to stand still for, at the rate at which `sent` pages took `ns`.
@@ -176,9 +184,9 @@ static int enter_precopy(struct sleep *s)
 {
     struct helper *h = s->context;
     uint64_t began = s->now_ns(), dirty = 0, all;
-    int error = write_all(h);
+    int error = h->changes_only ? 0 : write_all(h);
 
-    all = h->data_pages;
+    all = h->changes_only ? h->used_chunks * CHUNK_PAGES : h->data_pages;
     for (unsigned round = 1; !error; round++) {
         char text[40];
 
@@ -277,6 +285,15 @@ static int enter_end(struct sleep *s)
     return write_failed(h, writer_record(&h->stream, RECORD_END, &(struct piece){ &end, sizeof(end) }, 1));
 }
 
+/* What comes after this checkpoint. */
+static int enter_mark(struct sleep *s)
+{
+    struct helper *h = s->context;
+    struct track_record track = { .domid = h->memory.domid, .period = track_period() };
+
+    return write_failed(h, writer_record(&h->stream, RECORD_TRACK, &(struct piece){ &track, sizeof(track) }, 1));
+}
+
 static const struct sleep_stage header_stage = { "header", enter_header, leave_header };
 static const struct sleep_stage suspend_stage = { "suspend", enter_suspend, NULL };
 static const struct sleep_stage memory_stage = { "memory", enter_memory, NULL };
@@ -284,6 +301,7 @@ static const struct sleep_stage track_stage = { "track", enter_track, leave_trac
 static const struct sleep_stage precopy_stage = { "precopy", enter_precopy, NULL };
 static const struct sleep_stage rest_stage = { "rest", enter_rest, NULL };
 static const struct sleep_stage state_stage = { "state", enter_state, NULL };
+static const struct sleep_stage mark_stage = { "mark", enter_mark, NULL };
 static const struct sleep_stage end_stage = { "end", enter_end, NULL };
 
 static const struct sleep_stage *const save_stages[] = {
@@ -294,5 +312,11 @@ static const struct sleep_stage *const live_stages[] = {
     &connect_stage, &header_stage, &track_stage, &precopy_stage, &suspend_stage, &rest_stage, &state_stage, &end_stage,
 };
 
+static const struct sleep_stage *const checkpoint_stages[] = {
+    &connect_stage, &header_stage, &track_stage, &precopy_stage, &hold_stage, &suspend_stage,
+    &rest_stage,    &state_stage,  &go_on_stage, &out_stage,     &mark_stage, &end_stage,
+};
+
 const struct sleep_list save_list = { "save", save_stages, ARRAY_SIZE(save_stages) };
 const struct sleep_list live_list = { "live", live_stages, ARRAY_SIZE(live_stages) };
+const struct sleep_list checkpoint_list = { "checkpoint", checkpoint_stages, ARRAY_SIZE(checkpoint_stages) };

@@ -55,6 +55,7 @@ static const struct record_kind {
     { RECORD_STATE, "STATE", sizeof(uint64_t), sizeof(uint64_t) + STREAM_MAX_STATE },
     { RECORD_PACKED, "PACKED", sizeof(struct chunk_record) + sizeof(uint64_t) + 8,
       sizeof(struct chunk_record) + sizeof(uint64_t) + CHUNK_PAGES * STREAM_PAGE_SIZE },
+    { RECORD_TRACK, "TRACK", sizeof(struct track_record), sizeof(struct track_record) },
 };
 
 static const struct record_kind *kind_find(uint32_t type)
@@ -285,7 +286,7 @@ static int bad_record(struct stream *s, const struct record *record, const char 
 int record_domain(struct stream *s, const struct record *record, struct domain_record *domain)
 {
     memcpy(domain, record->body, sizeof(*domain));
-    if (!domain->vcpus || domain->vcpus > STREAM_MAX_VCPUS || domain->reserved)
+    if (!domain->vcpus || domain->vcpus > STREAM_MAX_VCPUS || domain->flags & ~DOMAIN_CHANGES)
         return bad_record(s, record, "is of a domain that cannot be");
     return 0;
 }
@@ -361,6 +362,13 @@ int record_state(struct stream *s, const struct record *record, const uint8_t **
         return bad_record(s, record, "has not as many bytes as it says");
     *state = record->body + sizeof(bytes);
     *size = (size_t)bytes;
+    return 0;
+}
+
+int record_track(struct stream *s, const struct record *record, struct track_record *track)
+{
+    (void)s;
+    memcpy(track, record->body, sizeof(*track));
     return 0;
 }
 

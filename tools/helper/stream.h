@@ -13,6 +13,7 @@
  *             zeroes up to a multiple of 8. A stream that may have such records has minor version 1, others have 0
  *     PARAMS  HVM parameters
  *     STATE   all else that the domain is: what XEN_DOMCTL_gethvmcontext gave
+ *     TRACK   in a checkpoint: of which period of dirty tracking what comes after it is
  *     END     how much there was
  *
  * A stream is hostile until proven otherwise. Nothing here needs Xen: what is read comes through a callback, and
@@ -40,12 +41,20 @@ enum record_type {
     RECORD_PARAMS,
     RECORD_STATE,
     RECORD_PACKED,
+    RECORD_TRACK = 0x54500010,
 };
+
+#define DOMAIN_CHANGES 1u   /* its chunks say only what has changed since an earlier stream */
 
 struct domain_record {
     uint32_t vcpus;
-    uint32_t reserved;      /* 0 */
+    uint32_t flags;
     uint64_t pages;         /* of RAM, when the save began */
+};
+
+struct track_record {
+    uint32_t domid;
+    uint32_t period;        /* of what was dirty from then on (hypervisor/mm/p2m_dirty.h) */
 };
 
 /*
@@ -120,6 +129,7 @@ int record_chunk(struct stream *s, const struct record *record, struct chunk_rec
 int record_params(struct stream *s, const struct record *record, struct param_record params[STREAM_MAX_PARAMS],
                   size_t *count);
 int record_state(struct stream *s, const struct record *record, const uint8_t **state, size_t *size);
+int record_track(struct stream *s, const struct record *record, struct track_record *track);
 int record_end(struct stream *s, const struct record *record, struct end_record *end);
 
 /* "DOMAIN" and so on. */

@@ -63,6 +63,7 @@ static int look(struct stream *s, const struct record *record)
     struct param_record params[STREAM_MAX_PARAMS];
     struct domain_record domain;
     struct chunk_record chunk;
+    struct track_record track;
     struct end_record end;
     const uint8_t *data;
     size_t size = 0;
@@ -81,6 +82,8 @@ static int look(struct stream *s, const struct record *record)
     case RECORD_STATE:
         error = record_state(s, record, &data, &size);
         return error ? error : (int)(touch(data, size) & 0);
+    case RECORD_TRACK:
+        return record_track(s, record, &track);
     case RECORD_END:
         return record_end(s, record, &end);
     }

@@ -19,6 +19,7 @@ enum {
 enum mail_command {
     MAIL_WRITE = 1,      /* a word of each page that draws from `seed` name, `count` times */
     MAIL_WRITE_IN_TURN,  /* `seed` words of each of `count` pages from `page` on; how long it took is `ticks` */
+    MAIL_WRITE_EVERY,    /* a word of each of `count` pages from `page` on, `seed` pages apart */
     MAIL_GRANT,          /* lets dom0 write to `page` by the reference DIRTY_REF */
     MAIL_GRANT_END,
     MAIL_HYPERCALL,      /* has the hypervisor write into `page` */

@@ -97,6 +97,10 @@ static long obey(volatile struct mail *m)
     case MAIL_WRITE_IN_TURN:
         m->ticks = write_in_turn(m->page, m->count, m->seed);
         return 0;
+    case MAIL_WRITE_EVERY:
+        for (uint64_t i = 0; i < m->count; i++)
+            page_at(m->page + i * m->seed)[0]++;
+        return 0;
     case MAIL_GRANT:
         grant_access(DIRTY_REF, 0, frame_of(m->page), false);
         return 0;

@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The last whole checkpoint of a file, as libxl reads a saved guest. */
+#pragma once
+
+/*
+ * *source is what to read: the file itself where it says all in order, else a pipe, which a thread writes to. 0, or
+ * -errno and has said that there is no whole checkpoint in it.
+ */
+int recall_begin(const char *file, int fd, int *source);
+/* After the reading: closes the pipe. Why what was read is not whole, or "" if that is not due to the file. */
+const char *recall_end(void);
