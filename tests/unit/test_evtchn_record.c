@@ -185,6 +185,52 @@ static void queues_go_on_and_what_came_behind_the_save_is_on_them(void **state)
     assert_int_equal(next_event(c, &head), 0);
 }
 
+/* A queue that was empty then has a head, and no tail that the record knows of. */
+static void events_that_came_behind_the_save_of_an_empty_queue_are_on_it(void **state)
+{
+    uint32_t p[4], head = 0;
+
+    (void)state;
+    assert_int_equal(evtchn_register_vcpu_info(a->vcpus[0], GFN(INFO_GFN), INFO_OFFSET), 0);
+    fifo_start(a);
+    guest_take_all(a, 0);
+    for (unsigned i = 0; i < 4; i++)
+        assert_int_equal(evtchn_bind_ipi(a, 0, &p[i]), 0);
+    assert_int_equal(evtchn_send(a, p[0]), 0);
+    assert_int_equal(next_event(a, &head), p[0]);
+    assert_int_equal(save(), 0);
+    for (unsigned i = 1; i < 3; i++)
+        assert_int_equal(evtchn_send(a, p[i]), 0);
+    copy_memory();
+    assert_int_equal(restore(stream, size), 0);
+    assert_int_equal(evtchn_send(c, p[3]), 0);
+    for (unsigned i = 1; i < 4; i++)
+        assert_int_equal(next_event(c, &head), p[i]);
+    assert_int_equal(next_event(c, &head), 0);
+}
+
+/* The other way round the event is lost with its sender; those before it are not. */
+static void an_event_that_memory_does_not_know_of_costs_no_other(void **state)
+{
+    uint32_t p[3], head = 0;
+
+    (void)state;
+    assert_int_equal(evtchn_register_vcpu_info(a->vcpus[0], GFN(INFO_GFN), INFO_OFFSET), 0);
+    fifo_start(a);
+    guest_take_all(a, 0);
+    for (unsigned i = 0; i < 3; i++)
+        assert_int_equal(evtchn_bind_ipi(a, 0, &p[i]), 0);
+    assert_int_equal(evtchn_send(a, p[0]), 0);
+    copy_memory();
+    assert_int_equal(evtchn_send(a, p[1]), 0);
+    assert_int_equal(save(), 0);
+    assert_int_equal(restore(stream, size), 0);
+    assert_int_equal(evtchn_send(c, p[2]), 0);
+    assert_int_equal(next_event(c, &head), p[0]);
+    assert_int_equal(next_event(c, &head), p[2]);
+    assert_int_equal(next_event(c, &head), 0);
+}
+
 static void links_that_go_in_a_circle_end_somewhere(void **state)
 {
     uint32_t p[2];
@@ -518,6 +564,41 @@ static void an_event_that_comes_in_the_middle_of_it_is_one_more_on_the_queue(voi
     assert_true(act_at > 8);
 }
 
+/* Where it was queued before the record said where it belongs, it would still be the tail. */
+static void an_event_that_comes_in_the_middle_of_it_is_on_no_other_queue(void **state)
+{
+    uint32_t open, same, other;
+
+    (void)state;
+    assert_int_equal(evtchn_alloc_unbound(a, 2, &open), 0);
+    assert_int_equal(evtchn_bind_ipi(a, 0, &other), 0);
+    fifo_start(a);
+    assert_int_equal(evtchn_bind_vcpu(a, open, 1), 0);
+    assert_int_equal(evtchn_set_priority(a, open, 3), 0);
+    assert_int_equal(save(), 0);
+    for (act_at = 0, acted = true; acted; act_at++) {
+        struct evtchn_fifo_control_block *block = fake_page(c, CONTROL_GFN);
+
+        assert_int_equal(evtchn_alloc_unbound(c, 2, &same), 0);
+        assert_int_equal(evtchn_bind_interdomain(b, c, same, &senders), 0);
+        copy_memory();
+        unlocks = 0;
+        acted = false;
+        host_after_unlock = unlocked_to_send;
+        assert_int_equal(restore(stream, size), 0);
+        host_after_unlock = NULL;
+        *word_of(c, open) = 0;   /* the guest has taken it */
+        assert_int_equal(evtchn_send(b, senders), 0);
+        assert_int_equal(evtchn_send(c, other), 0);
+        assert_int_equal(block->head[EVTCHN_FIFO_PRIORITY_DEFAULT], other);
+        assert_int_equal(*word_of(c, open) & EVTCHN_FIFO_LINK_MASK, 0);
+        assert_int_equal(evtchn_close(b, senders), 0);
+        domain_end(c);
+        c = domain_new(3, 2, 1023);
+    }
+    assert_true(act_at > 8);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, start, end)
 
 int main(void)
@@ -527,6 +608,8 @@ int main(void)
         TEST(a_port_that_the_toolstack_has_opened_already_is_that_one),
         TEST(a_port_that_is_something_else_already_is_refused),
         TEST(queues_go_on_and_what_came_behind_the_save_is_on_them),
+        TEST(events_that_came_behind_the_save_of_an_empty_queue_are_on_it),
+        TEST(an_event_that_memory_does_not_know_of_costs_no_other),
         TEST(links_that_go_in_a_circle_end_somewhere),
         TEST(an_upcall_that_only_memory_knows_of_comes),
         TEST(who_has_given_its_ports_up_has_none_but_keeps_its_vcpu_info),
@@ -540,6 +623,7 @@ int main(void)
         TEST(any_bit_may_be_another),
         TEST(a_reset_in_the_middle_of_it_leaves_a_domain_that_can_be_destroyed),
         TEST(an_event_that_comes_in_the_middle_of_it_is_one_more_on_the_queue),
+        TEST(an_event_that_comes_in_the_middle_of_it_is_on_no_other_queue),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -369,17 +369,39 @@ void fifo_set_tails(struct vcpu *v, const uint32_t tail[EVTCHN_FIFO_MAX_QUEUES])
     spin_unlock(&d->evtchn.lock);
 }
 
+/* Of a port without a word: 0. */
+static uint32_t word_load(const struct fifo_domain *f, unsigned nr_pages, uint32_t port)
+{
+    unsigned page = port / WORDS_PER_PAGE;
+
+    return page < nr_pages ? __atomic_load_n(&f->pages[page][port % WORDS_PER_PAGE], __ATOMIC_RELAXED) : 0;
+}
+
 /* Each event is on one queue: all queues together are no longer than there are words, whatever the links say. */
 static uint32_t last_behind(const struct fifo_domain *f, unsigned nr_pages, uint32_t tail, unsigned *steps)
 {
-    for (; *steps && tail / WORDS_PER_PAGE < nr_pages; --*steps) {
-        uint32_t word = __atomic_load_n(&f->pages[tail / WORDS_PER_PAGE][tail % WORDS_PER_PAGE], __ATOMIC_RELAXED);
+    for (; *steps; --*steps) {
+        uint32_t word = word_load(f, nr_pages, tail);
 
         if (!(word & WORD_LINKED) || !(word & WORD_LINK))
             break;
         tail = word & WORD_LINK;
     }
     return tail;
+}
+
+/*
+ * Memory may be of another moment than the tail: where that is not on the queue, its first event is the one that the
+ * guest is told of and has not taken yet.
+ */
+static uint32_t first_known(const struct fifo_domain *f, unsigned nr_pages, const struct fifo_vcpu *fv, unsigned q)
+{
+    uint32_t head = __atomic_load_n(&fv->control->head[q], __ATOMIC_RELAXED) & WORD_LINK;
+    bool told = __atomic_load_n(&fv->control->ready, __ATOMIC_RELAXED) & BIT32(q);
+
+    if (word_load(f, nr_pages, fv->tail[q]) & WORD_LINKED)
+        return fv->tail[q];
+    return told && (word_load(f, nr_pages, head) & WORD_LINKED) ? head : fv->tail[q];
 }
 
 static void find_tails(struct domain *d, struct fifo_domain *f, unsigned nr_pages) REQUIRES(d->evtchn.lock)
@@ -391,7 +413,7 @@ static void find_tails(struct domain *d, struct fifo_domain *f, unsigned nr_page
         struct fifo_vcpu *fv = domain_vcpu(d, i) ? domain_vcpu(d, i)->evtchn.fifo : NULL;
 
         for (unsigned q = 0; fv && q < EVTCHN_FIFO_MAX_QUEUES; q++)
-            fv->tail[q] = last_behind(f, nr_pages, fv->tail[q], &steps);
+            fv->tail[q] = last_behind(f, nr_pages, first_known(f, nr_pages, fv, q), &steps);
     }
     spin_unlock(&f->lock);
 }

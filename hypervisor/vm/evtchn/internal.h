@@ -141,9 +141,9 @@ unsigned fifo_pages(const struct domain *d);
 gfn_t fifo_page(const struct domain *d, unsigned page, mfn_t *frame);
 void fifo_set_tails(struct vcpu *v, const uint32_t tail[EVTCHN_FIFO_MAX_QUEUES]);
 /*
- * All pages of a restored domain's event words, n of them; its control blocks and their tails are there. The tails move
- * to where the links in its memory end, before any event can be linked. False: there is no control block, or one of
- * these guest frames is no memory; nothing is held then.
+ * All pages of a restored domain's event words, n of them; its control blocks and their tails are there, and its ports,
+ * for an event is linked where they say. The tails move to where the links in its memory end, before any event can be
+ * linked. False: there is no control block, or one of these guest frames is no memory; nothing is held then.
  */
 MUST_CHECK bool fifo_restore_pages(struct domain *d, const uint64_t *gfns, unsigned n);
 /* Back to 2-level; no port of the guest's is in use. */

@@ -6,8 +6,8 @@
  * not say again.
  *
  * Memory may have been saved later than the records, and events of others may have come between. So what memory says is
- * believed where both say something: a vCPU whose vcpu_info tells of an upcall has the interrupt, too, and queues end
- * where their links do.
+ * believed where both say something: a vCPU whose vcpu_info tells of an upcall has the interrupt, too, and queues begin
+ * and end where their heads and links do.
  */
 #include "vm/evtchn/internal.h"
 
@@ -298,7 +298,10 @@ static void port_become(struct domain *d, struct port *p, const struct port_reco
     }
 }
 
-/* What came for one that was open already is under what was restored since: the guest is made to look. */
+/*
+ * What came for one that was open already is under what was restored since: the guest is made to look. No event is on a
+ * queue yet, so p->queue is nobody else's.
+ */
 static void port_set(struct domain *d, struct port *p, const struct port_record *r, bool was_open)
     REQUIRES(d->evtchn.lock, p->lock)
 {
@@ -334,33 +337,37 @@ static int port_restore(struct domain *d, const struct port_record *r, struct re
     return error;
 }
 
-static int pages_restore(struct domain *d, unsigned nr_pages, struct record_reader *in)
+static int ports_restore(struct domain *d, uint32_t nr_ports, struct record_reader *in)
 {
-    uint64_t gfns[FIFO_MAX_PAGES];
+    int error = 0;
 
-    BUG_ON(nr_pages > ARRAY_SIZE(gfns) || !record_read(in, gfns, nr_pages * sizeof(gfns[0])));
-    if (!nr_pages || fifo_restore_pages(d, gfns, nr_pages))
-        return 0;
-    return record_refuse(in, -EINVAL, "has event words that no control block goes with, or whose memory has gone");
-}
-
-/* FIFO's control blocks are there already. */
-static int table_restore(void *object, unsigned instance, struct record_reader *in)
-{
-    struct domain *d = object;
-    struct table_record r = { 0 };
-    int error;
-
-    (void)instance;
-    BUG_ON(!table_read(in, &r));
-    error = pages_restore(d, r.nr_pages, in);
-    for (uint32_t i = 0; i < r.nr_ports && !error; i++) {
+    for (uint32_t i = 0; i < nr_ports && !error; i++) {
         struct port_record p;
 
         BUG_ON(!record_read(in, &p, sizeof(p)));
         error = port_restore(d, &p, in);
     }
     return error;
+}
+
+/*
+ * FIFO's control blocks are there already. Without event words nothing is put on a queue: an event that comes before
+ * its port is what it was would be put on another one.
+ */
+static int table_restore(void *object, unsigned instance, struct record_reader *in)
+{
+    uint64_t gfns[FIFO_MAX_PAGES];
+    struct domain *d = object;
+    struct table_record r = { 0 };
+    int error;
+
+    (void)instance;
+    BUG_ON(!table_read(in, &r));
+    BUG_ON(r.nr_pages > ARRAY_SIZE(gfns) || !record_read(in, gfns, r.nr_pages * sizeof(gfns[0])));
+    error = ports_restore(d, r.nr_ports, in);
+    if (error || !r.nr_pages || fifo_restore_pages(d, gfns, r.nr_pages))
+        return error;
+    return record_refuse(in, -EINVAL, "has event words that no control block goes with, or whose memory has gone");
 }
 
 const struct record_kind evtchn_record = {
