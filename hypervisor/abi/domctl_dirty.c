@@ -56,20 +56,32 @@ static int collect_chunk(struct p2m *p2m, struct xen_domctl_shadow_op *s, uint64
     return error ? error : stopped;
 }
 
+static int collect_begin(struct p2m *p2m, struct xen_domctl_shadow_op *s, bool clean)
+{
+    s->stats = (struct xen_domctl_shadow_op_stats){ .fault_count = p2m_dirty_faults(p2m, clean) };
+    return p2m_dirty_period(p2m, clean, &s->mb);
+}
+
+/* Another that cleaned in between was told what this one will not find any more. */
+static int collect_go_on(struct p2m *p2m, const struct xen_domctl_shadow_op *s)
+{
+    uint32_t period;
+    int error = p2m_dirty_period(p2m, false, &period);
+
+    return !error && period != s->mb ? -EAGAIN : error;
+}
+
 /* What others write to is always told, so that the flag for the last round (LOGDIRTY_FINAL) has nothing to add. */
 static int collect(struct p2m *p2m, struct xen_domctl_shadow_op *s)
 {
     uint64_t at = (uint64_t)(s->mode >> PLACE_SHIFT) * PLACE_UNIT;
     bool clean = s->op == XEN_DOMCTL_SHADOW_OP_CLEAN;
-    int error = 0;
+    int error;
 
     s->pages = min_u64(s->pages, BIT(p2m->address_bits - PAGE_SHIFT));
     if (at && at >= s->pages)
         return -EINVAL;
-    if (!at) {
-        s->stats = (struct xen_domctl_shadow_op_stats){ .fault_count = p2m_dirty_faults(p2m, clean) };
-        error = p2m_dirty_period(p2m, clean, &s->mb);
-    }
+    error = at ? collect_go_on(p2m, s) : collect_begin(p2m, s, clean);
     while (!error && at < s->pages) {
         error = collect_chunk(p2m, s, &at, s->pages);
         if (!error && at < s->pages && preempt_pending())

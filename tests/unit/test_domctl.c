@@ -970,6 +970,29 @@ static void a_collection_keeps_its_place_in_the_call(void **state)
     fake_preempt_every(0);
 }
 
+/* What is dirty is told once: who was interrupted by another that cleans does not have all of it. */
+static void a_collection_that_another_cleaned_in_the_middle_of_is_none(void **state)
+{
+    static const uint32_t ops[] = { XEN_DOMCTL_SHADOW_OP_CLEAN, XEN_DOMCTL_SHADOW_OP_PEEK };
+    struct xen_domctl_shadow_op *s = &op.u.shadow_op;
+
+    (void)state;
+    guest->p2m.address_bits = 40;
+    seen.mapped_first = 1;
+    fake_preempt_every(1);
+    for (unsigned i = 0; i < ARRAY_SIZE(ops); i++) {
+        begin(XEN_DOMCTL_shadow_op);
+        s->op = ops[i];
+        s->pages = 4 * P2M_DIRTY_PIECE;
+        assert_int_equal(call(), -ERESTART);
+        assert_int_equal(s->mb, dirty_period);
+        assert_int_equal(call(), -ERESTART);
+        dirty_period++;
+        assert_int_equal(call(), -EAGAIN);
+    }
+    fake_preempt_every(0);
+}
+
 static void a_collection_is_checked(void **state)
 {
     struct xen_domctl_shadow_op *s = &op.u.shadow_op;
@@ -1027,6 +1050,7 @@ int main(void)
         TEST(the_uart_is_the_builders),
         TEST(tracking_goes_by_x86s_names),
         TEST(a_collection_keeps_its_place_in_the_call),
+        TEST(a_collection_that_another_cleaned_in_the_middle_of_is_none),
         TEST(a_collection_is_checked),
         TEST(a_cache_flush_goes_on_where_it_was),
         TEST(sizes_are_in_the_abis_units),
