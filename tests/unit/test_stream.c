@@ -474,6 +474,48 @@ static int read_bomb(size_t size)
     return error;
 }
 
+/* What decompresses to a page of the same bytes, with something before or behind the frame. */
+static int read_frames(const void *before, size_t before_size, const void *behind, size_t behind_size)
+{
+    static uint8_t bytes[STREAM_PAGE_SIZE], all[2 * STREAM_PAGE_SIZE];
+    struct pack *p = pack_new(sizeof(bytes)), *again = pack_new(sizeof(bytes));
+    size_t length;
+    const uint8_t *frame;
+    int error;
+
+    assert_non_null(p);
+    assert_non_null(again);
+    memset(bytes, 'x', sizeof(bytes));
+    frame = pack(p, bytes, sizeof(bytes), &length);
+    assert_non_null(frame);
+    if (before_size)
+        memcpy(all, before, before_size);
+    memcpy(all + before_size, frame, length);
+    if (behind_size)
+        memcpy(all + before_size + length, behind, behind_size);
+    error = unpack(again, all, before_size + length + behind_size, sizeof(bytes)) ? 0 : -EINVAL;
+    pack_free(p);
+    pack_free(again);
+    return error;
+}
+
+/* RFC 8878, 3.1.2, and what libzstd also reads: a frame of nothing, and frames of versions before there was an RFC. */
+static void what_is_not_one_frame_of_the_rfc_is_refused(void **state)
+{
+    static const uint8_t skippable[] = { 0x50, 0x2a, 0x4d, 0x18, 4, 0, 0, 0, 1, 2, 3, 4 };
+    static const uint8_t empty[] = { 0x28, 0xb5, 0x2f, 0xfd, 0x20, 0, 1, 0, 0 };
+    static const uint8_t earlier[] = { 0x27, 0xb5, 0x2f, 0xfd, 0x20, 1, 0xc0, 0, 0 };
+
+    (void)state;
+    assert_int_equal(read_frames(NULL, 0, NULL, 0), 0);
+    assert_int_equal(read_frames(skippable, sizeof(skippable), NULL, 0), -EINVAL);
+    assert_int_equal(read_frames(NULL, 0, skippable, sizeof(skippable)), -EINVAL);
+    assert_int_equal(read_frames(empty, sizeof(empty), NULL, 0), -EINVAL);
+    assert_int_equal(read_frames(NULL, 0, empty, sizeof(empty)), -EINVAL);
+    assert_int_equal(read_frames(earlier, sizeof(earlier), NULL, 0), -EINVAL);
+    assert_int_equal(read_frames(NULL, 0, "12345678", 8), -EINVAL);
+}
+
 static void a_frame_of_more_or_less_than_the_pages_is_refused(void **state)
 {
     (void)state;
@@ -531,6 +573,7 @@ int main(void)
         cmocka_unit_test(absurd_sizes_take_no_memory),
         cmocka_unit_test(another_format_is_refused_by_name),
         cmocka_unit_test(a_failed_write_says_where),
+        cmocka_unit_test(what_is_not_one_frame_of_the_rfc_is_refused),
         cmocka_unit_test_setup_teardown(what_is_written_is_read_again, be_packed, be_plain),
         cmocka_unit_test_setup_teardown(cut_off_anywhere_is_found, be_packed, be_plain),
         cmocka_unit_test_setup_teardown(a_flipped_bit_is_found_wherever_it_is, be_packed, be_plain),

@@ -2,7 +2,9 @@
 /* See pack.h. The fastest level: it is a race with a disk or a link. */
 #include "tools/helper/pack.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <zstd.h>
 
@@ -48,11 +50,23 @@ const uint8_t *pack(struct pack *p, const void *data, size_t size, size_t *packe
     return p->room;
 }
 
+/*
+ * The library reads more than RFC 8878's frames: those of its versions before that, by decoders that nobody maintains,
+ * and several of them in a row, with anything between.
+ */
+static bool is_one_frame(const void *packed, size_t size)
+{
+    static const uint8_t magic[] = { 0x28, 0xb5, 0x2f, 0xfd };   /* RFC 8878, 3.1.1 */
+
+    return size > sizeof(magic) && !memcmp(packed, magic, sizeof(magic)) &&
+           ZSTD_findFrameCompressedSize(packed, size) == size;
+}
+
 const uint8_t *unpack(struct pack *p, const void *packed, size_t packed_size, size_t size)
 {
     if (!p->out)
         p->out = ZSTD_createDCtx();
-    if (!p->out || size > p->most)
+    if (!p->out || size > p->most || !is_one_frame(packed, packed_size))
         return NULL;
     return ZSTD_decompressDCtx(p->out, p->room, size, packed, packed_size) == size ? p->room : NULL;
 }
