@@ -363,6 +363,21 @@ static void restored_it_has_the_same_registers_and_hears_what_was_typed_meanwhil
     write(IMSC, 0);
 }
 
+/* Nobody tells it a second time, and a driver waits for it. */
+static void room_that_the_back_end_made_before_the_restore_is_told(void **state)
+{
+    (void)state;
+    write(IMSC, TX);
+    save();
+    begin_again();
+    consumer(d, 5);
+    assert_int_equal(restore(), 0);
+    assert_int_equal(read(RIS), TX);
+    assert_true(line);
+    write(ICR, TX);
+    assert_false(line);
+}
+
 static void a_record_is_for_a_domain_that_has_one_too(void **state)
 {
     (void)state;
@@ -451,6 +466,7 @@ int main(void)
         TEST(a_second_one_is_refused),
         TEST(after_its_end_it_is_silent),
         TEST(restored_it_has_the_same_registers_and_hears_what_was_typed_meanwhile),
+        TEST(room_that_the_back_end_made_before_the_restore_is_told),
         TEST(a_record_is_for_a_domain_that_has_one_too),
         TEST(any_bit_of_its_record_may_be_another),
         TEST(what_fails_to_begin_leaves_nothing),

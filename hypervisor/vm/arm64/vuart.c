@@ -326,7 +326,10 @@ static int registers_check(void *object, unsigned instance, struct record_reader
                                               : "is of a domain without an emulated UART, which the new one has");
 }
 
-/* The interrupt is restored already. What came through the ring meanwhile raises it as ever. */
+/*
+ * The interrupt is restored already. What came through the ring meanwhile raises it as ever; that there was room again
+ * was told once, and stays.
+ */
 static int registers_restore(void *object, unsigned instance, struct record_reader *in)
 {
     struct domain *d = object;
@@ -338,7 +341,7 @@ static int registers_restore(void *object, unsigned instance, struct record_read
     spin_lock(&u->lock);
     if (u->ring) {
         u->interrupt_mask = r.interrupt_mask;
-        u->raw_interrupts = r.raw_interrupts;
+        u->raw_interrupts |= r.raw_interrupts;
         u->line = r.line;
         interrupts_update(d, u);
     }
