@@ -26,7 +26,7 @@ const char *history_name(const struct journal *j);
 
 /* What became of it, without a line's end: "handed over after 4.210 s, stood still for 61.203 ms". */
 #define HISTORY_OUTCOME_SIZE 512
-const char *history_outcome(char text[HISTORY_OUTCOME_SIZE], const struct journal *j);
+char *history_outcome(char text[HISTORY_OUTCOME_SIZE], const struct journal *j);
 
 /* When the guest went on, or the operation's end: the time from `suspended_ns` on for which it stood still. */
 uint64_t history_resumed(const struct journal *j);

@@ -19,7 +19,7 @@
 
 /* All in pixels. */
 #define LABELS      110.0    /* left of the time */
-#define HEADER      128.0
+#define HEADER      144.0
 #define GRAPH       210.0
 #define OVER_BARS   22.0     /* of the graph: the size of the first round, which is the highest */
 #define UNDER_GRAPH 34.0     /* the rounds' numbers */
@@ -27,6 +27,7 @@
 #define BAR         15.0
 #define FOOTER      58.0
 #define TEXT_WIDTH  6.4      /* of a character of a caption, on average */
+#define MOST_LETTERS 150     /* of the line below the heading */
 #define LEAST_PART  70.0     /* the narrowest that a part of time is */
 
 #define NIGHT_PALE  "#e3e7f4"
@@ -268,6 +269,14 @@ static void put_stages(const struct picture *p)
 
 /* --- what is around the picture */
 
+/* As much of a line as there is room for. */
+static const char *cut(char *text)
+{
+    if (strlen(text) > MOST_LETTERS)
+        strcpy(text + MOST_LETTERS - 3, "...");
+    return text;
+}
+
 static void put_header(const struct picture *p)
 {
     const struct journal *j = p->j;
@@ -280,13 +289,13 @@ static void put_header(const struct picture *p)
     svg_text(p->out, SVG_MARGIN, 36, "font-size=\"20\" font-weight=\"bold\" fill=\"" INK "\"", text);
     svg_text(p->out, SVG_MARGIN, 60,
              j->result ? "font-size=\"14\" fill=\"" FAILED "\"" : "font-size=\"14\" fill=\"" INK "\"",
-             history_outcome(outcome, j));
+             cut(history_outcome(outcome, j)));
     if (j->began_ms && gmtime_r(&began, &tm) && strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%S UTC", &tm))
         svg_text(p->out, SVG_WIDTH - SVG_MARGIN, 36,
                  "font-size=\"14\" fill=\"" PALE_INK "\" text-anchor=\"end\"", text);
     snprintf(text, sizeof(text), "%s of memory, a stream of %s%s", history_size(ram, (double)j->ram_pages * PAGE_BYTES),
              history_size(sent, (double)j->stream_bytes), j->compressed ? ", compressed" : "");
-    svg_text(p->out, SVG_WIDTH - SVG_MARGIN, 60, "font-size=\"14\" fill=\"" PALE_INK "\" text-anchor=\"end\"", text);
+    svg_text(p->out, SVG_MARGIN, 80, "font-size=\"12\" fill=\"" PALE_INK "\"", text);
 }
 
 static void put_legend(const struct picture *p)

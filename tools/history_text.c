@@ -66,7 +66,7 @@ static const char *what_became(const struct journal *j)
     return j->outcome;
 }
 
-const char *history_outcome(char text[HISTORY_OUTCOME_SIZE], const struct journal *j)
+char *history_outcome(char text[HISTORY_OUTCOME_SIZE], const struct journal *j)
 {
     char total[TIMELINE_DURATION_SIZE], stood[TIMELINE_DURATION_SIZE];
 

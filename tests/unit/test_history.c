@@ -299,6 +299,19 @@ static void hostile_names_are_escaped(void **state)
     assert_markup(printed(history_print_svg));
 }
 
+static void a_long_reason_ends_within_the_picture(void **state)
+{
+    char reason[256] = "\"reason\":\"";
+
+    (void)state;
+    memset(reason + strlen(reason), 'r', 200);
+    strcat(reason, "\"");
+    assert_int_equal(parse(changed("\"reason\":\"\"", reason)), 0);
+    journal.result = -5;
+    assert_non_null(strstr(printed(history_print_svg), "rrr...</text>"));
+    assert_null(strstr(printed(history_print_text), "..."));
+}
+
 /* Every pixel is in the picture, whatever the numbers. */
 static void assert_in_the_picture(const char *svg)
 {
@@ -386,6 +399,7 @@ int main(void)
         cmocka_unit_test(the_picture_has_each_round_and_stage_and_the_standstill),
         cmocka_unit_test(a_picture_of_a_save_has_no_graph),
         cmocka_unit_test(hostile_names_are_escaped),
+        cmocka_unit_test(a_long_reason_ends_within_the_picture),
         cmocka_unit_test(numbers_of_any_size_stay_in_the_picture),
         cmocka_unit_test(no_change_of_a_line_goes_wrong_unseen),
     };
