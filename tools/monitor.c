@@ -6,8 +6,7 @@
  * destroyed.
  *
  * libvirtd is told of one end of each of its domains (libxl_evenable_domain_death), and a suspending is one. So when
- * a domain of its that was suspended ends, it may not know, and it is for nobody else to do something about it: it
- * is started anew, which domains do not notice, and looks at all of them then.
+ * a domain of its that was suspended ends, it may not know; then virsh has it do what is to be done.
  */
 #include "tools/monitor.h"
 
@@ -246,16 +245,51 @@ static bool has_shut_down(struct monitor *m)
     return shut_down;
 }
 
-static enum outcome leave_to_libvirt(struct monitor *m)
+static bool libvirt_handles(struct monitor *m)
 {
     for (unsigned waited = 0; waited < LIBVIRT_MS; waited += LOOK_EVERY_MS) {
         if (!has_shut_down(m))
-            return OVER;
+            return true;
         wait_ms(LOOK_EVERY_MS);
     }
-    say("libvirtd has not seen that %s has ended: it is started anew", m->config.c_info.name);
-    if (system("exec service libvirtd restart"))
-        say("service libvirtd restart has failed");
+    return false;
+}
+
+/* The domain by its UUID: a name would have to be quoted. What libvirt does not know for good it has to be told anew. */
+static void have_libvirt(struct monitor *m, bool restart)
+{
+    static const char script[] =
+        "virsh() { command virsh -c xen:///system \"$@\"; }; "
+        "domain=" LIBXL_UUID_FMT "; xml=$(virsh dumpxml $domain); virsh destroy $domain && "
+        "if %s; then virsh start $domain || { echo \"$xml\" | virsh create /dev/stdin; }; fi";
+    char command[sizeof(script) + 256];
+    libxl_uuid *uuid = &m->config.c_info.uuid;
+
+    snprintf(command, sizeof(command), script, LIBXL_UUID_BYTES((*uuid)), restart ? "true" : "false");
+    if (system(command))
+        say("libvirt does not do it");
+}
+
+static bool restarts(libxl_action_on_shutdown action)
+{
+    return action == LIBXL_ACTION_ON_SHUTDOWN_RESTART || action == LIBXL_ACTION_ON_SHUTDOWN_RESTART_RENAME ||
+           action == LIBXL_ACTION_ON_SHUTDOWN_COREDUMP_RESTART;
+}
+
+static bool dumps_core(libxl_action_on_shutdown action)
+{
+    return action == LIBXL_ACTION_ON_SHUTDOWN_COREDUMP_RESTART || action == LIBXL_ACTION_ON_SHUTDOWN_COREDUMP_DESTROY;
+}
+
+static enum outcome leave_to_libvirt(struct monitor *m, libxl_action_on_shutdown action)
+{
+    if (libvirt_handles(m) || action == LIBXL_ACTION_ON_SHUTDOWN_PRESERVE)
+        return OVER;
+    say("libvirtd has not seen that %s has ended: virsh tells it to %s it", m->config.c_info.name,
+        restarts(action) ? "restart" : "destroy");
+    if (dumps_core(action))
+        dump_core(m);
+    have_libvirt(m, restarts(action));
     return OVER;
 }
 
@@ -266,7 +300,7 @@ static enum outcome handle_end(struct monitor *m, int reason)
     if (reason == LIBXL_SHUTDOWN_REASON_SUSPEND)
         return SUSPENDED;
     if (is_libvirts(m))
-        return leave_to_libvirt(m);
+        return leave_to_libvirt(m, action);
     say("domain %u (%s) has shut down, reason %d: %s", m->domid, m->config.c_info.name, reason,
         libxl_action_on_shutdown_to_string(action));
     switch (action) {
