@@ -255,7 +255,7 @@ static bool libvirt_handles(struct monitor *m)
     return false;
 }
 
-/* The domain by its UUID: a name would have to be quoted. What libvirt does not know for good it has to be told anew. */
+/* By its UUID, for a name would have to be quoted. What libvirt does not know for good it has to be told anew. */
 static void have_libvirt(struct monitor *m, bool restart)
 {
     static const char script[] =
