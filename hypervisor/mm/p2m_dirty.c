@@ -55,6 +55,7 @@ static void collect_ram(struct collector *c, uint64_t *pte, unsigned level, uint
 {
     uint64_t was = c->clean ? entry_clean(pte, level) : __atomic_load_n(pte, __ATOMIC_RELAXED);
     bool dirty = was & (S2_CHANGED | S2_AP_WRITE);
+    mfn_t mfn;
 
     if (c->clean && (was & S2_AP_WRITE)) {
         if (c->cleaned < CHANGE_BY_ADDRESS)
@@ -64,9 +65,13 @@ static void collect_ram(struct collector *c, uint64_t *pte, unsigned level, uint
     c->told |= dirty;
     if (dirty)
         bits_set(c, from, to);
-    if (c->clean || !dirty)
-        frames_take_dirty(mfn_add(pte_mfn(was), from & (level_span(level) - 1)), (unsigned)(to - from), c->clean,
-                          dirty ? NULL : c->bitmap, (unsigned)(from - c->first));
+    if (!c->clean && dirty)
+        return;
+    mfn = mfn_add(pte_mfn(was), from & (level_span(level) - 1));
+    if (!frames_dirty_near(mfn))
+        return;   /* for all of the entry: what is larger than a page is aligned 2 MiB */
+    c->looked += level < 3 ? (unsigned)(to - from) : 0;
+    frames_take_dirty(mfn, (unsigned)(to - from), c->clean, dirty ? NULL : c->bitmap, (unsigned)(from - c->first));
 }
 
 static void collect_entry(struct collector *c, uint64_t *pte, unsigned level, uint64_t from, uint64_t to)
