@@ -15,19 +15,20 @@ build/.packages: packages images/install-packages
 	@images/install-packages packages
 	@touch $@
 
+# What is unpacked stays when images/fetch changes: another version of the script brings the same packages.
 # arm64 headers and libraries: libfdt, Xen's public headers, and what the tools in dom0 link to
-build/sysroot/.done: images/fetch images/sysroot.packages | build/.packages
-	@images/fetch build/sysroot $$(cat images/sysroot.packages)
+build/sysroot/.done: images/sysroot.packages | images/fetch build/.packages
+	@images/fetch arm64 build/sysroot $$(cat images/sysroot.packages)
 	@touch $@
 
 # the kernel of dom0 and guests, the peer to compare with, and the guests' userland
-build/debian/kernel/.done: images/fetch | build/.packages
-	@images/fetch build/debian/kernel linux-image-arm64 xen-hypervisor-4.17-arm64 busybox-static
+build/debian/kernel/.done: | images/fetch build/.packages
+	@images/fetch arm64 build/debian/kernel linux-image-arm64 xen-hypervisor-4.17-arm64 busybox-static
 	@/sbin/depmod -b $(CURDIR)/build/debian/kernel $$(ls build/debian/kernel/lib/modules)
 	@touch $@
 
-build/debian/dom0/.done: images/fetch images/dom0.packages | build/.packages
-	@images/fetch build/debian/dom0 $$(cat images/dom0.packages)
+build/debian/dom0/.done: images/dom0.packages | images/fetch build/.packages
+	@images/fetch arm64 build/debian/dom0 $$(cat images/dom0.packages)
 	@touch $@
 
 build/xen: build/debian/kernel/.done
@@ -39,15 +40,14 @@ build/images/vmlinuz: build/debian/kernel/.done
 	@cp build/debian/kernel/boot/vmlinuz-* $@
 	@touch $@
 
-# $(1): the modules to put in
-assemble_ramdisk = @echo "assembling $@"; mkdir -p build/images; \
-	images/assemble ramdisk build/debian/kernel $(1) $@ $(2)
+# $(1): the packages; $(2): the files; $(3): the modules to put in
+assemble_ramdisk = @echo "assembling $@"; mkdir -p $(@D); images/assemble ramdisk $(1) $(2) $@ $(3)
 
 build/images/dom0.gz: images/assemble $(wildcard images/initrd/*) build/debian/kernel/.done
-	$(call assemble_ramdisk,images/initrd,virtio_mmio virtio_pci virtio_blk crc32c_generic ext4)
+	$(call assemble_ramdisk,build/debian/kernel,images/initrd,virtio_mmio virtio_pci virtio_blk crc32c_generic ext4)
 
 build/images/guest.gz: images/assemble $(wildcard images/guest/* images/guest/*/*) build/debian/kernel/.done
-	$(call assemble_ramdisk,images/guest,xen-blkfront xen-netfront xen_wdt crc32c_generic ext4)
+	$(call assemble_ramdisk,build/debian/kernel,images/guest,xen-blkfront xen-netfront xen_wdt crc32c_generic ext4)
 
 build/images/disk.img: images/assemble | build/.packages
 	@mkdir -p build/images
@@ -60,8 +60,8 @@ build/images/dom0.img: images/assemble $(DOM0_FILES) build/debian/kernel/.done b
 	@$(FAKEROOT) images/assemble dom0 build/debian/kernel build/debian/dom0 build/tools/root $@ 512 images/dom0
 
 # the same with systemd and libvirt, for make soak
-build/debian/systemd/.done: images/fetch images/dom0.packages images/systemd.packages | build/.packages
-	@images/fetch build/debian/systemd $$(cat images/dom0.packages images/systemd.packages)
+build/debian/systemd/.done: images/dom0.packages images/systemd.packages | images/fetch build/.packages
+	@images/fetch arm64 build/debian/systemd $$(cat images/dom0.packages images/systemd.packages)
 	@touch $@
 
 SYSTEMD_FILES := $(shell find images/systemd -type f)
@@ -69,3 +69,44 @@ build/images/systemd.img: images/assemble $(DOM0_FILES) $(SYSTEMD_FILES) build/d
 			  build/tools/.root build/images/vmlinuz build/images/guest.gz build/images/disk.img
 	@echo "assembling $@"
 	@$(FAKEROOT) images/assemble dom0 build/debian/kernel build/debian/systemd build/tools/root $@ 1024 images/dom0 images/systemd
+
+# --- The machine of the other architecture: stock Xen, Debian's dom0 and guest for amd64, which Dormouse's x86 half runs under ---
+
+X86_IMAGES := xen vmlinuz dom0.gz dom0.img
+.PHONY: x86-images
+x86-images: $(X86_IMAGES:%=build/images/x86/%)
+
+build/debian/x86/kernel/.done: | images/fetch build/.packages
+	@images/fetch amd64 build/debian/x86/kernel linux-image-amd64 xen-hypervisor-4.17-amd64 busybox-static
+	@/sbin/depmod -b $(CURDIR)/build/debian/x86/kernel $$(ls build/debian/x86/kernel/lib/modules)
+	@touch $@
+
+build/debian/x86/dom0/.done: images/dom0.packages | images/fetch build/.packages
+	@images/fetch amd64 build/debian/x86/dom0 $$(cat images/dom0.packages)
+	@touch $@
+
+# QEMU's multiboot loader does not unpack
+build/images/x86/xen: build/debian/x86/kernel/.done
+	@mkdir -p $(@D)
+	@gzip -dc build/debian/x86/kernel/boot/xen-4.17-amd64.gz > $@
+
+build/images/x86/vmlinuz: build/debian/x86/kernel/.done
+	@mkdir -p $(@D)
+	@cp build/debian/x86/kernel/boot/vmlinuz-* $@
+	@touch $@
+
+build/images/x86/dom0.gz: images/assemble $(wildcard images/initrd/*) build/debian/x86/kernel/.done
+	$(call assemble_ramdisk,build/debian/x86/kernel,images/initrd,virtio_pci virtio_blk crc32c_generic ext4)
+
+build/images/x86/guest.gz: images/assemble $(wildcard images/guest/* images/guest/*/*) build/debian/x86/kernel/.done
+	$(call assemble_ramdisk,build/debian/x86/kernel,images/guest,xen-blkfront xen-netfront xen_wdt crc32c_generic ext4)
+
+build/images/x86/disk.img: build/images/disk.img
+	@mkdir -p $(@D)
+	@cp $< $@
+
+# torpor(1) is not on it: it is for Torpor
+build/images/x86/dom0.img: images/assemble $(DOM0_FILES) build/debian/x86/kernel/.done build/debian/x86/dom0/.done \
+			   build/images/x86/vmlinuz build/images/x86/guest.gz build/images/x86/disk.img
+	@echo "assembling $@"
+	@$(FAKEROOT) images/assemble dom0 build/debian/x86/kernel build/debian/x86/dom0 images/dom0 $@ 512

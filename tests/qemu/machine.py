@@ -99,6 +99,8 @@ class Board:
     files: list = field(default_factory=list)             # dom0 finds them in /tmp/job
     edit_tree: Callable[[str], str] | None = None         # changes the device tree's source
 
+    VIRTIO = "device"                                     # what QEMU's names of virtio devices end in: how they are attached
+
     # QEMU puts the hypervisor and its device tree below 0x48000000; modules have to lie above.
     KERNEL_ADDRESS = 0x4C000000
     RAMDISK_ADDRESS = 0x5C000000
@@ -130,6 +132,35 @@ class Board:
         return command + list(self.extra)
 
 
+@dataclass
+class X86Board(Board):
+    """A PC with stock Xen 4.17 for amd64, started by multiboot, whatever the tests' hypervisor is.
+
+    Debian's Xen does not come up with SMAP on an emulated CPU; Westmere is the model that is steady, and only the old
+    machine `pc` sleeps more than once.
+    """
+
+    cpu: str = "Westmere"
+    smp: int = 1
+    mem: int = 1024
+    arguments: str = "dom0_mem=512M dom0_max_vcpus=1"
+    kernel: Path = IMAGES / "x86/vmlinuz"
+    ramdisk: Path = IMAGES / "x86/dom0.gz"
+    image: Path = IMAGES / "x86/dom0.img"
+
+    VIRTIO = "pci"
+    XEN = IMAGES / "x86/xen"
+
+    def command(self, hypervisor):
+        modules = [f"{self.kernel} console=hvc0 {self.dom0_arguments}".strip(), str(self.ramdisk)]
+        return ["qemu-system-x86_64", "-M", "pc", "-cpu", self.cpu, "-smp", str(self.smp), "-m", str(self.mem),
+                "-seed", "1", "-no-reboot", "-nodefaults", "-kernel", str(hypervisor),
+                "-append", f"console=com1 com1=115200,8n1 smap=0 bootscrub=0 {self.arguments}",
+                "-initrd", ",".join(module.replace(",", ",,") for module in modules),
+                "-drive", f"if=none,file={self.image},format=raw,id=root,snapshot=on",
+                "-device", "virtio-blk-pci,drive=root"] + list(self.extra)
+
+
 class Machine:
     """A running Board. Use it as a context manager, or call close."""
 
@@ -159,7 +190,7 @@ class Machine:
             "-display", "none", "-serial", "stdio",
             "-monitor", f"unix:{self._monitor_socket},server=on,wait=off",
             "-chardev", f"socket,id=agent,path={self._agent_socket},server=on,wait=off",
-            "-device", "virtio-serial-device", "-device", "virtserialport,chardev=agent,name=torpor.agent"]
+            "-device", f"virtio-serial-{board.VIRTIO}", "-device", "virtserialport,chardev=agent,name=torpor.agent"]
         self._log = open(self.log_path, "w", encoding="utf-8")
         self._log.write(shlex.join(command) + "\n")
         # should this process be killed, QEMU goes with it
@@ -174,7 +205,7 @@ class Machine:
             for path in self.board.files:
                 tar.add(path, Path(path).name)
         return ["-drive", f"if=none,file={archive},format=raw,id=files,readonly=on",
-                "-device", "virtio-blk-device,drive=files,serial=files"]
+                "-device", f"virtio-blk-{self.board.VIRTIO},drive=files,serial=files"]
 
     def _edited_tree(self, command):
         """Have QEMU write the device tree that it would use, modules included, and start the hypervisor with a changed
