@@ -18,7 +18,7 @@ include tests/guests/build.mk
 include tests/fuzz/build.mk
 include bench/build.mk
 
-.PHONY: all run test soak clean help
+.PHONY: all run run-x86 test soak clean help
 
 all: build/torpor build/firmware.bin build/tools/torpor build/tools/torpor-save-helper
 
@@ -26,7 +26,11 @@ all: build/torpor build/firmware.bin build/tools/torpor build/tools/torpor-save-
 run: $(HYPERVISOR) build/firmware.bin images
 	@HYPERVISOR=$(HYPERVISOR) tests/qemu/run
 
-TESTED := $(HYPERVISOR) locks firmware-variants images $(unit-tests) $(GUEST_IMAGES) $(DOM0_IMAGES) $(FUZZERS) $(READERS)
+## run-x86: Dormouse on Debian's stock Xen for amd64: a guest is saved, restored, and goes on
+run-x86: x86-images dormouse
+	@tests/qemu/run-x86
+
+TESTED := $(HYPERVISOR) locks firmware-variants images x86-images dormouse $(unit-tests) $(GUEST_IMAGES) $(DOM0_IMAGES) $(FUZZERS) $(READERS)
 
 ## test: every test there is; the last line is "N passed, N failed"
 test: $(TESTED)

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The PV console's output half; dom0, which has none, prints by console_io, and a guest of something else than Xen on
- * its PL011. Invariant: out_prod - out_cons never exceeds the ring's size; only the holder of `lock` moves out_prod,
- * only xenconsoled moves out_cons.
+ * The PV console's output half; who has none prints by what the architecture has. Invariant: out_prod - out_cons never
+ * exceeds the ring's size; only the holder of `lock` moves out_prod, only xenconsoled moves out_cons.
  */
 #include "dormouse/xen/console.h"
-#include "dormouse/arch/arm64/cpu.h"
 #include "dormouse/xen/hypercall.h"
-#include "dormouse/arch/arm64/platform.h"
+#include "dormouse/xen/suspend.h"
+#include "machine/cpu.h"
+#include "machine/start.h"
 #include "arch/lock.h"
 #include "lib/print.h"
 #include "lib/stack_protector.h"
@@ -18,27 +18,13 @@ static struct spinlock lock = SPINLOCK_INIT;
 static struct xencons_interface *ring;
 static evtchn_port_t port;
 
-static void put_by_hypercall(const char *s, size_t n)
-{
-    hypercall3(__HYPERVISOR_console_io, CONSOLEIO_write, n, (uintptr_t)s);
-}
-
-/* DDI 0183 3.3.1, 3.3.3. */
-static void put_by_uart(const char *s, size_t n)
-{
-    enum { UARTDR = 0x00, UARTFR = 0x18, UARTFR_TXFF = 1 << 5 };
-
-    for (size_t i = 0; i < n; i++) {
-        while (mmio_read32(platform.uart + UARTFR) & UARTFR_TXFF)
-            ;
-        mmio_write32(platform.uart + UARTDR, (unsigned char)s[i]);
-    }
-}
-
 void console_init(void)
 {
-    port = (evtchn_port_t)hvm_param(HVM_PARAM_CONSOLE_EVTCHN);
-    ring = (struct xencons_interface *)(hvm_param(HVM_PARAM_CONSOLE_PFN) << PAGE_SHIFT);
+    struct start_pages pages;
+
+    start_pages_get(&pages);
+    port = pages.console_port;
+    ring = pages.console;
 }
 
 static uint32_t ring_used(void)
@@ -60,6 +46,23 @@ static void wait(void)
     sched_op(SCHEDOP_yield, NULL);
 }
 
+static int console_enter(struct sleep *s)
+{
+    uint64_t limit = s->now_ns() + UINT64_C(1000000000);
+
+    while (ring && ring_used() && s->now_ns() < limit)
+        wait();
+    return 0;
+}
+
+static void console_leave(struct sleep *s)
+{
+    if (suspend_is_new_domain(s))
+        console_init();
+}
+
+const struct sleep_stage console_stage = { .name = "console", .enter = console_enter, .leave = console_leave };
+
 static void put(const char *s, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
@@ -79,16 +82,16 @@ void print(const char *fmt, ...)
     int n = vsnprintf(line, sizeof(line), fmt, ap);
     va_end(ap);
     n = (int)min_u64((uint64_t)n, sizeof(line) - 1);
+    bool enabled = irq_save();
     spin_lock(&lock);
     if (ring) {
         put(line, (size_t)n);
         notify();
-    } else if (platform.uart && !platform.xen) {
-        put_by_uart(line, (size_t)n);
     } else {
-        put_by_hypercall(line, (size_t)n);
+        machine_put(line, (size_t)n);
     }
     spin_unlock(&lock);
+    irq_restore(enabled);
 }
 
 void console_flush(void)
@@ -105,6 +108,7 @@ void panic(const char *fmt, ...)
     va_start(ap, fmt);
     vsnprintf(line, sizeof(line), fmt, ap);
     va_end(ap);
+    irq_disable();
     print("panic: %s\n", line);
     shutdown(SHUTDOWN_crash);
 }

@@ -4,22 +4,36 @@
  * until this side clears them, so every change of a shared word is atomic.
  */
 #include "dormouse/xen/evtchn.h"
-#include "dormouse/arch/arm64/cpu.h"
-#include "dormouse/arch/arm64/gic.h"
-#include "dormouse/arch/arm64/trap.h"
-#include "dormouse/arch/arm64/platform.h"
+#include "dormouse/xen/suspend.h"
+#include "lib/errno.h"
+#include "machine/cpu.h"
+#include "machine/memory.h"
+#include "machine/start.h"
 
 enum { WORD_BITS = 64, WORDS = 64 };
 
 struct shared_info *shared_info;
-struct vcpu_info vcpu_infos[MAX_CPUS] __attribute__((aligned(64)));  /* none crosses a page, as registering asks */
 static void (*handlers[EVTCHN_2L_NR_CHANNELS])(evtchn_port_t);
 
-static void upcall(unsigned intid)
-{
-    struct vcpu_info *info = &vcpu_infos[this_cpu()->id];
+/* Whose a port is, plus one: another vCPU that looks at the same word leaves it alone. 0: whoever sees it. */
+static uint8_t owners[EVTCHN_2L_NR_CHANNELS];
 
-    (void)intid;
+/* Only ever filled in, by one CPU at a time. */
+static struct kept {
+    enum { KEPT_VIRQ, KEPT_IPI } kind;
+    unsigned virq, vcpu;
+    void (*fn)(evtchn_port_t);
+    evtchn_port_t port;
+} kept[EVTCHN_KEPT];
+static unsigned kept_count;
+
+static bool restored;                   /* this is not the first life */
+static bool registered[MAX_CPUS];       /* its vcpu_info, by this domain; a vCPU that was off keeps its place */
+
+void evtchn_upcall(void)
+{
+    struct vcpu_info *info = vcpu_info_of(cpu_id());
+
     __atomic_store_n(&info->evtchn_upcall_pending, 0, __ATOMIC_RELAXED);
     uint64_t words = __atomic_exchange_n(&info->evtchn_pending_sel, 0, __ATOMIC_ACQ_REL);
     while (words) {
@@ -32,6 +46,8 @@ static void upcall(unsigned intid)
             evtchn_port_t port = w * WORD_BITS + (unsigned)__builtin_ctzl(bits);
 
             bits &= bits - 1;
+            if (owners[port] && owners[port] != cpu_id() + 1)
+                continue;
             evtchn_clear(port);
             if (handlers[port])
                 handlers[port](port);
@@ -39,32 +55,94 @@ static void upcall(unsigned intid)
     }
 }
 
-void evtchn_init(void)
+static void mask_all(void)
 {
-    /* the last page of the range that the tree gives for grant frames: version 1 tables never reach it */
-    gfn_t at = GFN((platform.grant_base + platform.grant_size) / PAGE_SIZE - 1);
-
-    if (physmap_add(XENMAPSPACE_shared_info, 0, at))
-        panic("the shared page cannot be mapped at frame %lx", at.gfn);
-    shared_info = (struct shared_info *)(at.gfn << PAGE_SHIFT);
     for (unsigned i = 0; i < WORDS; i++)
         shared_info->evtchn_mask[i] = ~UINT64_C(0);
-    irq_register(platform.evtchn_intid, upcall);
+}
+
+void evtchn_init(void)
+{
+    shared_info = shared_info_map();
+    mask_all();
     evtchn_init_cpu();
 }
 
 void evtchn_init_cpu(void)
 {
-    unsigned id = this_cpu()->id;
-    uintptr_t info = (uintptr_t)&vcpu_infos[id];
-    struct vcpu_register_vcpu_info r = { .mfn = info >> PAGE_SHIFT, .offset = info & (PAGE_SIZE - 1) };
-    static bool registered[MAX_CPUS];   /* a vCPU that was off keeps its place */
+    unsigned id = cpu_id();
+    const struct vcpu_info *info = vcpu_info_of(id);
+    struct vcpu_register_vcpu_info r = { .mfn = frame_of(info), .offset = (uintptr_t)info & (PAGE_SIZE - 1) };
 
-    if (!registered[id] && vcpu_op(VCPUOP_register_vcpu_info, id, &r))
-        panic("vCPU %u: its vcpu_info is refused", id);
+    if (!registered[id]) {
+        long error = vcpu_op(VCPUOP_register_vcpu_info, id, &r);
+
+        /* a hypervisor may keep the place over a restore, as Torpor does, and takes no second one */
+        if (error && !(restored && error == -EINVAL))
+            panic("vCPU %u: its vcpu_info is refused", id);
+    }
     registered[id] = true;
-    gic_enable(platform.evtchn_intid);
+    upcall_init_cpu();
 }
+
+static void kept_bind(struct kept *k)
+{
+    long error = k->kind == KEPT_VIRQ ? evtchn_bind_virq(k->virq, k->vcpu, &k->port)
+                                      : evtchn_bind_ipi(k->vcpu, &k->port);
+
+    if (error)
+        panic("vCPU %u: an event channel is refused: error %ld", k->vcpu, -error);
+    owners[k->port] = (uint8_t)(k->vcpu + 1);
+    evtchn_register(k->port, k->fn);
+}
+
+static unsigned keep(struct kept new)
+{
+    BUG_ON(kept_count == EVTCHN_KEPT);
+    kept[kept_count] = new;
+    kept_bind(&kept[kept_count]);
+    return kept_count++;
+}
+
+unsigned evtchn_keep_virq(unsigned virq, unsigned vcpu, void (*fn)(evtchn_port_t))
+{
+    return keep((struct kept){ .kind = KEPT_VIRQ, .virq = virq, .vcpu = vcpu, .fn = fn });
+}
+
+unsigned evtchn_keep_ipi(unsigned vcpu, void (*fn)(evtchn_port_t))
+{
+    return keep((struct kept){ .kind = KEPT_IPI, .vcpu = vcpu, .fn = fn });
+}
+
+evtchn_port_t evtchn_kept_port(unsigned number)
+{
+    return kept[number].port;
+}
+
+static int evtchn_enter(struct sleep *s)
+{
+    (void)s;
+    return 0;
+}
+
+static void evtchn_leave(struct sleep *s)
+{
+    if (!suspend_is_new_domain(s))
+        return;
+    restored = true;
+    mask_all();
+    for (unsigned port = 0; port < EVTCHN_2L_NR_CHANNELS; port++) {
+        handlers[port] = NULL;
+        owners[port] = 0;
+    }
+    for (unsigned id = 0; id < MAX_CPUS; id++)
+        registered[id] = false;
+    evtchn_init_cpu();
+    for (unsigned i = 0; i < kept_count; i++)
+        kept_bind(&kept[i]);
+}
+
+const struct sleep_stage evtchn_stage = { .name = "event channels", .enter = evtchn_enter, .leave = evtchn_leave };
 
 void evtchn_register(evtchn_port_t port, void (*fn)(evtchn_port_t))
 {

@@ -5,17 +5,32 @@
  */
 #pragma once
 #include "dormouse/xen/hypercall.h"
+#include "machine/cpu.h"
+#include "sleep/sleep.h"
 
 extern struct shared_info *shared_info;
-extern struct vcpu_info vcpu_infos[];
 
 /* Maps the shared page, masks every port, and makes vCPU 0 ready for upcalls. */
 void evtchn_init(void);
 /* The same for the vCPU that calls. */
 void evtchn_init_cpu(void);
+/* In interrupt context: calls the handlers of what is pending. */
+void evtchn_upcall(void);
 
 /* Calls fn(port) for each event from now on, and unmasks the port. */
 void evtchn_register(evtchn_port_t port, void (*fn)(evtchn_port_t));
+
+/*
+ * Calls fn(port) for each of the vCPU's events of that kind, for ever: in each new life it is bound anew, to another
+ * port. At most EVTCHN_KEPT in all.
+ */
+enum { EVTCHN_KEPT = 64 };
+unsigned evtchn_keep_virq(unsigned virq, unsigned vcpu, void (*fn)(evtchn_port_t));
+unsigned evtchn_keep_ipi(unsigned vcpu, void (*fn)(evtchn_port_t));
+/* The port in this life, by what the call above returned. */
+evtchn_port_t evtchn_kept_port(unsigned kept);
+/* In a new domain: every port is masked, what was bound is forgotten, and what is kept is bound anew. */
+extern const struct sleep_stage evtchn_stage;
 
 long evtchn_alloc_unbound(domid_t remote, evtchn_port_t *port);
 long evtchn_bind_interdomain(domid_t remote, evtchn_port_t remote_port, evtchn_port_t *port);

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The few hypercalls that need more than a register each. */
 #include "dormouse/xen/hypercall.h"
-#include "dormouse/arch/arm64/cpu.h"
-#include "dormouse/arch/arm64/psci.h"
 #include "dormouse/xen/console.h"
+#include "machine/start.h"
 
 uint64_t hvm_param(unsigned index)
 {
@@ -25,7 +24,5 @@ void shutdown(unsigned reason)
 
     console_flush();
     sched_op(SCHEDOP_shutdown, &s);
-    psci_call(PSCI_SYSTEM_OFF, 0, 0, 0);
-    for (;;)
-        wfi();
+    machine_stop();
 }

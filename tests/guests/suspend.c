@@ -3,7 +3,7 @@
  * PSCI SYSTEM_SUSPEND from inside (Arm DEN0022D 5.20): what wakes a suspended domain and what does not, in which state
  * it comes back (6.4), and that its interrupt controller, its timers and its watchdogs are as it left them.
  */
-#include "dormouse/arch/arm64/suspend.h"
+#include "dormouse/arch/arm64/system_suspend.h"
 
 #include "dormouse/arch/arm64/gic.h"
 #include "dormouse/arch/arm64/psci.h"

@@ -11,6 +11,9 @@ void dormouse_main(const void *fdt);
 void cpu_main(struct cpu *c);
 extern char secondary_entry[];
 
+/* image.ld: the first page behind the image */
+extern char image_end[];
+
 /* vectors.S: a synchronous exception, FIQ or SError (`kind`: the vector's number); an interrupt. */
 void trap_handle(struct frame *f, unsigned kind);
 void irq_handle(void);

@@ -4,8 +4,12 @@
 #include "dormouse/arch/arm64/cpu.h"
 #include "dormouse/arch/arm64/entry.h"
 #include "dormouse/arch/arm64/gic.h"
+#include "dormouse/core/thread.h"
 #include "dormouse/xen/console.h"
 #include "dormouse/xen/hypercall.h"
+
+/* Where a program has no threads, it is not linked. */
+#pragma weak thread_preempt
 
 enum { MAX_INTID = 1020, KIND_SYNC = 4 };
 static void (*handlers[MAX_INTID])(unsigned);
@@ -53,4 +57,6 @@ void irq_handle(void)
     if (handlers[intid & 0x3ff])
         handlers[intid & 0x3ff](intid & 0x3ff);
     gic_eoi(intid);
+    if (thread_preempt)
+        thread_preempt();
 }

@@ -3,7 +3,7 @@
 #pragma once
 #include <stdint.h>
 
-/* What is kept over the suspend, and what the entry point found. suspend.S knows the offsets. */
+/* What is kept over the suspend, and what the entry point found. system_suspend.S knows the offsets. */
 struct system_suspend {
     uint64_t registers[14];         /* x19 to x30, sp, TPIDR_EL1 */
     uint64_t context;               /* what came in x0; the struct's address, if all is well */

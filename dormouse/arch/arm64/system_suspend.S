@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The way into a suspend and back (suspend.h). Nothing is written before the MMU is on, as in entry.S. */
+/* The way into a suspend and back (system_suspend.h). Nothing is written before the MMU is on, as in entry.S. */
 #include "dormouse/arch/arm64/asm.h"
 
     .text

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+/* What a vCPU is (dormouse/arch/arm64/cpu.h), as the rest of Dormouse sees it. */
+#pragma once
+#include "dormouse/arch/arm64/cpu.h"
+#include "dormouse/xen/xen.h"
+#include "lib/base.h"
+
+extern struct vcpu_info vcpu_infos[MAX_CPUS];
+
+/* Read anew each time: a thread may have gone to another CPU since. */
+static inline unsigned cpu_id(void)
+{
+    struct cpu *c;
+
+    __asm__ volatile("mrs %0, tpidr_el1" : "=r"(c));
+    return c->id;
+}
+
+static inline struct vcpu_info *vcpu_info_of(unsigned id) { return &vcpu_infos[id]; }
+
+static inline bool irq_is_enabled(void) { return !(sysreg_read(daif) & BIT(7)); }
+
+/* Masks interrupts, and says whether they were enabled. */
+static inline bool irq_save(void)
+{
+    bool enabled = irq_is_enabled();
+
+    irq_disable();
+    return enabled;
+}
+
+static inline void irq_restore(bool enabled)
+{
+    if (enabled)
+        irq_enable();
+}

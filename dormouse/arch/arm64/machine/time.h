@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The virtual counter, in nanoseconds, and the virtual timer (dormouse/arch/arm64/timer.h). */
+#pragma once
+#include "lib/base.h"
+
+uint64_t machine_now(void);
+/* Calls fn in interrupt context on this vCPU when a set time has come, and perhaps at other times. */
+void machine_timer_init_cpu(void (*fn)(void));
+/* In a new domain, once for each CPU. */
+void machine_timer_resume_cpu(void);
+/* ~0: never. */
+void machine_timer_set(uint64_t at);

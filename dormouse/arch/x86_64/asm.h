@@ -1,0 +1,9 @@
+// SPDX-License-Identifier: Apache-2.0
+/* What assembly and C share. */
+#pragma once
+
+#define STACK_SIZE      16384
+#define TRAPS           20          /* the CPU's vectors that have a handler */
+#define TRAP_SIZE       64          /* bytes of each handler's beginning */
+#define TRAP_UPCALL     32          /* not the CPU's: an event */
+#define TRAP_FAILSAFE   33

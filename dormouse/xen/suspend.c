@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The list of a guest's suspend, down in this order and back in reverse. It runs on vCPU 0, which the tools expect to
+ * make the call.
+ */
+#include "dormouse/xen/suspend.h"
+#include "dormouse/core/smp.h"
+#include "dormouse/core/thread.h"
+#include "dormouse/core/time.h"
+#include "dormouse/xen/console.h"
+#include "dormouse/xen/evtchn.h"
+#include "dormouse/xen/hypercall.h"
+#include "dormouse/xen/xenbus.h"
+#include "machine/cpu.h"
+#include "machine/suspend.h"
+
+static int interrupts_enter(struct sleep *s)
+{
+    (void)s;
+    irq_disable();
+    return 0;
+}
+
+static void interrupts_leave(struct sleep *s)
+{
+    (void)s;
+    irq_enable();
+}
+
+static const struct sleep_stage interrupts_stage = {
+    .name = "interrupts", .enter = interrupts_enter, .leave = interrupts_leave,
+};
+
+/*
+ * sched.h: 1 says that it was cancelled, or that this is the domain that a checkpoint was taken of; 0, that this is a
+ * new one.
+ */
+static int hypercall_enter(struct sleep *s)
+{
+    struct suspend *suspend = s->context;
+    struct sched_shutdown reason = { .reason = SHUTDOWN_suspend };
+    long result = hypercall3(__HYPERVISOR_sched_op, SCHEDOP_shutdown, (uintptr_t)&reason, suspend_record());
+
+    if (result < 0)
+        return (int)result;
+    suspend->new_domain = result == 0;
+    return 0;
+}
+
+static const struct sleep_stage hypercall_stage = { .name = "hypercall", .enter = hypercall_enter };
+
+static const struct sleep_stage *const stages[] = {
+    &freeze_stage,
+    &xenbus_stage,
+    &console_stage,
+    &smp_stage,
+    &interrupts_stage,
+    &time_stage,
+    &evtchn_stage,
+    &canonicalise_stage,
+    &hypercall_stage,
+};
+
+static const struct sleep_list guest_list = { .name = SUSPEND_LIST, .stages = stages, .count = ARRAY_SIZE(stages) };
+
+int suspend_guest(void)
+{
+    static struct sleep sleep;      /* large for a stack */
+    struct suspend suspend = { .new_domain = false };
+    int error;
+
+    sleep.list = &guest_list;
+    sleep.now_ns = time_now;
+    sleep.context = &suspend;
+    error = sleep_run(&sleep);
+    if (error)
+        print("dormouse: not suspended: %s: error %d\n", sleep.failed->name, -error);
+    else
+        print("dormouse: resumed %s\n", suspend.new_domain ? "in a new domain" : "in place");
+    return error;
+}
