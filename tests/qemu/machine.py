@@ -99,7 +99,7 @@ class Board:
     files: list = field(default_factory=list)             # dom0 finds them in /tmp/job
     edit_tree: Callable[[str], str] | None = None         # changes the device tree's source
 
-    VIRTIO = "device"                                     # what QEMU's names of virtio devices end in: how they are attached
+    VIRTIO = "device"                                     # what QEMU's names of virtio devices end in
 
     # QEMU puts the hypervisor and its device tree below 0x48000000; modules have to lie above.
     KERNEL_ADDRESS = 0x4C000000

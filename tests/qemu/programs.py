@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Dormouse's programs as guests, and what their consoles have to say."""
+
+import re
+
+
+class Program:
+    """A Dormouse guest of the machine."""
+
+    def __init__(self, machine, name, vcpus=1, memory=8):
+        self.machine, self.name = machine, name
+        self.log = f"/var/log/xen/console/guest-{name}.log"
+        machine.run(f"""
+            cat > /tmp/{name}.cfg <<'EOF'
+name = "{name}"
+kernel = "/tmp/job/{name}"
+memory = {memory}
+vcpus = {vcpus}
+EOF
+            rm -f {self.log}
+            xl create /tmp/{name}.cfg""")
+
+    def console(self):
+        return self.machine.run(f"tr -d '\\r' < {self.log}").output
+
+    def wait(self, text):
+        self.machine.run(f"guest-wait {self.name} '{text}'")
+
+    def wait_lines(self, text, n):
+        self.machine.wait_for(f"[ $(grep -c '{text}' {self.log}) -ge {n} ]")
+
+    def counts(self):
+        """What it has counted, line by line: (count, milliseconds)."""
+        lines = re.findall(r"^counter: (\d+) at (\d+) ms$", self.console(), re.M)
+        return [(int(count), int(at)) for count, at in lines]
+
+    def wait_counting(self):
+        """Until it has counted on from where it is."""
+        self.wait_lines("^counter:", len(self.counts()) + 5)
+
+    def request(self, what):
+        """Asks it as xl does, but waits for nothing."""
+        self.machine.run(f"xenstore-write /local/domain/$(xl domid {self.name})/control/shutdown {what}")
+
+    def rounds(self):
+        """Of the program smp: how often it has said that all CPUs took all calls."""
+        text = self.console()
+        assert "not ok" not in text
+        return len(re.findall(r"^smp: \d+ at \d+ ms: \d+ calls to \d+ CPUs$", text, re.M))
+
+    def wait_rounds(self):
+        self.wait_lines("^smp: .* calls to", self.rounds() + 3)
+        self.rounds()
+
+
+def check_counts(counts):
+    """None is missing, none comes twice, and the time does not go back."""
+    assert [count for count, _ in counts] == list(range(len(counts)))
+    times = [at for _, at in counts]
+    assert all(now >= 100 * count for count, now in counts)
+    assert times == sorted(times)
