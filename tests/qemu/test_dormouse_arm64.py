@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Dormouse's programs on arm64: on Torpor they are saved and restored as those of test_dormouse.py are on stock Xen."""
+
+import pytest
+
+from machine import BUILD, Board
+from programs import Program, check_counts
+
+PROGRAMS = BUILD / "dormouse/arm64"
+BOARD = Board(files=[PROGRAMS / "hello", PROGRAMS / "counter", PROGRAMS / "smp"])
+
+
+def test_hello_prints_and_ends(host):
+    hello = Program(host, "hello", memory=32)
+    hello.wait("hello from Dormouse")
+    host.wait_for("! xl domid hello > /dev/null 2>&1")
+
+
+@pytest.mark.torpor_only("nothing saves a guest there")
+def test_counter_is_checkpointed_saved_and_restored(host):
+    counter = Program(host, "counter", memory=32)
+    counter.wait("counter: 3 ")
+    host.run("torpor save -c counter /root/save")
+    counter.wait("resumed in place")
+    counter.wait_counting()
+    for cycle in (1, 2):
+        host.run("torpor save counter /root/save; [ $(xl list | wc -l) = 2 ]; torpor restore /root/save")
+        counter.wait_lines("resumed in a new domain", cycle)
+        counter.wait_counting()
+    check_counts(counter.counts())
+    host.run("xl shutdown -w counter")
+    counter.wait("asks for the end")
+
+
+@pytest.mark.torpor_only("nothing saves a guest there")
+def test_all_cpus_are_saved_and_call_each_other_again(host):
+    smp = Program(host, "smp", vcpus=4, memory=32)
+    smp.wait("smp: 4 CPUs")
+    smp.wait_rounds()
+    for cycle in (1, 2):
+        host.run("torpor save smp /root/save; torpor restore /root/save")
+        smp.wait_lines("resumed in a new domain", cycle)
+        smp.wait_rounds()
+    host.run("xl destroy smp")
