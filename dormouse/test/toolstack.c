@@ -17,7 +17,7 @@ enum {
     BLOCK_ORDER = 9, KIB_PER_PAGE = 4, SPIS = 32, TREE_SIZE = 8192, GIC_PHANDLE = 1,
     /* where a domain's frames appear here: above all RAM that a dom0 of these machines has */
     WINDOW_PAGES = 1024, WINDOW_FIRST_GFN = 0xf0000,
-    MAGIC_PAGES = 2, EXTENTS_AT_ONCE = 32,
+    MAGIC_PAGES = 2, EXTENTS_AT_ONCE = 32, PAGES_AT_ONCE = 64,
     CONSOLE_GFN = GUEST_MAGIC_BASE >> PAGE_SHIFT, VUART_GFN,
     /* behind the image */
     TREE_OFFSET = 5 << 20,
@@ -324,7 +324,9 @@ static long fill_with_nothing(struct domain *d, const struct domain_plan *plan)
 {
     long r = give_memory(d, plan);
 
-    return r ? r : connect_console(d);
+    if (!r)
+        r = connect_console(d);
+    return !r && plan->vuart ? connect_vuart(d) : r;
 }
 
 long domain_build_empty(struct domain *d, const struct domain_plan *plan, unsigned window)
@@ -360,29 +362,80 @@ long domain_records_set(domid_t id, const void *buffer, uint32_t size)
     return domctl_call(XEN_DOMCTL_sethvmcontext, id);
 }
 
-static long copy_page(const struct domain *from, const struct domain *to, gfn_t gfn)
+/*
+ * Maps n pages of d's behind its window's first; errors[i] is 0 for those that are RAM. What was mapped there before is
+ * replaced.
+ */
+static long window_map(const struct domain *d, gfn_t theirs, unsigned n, int *errors)
 {
-    gfn_t here = window_gfn(from->window, 1), there = window_gfn(to->window, 1);
-    long r;
+    xen_ulong_t idxs[PAGES_AT_ONCE];
+    xen_pfn_t gfns[PAGES_AT_ONCE];
+    struct xen_add_to_physmap_batch b = {
+        .domid = DOMID_SELF, .space = XENMAPSPACE_gmfn_foreign, .size = (uint16_t)n, .u.foreign_domid = d->id,
+    };
 
-    if (foreign_map(from->id, gfn, here))
-        return 0;   /* no RAM */
-    r = foreign_map(to->id, gfn, there);
-    if (!r) {
-        memcpy(window_address(to->window, 1), window_address(from->window, 1), PAGE_SIZE);
-        foreign_unmap(there);
+    for (unsigned i = 0; i < n; i++) {
+        idxs[i] = theirs.gfn + i;
+        gfns[i] = window_gfn(d->window, 1 + i).gfn;
+        errors[i] = -EINVAL;
     }
-    foreign_unmap(here);
+    set_xen_guest_handle(b.idxs, idxs);
+    set_xen_guest_handle(b.gpfns, gfns);
+    set_xen_guest_handle(b.errs, errors);
+    return memory_op(XENMEM_add_to_physmap_batch, &b);
+}
+
+static bool is_zero(const uint64_t *page)
+{
+    for (unsigned i = 0; i < PAGE_SIZE / 8; i++)
+        if (page[i])
+            return false;
+    return true;
+}
+
+static long visit_pages(const struct domain *d, gfn_t from, unsigned n, page_visitor *visit, void *context)
+{
+    int errors[PAGES_AT_ONCE];
+    long r = window_map(d, from, n, errors);
+
+    for (unsigned i = 0; i < n && !r; i++) {
+        const void *page = window_address(d->window, 1 + i);
+
+        if (!errors[i] && !is_zero(page))
+            r = visit(context, GFN(from.gfn + i), page);
+    }
     return r;
 }
 
-long domain_copy_memory(const struct domain *from, const struct domain *to, uint64_t pages)
+long domain_each_page(const struct domain *d, uint64_t pages, page_visitor *visit, void *context)
 {
-    long r = copy_page(from, to, GFN(CONSOLE_GFN));
+    long r = visit_pages(d, GFN(CONSOLE_GFN), MAGIC_PAGES, visit, context);
 
-    for (uint64_t i = 0; i < pages && !r; i++)
-        r = copy_page(from, to, GFN(DOMAIN_RAM_GFN + i));
+    for (uint64_t at = 0, n; at < pages && !r; at += n) {
+        n = min_u64(PAGES_AT_ONCE, pages - at);
+        r = visit_pages(d, GFN(DOMAIN_RAM_GFN + at), (unsigned)n, visit, context);
+    }
+    for (unsigned i = 0; i < PAGES_AT_ONCE; i++)
+        foreign_unmap(window_gfn(d->window, 1 + i));
     return r;
+}
+
+long domain_write_page(const struct domain *d, gfn_t gfn, const void *page)
+{
+    gfn_t here = window_gfn(d->window, 1);
+    long r = foreign_map(d->id, gfn, here);
+
+    if (r)
+        return r;
+    memcpy(window_address(d->window, 1), page, PAGE_SIZE);
+    return foreign_unmap(here);
+}
+
+static long copy_page(void *to, gfn_t gfn, const void *page) { return domain_write_page(to, gfn, page); }
+
+long domain_copy_memory(const struct domain *from, struct domain *to, uint64_t pages)
+{
+    return domain_each_page(from, pages, copy_page, to);
 }
 
 long domain_start(domid_t id) { return domctl_call(XEN_DOMCTL_unpausedomain, id); }
@@ -425,6 +478,13 @@ int domain_end_reason(domid_t id)
 
     return i && (i->flags & XEN_DOMINF_shutdown) ? (int)(i->flags >> XEN_DOMINF_shutdownshift & XEN_DOMINF_shutdownmask)
                                                  : -1;
+}
+
+bool domain_shows_paused(domid_t id)
+{
+    const struct xen_domctl_getdomaininfo *i = info(id);
+
+    return i && (i->flags & XEN_DOMINF_paused);
 }
 
 uint64_t domain_room(domid_t id)

@@ -63,6 +63,8 @@ long domain_destroy(struct domain *d);
 bool domain_exists(domid_t id);
 /* SHUTDOWN_* of a domain that has ended by itself; -1 of one that has not. */
 int domain_end_reason(domid_t id);
+/* Its toolstack has paused it, or it has suspended itself by PSCI. */
+bool domain_shows_paused(domid_t id);
 /* How many frames more it may ask for. */
 uint64_t domain_room(domid_t id);
 long domain_set_pool(domid_t id, uint64_t pages);
@@ -97,5 +99,12 @@ long domain_records_get(domid_t id, void *buffer, uint32_t *size);
 /* One record's data (XEN_DOMCTL_gethvmcontext_partial). */
 long domain_record_get(domid_t id, unsigned type, unsigned instance, void *buffer, uint64_t *size);
 long domain_records_set(domid_t id, const void *buffer, uint32_t size);
-/* The contents of one's pages are the other's, too; `pages` as in their plan. Pages that are not RAM are left out. */
-long domain_copy_memory(const struct domain *from, const struct domain *to, uint64_t pages);
+/*
+ * Each page of RAM that is not all zero, of its console and of the first `pages` as in its plan; until one call returns
+ * something else than 0, which is then the result.
+ */
+typedef long page_visitor(void *context, gfn_t gfn, const void *page);
+long domain_each_page(const struct domain *d, uint64_t pages, page_visitor *visit, void *context);
+long domain_write_page(const struct domain *d, gfn_t gfn, const void *page);
+/* What one's pages have the other's have, too, which were zero; `pages` as in their plan. */
+long domain_copy_memory(const struct domain *from, struct domain *to, uint64_t pages);

@@ -1,131 +1,116 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * A dom0 that saves a running domain at a random moment, restores it into a new one, and asks it whether all is as
- * before; over and over. Its ramdisk is the guest, tests/guests/record.c.
+ * before; over and over. Its ramdisk is the guest, tests/guests/record.
  *
  *   cycles=N    how often (default 20)         seed=S   when, and what is broken
+ *   fifo        the guest has FIFO event channels
  *
- * At last the guest suspends itself, to be resumed, and to be restored.
+ * At last the guest suspends itself: to be resumed; by PSCI SYSTEM_SUSPEND, and is saved while it sleeps; and to be
+ * restored.
  *
  * What a restored domain says of itself before it has run has to be what was restored, byte for byte, but for the time
- * that its vCPUs were off. Of each save a broken copy is tried, too, in a third domain. Says `record: N of N`, or `not
- * ok` and why, and switches the machine off.
+ * that its vCPUs were off. After each cycle as many pages are free as before. Of each save a broken copy is tried, too,
+ * in a third domain, while the second runs and dom0's other vCPU makes calls of its own about the third. Says
+ * `record: N of N`, or `not ok` and why, and switches the machine off.
  */
-#include "tests/guests/record.h"
+#define __XEN_TOOLS__ 1
+#include "tests/dom0/checking.h"
 
-#include "dormouse/arch/arm64/gic.h"
-#include "dormouse/arch/arm64/timer.h"
-#include "dormouse/arch/arm64/trap.h"
-#include "dormouse/xen/console.h"
-#include "dormouse/dormouse.h"
-#include "dormouse/xen/evtchn.h"
 #include "dormouse/arch/arm64/platform.h"
-#include "dormouse/test/toolstack.h"
-#include "lib/print.h"
+#include "dormouse/arch/arm64/timer.h"
+#include "dormouse/dormouse.h"
+#include "dormouse/xen/console.h"
+#include <xen/domctl.h>
 #include "lib/string.h"
-#include <xen/io/console.h>
 
-enum {
-    VCPUS = 5,
-    RAM_PAGES = 2048,
-    MOST_BYTES = 256 << 10,
-    LIMIT_S = 60,
-    RECORD_RUNSTATE_TYPE = 29,
-    RECORD_EVTCHN_TYPE = 25
-};
+enum { RECORD_RUNSTATE_TYPE = 29 };
 
 struct descriptor { uint16_t type, instance; uint32_t length; };
 
-static unsigned char saved[MOST_BYTES], again[MOST_BYTES], broken[MOST_BYTES];
-static uint64_t state;
-static unsigned bad;
+static unsigned char saved[CHECKING_MOST_BYTES], again[CHECKING_MOST_BYTES], broken[CHECKING_MOST_BYTES];
+static const struct domain_plan *plan;
 
-static uint64_t draw(void)
+/* --- dom0's other vCPU: disturbs whatever is done to one domain --- */
+
+static volatile uint32_t victim, victim_size;   /* 0: none */
+static volatile uint32_t disturbing;            /* it is at it */
+
+static void disturb_once(unsigned i)
 {
-    uint64_t z = (state += 0x9e3779b97f4a7c15);
-
-    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
-    z = (z ^ z >> 27) * 0x94d049bb133111eb;
-    return z ^ z >> 31;
-}
-
-static bool works(const char *what, long r)
-{
-    if (r) {
-        bad++;
-        print("not ok %s: %ld\n", what, r);
-    }
-    return !r;
-}
-
-static void tick(unsigned intid)
-{
-    (void)intid;
-    timer_virtual_stop();
-}
-
-static void sleep_us(uint64_t us)
-{
-    uint64_t end = timer_now() + us * timer_frequency() / 1000000;
-
-    irq_disable();
-    while (timer_now() < end) {
-        timer_virtual_set(end);
-        irq_wait();
-    }
-    irq_enable();
-}
-
-static volatile struct record_words *words_of(const struct domain *d)
-{
-    return (volatile struct record_words *)((char *)d->console + RECORD_WORDS_AT);
-}
-
-static void hear(struct domain *d)
-{
-    char text[256];
-    size_t n;
-
-    while ((n = domain_console_read(d, text, sizeof(text) - 1))) {
-        text[n] = 0;
-        print("%s", text);
-    }
-}
-
-static bool wait_until(struct domain *d, const char *what, const volatile uint32_t *word, uint32_t value)
-{
-    uint64_t end = timer_now() + (uint64_t)LIMIT_S * timer_frequency();
-
-    while (*word != value && !words_of(d)->wrong && timer_now() < end) {
-        hear(d);
-        sleep_us(500);
-    }
-    hear(d);
-    return works(what, *word != value || words_of(d)->wrong);
-}
-
-static const struct domain_plan *plan(void)
-{
-    static struct domain_plan p = {
-        .vcpus = VCPUS, .ram_pages = RAM_PAGES, .pool_pages = DOMAIN_POOL_LEAST + 4, .max_port = 1023, .arguments = "",
+    static unsigned char buffer[4096];
+    static struct xen_domctl op;
+    static const uint32_t commands[] = {
+        XEN_DOMCTL_sethvmcontext, XEN_DOMCTL_gethvmcontext, XEN_DOMCTL_gethvmcontext_partial, XEN_DOMCTL_pausedomain,
+        XEN_DOMCTL_unpausedomain,
     };
 
-    p.image = platform.ramdisk;
-    p.image_size = platform.ramdisk_size;
-    return &p;
+    memset(&op, 0, sizeof(op));
+    op.cmd = commands[i % ARRAY_SIZE(commands)];
+    op.interface_version = XEN_DOMCTL_INTERFACE_VERSION;
+    op.domain = (domid_t)victim;
+    if (op.cmd == XEN_DOMCTL_gethvmcontext_partial) {
+        op.u.hvmcontext_partial.type = 16 + i / ARRAY_SIZE(commands) % 20;
+        op.u.hvmcontext_partial.bufsz = sizeof(buffer);
+        set_xen_guest_handle(op.u.hvmcontext_partial.buffer, buffer);
+    } else {
+        op.u.hvmcontext.size = op.cmd == XEN_DOMCTL_sethvmcontext ? victim_size : 0;
+        set_xen_guest_handle(op.u.hvmcontext.buffer, broken);
+    }
+    if (op.domain)
+        hypercall2(__HYPERVISOR_domctl, (uintptr_t)&op, 0);
 }
 
-static bool save(const struct domain *d, void *buffer, uint32_t *size)
+static void disturb(void *arg)
 {
-    uint32_t needed = 0;
-
-    if (!works("gethvmcontext, the size", domain_records_get(d->id, NULL, &needed)))
-        return false;
-    *size = MOST_BYTES;
-    if (!works("gethvmcontext", domain_records_get(d->id, buffer, size)))
-        return false;
-    return works("the size is not what was said", *size != needed);
+    (void)arg;
+    for (unsigned i = 0;; i++) {
+        disturbing = victim;
+        if (victim)
+            disturb_once(i);
+        else
+            sched_op(SCHEDOP_yield, NULL);
+    }
 }
+
+static void set_victim(domid_t id, uint32_t size)
+{
+    victim_size = size;
+    victim = id;
+    while (disturbing != id)
+        sched_op(SCHEDOP_yield, NULL);
+}
+
+/* Changes the copy of a stream: bits, or where it ends. */
+static uint32_t break_copy(uint32_t size)
+{
+    for (unsigned flips = (unsigned)(draw() % 4); flips; flips--)
+        broken[draw() % size] ^= (unsigned char)(1u << draw() % 8);
+    return draw() % 4 == 0 ? (uint32_t)(draw() % size) : size;
+}
+
+/* Whatever is done to a stream: it is refused or taken, and the domain can be destroyed, by now or in the middle. */
+static bool try_broken(uint32_t size)
+{
+    struct domain d;
+
+    if (!works("building a third domain", domain_build_empty(&d, plan, 2)))
+        return false;
+    size = break_copy(size);
+    if (platform.cpus > 1)
+        set_victim(d.id, size);
+    if (domain_records_set(d.id, broken, size) == 0) {
+        domain_start(d.id);
+        sleep_us(300);
+    }
+    if (!works("destroying a third domain", domain_destroy(&d)))
+        return false;
+    if (platform.cpus > 1)
+        set_victim(0, 0);
+    return true;
+}
+
+/* --- Cycles --- */
 
 static bool is_timeless(unsigned type) { return type != RECORD_RUNSTATE_TYPE; }
 
@@ -152,59 +137,62 @@ static bool are_same(uint32_t size, uint32_t size_again)
     return true;
 }
 
-/* Whatever is done to a stream: it is refused or taken, and the domain can be destroyed. */
-static bool try_broken(uint32_t size, unsigned window)
-{
-    struct domain d;
-
-    for (unsigned flips = 1 + (unsigned)(draw() % 4); flips; flips--) {
-        uint64_t at = draw() % size;
-
-        broken[at] ^= (unsigned char)(1u << draw() % 8);
-    }
-    if (!works("building a third domain", domain_build_empty(&d, plan(), window)))
-        return false;
-    if (draw() % 4 == 0)
-        size = (uint32_t)(draw() % size);
-    if (domain_records_set(d.id, broken, size) == 0) {
-        domain_start(d.id);
-        sleep_us(300);
-    }
-    return works("destroying a third domain", domain_destroy(&d));
-}
-
-/* The domain in *d is another one afterwards. */
-static bool cycle(struct domain *d)
+/* The domain in *d, which does not run, is another one afterwards, which has not run. */
+static bool move(struct domain *d, uint32_t *size)
 {
     struct domain next;
-    uint32_t size, size_again;
+    uint32_t size_again;
 
-    sleep_us(draw() % 5000);
-    if (!works("pause", domain_pause(d->id)) || !save(d, saved, &size))
+    if (!guest_save(d, saved, size))
         return false;
     hear(d);
-    if (!works("building", domain_build_empty(&next, plan(), d->window ^ 1)) ||
-        !works("copying", domain_copy_memory(d, &next, RAM_PAGES)))
-        return false;
-    memcpy(broken, saved, size);
-    if (!works("destroying", domain_destroy(d)) || !try_broken(size, 2))
-        return false;
-    if (!works("sethvmcontext", domain_records_set(next.id, saved, size)) || !save(&next, again, &size_again) ||
-        !are_same(size, size_again))
+    if (!works("building", domain_build_empty(&next, plan, d->window ^ 1)) ||
+        !works("copying", domain_copy_memory(d, &next, CHECKING_RAM_PAGES)) ||
+        !works("destroying", domain_destroy(d)) ||
+        !works("sethvmcontext", domain_records_set(next.id, saved, *size)))
         return false;
     *d = next;
-    words_of(d)->generation++;
-    return works("unpause", domain_start(d->id)) &&
-           wait_until(d, "the guest checks", &words_of(d)->checked, words_of(d)->generation);
+    if (words_of(d)->suspend != words_of(d)->answered)
+        return true;    /* its time went on */
+    return guest_save(d, again, &size_again) && are_same(*size, size_again);
 }
 
-/* Tells the guest to suspend itself, and waits until it has. */
+static bool cycle(struct domain *d)
+{
+    uint32_t size;
+
+    sleep_us(draw() % 5000);
+    if (!works("pause", domain_pause(d->id)) || !move(d, &size))
+        return false;
+    memcpy(broken, saved, size);
+    return works("unpause", domain_start(d->id)) && try_broken(size) && guest_checks(d);
+}
+
+/* All cycles, and after each as much is free as after the first. */
+static uint64_t run_cycles(struct domain *d, uint64_t cycles)
+{
+    uint64_t free = 0, began = timer_now(), done = 0;
+
+    while (done < cycles && cycle(d)) {
+        uint64_t now = host_free_pages();
+
+        if (done && !works("pages are missing after a cycle", (long)(free - now)))
+            break;
+        free = now;
+        done++;
+    }
+    if (done == cycles)
+        print("# record: %lu ms a cycle, %lu pages free after each\n",
+              (timer_now() - began) * 1000 / timer_frequency() / cycles, free);
+    return done;
+}
+
+/* --- What the guest does by itself --- */
+
 static bool suspend(struct domain *d)
 {
-    uint64_t end = timer_now() + (uint64_t)LIMIT_S * timer_frequency();
-
     words_of(d)->suspend++;
-    while (domain_end_reason(d->id) != SHUTDOWN_suspend && timer_now() < end)
+    for (unsigned tries = 0; domain_end_reason(d->id) != SHUTDOWN_suspend && tries < 100000; tries++)
         sleep_us(500);
     return works("the guest suspends itself", domain_end_reason(d->id) != SHUTDOWN_suspend);
 }
@@ -215,54 +203,63 @@ static bool answers(struct domain *d, int32_t answer)
            works("the call's result", words_of(d)->answer != answer);
 }
 
-static bool check_once(struct domain *d)
-{
-    words_of(d)->generation++;
-    return wait_until(d, "the guest checks", &words_of(d)->checked, words_of(d)->generation);
-}
-
 /* In its own domain it reads 1 and has everything, in a new one 0. */
 static bool suspend_and_resume(struct domain *d)
 {
-    return suspend(d) && works("resumedomain", domain_resume(d->id)) && answers(d, 1) && check_once(d);
+    return suspend(d) && works("resumedomain", domain_resume(d->id)) && answers(d, 1) && guest_checks(d);
 }
 
 static bool suspend_and_restore(struct domain *d)
 {
-    struct domain next;
     uint32_t size;
 
-    if (!suspend(d) || !save(d, saved, &size) || !works("building", domain_build_empty(&next, plan(), d->window ^ 1)) ||
-        !works("copying", domain_copy_memory(d, &next, RAM_PAGES)) || !works("destroying", domain_destroy(d)) ||
-        !works("sethvmcontext", domain_records_set(next.id, saved, size)))
+    return suspend(d) && move(d, &size) && works("unpause", domain_start(d->id)) && answers(d, 0) && guest_checks(d);
+}
+
+static bool falls_asleep(struct domain *d)
+{
+    for (unsigned tries = 0; !domain_shows_paused(d->id) && !words_of(d)->wrong && tries < 100000; tries++)
+        sleep_us(500);
+    hear(d);
+    return works("the guest sleeps", !domain_shows_paused(d->id) || words_of(d)->wrong);
+}
+
+/* Restored it sleeps on, until somebody wakes it. */
+static bool sleep_and_restore(struct domain *d)
+{
+    uint32_t size;
+
+    words_of(d)->sleep++;
+    if (!falls_asleep(d) || !works("pause", domain_pause(d->id)) || !move(d, &size) ||
+        !works("unpause", domain_start(d->id)))
         return false;
-    *d = next;
-    return works("unpause", domain_start(d->id)) && answers(d, 0) && check_once(d);
+    sleep_us(2000);
+    return works("it sleeps on", words_of(d)->slept == words_of(d)->sleep || !domain_shows_paused(d->id)) &&
+           works("resumedomain", domain_resume(d->id)) &&
+           wait_until(d, "the guest wakes", &words_of(d)->slept, words_of(d)->sleep) && guest_checks(d);
 }
 
 void guest_main(void)
 {
-    uint64_t cycles = platform_option("cycles", 20), done = 0, before, after;
+    uint64_t cycles = platform_option("cycles", 20), done, before, after;
     struct domain d;
 
-    state = platform_option("seed", 1);
-    evtchn_own_domid();     /* a domain's first port takes a page that it keeps */
-    irq_register(platform.timer_virtual, tick);
-    gic_enable(platform.timer_virtual);
+    checking_begin();
+    plan = checking_plan(platform_flag("fifo"));
+    if (platform.cpus > 1)
+        cpu_start(1, disturb, NULL);
     before = host_free_pages();
-    if (!works("building the first domain", domain_build(&d, plan(), 0)) || !works("starting it", domain_start(d.id)) ||
-        !wait_until(&d, "the guest fills", &words_of(&d)->filled, 1))
+    if (!guest_begin(&d, plan, 0))
         return;
-    uint64_t began = timer_now();
-    while (done < cycles && cycle(&d))
-        done++;
-    if (done && !bad)
-        print("# record: %lu ms a cycle\n", (timer_now() - began) * 1000 / timer_frequency() / done);
-    if (done == cycles && suspend_and_resume(&d))
+    done = run_cycles(&d, cycles);
+    if (done == cycles && suspend_and_resume(&d) && sleep_and_restore(&d))
         suspend_and_restore(&d);
     works("destroying the last domain", domain_destroy(&d));
     after = host_free_pages();
     if (after != before)
         works("pages are missing", (long)(before - after));
-    print(bad ? "record: not ok\n" : "record: %lu of %lu\n", done, cycles);
+    if (all_worked())
+        print("record: %lu of %lu\n", done, cycles);
+    else
+        print("record: not ok\n");
 }

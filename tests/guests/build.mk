@@ -8,12 +8,13 @@ endif
 
 GUEST_SHARED := tests/guests/tap.c
 GUEST_NAMES  := $(filter-out tap,$(basename $(notdir $(wildcard tests/guests/*.c))))
-GUEST_IMAGES := $(GUEST_NAMES:%=build/guests/%.img) build/guests/fuzz.img build/guests/dirty.img
+GUEST_IMAGES := $(GUEST_NAMES:%=build/guests/%.img) build/guests/fuzz.img build/guests/dirty.img build/guests/record.img
 FUZZ_SOURCES := $(wildcard tests/guests/fuzz/*.c tests/guests/fuzz/*.S)
 DIRTY_SOURCES := $(wildcard tests/guests/dirty/*.c)
+RECORD_SOURCES := $(wildcard tests/guests/record/*.c)
 # those that run as dom0
-DOM0_SHARED  := clock.o counter.S.o
-DOM0_IMAGES  := $(patsubst tests/dom0/%.c,build/guests/dom0-%.img,$(filter-out tests/dom0/clock.c,$(wildcard tests/dom0/*.c)))
+DOM0_SHARED  := clock.o counter.S.o checking.o
+DOM0_IMAGES  := $(patsubst tests/dom0/%.c,build/guests/dom0-%.img,$(filter-out tests/dom0/clock.c tests/dom0/checking.c,$(wildcard tests/dom0/*.c)))
 
 .PHONY: guests
 guests: $(GUEST_IMAGES) $(DOM0_IMAGES)
@@ -33,6 +34,9 @@ build/guests/fuzz.elf: $(patsubst %.S,build/guests/obj/%.S.o,$(patsubst %.c,buil
 build/guests/dirty.elf: $(DIRTY_SOURCES:%.c=build/guests/obj/%.o) $(DORMOUSE_NEEDS)
 	$(call DORMOUSE_LINK)
 
+build/guests/record.elf: $(RECORD_SOURCES:%.c=build/guests/obj/%.o) $(DORMOUSE_NEEDS)
+	$(call DORMOUSE_LINK)
+
 build/guests/%.elf: build/guests/obj/tests/guests/%.o $(GUEST_SHARED:%.c=build/guests/obj/%.o) $(DORMOUSE_NEEDS)
 	$(call DORMOUSE_LINK)
 
@@ -45,4 +49,4 @@ build/guests/%.img: build/guests/%.elf
 	llvm-objcopy -O binary $< $@
 
 .PRECIOUS: build/guests/%.elf build/guests/dom0-%.elf build/guests/obj/%.o
--include $(wildcard build/guests/obj/tests/guests/*.d build/guests/obj/tests/guests/fuzz/*.d build/guests/obj/tests/guests/dirty/*.d build/guests/obj/tests/dom0/*.d)
+-include $(wildcard build/guests/obj/tests/guests/*.d build/guests/obj/tests/guests/fuzz/*.d build/guests/obj/tests/guests/dirty/*.d build/guests/obj/tests/guests/record/*.d build/guests/obj/tests/dom0/*.d)

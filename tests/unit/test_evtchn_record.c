@@ -287,6 +287,28 @@ static void who_has_given_its_ports_up_has_none_but_keeps_its_vcpu_info(void **s
     assert_int_equal(restore(stream, size), -EBUSY);
 }
 
+/* It came while the new domain's vcpu_info was elsewhere: the bit alone, set already, would be told to nobody. */
+static void an_event_for_the_new_domain_is_told_where_its_guest_looks(void **state)
+{
+    uint32_t store, sender;
+
+    (void)state;
+    assert_int_equal(evtchn_register_vcpu_info(a->vcpus[0], GFN(INFO_GFN), INFO_OFFSET), 0);
+    guest_take_all(a, 0);
+    given_up = true;
+    assert_int_equal(save(), 0);
+    copy_memory();
+    assert_int_equal(evtchn_alloc_unbound(c, 2, &store), 0);
+    assert_int_equal(evtchn_bind_interdomain(b, c, store, &sender), 0);
+    assert_int_equal(evtchn_send(b, sender), 0);
+    fake_injected(c->vcpus[0]);
+    assert_int_equal(restore(stream, size), 0);
+    assert_true(pending(c, store));
+    assert_true(bitmap_test(&info(c, 0)->evtchn_pending_sel, store / 64));
+    assert_true(info(c, 0)->evtchn_upcall_pending);
+    assert_int_equal(fake_injected(c->vcpus[0]), 1);
+}
+
 static void what_the_guest_has_no_memory_for_any_more_is_not_saved(void **state)
 {
     (void)state;
@@ -614,6 +636,7 @@ int main(void)
         TEST(an_upcall_that_only_memory_knows_of_comes),
         TEST(who_has_given_its_ports_up_has_none_but_keeps_its_vcpu_info),
         TEST(what_the_guest_has_no_memory_for_any_more_is_not_saved),
+        TEST(an_event_for_the_new_domain_is_told_where_its_guest_looks),
         TEST(who_gave_its_vcpu_info_away_has_none_any_more),
         TEST(a_port_beyond_the_2_level_form_comes_back_without_event_words),
         TEST(a_record_of_version_1_is_read),

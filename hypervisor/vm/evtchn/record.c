@@ -299,9 +299,28 @@ static void port_become(struct domain *d, struct port *p, const struct port_reco
 }
 
 /*
- * What came for one that was open already is under what was restored since: the guest is made to look. No event is on a
- * queue yet, so p->queue is nobody else's.
+ * What came for a port that was open before, be it in the records or not, may be where the guest does not look any
+ * more, or under what was restored since: it is made to look there.
  */
+static void port_raise_again(struct domain *d, struct port *p) REQUIRES(d->evtchn.lock, p->lock)
+{
+    port_clear(d, p);
+    port_raise(d, p);
+}
+
+static void ports_raise_again(struct domain *d)
+{
+    spin_lock(&d->evtchn.lock);
+    for (struct port *p = port_next_in_use(d, 1); p; p = port_next_in_use(d, p->number + 1)) {
+        spin_lock(&p->lock);
+        if (!p->consumer)
+            port_raise_again(d, p);
+        spin_unlock(&p->lock);
+    }
+    spin_unlock(&d->evtchn.lock);
+}
+
+/* No event is on a queue yet, so p->queue is nobody else's. */
 static void port_set(struct domain *d, struct port *p, const struct port_record *r, bool was_open)
     REQUIRES(d->evtchn.lock, p->lock)
 {
@@ -312,7 +331,7 @@ static void port_set(struct domain *d, struct port *p, const struct port_record 
     __atomic_store_n(&p->missed, r->missed, __ATOMIC_RELAXED);
     p->queue = r->queue;
     if (was_open)
-        port_raise(d, p);
+        port_raise_again(d, p);
 }
 
 /* The toolstack may have changed what the check saw. */
@@ -351,8 +370,8 @@ static int ports_restore(struct domain *d, uint32_t nr_ports, struct record_read
 }
 
 /*
- * FIFO's control blocks are there already. Without event words nothing is put on a queue: an event that comes before
- * its port is what it was would be put on another one.
+ * Where the guest looks for events, FIFO's control blocks too, is there already. Without event words nothing is put
+ * on a queue: an event that comes before its port is what it was would be put on another one.
  */
 static int table_restore(void *object, unsigned instance, struct record_reader *in)
 {
@@ -364,6 +383,7 @@ static int table_restore(void *object, unsigned instance, struct record_reader *
     (void)instance;
     BUG_ON(!table_read(in, &r));
     BUG_ON(r.nr_pages > ARRAY_SIZE(gfns) || !record_read(in, gfns, r.nr_pages * sizeof(gfns[0])));
+    ports_raise_again(d);
     error = ports_restore(d, r.nr_ports, in);
     if (error || !r.nr_pages || fifo_restore_pages(d, gfns, r.nr_pages))
         return error;

@@ -6,21 +6,20 @@
 /*
  * Random bytes as the records of a domain (libFuzzer): parameters, grants and event channels, which say most of what is
  * the guest's choice. What is taken is lived with: events are sent, the domain is saved again and destroyed, and
- * nothing may be left of it. The mutator changes one record's data and lets the frames be, three times of four, for
- * everything else is refused at the first byte.
+ * nothing may be left of it. A stream whose frames are wrong is refused at the first byte: see mutate.h.
  */
 #include "../../unit/evtchn_domains.h"
 
 #include <stdlib.h>
 
+#include "mutate.h"
 #include "record/record.h"
 #include "vm/records.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t most, unsigned seed);
-size_t LLVMFuzzerMutate(uint8_t *data, size_t size, size_t most);
 
-enum { DESCRIPTOR = 8, FRAMES = 2 };
+enum { FRAMES = 2 };
 
 static const struct record_kind *const kinds[] = {
     &params_record, &grants_record, &evtchn_vcpu_record, &evtchn_record,
@@ -103,29 +102,9 @@ static size_t make_seed(uint8_t *data, size_t most)
     return w.used;
 }
 
-/* Of the records that the frames tell of, the data of one. */
-static bool mutate_one(uint8_t *data, size_t size, unsigned seed)
-{
-    for (size_t at = 0; size - at >= DESCRIPTOR;) {
-        uint32_t length;
-
-        memcpy(&length, data + at + 4, sizeof(length));
-        at += DESCRIPTOR;
-        if (length > size - at)
-            return false;
-        if (length && seed % 5 == 0)
-            return LLVMFuzzerMutate(data + at, length, length);
-        at += length;
-        seed /= 5;
-    }
-    return false;
-}
-
 size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t most, unsigned seed)
 {
-    if (size < DESCRIPTOR && most >= 16384)
+    if ((size < DESCRIPTOR_BYTES || seed % 3 == 0) && most >= 16384)
         size = make_seed(data, most);
-    if (seed % 4 && mutate_one(data, size, seed / 4))
-        return size;
-    return LLVMFuzzerMutate(data, size, most);
+    return mutate_records(data, size, most, seed / 3);
 }

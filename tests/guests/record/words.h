@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What tests/guests/record.c and tests/dom0/record.c say to each other, in the page of the console's ring behind the
+ * What tests/guests/record and tests/dom0/record.c say to each other, in the page of the console's ring behind the
  * ring. dom0 raises `generation` in a domain that it has restored; the guest looks at everything, and answers.
  */
 #pragma once
 #include "lib/base.h"
 
-enum { RECORD_WORDS_AT = 3584, RECORD_CPUS = 4 };
+enum { RECORD_WORDS_AT = 3584, RECORD_VCPUS = 8 };
 
 struct record_words {
     volatile uint32_t filled;        /* everything has its known value: it may be saved from now on */
@@ -16,4 +16,5 @@ struct record_words {
     volatile uint32_t suspend;       /* dom0's: the guest is to suspend itself, as a kernel that is to be saved does */
     volatile uint32_t answered;      /* the guest's: it has done so this often, and goes on */
     volatile int32_t answer;         /* what the call said: 1 where it had been, 0 in a new domain */
+    volatile uint32_t sleep, slept;  /* the same by PSCI SYSTEM_SUSPEND, which dom0 wakes it from */
 };
