@@ -99,6 +99,12 @@ long domain_set_pool(domid_t id, uint64_t pages)
     return domctl_call(XEN_DOMCTL_set_paging_mempool_size, id);
 }
 
+long domain_allow_device(domid_t id, mfn_t frame, bool allow)
+{
+    domctl.u.iomem_permission = (struct xen_domctl_iomem_permission){ frame.mfn, 1, allow };
+    return domctl_call(XEN_DOMCTL_iomem_permission, id);
+}
+
 long domain_port_peer(domid_t id, evtchn_port_t port, domid_t *remote, evtchn_port_t *remote_port)
 {
     struct evtchn_status s = { .dom = id, .port = port };

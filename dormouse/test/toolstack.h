@@ -68,6 +68,8 @@ bool domain_shows_paused(domid_t id);
 /* How many frames more it may ask for. */
 uint64_t domain_room(domid_t id);
 long domain_set_pool(domid_t id, uint64_t pages);
+/* It may map this frame of a device, or may not any more. */
+long domain_allow_device(domid_t id, mfn_t frame, bool allow);
 /*
  * Where a port is connected to: 1, and who and which; 0 if to nobody. -EINVAL: there is no such port, nor any above it
  * that was ever open.

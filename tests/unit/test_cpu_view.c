@@ -156,6 +156,8 @@ static void an_older_one_is_refused_by_the_name_of_what_it_lacks(void **state)
     set("id_aa64pfr0_el1", 0x1101000000112222);
     set("mvfr0_el1", 0x10110022);
     assert_refused("needs a feature of AArch32, or one that has no name here, which this host's CPUs have not");
+    set("id_aa64isar0_el1", 0x1221111110012120);   /* what has a name comes first */
+    assert_refused("needs FEAT_LSE, which this host's CPUs have not");
 }
 
 static void programs_keep_what_they_know_of_caches(void **state)

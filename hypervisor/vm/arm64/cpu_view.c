@@ -113,9 +113,13 @@ static const char *missing_of(const struct domain *d, unsigned crm, unsigned op2
     return lacking ? name_of(crm, op2, (unsigned)__builtin_ctzll(lacking) & ~3u) : NULL;
 }
 
+/* AArch64's first: what is missing there has a name, and mostly is what AArch32 lacks, too. */
 static const char *missing_registers(const struct domain *d, const uint64_t *saved)
 {
-    for (unsigned i = 0; i < CPU_VIEW_REGISTERS; i++) {
+    enum { FIRST_OF_AARCH64 = 3 * 8 };
+
+    for (unsigned n = 0; n < CPU_VIEW_REGISTERS; n++) {
+        unsigned i = (n + FIRST_OF_AARCH64) % CPU_VIEW_REGISTERS;
         const char *why = missing_of(d, (i >> 3) + 1, i & 7, saved[i]);
 
         if (why)
