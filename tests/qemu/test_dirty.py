@@ -37,6 +37,6 @@ def test_asking_costs_by_what_was_written_and_not_by_what_there_is(cpu):
         said = re.search(r"a look takes (\d+) ticks .*, (\d+) after 64 pages, (\d+) after none", machine.console)
         assert said and "dirty: ok" in machine.console, machine.console[-4000:]
         everywhere, few, nothing = map(int, said.groups())
-        # instructions, for QEMU counts them: not so many that all of 131,072 pages can have been looked at
-        assert nothing * 16 < 131072 and few < everywhere / 10, said.group()
+        # instructions, for QEMU counts them: far from what looking at all of 131,072 pages takes, as the first time
+        assert nothing < everywhere / 10 and few < everywhere / 10, said.group()
         assert machine.wait_exit() == 0
