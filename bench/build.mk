@@ -59,11 +59,11 @@ build/bench/kvm.gz: build/bench/kvm build/bench/costs.img build/bench/gic2.dtb b
 
 .PHONY: bench
 ## bench: Torpor beside Debian's Xen 4.17, KVM and the floor, instruction counts and times; kept in build/bench.json
-bench: build/torpor build/xen build/firmware-race.bin images $(BENCH_GUESTS) $(BENCH_PEERS) $(BENCH_DIRTY)
+bench: build/torpor build/xen build/firmware-race.bin images $(BENCH_GUESTS) $(BENCH_PEERS)
 	@bench/bench
 
 .PHONY: bench-saving
-## bench-saving: of these, what saving, migrating and following what a guest writes cost
+## bench-saving: what saving, migrating and following what a guest writes cost
 bench-saving: build/torpor images $(BENCH_DIRTY)
 	@bench/bench saving
 
