@@ -521,6 +521,36 @@ static void a_quiet_table_tells_what_becomes_of_it(void **state)
     stop();
 }
 
+static unsigned asked;
+static bool count_preempt(void)
+{
+    asked++;
+    return false;
+}
+
+/* A block is one entry, but each of its frames may have been written past it. */
+static void the_lock_is_let_go_of_between_blocks_whose_frames_are_looked_at(void **state)
+{
+    mfn_t mfn;
+
+    (void)state;
+    for (uint64_t gfn = 0; gfn < WINDOW; gfn += 512)
+        populate(gfn, 9);
+    start();
+    for (unsigned written = 0; written < 2; written++) {
+        asked = 0;
+        memset(bitmap, 0, sizeof(bitmap));
+        assert_int_equal(p2m_dirty_collect(P, &(gfn_t){ 0 }, GFN(WINDOW), true, bitmap, count_preempt), 0);
+        assert_int_equal(bits(), written ? WINDOW / 512 : 0);
+        assert_int_equal(asked, written ? WINDOW / P2M_DIRTY_PIECE - 1 : 0);
+        for (uint64_t gfn = 0; gfn < WINDOW; gfn += 512) {
+            assert_true(p2m_get_frame_to_write(P, GFN(gfn), false, &mfn));
+            frame_put_writer(mfn);
+        }
+    }
+    stop();
+}
+
 static void no_two_periods_have_one_number(void **state)
 {
     uint32_t first, now;
@@ -781,6 +811,7 @@ int main(void)
         BOTH(two_who_clean_share_what_is_dirty),
         BOTH(what_nobody_writes_to_is_not_looked_into),
         BOTH(a_quiet_table_tells_what_becomes_of_it),
+        TEST(the_lock_is_let_go_of_between_blocks_whose_frames_are_looked_at),
         TEST(no_two_periods_have_one_number),
         TEST(what_is_only_read_is_told_when_it_comes),
         TEST(whoever_comes_in_between_is_seen),
