@@ -3,8 +3,7 @@
 # build/tools/torpor-save-helper: what libxl starts to save and restore a domain.
 
 tools-out     := build/tools
-tools-sources := $(wildcard tools/*.c) tools/helper/sum.c tools/helper/transfer.c tools/helper/stream.c tools/helper/pack.c \
-	tools/helper/journal.c
+tools-sources := $(wildcard tools/*.c) $(addprefix tools/helper/,sum.c transfer.c stream.c pack.c journal.c report.c options.c)
 tools-objects := $(tools-sources:%=$(tools-out)/%.o)
 helper-sources := $(wildcard tools/helper/*.c) sleep/sleep.c
 helper-objects := $(helper-sources:%=$(tools-out)/%.o)
@@ -13,7 +12,7 @@ tools-lib     := build/sysroot/usr/lib/aarch64-linux-gnu
 tools-target := --target=aarch64-linux-gnu --sysroot=$(abspath build/sysroot)
 tools-cflags := -std=gnu11 -D_GNU_SOURCE -D_FORTIFY_SOURCE=2 -O2 -g -fPIE -fstack-protector-strong -mno-outline-atomics \
 	-ffile-prefix-map=$(CURDIR)=. -Wall -Wextra -Werror -Wshadow -Wvla -Wstrict-prototypes -Wmissing-prototypes -I. -MMD -MP
-tools-libs   := -lxenlight -lxenguest -lxenctrl -lxenforeignmemory -lxenstore -lxenhypfs -lxentoollog -lzstd -lyajl -lm
+tools-libs   := -lxenlight -lxenguest -lxenctrl -lxencall -lxenstore -lxenhypfs -lxentoollog -lzstd -lyajl -lm
 
 # The C library's start files are named: clang looks for those of a cross gcc, which nothing else here needs. Nor does C for arm64
 # need libgcc, without outline atomics and long double.

@@ -22,6 +22,7 @@
 #include "tools/helper/transfer.h"
 #include "tools/image.h"
 #include "tools/operation.h"
+#include "tools/progress.h"
 #include "tools/save.h"
 #include "tools/segments.h"
 #include "tools/torpor.h"
@@ -29,6 +30,7 @@
 #define BOOT_ID  "/proc/sys/kernel/random/boot_id"
 #define SINCE    "TORPOR_CHECKPOINT"   /* the helper's: "all", or a period */
 #define LOOK_NS  50000000L
+#define DOWNTIME_MS 100             /* for which the guest stands still at most, if that can be */
 #define LONGEST_MS (UINT64_C(86400) * 1000)
 
 struct checkpoint {
@@ -37,6 +39,7 @@ struct checkpoint {
     const char *file, *config_file;
     struct commit_token token;         /* of the guest as it is now, but for the period */
     bool watched;                      /* our monitor waits for its end */
+    struct save_options options;
 };
 
 static uint64_t now_ms(void)
@@ -105,11 +108,12 @@ static int suspend_and_write(struct checkpoint *c, int fd, const char *since)
 
     if (since)
         setenv(SINCE, since, 1);
-    rc = save_write(c->libxl, c->guest, fd, "Saving", true);
+    rc = save_write(c->libxl, c->guest, fd, &c->options);
     unsetenv(SINCE);
     if (rc)
         fprintf(stderr, "Failed to save domain, resuming domain: %s\n", save_reason());
     save_go_on(c->libxl, c->guest, c->watched);
+    progress_went_on("resumed");
     c->watched = true;
     return rc ? -EIO : 0;
 }
@@ -247,14 +251,12 @@ static int write_checkpoint(struct checkpoint *c, int fd, const char *json, stru
     return error;
 }
 
-static int take(struct checkpoint *c)
+static int take_shown(struct checkpoint *c)
 {
     struct commit commit = { .end = 0 };
     char *json;
-    int error = save_check(c->libxl, c->guest), fd;
+    int error = make_token(c), fd;
 
-    if (!error)
-        error = make_token(c);
     if (error)
         return error;
     json = save_config(c->libxl, c->guest, c->config_file);
@@ -263,7 +265,7 @@ static int take(struct checkpoint *c)
     fd = open_file(c, &error);
     if (!error)
         error = write_checkpoint(c, fd, json, &commit);
-    if (!error && commit.end) {
+    if (!error && commit.end && !c->options.json) {
         printf("%s: checkpoint %" PRIu64 " of %s is whole, %.1f MiB\n", c->file, commit.number + 1, c->guest->name,
                (double)(commit.end - commit.begin) / (1 << 20));
         fflush(stdout);
@@ -271,6 +273,21 @@ static int take(struct checkpoint *c)
     if (fd >= 0)
         close(fd);
     free(json);
+    return error;
+}
+
+static int take(struct checkpoint *c)
+{
+    char doing[80];
+    int error = save_check(c->libxl, c->guest);
+
+    if (error)
+        return error;
+    snprintf(doing, sizeof(doing), "Saving %s", c->guest->name);
+    progress_begin("checkpoint", doing, c->options.json);
+    progress_domain(c->libxl, c->guest->name, c->guest->id);
+    error = take_shown(c);
+    progress_end(error, error ? "resumed" : "checkpointed", "");
     return error;
 }
 
@@ -330,10 +347,10 @@ static uint64_t parse_count(const char *text)
     return *text >= '0' && *text <= '9' && !*end ? n : 0;
 }
 
-static int run(char **names, uint64_t every_ms, uint64_t count)
+static int run(char **names, uint64_t every_ms, uint64_t count, const struct save_options *options)
 {
     struct guest guest = { 0 };
-    struct checkpoint c = { .guest = &guest, .file = names[1], .config_file = names[2] };
+    struct checkpoint c = { .guest = &guest, .file = names[1], .config_file = names[2], .options = *options };
     int status = EXIT_FAILURE;
 
     if (helper_use() || operations_start() || guests_open())
@@ -348,16 +365,21 @@ static int run(char **names, uint64_t every_ms, uint64_t count)
 
 int command_checkpoint(const struct command *c, int argc, char **argv)
 {
-    enum { EVERY = 256, COUNT };
+    enum { EVERY = 256, COUNT, JSON };
     static const struct option long_options[] = {
+        { "compress", no_argument, NULL, 'z' },
+        { "json", no_argument, NULL, JSON },
         { "every", required_argument, NULL, EVERY },
         { "count", required_argument, NULL, COUNT },
         COMMON_OPTIONS
     };
+    struct save_options options = { .live = true, .helper.max_downtime_ms = DOWNTIME_MS };
     uint64_t every_ms = 0, count = UINT64_MAX;
     int option;
 
-    while ((option = next_option(c, argc, argv, ":h", long_options)) >= 0) {
+    while ((option = next_option(c, argc, argv, ":zh", long_options)) >= 0) {
+        options.helper.compress |= option == 'z';
+        options.json |= option == JSON;
         if (option == EVERY && !(every_ms = parse_time(optarg)))
             return usage_error(c, "--every %s is no time: 500ms, 5s, 2m", optarg);
         if (option == COUNT && !(count = parse_count(optarg)))
@@ -367,5 +389,5 @@ int command_checkpoint(const struct command *c, int argc, char **argv)
         return usage_error(c, "a guest's name or number and a file are needed");
     if (count != UINT64_MAX && !every_ms)
         return usage_error(c, "--count goes with --every");
-    return run(&argv[optind], every_ms, count);
+    return run(&argv[optind], every_ms, count, &options);
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * What Xen's libraries have to say. With -v all of it goes to standard error; without, nothing does, but the one
- * message that says why something failed is kept, and long work shows how far it is.
+ * message that says why something failed is kept.
  */
 #pragma once
 
@@ -17,6 +17,3 @@ void logger_set_verbose(bool verbose);
  */
 const char *logger_reason(void);
 void logger_forget(void);
-
-/* Progress that libxl reports is shown with this text in front, from when it has taken two seconds; NULL: no longer. */
-void logger_show_progress(const char *doing);

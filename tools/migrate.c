@@ -27,10 +27,12 @@
 
 #include "tools/guests.h"
 #include "tools/helper.h"
+#include "tools/helper/journal.h"
 #include "tools/helper/transfer.h"
 #include "tools/image.h"
 #include "tools/monitor.h"
 #include "tools/operation.h"
+#include "tools/progress.h"
 #include "tools/restore.h"
 #include "tools/save.h"
 #include "tools/torpor.h"
@@ -84,6 +86,8 @@ struct migration {
     char *away;                /* the name that it has while it is neither here nor there; NULL: it has its own */
     pid_t transport;
     int to, from;
+    struct save_options options;
+    const char *outcome, *reason;  /* for the journal */
 };
 
 /* The command that reaches the receiver, in a process of its own. 0, or -errno and has said why. */
@@ -130,12 +134,16 @@ static int go_on_here(struct migration *m, const char *why)
         failure("domain %u is still called %s", m->guest.id, m->away);
     fprintf(stderr, "Migration failed, resuming at sender: %s\n", why);
     save_go_on(m->libxl, &m->guest, false);
+    progress_went_on("resumed");
+    m->reason = why;
     return EXIT_FAILURE;
 }
 
 static int lost(struct migration *m, int error)
 {
     end_transport(m);
+    m->outcome = "undefined";
+    m->reason = link_error(error);
     fprintf(stderr,
             "** Migration failed during final handshake: %s **\n"
             "Domain state is now undefined: look whether the other host has %s running.\n"
@@ -170,6 +178,8 @@ static int hand_over(struct migration *m)
         error = -EPROTO;
     if (error)
         return lost(m, error);
+    progress_went_on("handed over");
+    m->outcome = "handed over";
     fprintf(stderr, "migration sender: Target reports successful startup.\n");
     end_transport(m);
     if (libxl_domain_destroy(m->libxl, m->guest.id, NULL))
@@ -189,17 +199,34 @@ static int send_domain(struct migration *m, const char *json)
         failure("the other host does not take a domain: %s", link_error(error));
     if (error) {
         end_transport(m);
+        m->reason = link_error(error);
         return EXIT_FAILURE;
     }
-    if (save_write(m->libxl, &m->guest, m->to, "Sending", true))
+    if (save_write(m->libxl, &m->guest, m->to, &m->options))
         return go_on_here(m, save_reason());
     error = expect(m->from, READY);
     return error ? go_on_here(m, link_error(error)) : hand_over(m);
 }
 
-static int migrate(const char *name, const char *rune, const char *config_file)
+/* Started, shown and written down. */
+static int send_and_record(struct migration *m, const char *json)
 {
-    struct migration m = { .libxl = guests_libxl() };
+    char doing[80];
+    int status;
+
+    m->outcome = "resumed";
+    m->reason = "";
+    snprintf(doing, sizeof(doing), "Sending %s", m->guest.name);
+    progress_begin("migrate", doing, m->options.json);
+    progress_domain(m->libxl, m->guest.name, m->guest.id);
+    status = send_domain(m, json);
+    progress_end(status ? -EIO : 0, m->outcome, m->reason);
+    return status;
+}
+
+static int migrate(const char *name, const char *rune, const char *config_file, const struct save_options *options)
+{
+    struct migration m = { .libxl = guests_libxl(), .options = *options };
     int status = EXIT_FAILURE;
     char *json;
 
@@ -207,7 +234,7 @@ static int migrate(const char *name, const char *rune, const char *config_file)
         return EXIT_FAILURE;
     if (save_check(m.libxl, &m.guest) == 0 && (json = save_config(m.libxl, &m.guest, config_file))) {
         if (start_transport(&m, rune) == 0)
-            status = send_domain(&m, json);
+            status = send_and_record(&m, json);
         free(json);
     }
     free(m.away);
@@ -230,31 +257,43 @@ static char *make_rune(const char *command, const char *host, bool paused, bool 
 
 int command_migrate(const struct command *c, int argc, char **argv)
 {
-    enum { DEBUG = 256, LIVE };
+    enum { DEBUG = 256, LIVE, JSON, MAX_DOWNTIME, NO_THROTTLE };
     static const struct option long_options[] = {
         { "debug", no_argument, NULL, DEBUG },
         { "live", no_argument, NULL, LIVE },
+        { "compress", no_argument, NULL, 'z' },
+        { "json", no_argument, NULL, JSON },
+        { "max-downtime", required_argument, NULL, MAX_DOWNTIME },
+        { "no-throttle", no_argument, NULL, NO_THROTTLE },
         COMMON_OPTIONS
     };
+    struct save_options options = { .live = true, .helper = {
+        .throttle = true, .max_downtime_ms = DEFAULT_MAX_DOWNTIME_MS } };
     const char *command = "ssh", *config_file = NULL;
     bool paused = false, unwatched = false, debug = false;
     int option, status = EXIT_FAILURE;
     char *rune;
 
-    while ((option = next_option(c, argc, argv, ":s:C:eph", long_options)) >= 0) {
+    while ((option = next_option(c, argc, argv, ":s:C:epzh", long_options)) >= 0) {
         command = option == 's' ? optarg : command;
         config_file = option == 'C' ? optarg : config_file;
         unwatched |= option == 'e';
         paused |= option == 'p';
         debug |= option == DEBUG;
+        options.helper.compress |= option == 'z';
+        options.helper.throttle &= option != NO_THROTTLE;
+        options.json |= option == JSON;
+        if (option == MAX_DOWNTIME && save_read_downtime(optarg, &options.helper.max_downtime_ms))
+            return usage_error(c, "%s is no number of milliseconds from 1 to %u", optarg, MOST_MAX_DOWNTIME_MS);
     }
+    options.helper.fixed_ns = journal_fixed_ns(JOURNAL_PATH);
     if (argc - optind != 2)
         return usage_error(c, "a guest's name or number and a host are needed");
     rune = make_rune(command, argv[optind + 1], paused, unwatched, debug);
     if (!rune)
         return failure("out of memory");
     if (helper_use() == 0 && operations_start() == 0 && guests_open() == 0) {
-        status = migrate(argv[optind], rune, config_file);
+        status = migrate(argv[optind], rune, config_file, &options);
         guests_close();
     }
     free(rune);
@@ -304,6 +343,7 @@ static int finish_receiving(libxl_ctx *libxl, uint32_t id, const char *name, boo
             tell(STDOUT_FILENO, FAILED);
         return EXIT_FAILURE;
     }
+    progress_went_on("received");
     fprintf(stderr, "migration target: Domain started successfully.\n");
     if (!unwatched)
         monitor_in_background(id, false);
@@ -314,7 +354,8 @@ static int finish_receiving(libxl_ctx *libxl, uint32_t id, const char *name, boo
 static int receive(bool debug, bool paused, bool unwatched)
 {
     struct restore_request request = {
-        .source = "<incoming migration stream>", .fd = STDIN_FILENO, .suffix = "--incoming", .debug = debug,
+        .source = "<incoming migration stream>", .operation = "receive", .fd = STDIN_FILENO, .suffix = "--incoming",
+        .debug = debug,
     };
     uint32_t id;
     char *name;
@@ -326,6 +367,7 @@ static int receive(bool debug, bool paused, bool unwatched)
         return EXIT_FAILURE;
     }
     status = finish_receiving(guests_libxl(), id, name, paused, unwatched);
+    progress_end(status ? -EIO : 0, status ? "failed" : "received", "");
     free(name);
     return status;
 }

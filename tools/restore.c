@@ -21,6 +21,7 @@
 #include "tools/logger.h"
 #include "tools/monitor.h"
 #include "tools/operation.h"
+#include "tools/progress.h"
 #include "tools/recall.h"
 #include "tools/torpor.h"
 
@@ -29,7 +30,7 @@
 #define NO_DOMAIN ((uint32_t)-1)
 
 struct restore_options {
-    bool paused, console, debug, foreground, unwatched, vnc, vnc_password;
+    bool paused, console, debug, foreground, unwatched, vnc, vnc_password, json;
 };
 
 /* The lock's file, or -1: there can be none, and nothing to wait for. */
@@ -95,19 +96,17 @@ static int make_domain(libxl_ctx *libxl, const char *source, int fd, libxl_domai
 {
     libxl_domain_restore_params params;
     const char *recalled;
-    char doing[64];
     int rc;
 
     libxl_domain_restore_params_init(&params);
     params.stream_version = 2;
-    snprintf(doing, sizeof(doing), "Restoring %s", config->c_info.name);
     *id = NO_DOMAIN;
     logger_forget();
-    logger_show_progress(doing);
+    progress_listen();
     operation_begin(libxl);
     rc = libxl_domain_create_restore(libxl, config, id, fd, -1, &params, NULL, NULL);
     operation_end();
-    logger_show_progress(NULL);
+    progress_settle();
     libxl_domain_restore_params_dispose(&params);
     recalled = recall_end();
     if (!rc)
@@ -137,15 +136,24 @@ static int set_name(libxl_domain_config *config, const char *suffix, char **name
     return 0;
 }
 
+/* name: the one that it will have. */
 static int make_locked(libxl_ctx *libxl, const struct restore_request *request, libxl_domain_config *config,
-                       uint32_t *id)
+                       const char *name, uint32_t *id)
 {
     int lock = lock_creation(), error = check_memory(libxl, config);
+    char doing[80];
 
+    snprintf(doing, sizeof(doing), "Restoring %s", name);
+    progress_begin(request->operation, doing, request->json);
+    progress_domain(libxl, name, 0);
     if (!error)
         error = make_domain(libxl, request->source, request->fd, config, id);
     if (lock >= 0)
         close(lock);
+    if (error)
+        progress_end(error, "failed", "");
+    else
+        progress_made(libxl, *id);
     return error;
 }
 
@@ -170,7 +178,7 @@ int restore_domain(libxl_ctx *libxl, const struct restore_request *request, uint
         free(json);
     }
     if (!error)
-        error = make_locked(libxl, request, &config, id);
+        error = make_locked(libxl, request, &config, *name, id);
     libxl_domain_config_dispose(&config);
     if (error) {
         free(*name);
@@ -202,8 +210,11 @@ static int let_go(libxl_ctx *libxl, uint32_t id, const struct restore_options *o
     if (!options->paused && libxl_domain_unpause(libxl, id, NULL)) {
         failure("domain %u is restored, but cannot be unpaused: it is destroyed", id);
         libxl_domain_destroy(libxl, id, NULL);
+        progress_end(-EIO, "failed", "it cannot be unpaused");
         return EXIT_FAILURE;
     }
+    progress_went_on("restored");
+    progress_end(0, "restored", "");
     if (options->vnc)
         begin_vnc(libxl, id, options->vnc_password);
     if (!options->foreground && !options->unwatched && monitor_in_background(id, false))
@@ -220,7 +231,8 @@ static int let_go(libxl_ctx *libxl, uint32_t id, const struct restore_options *o
 static int restore(const char *file, const char *config_file, const struct restore_options *options)
 {
     struct restore_request request = {
-        .source = file, .fd = open(file, O_RDONLY | O_CLOEXEC), .config_file = config_file, .debug = options->debug,
+        .source = file, .operation = "restore", .fd = open(file, O_RDONLY | O_CLOEXEC), .config_file = config_file,
+        .debug = options->debug, .json = options->json,
     };
     uint32_t id;
     char *name = NULL;
@@ -240,7 +252,9 @@ static int restore(const char *file, const char *config_file, const struct resto
 
 int command_restore(const struct command *c, int argc, char **argv)
 {
+    enum { JSON = 256 };
     static const struct option long_options[] = {
+        { "json", no_argument, NULL, JSON },
         { "vncviewer", no_argument, NULL, 'V' },
         { "vncviewer-autopass", no_argument, NULL, 'A' },
         COMMON_OPTIONS
@@ -256,6 +270,7 @@ int command_restore(const struct command *c, int argc, char **argv)
         options.unwatched |= option == 'e';
         options.vnc |= option == 'V' || option == 'A';
         options.vnc_password |= option == 'A';
+        options.json |= option == JSON;
     }
     named = argc - optind;
     if (named < 1 || named > 2)

@@ -20,6 +20,7 @@
 #include "tools/logger.h"
 #include "tools/monitor.h"
 #include "tools/operation.h"
+#include "tools/progress.h"
 #include "tools/torpor.h"
 
 enum afterwards { DESTROY, GO_ON, STAY_PAUSED };
@@ -110,18 +111,29 @@ static int finish(libxl_ctx *libxl, const struct guest *guest, enum afterwards a
     return save_go_on(libxl, guest, false) || rc ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
-int save_write(libxl_ctx *libxl, const struct guest *guest, int fd, const char *doing, bool live)
+int save_read_downtime(const char *text, uint32_t *ms)
 {
-    char text[80];
+    char *end;
+    unsigned long value = strtoul(text, &end, 10);
+
+    if (*text < '0' || *text > '9' || *end || !value || value > MOST_MAX_DOWNTIME_MS)
+        return -EINVAL;
+    *ms = (uint32_t)value;
+    return 0;
+}
+
+int save_write(libxl_ctx *libxl, const struct guest *guest, int fd, const struct save_options *options)
+{
     int rc;
 
-    snprintf(text, sizeof(text), "%s %s", doing, guest->name);
+    if (options_set(&options->helper))
+        return ERROR_NOMEM;
     logger_forget();
-    logger_show_progress(text);
+    progress_listen();
     operation_begin(libxl);
-    rc = libxl_domain_suspend(libxl, guest->id, fd, live ? LIBXL_SUSPEND_LIVE : 0, NULL);
+    rc = libxl_domain_suspend(libxl, guest->id, fd, options->live ? LIBXL_SUSPEND_LIVE : 0, NULL);
     operation_end();
-    logger_show_progress(NULL);
+    progress_settle();
     return rc;
 }
 
@@ -133,42 +145,69 @@ const char *save_reason(void)
 }
 
 /* Has the guest suspended and writes it all. 0, or -errno and has said why; then the guest may be suspended. */
-static int write_image(libxl_ctx *libxl, const struct guest *guest, struct image_file *file, const char *json)
+static int write_image(libxl_ctx *libxl, const struct guest *guest, struct image_file *file, const char *json,
+                       const struct save_options *options)
 {
     int error = image_write_head(file->fd, file->name, json);
 
-    if (error)
+    if (error || save_write(libxl, guest, file->fd, options) == 0)
         return error;
-    if (save_write(libxl, guest, file->fd, "Saving", false) == 0)
-        return image_commit(file);
     fprintf(stderr, "Failed to save domain, resuming domain: %s\n", save_reason());
     return -EIO;
 }
 
+static int go_on(libxl_ctx *libxl, const struct guest *guest)
+{
+    int status = save_go_on(libxl, guest, false);
+
+    progress_went_on("resumed");
+    return status;
+}
+
+/* Who goes on in any case does not wait for the disk. */
+static int write_and_finish(libxl_ctx *libxl, const struct guest *guest, struct image_file *file, const char *json,
+                            enum afterwards afterwards, const struct save_options *options)
+{
+    int error = write_image(libxl, guest, file, json, options), status = EXIT_SUCCESS;
+    bool goes_on = error || afterwards == GO_ON;
+
+    if (goes_on)
+        status = go_on(libxl, guest);
+    if (!error)
+        error = image_commit(file);
+    if (error && !goes_on)
+        go_on(libxl, guest);
+    if (!error && !goes_on)
+        status = finish(libxl, guest, afterwards);
+    progress_end(error, error ? "resumed" : "saved", "");
+    return error ? EXIT_FAILURE : status;
+}
+
 static int save(libxl_ctx *libxl, const struct guest *guest, const char *name, const char *config_file,
-                enum afterwards afterwards)
+                enum afterwards afterwards, const struct save_options *options)
 {
     struct image_file file;
-    char *json = save_config(libxl, guest, config_file);
-    int error, status = EXIT_FAILURE;
+    char *json = save_config(libxl, guest, config_file), doing[80];
+    int status = EXIT_FAILURE;
 
     if (!json)
         return EXIT_FAILURE;
-    error = image_create(&file, name);
-    if (!error) {
-        error = write_image(libxl, guest, &file, json);
-        if (error)
-            save_go_on(libxl, guest, false);
-        else
-            status = finish(libxl, guest, afterwards);
+    snprintf(doing, sizeof(doing), "Saving %s", guest->name);
+    progress_begin("save", doing, options->json);
+    progress_domain(libxl, guest->name, guest->id);
+    if (image_create(&file, name) == 0) {
+        status = write_and_finish(libxl, guest, &file, json, afterwards, options);
         image_discard(&file);
+    } else {
+        progress_end(-EIO, "resumed", "its file cannot be written");
     }
     free(json);
     return status;
 }
 
 /* The guest, file and configuration that are named, saved. */
-static int save_named(const struct command *c, char **names, int count, enum afterwards afterwards)
+static int save_named(const struct command *c, char **names, int count, enum afterwards afterwards,
+                      const struct save_options *options)
 {
     struct guest guest = { 0 };
     int status = EXIT_FAILURE;
@@ -178,7 +217,7 @@ static int save_named(const struct command *c, char **names, int count, enum aft
     if (helper_use() || operations_start() || guests_open())
         return EXIT_FAILURE;
     if (guest_find(names[0], &guest) == 0 && save_check(guests_libxl(), &guest) == 0)
-        status = save(guests_libxl(), &guest, names[1], names[2], afterwards);
+        status = save(guests_libxl(), &guest, names[1], names[2], afterwards, options);
     free(guest.name);
     guests_close();
     return status;
@@ -186,15 +225,22 @@ static int save_named(const struct command *c, char **names, int count, enum aft
 
 int command_save(const struct command *c, int argc, char **argv)
 {
+    enum { JSON = 256 };
     static const struct option long_options[] = {
         { "checkpoint", no_argument, NULL, 'c' },
         { "pause", no_argument, NULL, 'p' },
+        { "compress", no_argument, NULL, 'z' },
+        { "json", no_argument, NULL, JSON },
         COMMON_OPTIONS
     };
     enum afterwards afterwards = DESTROY;
+    struct save_options options = { 0 };
     int option;
 
-    while ((option = next_option(c, argc, argv, ":cph", long_options)) >= 0)
+    while ((option = next_option(c, argc, argv, ":cpzh", long_options)) >= 0) {
         afterwards = option == 'p' ? STAY_PAUSED : option == 'c' && afterwards == DESTROY ? GO_ON : afterwards;
-    return save_named(c, &argv[optind], argc - optind, afterwards);
+        options.helper.compress |= option == 'z';
+        options.json |= option == JSON;
+    }
+    return save_named(c, &argv[optind], argc - optind, afterwards, &options);
 }

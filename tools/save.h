@@ -7,6 +7,16 @@
 #include <libxl.h>
 
 #include "tools/guests.h"
+#include "tools/helper/options.h"
+
+struct save_options {
+    bool live;                      /* all but what it still writes to is written before it suspends itself */
+    bool json;                      /* lines for programs */
+    struct helper_options helper;   /* 0: its default */
+};
+
+/* The option --max-downtime's value. -EINVAL: it is no number of milliseconds up to MOST_MAX_DOWNTIME_MS. */
+int save_read_downtime(const char *text, uint32_t *ms);
 
 /* What can be known beforehand, so that nobody is suspended for nothing. 0, or -errno and has said why. */
 int save_check(libxl_ctx *libxl, const struct guest *guest);
@@ -18,11 +28,10 @@ int save_check(libxl_ctx *libxl, const struct guest *guest);
 char *save_config(libxl_ctx *libxl, const struct guest *guest, const char *config_file);
 
 /*
- * Has the guest suspended and writes it all behind the head; live: all but what it still writes to is written before.
- * doing: what people are told that it takes so long for, "Saving". 0, or libxl's error; then the guest may be
- * suspended, and save_reason() says why.
+ * Has the guest suspended and writes it all behind the head, within progress_begin() and progress_end(). 0, or libxl's
+ * error; then the guest may be suspended, and save_reason() says why.
  */
-int save_write(libxl_ctx *libxl, const struct guest *guest, int fd, const char *doing, bool live);
+int save_write(libxl_ctx *libxl, const struct guest *guest, int fd, const struct save_options *options);
 const char *save_reason(void);
 
 /*

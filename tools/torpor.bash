@@ -41,10 +41,10 @@ _torpor()
             _torpor_files
             return
             ;;
-        -s) return ;;
+        -s | --max-downtime) return ;;
         esac
         if [[ $word == -* ]]; then
-            words='-s -C -e -p --debug --live --help'
+            words='-s -C -e -p -z --compress --max-downtime --no-throttle --json --debug --live --help'
         else
             words=$(_torpor_guests)
         fi
@@ -53,9 +53,9 @@ _torpor()
     save | checkpoint)
         [[ $previous == --every || $previous == --count ]] && return
         if [[ $word == -* && $command == save ]]; then
-            words='--checkpoint --pause --help'
+            words='--checkpoint --pause --compress --json --help'
         elif [[ $word == -* ]]; then
-            words='--every --count --help'
+            words='--every --count --compress --json --help'
         elif [[ $previous == save || $previous == checkpoint || $previous == -* ]]; then
             words=$(_torpor_guests)
         else
@@ -68,7 +68,7 @@ _torpor()
             _torpor_files
             return
         fi
-        words='-c -d -e -F -p -V -A --vncviewer --vncviewer-autopass --help'
+        words='-c -d -e -F -p -V -A --json --vncviewer --vncviewer-autopass --help'
         ;;
     timeline)
         if [[ $previous == --svg ]]; then

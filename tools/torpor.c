@@ -19,29 +19,39 @@ static const struct command commands[] = {
       "-t, --timeout S  wait S seconds for the guests (default: 60)\n"
       "-f, --force      suspend the host even if a guest does not suspend itself; it is frozen\n"
       "    --host       suspend the host without asking any guest: all are frozen\n" },
-    { "save", command_save, "[-c | -p] DOMAIN FILE [CONFIG]", "Save a guest's state to a file",
+    { "save", command_save, "[-cpz] [--json] DOMAIN FILE [CONFIG]", "Save a guest's state to a file",
       "-c, --checkpoint   the guest goes on afterwards\n"
       "-p, --pause        the guest stays, paused\n"
+      "-z, --compress     compress its memory\n"
+      "    --json         lines for programs on standard output\n"
       "CONFIG             an xl configuration to keep in the file in place of the guest's own\n" },
-    { "restore", command_restore, "[-cdeFpVA] [CONFIG] FILE", "Restore a guest from a file",
+    { "restore", command_restore, "[-cdeFpVA] [--json] [CONFIG] FILE", "Restore a guest from a file",
       "-p                 leave it paused\n"
       "-c                 connect to its console\n"
       "-e                 do not wait in the background for its end\n"
       "-F                 wait for its end in the foreground\n"
       "-d                 print its configuration\n"
+      "    --json         lines for programs on standard output\n"
       "-V, --vncviewer    connect to its VNC display; -A, --vncviewer-autopass: with its password\n"
       "CONFIG             an xl configuration in place of the one in the file: to give it another name, say\n" },
-    { "checkpoint", command_checkpoint, "[--every TIME [--count N]] DOMAIN FILE [CONFIG]",
+    { "checkpoint", command_checkpoint, "[-z] [--json] [--every TIME [--count N]] DOMAIN FILE [CONFIG]",
       "Save a guest's state to a file while it runs; again into the same file what has changed",
       "--every TIME   again after 500ms, 5s, 2m, until told to end or the guest has ended\n"
       "--count N      N times\n"
+      "-z, --compress compress its memory\n"
+      "--json         lines for programs on standard output\n"
       "CONFIG         an xl configuration to keep in the file in place of the guest's own\n" },
-    { "migrate", command_migrate, "[-s COMMAND] [-C CONFIG] [-ep] DOMAIN HOST",
+    { "migrate", command_migrate,
+      "[-s COMMAND] [-C CONFIG] [-epz] [--max-downtime MS] [--no-throttle] [--json] DOMAIN HOST",
       "Move a guest to another host while it runs",
       "-s COMMAND    reach the host by this instead of ssh; empty: HOST is a command that runs migrate-receive\n"
       "-C CONFIG     an xl configuration in place of the guest's own\n"
       "-e            nobody waits there for its end in the background\n"
       "-p            leave it paused there\n"
+      "-z, --compress       compress its memory\n"
+      "--max-downtime MS    stand still for so many milliseconds at most, if that can be (default: 200)\n"
+      "--no-throttle        never slow it down; it may stand still for longer then\n"
+      "--json               lines for programs on standard output\n"
       "    --debug   have the other host print its configuration\n"
       "    --live    always\n" },
     { "migrate-receive", command_migrate_receive, "[-dep]", "Take a guest from torpor migrate, on standard input",

@@ -5,6 +5,7 @@
 #include <xen/domctl.h>
 
 #include "abi/abi.h"
+#include "abi/domctl_copy.h"
 #include "arch/lock.h"
 #include "arch/nospec.h"
 #include "vm/domain.h"
@@ -100,12 +101,18 @@ static int domctl_run(struct domain *d, const struct domctl_entry *entry, struct
     return entry->run(d, op);
 }
 
+static const struct domctl_entry *domctl_find(uint32_t command)
+{
+    static const struct domctl_entry unknown, copy_pages = { domctl_copy_pages, COPY_BACK | NOT_OWN };
+
+    if (command == TORPOR_DOMCTL_COPY_PAGES)
+        return &copy_pages;
+    return command < ARRAY_SIZE(entries) ? &entries[index_nospec(command, ARRAY_SIZE(entries))] : &unknown;
+}
+
 static int domctl_dispatch(struct xen_domctl *op, unsigned *flags)
 {
-    static const struct domctl_entry unknown;
-    const struct domctl_entry *entry = op->cmd < ARRAY_SIZE(entries)
-                                           ? &entries[index_nospec(op->cmd, ARRAY_SIZE(entries))]
-                                           : &unknown;
+    const struct domctl_entry *entry = domctl_find(op->cmd);
     struct domain *d;
     int result;
 

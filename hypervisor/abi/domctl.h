@@ -49,6 +49,9 @@ domctl_op domctl_max_mem, domctl_cache_flush, domctl_set_pool, domctl_get_pool;
 /* domctl_dirty.c: which pages are written to. */
 domctl_op domctl_shadow;
 
+/* domctl_copy.c: the content of its pages (domctl_copy.h). */
+domctl_op domctl_copy_pages;
+
 /* domctl_device.c: devices passed through, and the emulated UART. */
 domctl_op domctl_iomem_permission, domctl_irq_permission, domctl_memory_mapping, domctl_bind_irq, domctl_unbind_irq,
     domctl_vuart;

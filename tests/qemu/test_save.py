@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Stock Debian guests are saved to a file and restored from it, and migrate, by torpor(1) on Debian's own libxl."""
 
+import json
 import re
 
 import pytest
@@ -90,6 +91,28 @@ def test_a_checkpointed_guest_goes_on_and_its_image_is_good(host, worker):
     restore(host)
     worker.run("! test -e /tmp/later")
     assert_lives(worker)
+
+
+def test_a_compressed_image_is_smaller_and_restores_to_the_same(host, worker):
+    worker.run("test -e /tmp/words || { seq 1 400000 > /tmp/words; sha256sum < /tmp/words > /tmp/words.sum; }")
+    sizes = []
+    for options in ("-c", "-c -z"):
+        save(host, "worker", options)
+        sizes.append(int(host.run(f"stat -c %s {IMAGE}").output))
+    assert sizes[1] < sizes[0] * 3 // 4, sizes
+    worker.destroy()
+    restore(host)
+    worker.run("cd /mnt && sha256sum -c SUMS && ! test -e /tmp/bad && "
+               "[ \"$(sha256sum < /tmp/words)\" = \"$(cat /tmp/words.sum)\" ]")
+    # a flipped bit in a compressed page is found like any other
+    host.run(f"""
+        torpor save -c -z worker {IMAGE}
+        place=$(($(stat -c %s {IMAGE}) / 2))
+        byte=$(od -An -tu1 -j$place -N1 {IMAGE})
+        printf "\\x$(printf %x $((byte ^ 8)))" | dd of={IMAGE} bs=1 seek=$place conv=notrunc 2> /dev/null
+        sed 's/^name.*/name = "other"/' /tmp/worker.cfg > /tmp/other.cfg""")
+    result = host.run(f"torpor restore /tmp/other.cfg {IMAGE}", check=False)
+    assert result.status == 1 and len(complaints(result)) == 1 and "damaged" in result.output, result.output
 
 
 def test_a_paused_guest_stays_as_it_was_saved(host, worker):
@@ -261,3 +284,76 @@ def test_whatever_fails_in_a_migration_the_guest_is_there_once(host, mover):
         host.wait_for("[ $(xl list | grep -c mover) = 1 ]")
         assert mover.domid() == domid
         assert_counts(mover)
+
+
+JOURNAL = "/var/log/torpor/operations.json"
+LIVE = ["connect", "header", "track", "throttle", "precopy", "suspend", "rest", "state", "end"]
+
+
+def test_programs_are_told_in_json_and_the_journal_has_both_ends(host, mover):
+    lines = int(host.run(f"wc -l < {JOURNAL}").output)
+    result = host.run("torpor migrate --json -z -s '' mover 'torpor migrate-receive' 2> /tmp/said")
+    events = [json.loads(line) for line in result.lines()]
+    kinds = [event["event"] for event in events]
+    assert kinds[0] == "begin" and kinds[-1] == "end" and kinds.index("suspended") < kinds.index("handed over"), kinds
+    rounds = [event for event in events if event["event"] == "round"]
+    assert [one["round"] for one in rounds] == list(range(len(rounds))) and rounds[-1]["last"]
+    end = events[-1]
+    assert end["result"] == 0 and end["outcome"] == "handed over" and end["rounds"] == len(rounds)
+    assert end["ratio"] > 1.2 and end["downtime_ms"] > 0
+    assert sum(one["data_pages"] for one in rounds) == end["data_pages"]
+    ends = {line["operation"]: line for line in map(json.loads, host.run(f"tail -n +{lines + 1} {JOURNAL}").lines())}
+    assert set(ends) == {"migrate", "receive"}
+    sent, got = ends["migrate"], ends["receive"]
+    assert sent["outcome"] == "handed over" and got["outcome"] == "received" and sent["uuid"] == got["uuid"] != ""
+    assert [stage["name"] for stage in sent["stages"] if stage["kind"] == "enter"] == LIVE
+    assert len(sent["rounds"]) == len(rounds) and sent["compressed"] and sent["domain"] == "mover"
+    assert 0 < sent["suspended_ns"] < sent["resumed_ns"] <= sent["total_ns"] and sent["fixed_ns"] > 0
+    assert got["domid"] == mover.domid() and got["domain"] == "mover" and got["data_pages"] == sent["data_pages"]
+    assert_counts(mover)
+
+
+CAP = "xl sched-credit2 -d hog | awk 'NR == 2 { print $4 }'"
+
+
+@pytest.fixture
+def hog(host, guest):
+    """A guest that writes the same 48 MiB over and over, faster than anything reads them, and has a cap of its own."""
+    host.run("ln -sf guest-hog.log /var/log/xen/console/guest-hog--incoming.log")
+    one = guest("hog", memory=192).create()
+    one.run("dd if=/dev/urandom of=/tmp/a bs=1M count=24 2> /dev/null; cp /tmp/a /tmp/b; "
+            "(while :; do cp /tmp/a /tmp/c; cp /tmp/b /tmp/c; done) > /dev/null 2>&1 &")
+    host.run("xl sched-credit2 -d hog -c 90")
+    return one
+
+
+def migrate_hog(host, options="", receiver="torpor migrate-receive"):
+    result = host.run(f"torpor migrate --json {options} -s '' hog '{receiver}' 2> /tmp/said", check=False)
+    return result.status, [json.loads(line) for line in result.lines()][-1]
+
+
+def test_a_guest_that_dirties_fast_is_slowed_down_and_gets_back_what_it_had(host, hog):
+    status, end = migrate_hog(host, "--max-downtime 20", "TORPOR_FAULT=restore/host torpor migrate-receive")
+    assert status == 1 and end["outcome"] == "resumed" and 0 < end["lowest_cap"] < 90, end
+    assert host.run(CAP).output.strip() == "90"
+    status, end = migrate_hog(host, "--max-downtime 20")
+    assert status == 0 and 0 < end["lowest_cap"] < 90, (end, host.run("cat /tmp/said").output)
+    assert host.run(CAP).output.strip() == "90"
+    status, end = migrate_hog(host, "--max-downtime 20 --no-throttle")
+    assert status == 0 and end["lowest_cap"] == 0, (end, host.run("cat /tmp/said").output)
+
+
+@pytest.mark.parametrize("killed", ["helper", "torpor"])
+def test_whoever_is_killed_a_guest_that_was_slowed_down_gets_back_what_it_had(host, hog, killed):
+    """The oldest of the helpers is the sender's; what it forked is to survive it."""
+    kill = {"helper": "kill -9 $(pgrep -of -- '--save-domain')", "torpor": "kill -9 $pid"}[killed]
+    host.run(f"""
+        torpor migrate --max-downtime 1 -s '' hog 'torpor migrate-receive' > /tmp/said 2>&1 & pid=$!
+        until [ "$({CAP})" != 90 ]; do kill -0 $pid; done
+        {kill}
+        ! wait $pid""")
+    host.wait_for(f'[ "$({CAP})" = 90 ]')
+    host.wait_for("[ $(xl list | grep -c hog) = 1 ]")
+    assert hog.run("echo alive").output.strip() == "alive"
+    status, end = migrate_hog(host)   # what was left on is no obstacle
+    assert status == 0, (end, host.run("cat /tmp/said").output)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* sources: hypervisor/abi/domctl.c hypervisor/abi/domctl_life.c hypervisor/abi/domctl_info.c */
 /* sources: hypervisor/abi/domctl_vcpu.c hypervisor/abi/domctl_mem.c hypervisor/abi/domctl_dirty.c */
+/* sources: hypervisor/abi/domctl_copy.c */
 /* sources: hypervisor/abi/domctl_device.c hypervisor/abi/domctl_records.c hypervisor/abi/ctl_bitmap.c */
 /* sources: hypervisor/vm/vcpu_context.c hypervisor/vm/arm64/core.c hypervisor/vm/capabilities.c lib/ranges.c */
 /* sources: tests/unit/fakes.c */
@@ -18,6 +19,7 @@
 #include "abi/abi.h"
 #include "abi/ctl_bitmap.h"
 #include "abi/domctl.h"
+#include "abi/domctl_copy.h"
 #include "base/cpu.h"
 #include "base/time.h"
 #include "dev/gic.h"
@@ -1025,6 +1027,109 @@ static void a_collection_is_checked(void **state)
     assert_int_equal(s->stats.dirty_count, BIT(28) / 5 + 1);
 }
 
+static struct torpor_domctl_copy_pages *begin_copy(void *buffer, uint64_t gfn, uint64_t pages)
+{
+    struct torpor_domctl_copy_pages *c = (void *)&op.u;
+
+    begin(TORPOR_DOMCTL_COPY_PAGES);
+    memset(c, 0, sizeof(*c));
+    c->gfn = gfn;
+    c->buffer = (uintptr_t)buffer;
+    c->pages[0] = pages;
+    return c;
+}
+
+static void pages_are_copied_out_one_behind_the_other_and_holes_are_told(void **state)
+{
+    uint8_t *buffer = calloc(5, PAGE_SIZE);
+    struct torpor_domctl_copy_pages *c;
+
+    (void)state;
+    for (unsigned every = 0; every < 4; every++) {
+        fake_preempt_every(every);
+        fake_set_type(guest, 2, P2M_RAM_RO);
+        for (unsigned i = 0; i < 4; i++)
+            memset(fake_page(guest, i), 'a' + (int)i, PAGE_SIZE);
+        memset(buffer, 0, 5 * PAGE_SIZE);
+        c = begin_copy(buffer, 0, 0x3d);   /* 0, 2, 3, and two that are not there */
+        while (call() == -ERESTART)
+            assert_true(every);
+        assert_int_equal(c->pages[0], 0xd);
+        for (unsigned i = 0; i < 5; i++)
+            assert_int_equal(buffer[i * PAGE_SIZE + PAGE_SIZE - 1], "acd\0\0"[i]);
+        fake_assert_refs(guest, 4, 1);
+        fake_set_type(guest, 2, P2M_RAM_RW);
+    }
+    fake_preempt_every(0);
+    /* what it has of others is not its own */
+    fake_set_type(guest, 1, P2M_FOREIGN_RW);
+    c = begin_copy(buffer, 0, 3);
+    assert_int_equal(call(), 0);
+    assert_int_equal(c->pages[0], 1);
+    fake_set_type(guest, 1, P2M_RAM_RW);
+    free(buffer);
+}
+
+static void pages_are_copied_in_and_are_dirty(void **state)
+{
+    uint8_t *buffer = calloc(3, PAGE_SIZE);
+    struct torpor_domctl_copy_pages *c;
+
+    (void)state;
+    memset(buffer, 'x', PAGE_SIZE);
+    memset(buffer + PAGE_SIZE, 'y', PAGE_SIZE);
+    c = begin_copy(buffer, 1, 5);   /* 1 and 3 */
+    c->write = 1;
+    assert_int_equal(call(), 0);
+    assert_int_equal(*(char *)fake_page(guest, 1), 'x');
+    assert_int_equal(((char *)fake_page(guest, 3))[PAGE_SIZE - 1], 'y');
+    assert_int_equal(fake_writers(guest, 1), 0);
+    fake_assert_refs(guest, 4, 1);
+    c = begin_copy(buffer, 3, 3);   /* 3, and 4 which is not there */
+    c->write = 1;
+    assert_int_equal(call(), -EINVAL);
+    assert_int_equal(*(char *)fake_page(guest, 3), 'x');
+    fake_set_type(guest, 2, P2M_RAM_RO);
+    c = begin_copy(buffer, 2, 1);
+    c->write = 1;
+    assert_int_equal(call(), -EINVAL);
+    fake_set_type(guest, 2, P2M_RAM_RW);
+    free(buffer);
+}
+
+static void a_copy_that_cannot_be_is_refused(void **state)
+{
+    uint8_t *buffer = calloc(1, PAGE_SIZE);
+    struct torpor_domctl_copy_pages *c;
+
+    (void)state;
+    begin_copy(NULL, 0, 1);
+    assert_int_equal(call(), -EFAULT);
+    c = begin_copy(NULL, 0, 1);
+    c->write = 1;
+    assert_int_equal(call(), -EFAULT);
+    fake_assert_refs(guest, 4, 1);
+    assert_int_equal(fake_writers(guest, 0), 0);
+    c = begin_copy(buffer, 0, 1);
+    c->write = 2;
+    assert_int_equal(call(), -EINVAL);
+    c = begin_copy(buffer, 0, 1);
+    c->reserved = 1;
+    assert_int_equal(call(), -EINVAL);
+    c = begin_copy(buffer, 0, 1);
+    c->done = TORPOR_COPY_PAGES + 1;
+    assert_int_equal(call(), -EINVAL);
+    c = begin_copy(buffer, 0, 1);
+    c->taken = 1;
+    assert_int_equal(call(), -EINVAL);
+    begin_copy(buffer, UINT64_MAX - 511, 1);
+    assert_int_equal(call(), -EINVAL);
+    begin_copy(buffer, 0, 1);
+    op.domain = 0;
+    assert_int_equal(call(), -EINVAL);   /* one's own */
+    free(buffer);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -1052,6 +1157,9 @@ int main(void)
         TEST(a_collection_keeps_its_place_in_the_call),
         TEST(a_collection_that_another_cleaned_in_the_middle_of_is_none),
         TEST(a_collection_is_checked),
+        TEST(pages_are_copied_out_one_behind_the_other_and_holes_are_told),
+        TEST(pages_are_copied_in_and_are_dirty),
+        TEST(a_copy_that_cannot_be_is_refused),
         TEST(a_cache_flush_goes_on_where_it_was),
         TEST(sizes_are_in_the_abis_units),
         TEST(records_are_measured_fetched_and_put_back),

@@ -16,6 +16,8 @@
 #include <xenguest.h>
 #include <xenstore.h>
 
+#include "tools/helper/recorder.h"
+
 /* Many times what a guest dirties while it suspends itself; where it is not enough, the guest waits for the disk. */
 #define ROOM (16u << 20)
 
@@ -86,6 +88,7 @@ static int enter_go_on(struct sleep *s)
         return helper_fail(h, -errno, "it does not go on: %s", strerror(errno));
     if (!xs_resume_domain(held.xenstore, h->memory.domid))
         return helper_fail(h, -errno, "xenstored does not hear that it goes on: %s", strerror(errno));
+    recorder_tell(&(struct report){ .kind = REPORT_RESUMED });
     return 0;
 }
 

@@ -9,20 +9,27 @@
 
 #include "sleep/sleep.h"
 #include "tools/helper/memory.h"
+#include "tools/helper/options.h"
+#include "tools/helper/precopy.h"
 #include "tools/helper/stream.h"
 
 /* A domain that is being saved or restored; the context of the list of stages. */
 struct helper {
     const char *verb;                  /* "saving", "restoring" */
+    struct helper_options options;
     int fd;                            /* of the stream */
     struct guest_memory memory;
     struct stream stream;
-    uint8_t *pages;                    /* room for the content of a chunk; saving only */
     uint64_t used_chunks;              /* the guest's memory has; saving only */
     uint64_t chunks, data_pages;       /* moved */
     bool checkpoint;                   /* the guest goes on, and what it writes to is tracked still; saving only */
     bool changes_only;                 /* since another checkpoint, at whose end began: */
     uint32_t period;
+    uint32_t round;                    /* from 0, saving live only */
+    uint64_t progress_ns;              /* when it was last told */
+    uint64_t asked_ns;                 /* when the guest was asked to suspend itself */
+    struct precopy precopy;            /* saving live only */
+    unsigned lowest_cap;               /* percent of one CPU; 0: it was not slowed down */
     /* restoring only: */
     uint32_t store_port, store_domid, console_port, console_domid;
     uint64_t store_gfn, console_gfn;
@@ -33,6 +40,9 @@ struct helper {
 int helper_fail(struct helper *h, int error, const char *format, ...) __attribute__((format(printf, 3, 4)));
 /* The same for what the stream said. */
 int helper_stream_fail(struct helper *h, int error);
+
+/* How far it is, to whoever listens; may be called for every chunk. In pages. */
+void helper_progress(struct helper *h, uint64_t done, uint64_t total);
 
 /* To the hypervisor and to its memory. */
 extern const struct sleep_stage connect_stage;

@@ -24,15 +24,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <xenctrl.h>
-#include <xenforeignmemory.h>
 #include <xenguest.h>
 
 #include "tools/helper/keep.h"
 #include "tools/helper/libxl.h"
+#include "tools/helper/recorder.h"
+
+#define PROGRESS_NS UINT64_C(200000000)   /* between two words about it */
 
 static volatile sig_atomic_t taken_back;
 static int stream_fd, closed_fd = -1;
@@ -82,34 +83,45 @@ int helper_look(struct helper *h, uint32_t *vcpus, uint64_t *pages, bool *suspen
 static int enter_connect(struct sleep *s)
 {
     struct helper *h = s->context;
+    int error;
 
     h->memory.xc = xc_interface_open(libxl_logger(), NULL, 0);
     if (!h->memory.xc)
         return helper_fail(h, -EIO, "the hypervisor cannot be reached: %s", strerror(errno));
-    h->memory.foreign = xenforeignmemory_open(libxl_logger(), 0);
-    if (h->memory.foreign)
+    error = memory_open(&h->memory);
+    if (!error)
         return 0;
-    helper_fail(h, -EIO, "guests' memory cannot be reached: %s", strerror(errno));
     xc_interface_close(h->memory.xc);
-    return -EIO;
+    return helper_fail(h, error, "guests' memory cannot be reached: %s", strerror(-error));
 }
 
 static void leave_connect(struct sleep *s)
 {
     struct helper *h = s->context;
 
-    xenforeignmemory_close(h->memory.foreign);
+    memory_close(&h->memory);
     xc_interface_close(h->memory.xc);
 }
 
 const struct sleep_stage connect_stage = { "connect", enter_connect, leave_connect };
 
-static uint64_t now_ns(void)
+void helper_progress(struct helper *h, uint64_t done, uint64_t total)
 {
-    struct timespec t;
+    struct report r = { .kind = REPORT_PROGRESS, .at_ns = report_now_ns() };
+    char text[40] = "Frames";
 
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * UINT64_C(1000000000) + (uint64_t)t.tv_nsec;
+    if (r.at_ns - h->progress_ns < PROGRESS_NS)
+        return;
+    h->progress_ns = r.at_ns;
+    if (h->round)
+        snprintf(text, sizeof(text), "Frames iteration %u", h->round);
+    libxl_progress(text, done, total);
+    r.progress = (struct report_progress){
+        .round = h->round, .cap = h->precopy.cap, .done = done, .total = total, .data_pages = h->data_pages,
+        .stream_bytes = h->stream.position, .dirty_rate = h->precopy.dirty_rate,
+        .estimate_ns = h->precopy.estimate_ns,
+    };
+    recorder_tell(&r);
 }
 
 /* After a read or write that moved nothing: 0 to try again, or -errno. */
@@ -207,19 +219,45 @@ static void set_checkpoint(struct helper *h)
     h->changes_only = since && read_numbers((char *[]){ (char *)since }, &h->period, 1) == 1;
 }
 
+static void tell_stages(const struct sleep *s, void (*tell)(struct report *))
+{
+    for (unsigned i = 0; i < s->event_count; i++) {
+        const struct sleep_event *e = &s->events[i];
+        struct report r = { .kind = REPORT_STAGE, .at_ns = e->end, .stage = {
+            .leave = e->kind == SLEEP_LEAVE, .result = e->result, .start_ns = e->start, .end_ns = e->end } };
+
+        snprintf(r.stage.name, sizeof(r.stage.name), "%s", e->name);
+        tell(&r);
+    }
+}
+
+/* What became of it, for the journal and for who shows it. */
+static void tell_end(const struct helper *h, const struct sleep *s, int error)
+{
+    struct report r = { .kind = REPORT_END, .end = {
+        .result = error, .lowest_cap = h->lowest_cap, .data_pages = h->data_pages, .stream_bytes = h->stream.position,
+        .transfer_ns = h->precopy.transfer_ns } };
+
+    snprintf(r.end.failed_stage, sizeof(r.end.failed_stage), "%s", s->failed ? s->failed->name : "");
+    snprintf(r.end.reason, sizeof(r.end.reason), "%s", error ? h->error : "");
+    tell_stages(s, recorder_tell);
+    recorder_tell(&r);
+}
+
 static int run(const struct sleep_list *list, struct helper *h)
 {
     static struct sleep s;   /* large: the timeline is in it */
     int error;
 
-    s = (struct sleep){ .list = list, .now_ns = now_ns, .context = h };
+    s = (struct sleep){ .list = list, .now_ns = report_now_ns, .context = h };
     error = sleep_run(&s);
-    if (!error)
-        return 0;
-    if (taken_back)
+    if (error && taken_back)
         helper_fail(h, error, "it was called off");
-    libxl_log(XTL_ERROR, "%s domain %u failed: %s", h->verb, h->memory.domid,
-              h->error[0] ? h->error : s.failed ? s.failed->name : strerror(-error));
+    else if (error && !h->error[0])
+        helper_fail(h, error, "%s", s.failed ? s.failed->name : strerror(-error));
+    tell_end(h, &s, error);
+    if (error)
+        libxl_log(XTL_ERROR, "%s domain %u failed: %s", h->verb, h->memory.domid, h->error);
     return error;
 }
 
@@ -243,8 +281,10 @@ int main(int argc, char **argv)
     h.memory.domid = n[2];
     h.store_port = n[3], h.store_domid = n[4], h.console_port = n[5], h.console_domid = n[6];
     stream_begin(&h.stream, save ? move_out : move_in, &h);
+    options_read(&h.options);
     set_signals(h.fd);
     set_fault();
+    recorder_begin(save ? "save" : "restore", h.memory.domid);
     if (save && n[3] & XCFLAGS_LIVE)
         set_checkpoint(&h);
     error = run(!save                 ? &restore_list
@@ -252,6 +292,7 @@ int main(int argc, char **argv)
                 : n[3] & XCFLAGS_LIVE ? &live_list
                                       : &save_list, &h);
     stream_end(&h.stream);
+    recorder_end(error);
     if (save && error)
         keep_going(h.memory.domid);
     libxl_complete(error);

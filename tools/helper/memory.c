@@ -5,10 +5,13 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
+#include <xencall.h>
 #include <xenctrl.h>
-#include <xenforeignmemory.h>
+
+#include "hypervisor/abi/domctl_copy.h"
+
+_Static_assert(CHUNK_PAGES == TORPOR_COPY_PAGES, "a chunk is what a call copies");
 
 static const struct region {
     uint64_t base, size;   /* bytes, both multiples of 2 MiB */
@@ -86,40 +89,76 @@ static void list_pages(uint64_t gfn, const uint64_t wanted[CHUNK_WORDS], xen_pfn
             gfns[(*count)++] = gfn + i;
 }
 
-/* Sorts a page that is mapped at `from`, and keeps its content if there is any. */
-static void read_page(struct chunk_record *chunk, unsigned page, const uint8_t *from, uint8_t **to)
+int memory_open(struct guest_memory *m)
 {
-    chunk_set(chunk->ram, page);
-    if (is_zero(from))
-        return;
-    chunk_set(chunk->data, page);
-    memcpy(*to, from, STREAM_PAGE_SIZE);
-    *to += STREAM_PAGE_SIZE;
+    m->calls = xencall_open(NULL, 0);
+    if (!m->calls)
+        return -errno;
+    m->op = xencall_alloc_buffer(m->calls, sizeof(struct xen_domctl));
+    m->pages = xencall_alloc_buffer_pages(m->calls, CHUNK_PAGES);
+    if (m->op && m->pages)
+        return 0;
+    memory_close(m);
+    return -ENOMEM;
 }
 
-int memory_read(const struct guest_memory *m, struct chunk_record *chunk, uint8_t *pages)
+void memory_close(struct guest_memory *m)
 {
-    xen_pfn_t gfns[CHUNK_PAGES];
-    int errors[CHUNK_PAGES], error = 0;
-    unsigned count;
-    uint8_t *from;
+    if (m->pages)
+        xencall_free_buffer_pages(m->calls, m->pages, CHUNK_PAGES);
+    if (m->op)
+        xencall_free_buffer(m->calls, m->op);
+    xencall_close(m->calls);
+    m->pages = m->op = NULL;
+}
 
-    memset(chunk->ram, 0, sizeof(chunk->ram));
-    memset(chunk->data, 0, sizeof(chunk->data));
-    list_pages(chunk->gfn, chunk->known, gfns, &count);
-    if (!count)
-        return 0;
-    from = xenforeignmemory_map(m->foreign, m->domid, PROT_READ, count, gfns, errors);
-    if (!from)
+/* The pages in `which`, from gfn on, to m->pages or back; which: afterwards those where there is RAM. */
+static int copy_pages(const struct guest_memory *m, uint64_t gfn, uint64_t which[CHUNK_WORDS], bool write)
+{
+    struct torpor_domctl_copy_pages copy = { .gfn = gfn, .buffer = (uintptr_t)m->pages, .write = write };
+    struct xen_domctl *op = m->op;
+
+    memcpy(copy.pages, which, sizeof(copy.pages));
+    *op = (struct xen_domctl){ .cmd = TORPOR_DOMCTL_COPY_PAGES, .interface_version = XEN_DOMCTL_INTERFACE_VERSION,
+                               .domain = (domid_t)m->domid };
+    memcpy(&op->u, &copy, sizeof(copy));
+    if (xencall1(m->calls, __HYPERVISOR_domctl, (uintptr_t)op) < 0)
         return -errno;
-    for (unsigned i = 0; i < count && !error; i++) {
-        if (!errors[i])
-            read_page(chunk, (unsigned)(gfns[i] - chunk->gfn), from + (size_t)i * STREAM_PAGE_SIZE, &pages);
-        else if (errors[i] != -EINVAL)   /* which says that no RAM is there */
-            error = errors[i];
+    memcpy(&copy, &op->u, sizeof(copy));
+    memcpy(which, copy.pages, sizeof(copy.pages));
+    return 0;
+}
+
+/* Of what was read, the zero pages go, and the others move together. */
+static void sort_pages(const struct guest_memory *m, struct chunk_record *chunk, const uint64_t wanted[CHUNK_WORDS])
+{
+    const uint8_t *from = m->pages;
+    uint8_t *to = m->pages;
+
+    for (unsigned i = 0; i < CHUNK_PAGES; i++) {
+        if (!chunk_bit(wanted, i))
+            continue;
+        if (chunk_bit(chunk->ram, i) && !is_zero(from)) {
+            chunk_set(chunk->data, i);
+            if (to != from)
+                memcpy(to, from, STREAM_PAGE_SIZE);
+            to += STREAM_PAGE_SIZE;
+        }
+        from += STREAM_PAGE_SIZE;
     }
-    if (xenforeignmemory_unmap(m->foreign, from, count) && !error)
-        error = -errno;
+}
+
+int memory_read(const struct guest_memory *m, struct chunk_record *chunk)
+{
+    int error;
+
+    memcpy(chunk->ram, chunk->known, sizeof(chunk->ram));
+    memset(chunk->data, 0, sizeof(chunk->data));
+    if (!chunk_count(chunk->known))
+        return 0;
+    error = copy_pages(m, chunk->gfn, chunk->ram, false);
+    if (!error)
+        sort_pages(m, chunk, chunk->known);
     return error;
 }
 
@@ -163,21 +202,17 @@ static int depopulate(const struct guest_memory *m, uint64_t gfn, const uint64_t
 /* pages NULL: zeroes. */
 static int fill(const struct guest_memory *m, uint64_t gfn, const uint64_t wanted[CHUNK_WORDS], const uint8_t *pages)
 {
-    xen_pfn_t gfns[CHUNK_PAGES];
-    unsigned count;
-    uint8_t *to;
+    size_t size = (size_t)chunk_count(wanted) * STREAM_PAGE_SIZE;
+    uint64_t which[CHUNK_WORDS];
 
-    list_pages(gfn, wanted, gfns, &count);
-    if (!count)
+    if (!size)
         return 0;
-    to = xenforeignmemory_map(m->foreign, m->domid, PROT_READ | PROT_WRITE, count, gfns, NULL);
-    if (!to)
-        return -errno;
     if (pages)
-        memcpy(to, pages, (size_t)count * STREAM_PAGE_SIZE);
+        memcpy(m->pages, pages, size);
     else
-        memset(to, 0, (size_t)count * STREAM_PAGE_SIZE);
-    return xenforeignmemory_unmap(m->foreign, to, count) ? -errno : 0;
+        memset(m->pages, 0, size);
+    memcpy(which, wanted, sizeof(which));
+    return copy_pages(m, gfn, which, true);
 }
 
 int memory_write(struct guest_memory *m, const struct chunk_record *chunk, const uint8_t *pages)

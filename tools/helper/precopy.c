@@ -26,7 +26,7 @@ static void measure(struct precopy *p, const struct precopy_round *round)
     p->sending_ns = p->sending_ns / 2 + round->ns;
     p->total += round->data_pages;
     if (!p->rounds)
-        p->first = round->data_pages;
+        p->first = round->data_pages > PRECOPY_LITTLE ? round->data_pages : PRECOPY_LITTLE;
     p->rounds++;
     p->send_rate = scale(p->sent, SECOND, p->sending_ns);
     p->dirty_rate = scale(round->left, SECOND, round->ns);
@@ -71,9 +71,4 @@ enum precopy_verdict precopy_judge(struct precopy *p, const struct precopy_round
         return PRECOPY_GO_ON;
     }
     return p->stuck >= STUCK_TO_STOP ? PRECOPY_HOPELESS : PRECOPY_GO_ON;
-}
-
-uint64_t precopy_fixed_ns(const struct precopy *p, uint64_t downtime_ns)
-{
-    return downtime_ns > p->transfer_ns ? downtime_ns - p->transfer_ns : 1;
 }

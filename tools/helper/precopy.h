@@ -22,6 +22,7 @@
 #define PRECOPY_LEAST_CAP  5u    /* percent of one CPU */
 #define PRECOPY_MOST_ROUNDS 30u
 #define PRECOPY_MOST_TIMES 3u    /* as much as the first round is sent, by a guest that is not slowed down */
+#define PRECOPY_LITTLE 16384u    /* pages: a first round counts as no less */
 
 struct precopy_limits {
     uint64_t max_downtime_ns, fixed_ns;
@@ -56,6 +57,3 @@ struct precopy {
 void precopy_begin(struct precopy *p, const struct precopy_limits *limits);
 /* To be called after each round; cap may be another then. */
 enum precopy_verdict precopy_judge(struct precopy *p, const struct precopy_round *round);
-
-/* The downtime without what sending the pages took that the verdict knew of. At least 1. */
-uint64_t precopy_fixed_ns(const struct precopy *p, uint64_t downtime_ns);

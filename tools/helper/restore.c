@@ -18,8 +18,7 @@
 #include <xen/hvm/params.h>
 
 #include "tools/helper/libxl.h"
-
-#define PROGRESS_CHUNKS 8   /* 16 MiB */
+#include "tools/helper/recorder.h"
 
 static int check_type(struct helper *h, const struct record *record, enum record_type type)
 {
@@ -63,6 +62,7 @@ static int enter_header(struct sleep *s)
     if (vcpus != domain.vcpus)
         return helper_fail(h, -EINVAL, "the image is of a domain with %u vCPUs, its configuration has %u", domain.vcpus,
                            vcpus);
+    recorder_tell(&(struct report){ .kind = REPORT_BEGIN, .begin = { .ram_pages = domain.pages } });
     return libxl_static_data_done() ? helper_fail(h, -EIO, "libxl does not go on") : 0;
 }
 
@@ -85,12 +85,11 @@ static int apply_chunk(struct helper *h, const struct record *record)
     return 0;
 }
 
-static void show_progress(const struct helper *h, uint64_t pages)
+static void show_progress(struct helper *h, uint64_t pages)
 {
     uint64_t done = h->chunks * CHUNK_PAGES;
 
-    if (h->chunks % PROGRESS_CHUNKS == 0)
-        libxl_progress("Frames", done < pages ? done : pages, pages);
+    helper_progress(h, done < pages ? done : pages, pages);
 }
 
 /* CHUNKs, up to the first that is none: *record. */
@@ -106,7 +105,7 @@ static int read_memory(struct helper *h, struct record *record)
         error = reader_next(&h->stream, record);
         if (error)
             return helper_stream_fail(h, error);
-        if (record->type != RECORD_CHUNK)
+        if (record->type != RECORD_CHUNK && record->type != RECORD_PACKED)
             return 0;
         error = apply_chunk(h, record);
         if (error)

@@ -4,12 +4,11 @@
  * here is undone here; that it goes on after a failure is libxl's caller's, who had it suspended.
  *
  * Live, its memory is written before that, while it runs: first all, then in rounds what it has written to meanwhile,
- * until little enough is left to stand still for, or it is clear that there will not be less.
+ * until precopy.h says that it is to stand still.
  */
 #include "tools/helper/helper.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,15 +16,22 @@
 #include <xen/hvm/params.h>
 
 #include "tools/helper/libxl.h"
+#include "tools/helper/recorder.h"
+#include "tools/helper/throttle.h"
 #include "tools/helper/track.h"
 
-#define PROGRESS_CHUNKS 8          /* 16 MiB */
-#define MOST_ROUNDS     20
-#define MOST_TIMES      3          /* as much as there is memory is sent at most */
-#define DOWNTIME_NS     UINT64_C(100000000)   /* of the last round, estimated */
-#define FEW_PAGES       64u        /* with so few left another round is not worth its cost */
+#define NS_PER_MS UINT64_C(1000000)
 
 static int write_failed(struct helper *h, int error) { return error ? helper_stream_fail(h, error) : 0; }
+
+static void tell_begin(const struct helper *h, const struct sleep *s, uint64_t ram_pages)
+{
+    struct report r = { .kind = REPORT_BEGIN, .begin = {
+        .ram_pages = ram_pages, .max_downtime_ms = s->list != &save_list ? h->options.max_downtime_ms : 0,
+        .compressed = h->options.compress } };
+
+    recorder_tell(&r);
+}
 
 static int enter_header(struct sleep *s)
 {
@@ -37,25 +43,26 @@ static int enter_header(struct sleep *s)
     if (error)
         return helper_fail(h, error, "the domain cannot be looked at: %s", strerror(-error));
     domain.flags = h->changes_only ? DOMAIN_CHANGES : 0;
-    h->pages = malloc(CHUNK_PAGES * STREAM_PAGE_SIZE);
-    if (!h->pages)
-        return helper_fail(h, -ENOMEM, "out of memory");
-    error = writer_header(&h->stream);
+    tell_begin(h, s, domain.pages);
+    error = h->options.compress ? writer_compress(&h->stream) : 0;
+    if (!error)
+        error = writer_header(&h->stream);
     if (!error)
         error = writer_record(&h->stream, RECORD_DOMAIN, &(struct piece){ &domain, sizeof(domain) }, 1);
-    if (error)
-        free(h->pages);
     return write_failed(h, error);
 }
 
-static void leave_header(struct sleep *s)
+static void speed_up(const struct helper *h)
 {
-    struct helper *h = s->context;
-
-    free(h->pages);
+    if (throttle_end())
+        libxl_log(XTL_ERROR, "domain %u still has the cap that slowed it down: xl sched-credit2 -d %u -c 0",
+                  h->memory.domid, h->memory.domid);
 }
 
-/* libxl says that the guest is suspended also when it did not answer for a minute. */
+/*
+ * libxl says that the guest is suspended also when it did not answer for a minute. What it is to do for that it does at
+ * its own speed: it stops its processes first, and the rest is downtime.
+ */
 static int enter_suspend(struct sleep *s)
 {
     struct helper *h = s->context;
@@ -64,33 +71,35 @@ static int enter_suspend(struct sleep *s)
     uint64_t pages;
     int error;
 
+    speed_up(h);
+    h->asked_ns = s->now_ns();
+    recorder_tell(&(struct report){ .kind = REPORT_ASKED, .at_ns = h->asked_ns });
     if (!libxl_suspend())
         return helper_fail(h, -EBUSY, "the guest did not suspend itself");
     error = helper_look(h, &vcpus, &pages, &suspended);
     if (error)
         return helper_fail(h, error, "the domain cannot be looked at: %s", strerror(-error));
-    return suspended ? 0 : helper_fail(h, -ETIMEDOUT, "the guest did not answer the request to suspend itself");
+    if (!suspended)
+        return helper_fail(h, -ETIMEDOUT, "the guest did not answer the request to suspend itself");
+    recorder_tell(&(struct report){ .kind = REPORT_SUSPENDED });
+    return 0;
 }
 
 /* The pages of chunk->known. first: what is not there is not told. */
 static int write_chunk(struct helper *h, struct chunk_record *chunk, bool first)
 {
-    struct piece pieces[] = { { chunk, sizeof(*chunk) }, { h->pages, 0 } };
-    unsigned data;
-    int error = memory_read(&h->memory, chunk, h->pages);
+    int error = memory_read(&h->memory, chunk);
 
     if (error)
         return helper_fail(h, error, "its memory at GFN 0x%llx cannot be read: %s", (unsigned long long)chunk->gfn,
                            strerror(-error));
     if (first && !chunk_count(chunk->ram))
         return 0;
-    data = chunk_count(chunk->data);
-    pieces[1].size = (size_t)data * STREAM_PAGE_SIZE;
-    error = writer_record(&h->stream, RECORD_CHUNK, pieces, 2);
+    error = writer_chunk(&h->stream, chunk, h->memory.pages);
     if (error)
         return helper_stream_fail(h, error);
     h->chunks++;
-    h->data_pages += data;
+    h->data_pages += chunk_count(chunk->data);
     return 0;
 }
 
@@ -108,25 +117,28 @@ static int write_all(struct helper *h)
     for (uint64_t i = 0; i < h->used_chunks && !error; i++) {
         struct chunk_record chunk = { .gfn = memory_chunk_gfn(i) };
 
-        if (i % PROGRESS_CHUNKS == 0)
-            libxl_progress("Frames", i * CHUNK_PAGES, h->used_chunks * CHUNK_PAGES);
+        helper_progress(h, i * CHUNK_PAGES, h->used_chunks * CHUNK_PAGES);
         memset(chunk.known, 0xff, sizeof(chunk.known));
         error = write_chunk(h, &chunk, true);
     }
     return error;
 }
 
-/* What was written to since the last time. */
-static int write_dirty(struct helper *h)
+/* What was taken: so many pages. */
+static int write_dirty(struct helper *h, uint64_t pages)
 {
+    uint64_t done = 0;
     int error = 0;
 
     for (uint64_t i = 0; i < h->used_chunks && !error; i++) {
         struct chunk_record chunk = { .gfn = memory_chunk_gfn(i) };
 
         track_dirty(chunk.gfn, chunk.known);
-        if (chunk_count(chunk.known))
-            error = write_chunk(h, &chunk, false);
+        if (!chunk_count(chunk.known))
+            continue;
+        helper_progress(h, done, pages);
+        done += chunk_count(chunk.known);
+        error = write_chunk(h, &chunk, false);
     }
     return error;
 }
@@ -172,33 +184,108 @@ static void leave_track(struct sleep *s)
 
 static int take_dirty(struct helper *h, uint64_t *pages) { return track_failed(h, track_take(&h->memory, pages)); }
 
-/*
- * Whether so many pages are few enough for the guest to stand still for, at the rate at which `sent` pages took `ns`.
- */
-static bool is_little(uint64_t pages, uint64_t sent, uint64_t ns)
+/* How much CPU time it has, of which some may be taken from it. */
+static int enter_throttle(struct sleep *s)
 {
-    return pages <= FEW_PAGES || (sent && pages * (ns / sent) <= DOWNTIME_NS);
+    struct helper *h = s->context;
+    struct precopy_limits limits = {
+        .max_downtime_ns = h->options.max_downtime_ms * NS_PER_MS, .fixed_ns = h->options.fixed_ns,
+    };
+    bool suspended;
+    uint32_t vcpus;
+    uint64_t pages;
+    int error = helper_look(h, &vcpus, &pages, &suspended);
+
+    if (!error && h->options.throttle)
+        error = throttle_full(h->memory.xc, h->memory.domid, vcpus, &limits.full_cap);
+    precopy_begin(&h->precopy, &limits);
+    return error ? helper_fail(h, error, "its scheduler's cap cannot be read: %s", strerror(-error)) : 0;
+}
+
+static void leave_throttle(struct sleep *s) { speed_up(s->context); }
+
+/* A round while it goes on. */
+struct passage {
+    uint64_t start_ns, end_ns;
+    uint64_t dirty;                /* pages that are sent in it */
+    uint64_t data, bytes;          /* as h->data_pages and the stream's position when it began */
+};
+
+static struct passage begin_passage(const struct helper *h, uint64_t now_ns, uint64_t dirty)
+{
+    return (struct passage){ .start_ns = now_ns, .dirty = dirty, .data = h->data_pages, .bytes = h->stream.position };
+}
+
+static void tell_round(const struct helper *h, const struct passage *p, unsigned cap, uint64_t left, bool last)
+{
+    struct report r = { .kind = REPORT_ROUND, .round = {
+        .round = h->round, .cap = cap, .last = last, .start_ns = p->start_ns, .end_ns = p->end_ns,
+        .dirty_pages = p->dirty, .data_pages = h->data_pages - p->data,
+        .stream_bytes = h->stream.position - p->bytes, .left_pages = left,
+        .estimate_ns = last ? 0 : h->precopy.estimate_ns } };
+
+    recorder_tell(&r);
+}
+
+static int slow_down(struct helper *h)
+{
+    int error = throttle_set(h->memory.xc, h->memory.domid, h->precopy.cap);
+
+    h->lowest_cap = h->precopy.cap;
+    return error ? helper_fail(h, error, "it cannot be slowed down: %s (--no-throttle leaves it as it is)",
+                               strerror(-error))
+                 : 0;
+}
+
+/* The round is over: what now. */
+static int judge(struct helper *h, struct passage *p, enum precopy_verdict *verdict)
+{
+    unsigned cap = h->precopy.cap;
+    struct precopy_round round = { .data_pages = h->data_pages - p->data };
+    int error = track_count(&h->memory, &round.left);
+
+    if (error)
+        return helper_fail(h, error, "the hypervisor does not say what it has written to: %s", strerror(-error));
+    p->end_ns = report_now_ns();
+    round.pages = h->round ? p->dirty : round.data_pages;
+    round.ns = p->end_ns - p->start_ns;
+    *verdict = precopy_judge(&h->precopy, &round);
+    tell_round(h, p, cap, round.left, false);
+    if (*verdict == PRECOPY_HOPELESS)
+        libxl_log(XTL_WARN, "domain %u writes to %llu pages a second, %llu are sent: it will stand still for longer",
+                  h->memory.domid, (unsigned long long)h->precopy.dirty_rate,
+                  (unsigned long long)h->precopy.send_rate);
+    return h->precopy.cap == cap ? 0 : slow_down(h);
+}
+
+static int dirty_round(struct helper *h, struct passage *p)
+{
+    uint64_t dirty = 0, now = report_now_ns();
+    int error = take_dirty(h, &dirty);
+
+    *p = begin_passage(h, now, dirty);
+    return error ? error : write_dirty(h, dirty);
+}
+
+/* All of it, or what has changed since another checkpoint. */
+static int first_round(struct helper *h, struct passage *p)
+{
+    if (h->changes_only)
+        return dirty_round(h, p);
+    *p = begin_passage(h, report_now_ns(), h->used_chunks * CHUNK_PAGES);
+    return write_all(h);
 }
 
 static int enter_precopy(struct sleep *s)
 {
     struct helper *h = s->context;
-    uint64_t began = s->now_ns(), dirty = 0, all;
-    int error = h->changes_only ? 0 : write_all(h);
+    enum precopy_verdict verdict = PRECOPY_GO_ON;
+    struct passage p;
+    int error = first_round(h, &p);
 
-    all = h->changes_only ? h->used_chunks * CHUNK_PAGES : h->data_pages;
-    for (unsigned round = 1; !error; round++) {
-        char text[40];
-
-        error = take_dirty(h, &dirty);
-        if (error)
-            break;
-        snprintf(text, sizeof(text), "Frames iteration %u", round);
-        libxl_progress(text, h->used_chunks * CHUNK_PAGES - dirty, h->used_chunks * CHUNK_PAGES);
-        error = write_dirty(h);
-        if (is_little(dirty, h->data_pages, s->now_ns() - began) || round >= MOST_ROUNDS ||
-            h->data_pages > MOST_TIMES * all)
-            break;
+    while (!error && !(error = judge(h, &p, &verdict)) && verdict == PRECOPY_GO_ON) {
+        h->round++;
+        error = dirty_round(h, &p);
     }
     return error;
 }
@@ -207,10 +294,14 @@ static int enter_precopy(struct sleep *s)
 static int enter_rest(struct sleep *s)
 {
     struct helper *h = s->context;
-    uint64_t dirty;
-    int error = take_dirty(h, &dirty);
+    struct passage p;
+    int error;
 
-    return error ? error : write_dirty(h);
+    h->round++;
+    error = dirty_round(h, &p);
+    p.end_ns = s->now_ns();
+    tell_round(h, &p, h->precopy.cap, 0, true);
+    return error;
 }
 
 /* Those that mean the same after a restore; the ports are the new domain's own. */
@@ -294,10 +385,11 @@ static int enter_mark(struct sleep *s)
     return write_failed(h, writer_record(&h->stream, RECORD_TRACK, &(struct piece){ &track, sizeof(track) }, 1));
 }
 
-static const struct sleep_stage header_stage = { "header", enter_header, leave_header };
+static const struct sleep_stage header_stage = { "header", enter_header, NULL };
 static const struct sleep_stage suspend_stage = { "suspend", enter_suspend, NULL };
 static const struct sleep_stage memory_stage = { "memory", enter_memory, NULL };
 static const struct sleep_stage track_stage = { "track", enter_track, leave_track };
+static const struct sleep_stage throttle_stage = { "throttle", enter_throttle, leave_throttle };
 static const struct sleep_stage precopy_stage = { "precopy", enter_precopy, NULL };
 static const struct sleep_stage rest_stage = { "rest", enter_rest, NULL };
 static const struct sleep_stage state_stage = { "state", enter_state, NULL };
@@ -309,12 +401,13 @@ static const struct sleep_stage *const save_stages[] = {
 };
 
 static const struct sleep_stage *const live_stages[] = {
-    &connect_stage, &header_stage, &track_stage, &precopy_stage, &suspend_stage, &rest_stage, &state_stage, &end_stage,
+    &connect_stage, &header_stage, &track_stage, &throttle_stage, &precopy_stage, &suspend_stage, &rest_stage,
+    &state_stage, &end_stage,
 };
 
 static const struct sleep_stage *const checkpoint_stages[] = {
-    &connect_stage, &header_stage, &track_stage, &precopy_stage, &hold_stage, &suspend_stage,
-    &rest_stage,    &state_stage,  &go_on_stage, &out_stage,     &mark_stage, &end_stage,
+    &connect_stage, &header_stage, &track_stage, &throttle_stage, &precopy_stage, &hold_stage, &suspend_stage,
+    &rest_stage,    &state_stage,  &go_on_stage, &out_stage,      &mark_stage,    &end_stage,
 };
 
 const struct sleep_list save_list = { "save", save_stages, ARRAY_SIZE(save_stages) };

@@ -158,6 +158,17 @@ int track_take(const struct guest_memory *m, uint64_t *pages)
     return 0;
 }
 
+int track_count(const struct guest_memory *m, uint64_t *pages)
+{
+    xc_hypercall_buffer_t none = { .hbuf = NULL, HYPERCALL_BUFFER_INIT_NO_BOUNCE };
+    xc_shadow_op_stats_t stats = { 0 };
+
+    if (xc_logdirty_control(m->xc, m->domid, XEN_DOMCTL_SHADOW_OP_PEEK, &none, bits, 0, &stats) < 0)
+        return -errno;
+    *pages = stats.dirty_count;
+    return 0;
+}
+
 uint32_t track_period(void) { return current_period; }
 
 void track_dirty(uint64_t gfn, uint64_t dirty[CHUNK_WORDS])

@@ -25,6 +25,8 @@ void track_leave_on(const struct guest_memory *m);
  * asked in between, and was told a part of it.
  */
 int track_take(const struct guest_memory *m, uint64_t *pages);
+/* How many have been written to since; they are told next time all the same. */
+int track_count(const struct guest_memory *m, uint64_t *pages);
 /* Of what is written to from then on. */
 uint32_t track_period(void);
 /* Of what was taken, the pages of a chunk. */

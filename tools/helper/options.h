@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * What torpor(1) asks of the helper beside what libxl's arguments say, in the environment. Without any of it a guest is
+ * saved as it always was.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define DEFAULT_MAX_DOWNTIME_MS 200u
+#define MOST_MAX_DOWNTIME_MS    3600000u
+
+struct helper_options {
+    bool compress;             /* TORPOR_COMPRESS is set */
+    bool throttle;             /* TORPOR_THROTTLE is set: a guest that dirties too fast is slowed down */
+    uint32_t max_downtime_ms;  /* TORPOR_MAX_DOWNTIME, in ms; of a live operation */
+    uint64_t fixed_ns;         /* TORPOR_FIXED_NS: of the downtime, what earlier migrations took beside sending pages */
+};
+
+void options_read(struct helper_options *o);
+/* For the helper that is started next. 0 or -errno. */
+int options_set(const struct helper_options *o);
