@@ -645,15 +645,18 @@ void sched_yield(struct sched_vcpu *v)
 int sched_domain_set(struct sched_domain *d, unsigned weight, unsigned cap_percent)
 {
     uint64_t now;
+    bool runs;
 
     if (weight == 0 || weight > 65535 || cap_percent > 100 * d->max_vcpus)
         return -EINVAL;
     spin_lock(&lock);
     now = counter_now();
-    (void)domain_charge(d, now);   /* by the old weight */
+    runs = domain_charge(d, now);   /* by the old weight */
     d->weight = weight;
     d->cap_percent = cap_percent;
     d->budget_used = 0;
+    if (runs)
+        cap_begin(d, now);          /* its CPUs may look only when its budget is used up */
     /* CPUs that run the domain now learn of its new limit. */
     for (unsigned i = 0; i < cpus_present(); i++)
         if (chosen[i] && chosen[i]->domain == d)

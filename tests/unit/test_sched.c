@@ -190,6 +190,26 @@ static void a_cap_that_is_lifted_stops_nobody(void **state)
     machine_end();
 }
 
+/* As on a busy emulator, or for a small cap: the budget is used up before the CPU that runs it looks at all. */
+static void a_cap_that_begins_late_stops_nobody(void **state)
+{
+    struct domain *d;
+    uint64_t before;
+
+    (void)state;
+    machine(1);
+    d = domain_new(1);
+    wake_all(d);
+    run(1000000);
+    assert_int_equal(sched_domain_set(&d->sched, 256, 50), 0);
+    now += 1000000;
+    run(4000000);   /* pays that back */
+    before = runtime(d);
+    run(2000000);
+    assert_share(runtime(d) - before, 2000000, 50, 2);
+    machine_end();
+}
+
 /* While it was capped the other one ran: that is no debt to be paid back afterwards. */
 static void a_cap_that_is_lifted_is_not_made_up_for(void **state)
 {
@@ -720,6 +740,7 @@ int main(void)
         cmocka_unit_test(a_cap_is_kept_and_used_to_the_full),
         cmocka_unit_test(a_cap_is_for_all_vcpus_of_the_domain),
         cmocka_unit_test(a_cap_that_is_lifted_stops_nobody),
+        cmocka_unit_test(a_cap_that_begins_late_stops_nobody),
         cmocka_unit_test(a_cap_that_is_lifted_is_not_made_up_for),
         cmocka_unit_test(caps_and_weights_are_checked),
         cmocka_unit_test(a_newcomer_shares_with_an_old_burner),
