@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * See throttle.h. The guardian knows by a pipe which caps were set, the last of which may not have come to be; that
- * the pipe's other end is closed is its word to begin. It ignores the signals that end an operation.
+ * the pipe's other end is closed is its word to begin. It takes no signals.
  */
 #include "tools/helper/throttle.h"
 
@@ -63,12 +63,9 @@ static int give_back(const xc_dominfo_t *domain, const struct xen_domctl_sched_c
 /* Holds nothing of its parent's but the pipe: who waits for the parent's end sees it. */
 static void leave_parent(int *from)
 {
-    static const int signals[] = { SIGTERM, SIGINT, SIGHUP, SIGPIPE };
     int null = open("/dev/null", O_RDWR);
 
     setsid();
-    for (unsigned i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
-        signal(signals[i], SIG_IGN);
     for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
         dup2(null, fd);
     *from = dup2(*from, STDERR_FILENO + 1);
@@ -92,17 +89,21 @@ static int begin(struct xc_interface_core *xc, uint32_t domid)
 {
     struct xen_domctl_sched_credit2 had;
     xc_dominfo_t domain;
+    sigset_t all, before;
     int ends[2];
 
     if (xc_domain_getinfo(xc, domid, 1, &domain) != 1 || domain.domid != domid)
         return -ESRCH;
     if (xc_sched_credit2_domain_get(xc, domid, &had) || pipe2(ends, O_CLOEXEC))
         return -errno;
+    sigfillset(&all);
+    sigprocmask(SIG_BLOCK, &all, &before);   /* the guardian's for good, from its first instruction on */
     guardian = fork();
     if (guardian == 0) {
         close(ends[1]);
         guard(ends[0], &domain, &had);
     }
+    sigprocmask(SIG_SETMASK, &before, NULL);
     close(ends[0]);
     to_guardian = ends[1];
     if (guardian > 0)
