@@ -316,9 +316,19 @@ def test_programs_are_told_in_json_and_the_journal_has_both_ends(host, mover):
 CAP = "xl sched-credit2 -d hog | awk 'NR == 2 { print $4 }'"
 
 
+# A link that carries some 6 MB in a second, so that a round lasts: the receiver behind it.
+SLOW = """import os, time
+while data := os.read(0, 131072):
+    os.write(1, data)
+    time.sleep(0.02)
+"""
+BEHIND_SLOW = "python3 /tmp/slow.py | torpor migrate-receive"
+
+
 @pytest.fixture
 def hog(host, guest):
-    """A guest that writes the same 48 MiB over and over, faster than anything reads them, and has a cap of its own."""
+    """A guest that writes the same 24 MiB over and over, faster than the slow link carries, with a cap of its own."""
+    host.run(f"cat > /tmp/slow.py <<'EOF'\n{SLOW}EOF")
     host.run("ln -sf guest-hog.log /var/log/xen/console/guest-hog--incoming.log")
     one = guest("hog", memory=192).create()
     one.run("dd if=/dev/urandom of=/tmp/a bs=1M count=24 2> /dev/null; cp /tmp/a /tmp/b; "
@@ -327,13 +337,13 @@ def hog(host, guest):
     return one
 
 
-def migrate_hog(host, options="", receiver="torpor migrate-receive"):
+def migrate_hog(host, options="", receiver=BEHIND_SLOW):
     result = host.run(f"torpor migrate --json {options} -s '' hog '{receiver}' 2> /tmp/said", check=False)
     return result.status, [json.loads(line) for line in result.lines()][-1]
 
 
 def test_a_guest_that_dirties_fast_is_slowed_down_and_gets_back_what_it_had(host, hog):
-    status, end = migrate_hog(host, "--max-downtime 20", "TORPOR_FAULT=restore/host torpor migrate-receive")
+    status, end = migrate_hog(host, "--max-downtime 20", BEHIND_SLOW.replace("| ", "| TORPOR_FAULT=restore/host "))
     assert status == 1 and end["outcome"] == "resumed" and 0 < end["lowest_cap"] < 90, end
     assert host.run(CAP).output.strip() == "90"
     status, end = migrate_hog(host, "--max-downtime 20")
@@ -348,12 +358,12 @@ def test_whoever_is_killed_a_guest_that_was_slowed_down_gets_back_what_it_had(ho
     """The oldest of the helpers is the sender's; what it forked is to survive it."""
     kill = {"helper": "kill -9 $(pgrep -of -- '--save-domain')", "torpor": "kill -9 $pid"}[killed]
     host.run(f"""
-        torpor migrate --max-downtime 1 -s '' hog 'torpor migrate-receive' > /tmp/said 2>&1 & pid=$!
+        torpor migrate --max-downtime 1 -s '' hog '{BEHIND_SLOW}' > /tmp/said 2>&1 & pid=$!
         until [ "$({CAP})" != 90 ]; do kill -0 $pid; done
         {kill}
         ! wait $pid""")
     host.wait_for(f'[ "$({CAP})" = 90 ]')
     host.wait_for("[ $(xl list | grep -c hog) = 1 ]")
     assert hog.run("echo alive").output.strip() == "alive"
-    status, end = migrate_hog(host)   # what was left on is no obstacle
+    status, end = migrate_hog(host, receiver="torpor migrate-receive")   # what was left on is no obstacle
     assert status == 0, (end, host.run("cat /tmp/said").output)
