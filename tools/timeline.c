@@ -148,6 +148,8 @@ static int field_wallclock(struct timeline *t, const struct line *l)
     return read_number(t, l, 1, INT64_MAX, &t->wallclock);
 }
 static int field_down(struct timeline *t, const struct line *l) { return read_number(t, l, 1, UINT64_MAX, &t->down); }
+bool timeline_is_jump(const struct timeline *t) { return strcmp(t->list, "jump") == 0; }
+
 static int field_asleep(struct timeline *t, const struct line *l)
 {
     return read_number(t, l, 1, UINT64_MAX, &t->asleep);

@@ -30,7 +30,7 @@ struct timeline_event {
 
 struct timeline {
     uint64_t number;                      /* which sleep since boot, from 1 */
-    char list[TIMELINE_NAME_SIZE];        /* what slept: "host" */
+    char list[TIMELINE_NAME_SIZE];        /* what slept: "host"; or "jump", to another kernel and back */
     int result;                           /* 0 or -errno */
     char failed_stage[TIMELINE_NAME_SIZE];  /* "": none */
     char turned_back[TIMELINE_NAME_SIZE];   /* the stage where the test level turned it back; "": it did not */
@@ -67,6 +67,9 @@ bool timeline_is_stage(const struct timeline_event *e);
 /* "12.300 us", "3.000 s", "2 h 05 min". Returns text. */
 #define TIMELINE_DURATION_SIZE 32
 const char *timeline_duration(char text[TIMELINE_DURATION_SIZE], uint64_t ns);
+
+/* It was a jump, and who was away was in another kernel. */
+bool timeline_is_jump(const struct timeline *t);
 
 /*
  * What became of the sleep, without a line's end: "asleep for 3.000 s, woken by pl031@9010000 (interrupt 34, domain

@@ -330,7 +330,7 @@ static void put_night(const struct picture *p)
     put_night_sky(p);
     fprintf(p->out, "<path fill=\"#f3dd8c\" d=\"M%.1f %.1f a15 15 0 1 0 15 22 a12 12 0 0 1 -15 -22 Z\"/>\n", x + 1,
             y - 73);
-    svg_text(p->out, x, y - 16, pale, "asleep for");
+    svg_text(p->out, x, y - 16, pale, timeline_is_jump(p->t) ? "away for" : "asleep for");
     svg_text(p->out, x, y + 7, "font-size=\"21\" font-weight=\"bold\" fill=\"#ffffff\" text-anchor=\"middle\"",
              svg_duration(duration, p->t->asleep));
     if (!p->t->woke)

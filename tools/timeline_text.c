@@ -35,17 +35,20 @@ const char *timeline_duration(char text[TIMELINE_DURATION_SIZE], uint64_t ns)
 const char *timeline_outcome(char text[TIMELINE_OUTCOME_SIZE], const struct timeline *t)
 {
     char duration[TIMELINE_DURATION_SIZE], slept[64];
-    bool named = strcmp(t->wake_device, "-") != 0;
+    bool named = strcmp(t->wake_device, "-") != 0, jumped = timeline_is_jump(t);
 
-    snprintf(slept, sizeof(slept), "asleep for %s", timeline_duration(duration, t->asleep));
+    snprintf(slept, sizeof(slept), jumped ? "away for %s" : "asleep for %s", timeline_duration(duration, t->asleep));
     if (t->result)
-        snprintf(text, TIMELINE_OUTCOME_SIZE, "%s%s%s: %s (%d)", t->asleep ? slept : "did not sleep",
+        snprintf(text, TIMELINE_OUTCOME_SIZE, "%s%s%s: %s (%d)",
+                 t->asleep ? slept : jumped ? "did not jump" : "did not sleep",
                  *t->failed_stage ? ", could not enter " : ", failed", t->failed_stage, strerror(-t->result),
                  t->result);
     else if (*t->turned_back)
         snprintf(text, TIMELINE_OUTCOME_SIZE, "turned back after %s, as the test level says", t->turned_back);
     else if (!t->asleep)
-        snprintf(text, TIMELINE_OUTCOME_SIZE, "did not sleep");
+        snprintf(text, TIMELINE_OUTCOME_SIZE, jumped ? "did not jump" : "did not sleep");
+    else if (jumped)
+        snprintf(text, TIMELINE_OUTCOME_SIZE, "%s, in another kernel", slept);
     else if (!t->woke)
         snprintf(text, TIMELINE_OUTCOME_SIZE, "%s, woken by what is not known", slept);
     else

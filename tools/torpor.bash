@@ -25,7 +25,7 @@ _torpor()
         fi
     done
     case $command in
-    '') words='suspend wake save restore checkpoint migrate migrate-receive timeline help -v -h' ;;
+    '') words='suspend wake save restore checkpoint migrate migrate-receive jump timeline help -v -h' ;;
     suspend)
         [[ $previous == -t || $previous == --timeout ]] && return
         if [[ $word == -* ]]; then

@@ -59,6 +59,9 @@ static const struct command commands[] = {
       "-e            do not wait for its end in the background\n"
       "-p            leave it paused\n" },
     { "wake", command_wake, "DOMAIN...", "Let suspended guests go on", "" },
+    { "jump", command_jump, "[-d FILE]", "Go to the kernel that kexec -p has loaded, until it comes back",
+      "All guests are frozen meanwhile.\n"
+      "-d, --device-tree FILE   only write the machine's device tree to FILE, for kexec --dtb\n" },
     { "timeline", command_timeline, "[-o | -d DOMAIN] [--json | --svg FILE] [N | -], or -l [-d DOMAIN]",
       "Show what the last sleeps, saves, restores and migrations consisted of",
       "-o, --operation  what was last done to a guest, instead of the host's last sleep\n"

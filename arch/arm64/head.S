@@ -151,6 +151,57 @@ resume_at_link:
     mov     x0, xzr
     ret
 
+/*
+ * Back from another kernel (arch/sleep.h). It may have left HCR_EL2.E2H set, which gives EL2's registers other layouts.
+ */
+    .globl jump_back_entry
+jump_back_entry:
+    msr     daifset, #0xf
+    msr     spsel, #1
+    mov     x0, #(1 << 31)      // RW
+    msr     hcr_el2, x0
+    isb
+    ldr     x0, =jump_context
+    b       resume_entry
+
+/*
+ * NORETURN void cpu_leave_to(uint64_t entry, uint64_t tables, uint64_t leaving): the boot tables have the image where
+ * we are and where it is physically; they are writable and executable, so WXN goes first.
+ */
+    .globl cpu_leave_to
+cpu_leave_to:
+    ldr     x3, =SCTLR_EL2_ON
+    msr     sctlr_el2, x3
+    isb
+    msr     ttbr0_el2, x1
+    isb
+    tlbi    alle2
+    dsb     nsh
+    isb
+    br      x2
+
+    .globl cpu_leaving
+cpu_leaving:
+    ldr     x3, =SCTLR_EL2_OFF
+    msr     sctlr_el2, x3
+    isb
+    ic      iallu
+    tlbi    alle2
+    tlbi    alle1
+    dsb     nsh
+    isb
+    mov     x4, x0
+    mov     x3, #(1 << 31)      // RW; the rest off
+    msr     hcr_el2, x3
+    msr     cntvoff_el2, xzr
+    msr     vttbr_el2, xzr
+    isb
+    mov     x0, xzr
+    mov     x1, xzr
+    mov     x2, xzr
+    mov     x3, xzr
+    br      x4
+
 /* x0: table. Clobbers x1-x3. */
 enable_mmu:
     ldr     x1, =MAIR_EL2_VALUE
@@ -240,3 +291,5 @@ boot_root:        .skip 4096
 boot_identity_l1: .skip 4096
 boot_image_l1:    .skip 4096
 boot_image_l2:    .skip 4096
+    .globl jump_context
+jump_context:     .skip 14 * 8     // struct cpu_context

@@ -36,6 +36,7 @@ long abi_hvm_op(uint64_t cmd, uint64_t arg_va);
 long abi_platform_op(uint64_t arg_va);
 long abi_sysctl(uint64_t arg_va);
 long abi_domctl(uint64_t arg_va);
+long abi_kexec_op(uint64_t cmd, uint64_t arg_va);
 long abi_hypfs_op(uint64_t cmd, uint64_t path_va, uint64_t path_len, uint64_t data_va, uint64_t data_len);
 
 /*

@@ -43,6 +43,8 @@ long abi_dispatch(uint64_t number, const uint64_t *x)
         return abi_sysctl(x[0]);
     case __HYPERVISOR_domctl:
         return abi_domctl(x[0]);
+    case __HYPERVISOR_kexec_op:
+        return abi_kexec_op((uint32_t)x[0], x[1]);
     case __HYPERVISOR_hypfs_op:
         return abi_hypfs_op((uint32_t)x[0], x[1], x[2], x[3], x[4]);
     default:

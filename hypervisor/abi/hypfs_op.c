@@ -16,8 +16,6 @@
 #include "vm/vcpu.h"
 
 #define LISTED_ALIGN  4   /* of struct xen_hypfs_dirlistentry */
-#define CONTENT_ORDER 2
-_Static_assert(HYPFS_MAX_CONTENT == PAGE_SIZE << CONTENT_ORDER, "a value fits its buffer");
 
 /* The path's one NUL is its last character. */
 static int path_read(char *path, uint64_t va, uint64_t len)
@@ -51,6 +49,7 @@ static void describe(const struct hypfs_entry *e, struct xen_hypfs_direntry *out
         [HYPFS_STRING] = XEN_HYPFS_TYPE_STRING,
         [HYPFS_UINT] = XEN_HYPFS_TYPE_UINT,
         [HYPFS_BOOL] = XEN_HYPFS_TYPE_BOOL,
+        [HYPFS_BLOB] = XEN_HYPFS_TYPE_BLOB,
     };
 
     *out = (struct xen_hypfs_direntry){
@@ -81,22 +80,31 @@ static size_t directory_list(const struct hypfs_entry *dir, uint8_t *to, size_t 
     return size;
 }
 
-/* The value, or the list of entries, that stands behind the description. */
+static unsigned order_for(size_t size)
+{
+    unsigned order = 0;
+
+    while (PAGE_SIZE << order < size)
+        order++;
+    return order;
+}
+
+/* The value, or the list of entries, that stands behind the description, which has said that it has `len` bytes. */
 static long content_copy(const struct hypfs_entry *e, uint64_t va, uint64_t len)
 {
-    void *content = pages_alloc(CONTENT_ORDER);
+    unsigned order = order_for(len);
+    size_t room = PAGE_SIZE << order, size;
+    void *content = pages_alloc(order);
     long result = 0;
-    size_t size;
 
     if (!content)
         return -ENOMEM;
-    size = e->type == HYPFS_DIR ? directory_list(e, content, HYPFS_MAX_CONTENT)
-                                : hypfs_read(e, content, HYPFS_MAX_CONTENT);
-    if (size > HYPFS_MAX_CONTENT || size > len)
+    size = e->type == HYPFS_DIR ? directory_list(e, content, room) : hypfs_read(e, content, room);
+    if (size > room || size > len)
         result = -ENOBUFS;
     else if (copy_to_guest(va, content, size))
         result = -EFAULT;
-    pages_free(content, CONTENT_ORDER);
+    pages_free(content, order);
     return result;
 }
 

@@ -12,9 +12,9 @@
 
 #include "lib/base.h"
 
-#define HYPFS_MAX_CONTENT 16384  /* bytes that one entry may show; a written value may have at most a page */
+#define HYPFS_MAX_CONTENT 262144  /* bytes that one entry may show; a written value may have at most a page */
 
-enum hypfs_type { HYPFS_DIR, HYPFS_STRING, HYPFS_UINT, HYPFS_BOOL };
+enum hypfs_type { HYPFS_DIR, HYPFS_STRING, HYPFS_UINT, HYPFS_BOOL, HYPFS_BLOB };
 
 struct hypfs_entry {
     const char *name;   /* without '/' */

@@ -87,13 +87,12 @@ static int read_count(struct word value, uint64_t limit, unsigned *out)
     return 0;
 }
 
-/* A size with B, K, M, G or T; without, in KiB, as in Xen. */
-static int read_size(struct word value, uint64_t *bytes)
+/* Bytes, with B, K, M, G or T behind them; without, in units of 2^shift. */
+static int read_bytes(struct word value, unsigned shift, uint64_t *bytes)
 {
     static const struct { char suffix; unsigned shift; } units[] = {
         { 'b', 0 }, { 'k', 10 }, { 'm', 20 }, { 'g', 30 }, { 't', 40 },
     };
-    unsigned shift = 10;
     uint64_t number;
 
     if (take_number(&value, &number) || value.n > 1)
@@ -112,6 +111,9 @@ static int read_size(struct word value, uint64_t *bytes)
     *bytes = number << shift;
     return 0;
 }
+
+/* Without a letter it is in KiB, as in Xen. */
+static int read_size(struct word value, uint64_t *bytes) { return read_bytes(value, 10, bytes); }
 
 static int read_bool(struct word value, bool *out)
 {
@@ -221,6 +223,21 @@ static int read_noreboot(struct word value)
     return read_bool(value, &options.noreboot);
 }
 
+/* crashkernel=SIZE[@ADDRESS]: whole blocks of 2 MiB, which Linux on arm64 wants, not higher than 48 bits. */
+static int read_crashkernel(struct word value)
+{
+    uint64_t size, at = 0;
+    struct word part = word_take(&value, '@');
+
+    if (read_size(part, &size) || (value.n && read_bytes(value, 0, &at)))
+        return -EINVAL;
+    if (!size || (size | at) & (2 * MIB - 1) || at + size > BIT(48))
+        return -EINVAL;
+    options.crashkernel = size;
+    options.crashkernel_at = at;
+    return 0;
+}
+
 static int read_sched(struct word value)
 {
     return word_is(value, "credit2") ? 0 : -EINVAL;
@@ -250,6 +267,7 @@ static const struct {
     { "conswitch", read_conswitch },
     { "console_wakeup", read_console_wakeup },
     { "noreboot", read_noreboot },
+    { "crashkernel", read_crashkernel },
     { "sched", read_sched },
     { "xsm", read_xsm },
     { "bootscrub", accept },

@@ -21,6 +21,8 @@ struct options {
     bool console_switch_to_dom0;  /* input goes to dom0 once it starts */
     bool console_wakeup;          /* input on the UART wakes a sleeping host */
     bool noreboot;                /* halt instead */
+    uint64_t crashkernel;         /* bytes of dom0's memory to load kernels into, whole 2 MiB; 0: none */
+    uint64_t crashkernel_at;      /* ... and where; 0: anywhere */
 };
 
 extern struct options options;

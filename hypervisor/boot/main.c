@@ -15,6 +15,7 @@
 #include "boot/bootinfo.h"
 #include "lib/devicetree.h"
 #include "boot/dom0/dom0.h"
+#include "boot/host_tree.h"
 #include "base/options.h"
 #include "cpu/cpu.h"
 #include "cpu/sched.h"
@@ -247,6 +248,8 @@ NORETURN void hypervisor_start(uint64_t fdt_pa, uint64_t image_pa)
     dump_register_keys();
     hypfs_init();
     host_sleep_init();
+    if (options.crashkernel)
+        host_tree_keep(fdt_at(fdt));
     console_input_init();
     printk("torpor: %u CPUs, %lu MiB of memory, GICv%u\n", cpus_present(), frames_total() * PAGE_SIZE / MIB,
            gic.version);

@@ -2,7 +2,8 @@
 /*
  * /torpor/sleep in hypfs: the timelines of the last sleeps as text (torpor(1) reads them), and two files that are
  * written to test sleeps: `fail` (a stage's name, and "always" behind it if it is to fail more than once; empty: none
- * fails) and `test-level` (the stage after which to turn back; empty: none).
+ * fails) and `test-level` (the stage after which to turn back; empty: none). A stage of the jump has "jump/" before its
+ * name.
  */
 #include "power/history.h"
 
@@ -11,6 +12,7 @@
 #include "lib/print.h"
 #include "lib/string.h"
 #include "power/host.h"
+#include "power/jump.h"
 #include "vm/domain.h"
 #include "dev/irq.h"
 
@@ -108,29 +110,44 @@ static bool words(const char *text, char first[NAME_SIZE], char second[NAME_SIZE
     return true;
 }
 
+/* The list that a stage's name from outside is about; *name is left behind that. */
+static const struct sleep_list *list_of(const char **name)
+{
+    size_t n = strlen(jump_list.name);
+
+    if (strncmp(*name, jump_list.name, n) || (*name)[n] != '/')
+        return &host_sleep_list;
+    *name += n + 1;
+    return &jump_list;
+}
+
 static int fail_write(const struct hypfs_entry *e, const void *data, size_t size)
 {
-    char stage[NAME_SIZE], how[NAME_SIZE];
+    char text[NAME_SIZE], how[NAME_SIZE];
+    const struct sleep_list *list;
+    const char *stage = text;
 
     (void)e;
     (void)size;
-    if (!words(data, stage, how) || (how[0] && strcmp(how, "always")))
+    if (!words(data, text, how) || (how[0] && strcmp(how, "always")))
         return -EINVAL;
-    if (stage[0] && !sleep_stage_find(&host_sleep_list, stage))
+    list = list_of(&stage);
+    if (stage[0] && !sleep_stage_find(list, stage))
         return -ENOENT;
     sleep_fault_clear();
-    return stage[0] ? sleep_fault_set(host_sleep_list.name, stage, -EIO, how[0]) : 0;
+    return stage[0] ? sleep_fault_set(list->name, stage, -EIO, how[0]) : 0;
 }
 
 static int test_level_write(const struct hypfs_entry *e, const void *data, size_t size)
 {
     const char *stage = data;
+    const struct sleep_list *list = list_of(&stage);
 
     (void)e;
     (void)size;
-    if (stage[0] && !sleep_stage_find(&host_sleep_list, stage))
+    if (stage[0] && !sleep_stage_find(list, stage))
         return -ENOENT;
-    return sleep_test_level_set(host_sleep_list.name, stage[0] ? stage : NULL);
+    return sleep_test_level_set(list->name, stage[0] ? stage : NULL);
 }
 
 #define PAST(name_, age) { .name = (name_), .type = HYPFS_STRING, .read = past_read, .context = (void *)(age) }
@@ -145,6 +162,7 @@ static const struct hypfs_entry sleep_dir[] = {
 
 static const struct hypfs_entry torpor_dir[] = {
     HYPFS_DIRECTORY("sleep", sleep_dir),
+    HYPFS_DIRECTORY("jump", jump_dir),
 };
 
 static const struct hypfs_entry top = HYPFS_DIRECTORY("torpor", torpor_dir);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The host's sleep. One CPU goes through the list below, from dom0's SYSTEM_SUSPEND on, and comes back through it to
- * dom0. It runs to completion as any trap does: dom0 has no other vCPU on, so nobody else can begin anything.
+ * The host's sleep, and the jump (jump.c), which is a sleep of another list. One CPU goes through the list below, from
+ * dom0's SYSTEM_SUSPEND on, and comes back through it to dom0. It runs to completion as any trap does: dom0 has no
+ * other vCPU on, so nobody else can begin anything.
  */
 #include "power/host.h"
 
@@ -22,10 +23,12 @@
 #include "lib/print.h"
 #include "mm/el2.h"
 #include "power/history.h"
+#include "power/jump.h"
 #include "power/wakeup.h"
 #include "vm/domain.h"
 #include "dev/irq.h"
 #include "vm/irq.h"
+#include "vm/kexec.h"
 #include "vm/vcpu.h"
 #include "vm/arm64/vpsci.h"
 #include "vm/arm64/vtimer.h"
@@ -57,7 +60,7 @@ static void dom0_leave(struct sleep *s)
     domain_watchdogs_continue(dom0);
 }
 
-static const struct sleep_stage dom0_stage = { .name = "dom0", .enter = dom0_enter, .leave = dom0_leave };
+const struct sleep_stage dom0_stage = { .name = "dom0", .enter = dom0_enter, .leave = dom0_leave };
 
 /* --- EL2's own registers: nothing to keep, for they are set up from constants and tables --- */
 
@@ -75,7 +78,7 @@ static void core_leave(struct sleep *s)
     sched_skip(&current_vcpu()->sched, ns_to_ticks(h->up_ns - h->down_ns));   /* dom0 did not run while it slept */
 }
 
-static const struct sleep_stage core_stage = { .name = "core", .enter = core_enter, .leave = core_leave };
+const struct sleep_stage core_stage = { .name = "core", .enter = core_enter, .leave = core_leave };
 
 /* --- The sleep itself --- */
 
@@ -169,12 +172,18 @@ static void report(const struct host_sleep *h)
     char by[IRQ_DEVICE_NAME + 48];
 
     if (s->error) {
-        printk("torpor: the host does not sleep: stage %s failed (error %d)", s->failed ? s->failed->name : "?",
-               -s->error);
+        printk("torpor: the host does not %s: stage %s failed (error %d)", s->list == &jump_list ? "jump" : "sleep",
+               s->failed ? s->failed->name : "?", -s->error);
         return;
     }
     if (s->turned_back) {
-        printk("torpor: the host's sleep turned back as the test level says, after %lu us", (end - h->began_ns) / 1000);
+        printk("torpor: the host's %s turned back as the test level says, after %lu us",
+               s->list == &jump_list ? "jump" : "sleep", (end - h->began_ns) / 1000);
+        return;
+    }
+    if (s->list == &jump_list) {
+        printk("torpor: jumped into another kernel, and back after %lu.%03lu s; down in %lu us, up in %lu us",
+               ms / 1000, ms % 1000, (h->down_ns - h->began_ns) / 1000, (end - h->up_ns) / 1000);
         return;
     }
     if (!h->woken)
@@ -191,17 +200,18 @@ static void report(const struct host_sleep *h)
 static int host_suspend(struct vcpu *v)
 {
     struct host_sleep *h = &past[sleeps % HOST_SLEEPS_KEPT];
+    const struct sleep_list *list = kexec_is_armed() ? &jump_list : &host_sleep_list;
     int error;
 
     vtimer_retract(v);
-    if (dom0_waker() != VGIC_NO_INTID)
+    if (list == &host_sleep_list && dom0_waker() != VGIC_NO_INTID)
         return 0;   /* awake again before it slept */
     *h = (struct host_sleep){ .number = sleeps + 1, .began_ns = system_time_ns() };
-    h->sleep.list = &host_sleep_list;
+    h->sleep.list = list;
     h->sleep.now_ns = system_time_ns;
     h->sleep.context = h;
     error = sleep_run(&h->sleep);
-    if (h->down_ns && !error && !h->woken)
+    if (list == &host_sleep_list && h->down_ns && !error && !h->woken)
         h->woken = wakeup_source(&h->wake_irq, &h->wake_domain);
     sleeps++;
     report(h);
@@ -211,5 +221,6 @@ static int host_suspend(struct vcpu *v)
 void host_sleep_init(void)
 {
     vpsci_set_host_suspend(host_suspend);
+    jump_init();
     host_sleep_history_init();
 }

@@ -8,6 +8,9 @@
 /* The stages of a host sleep, in order. */
 extern const struct sleep_list host_sleep_list;
 
+/* Stages that the jump (power/jump.c) shares; its struct sleep has a struct host_sleep as context, too. */
+extern const struct sleep_stage dom0_stage, core_stage;
+
 /* Boot: dom0's SYSTEM_SUSPEND is the host's from now on, and /torpor/sleep is in hypfs. */
 void host_sleep_init(void);
 

@@ -13,7 +13,7 @@ FUZZ_SOURCES := $(wildcard tests/guests/fuzz/*.c tests/guests/fuzz/*.S)
 DIRTY_SOURCES := $(wildcard tests/guests/dirty/*.c)
 RECORD_SOURCES := $(wildcard tests/guests/record/*.c)
 # those that run as dom0
-DOM0_SHARED  := clock.o counter.S.o checking.o
+DOM0_SHARED  := clock.o counter.S.o checking.o jumped.S.o
 DOM0_IMAGES  := $(patsubst tests/dom0/%.c,build/guests/dom0-%.img,$(filter-out tests/dom0/clock.c tests/dom0/checking.c,$(wildcard tests/dom0/*.c)))
 
 .PHONY: guests

@@ -112,7 +112,7 @@ static void what_the_lab_passes_is_understood(void **state)
 {
     (void)state;
     options_parse("console=dtuart bootscrub=0 dom0_mem=768M dom0_max_vcpus=2  maxcpus=0x4 dtuart=serial0:115200n8 "
-                  "conswitch=bx console_wakeup noreboot");
+                  "conswitch=bx console_wakeup crashkernel=128M@0x50000000 noreboot");
     assert_string_equal(printed, "");
     assert_int_equal(options.dom0_mem, 768 * MIB);
     assert_int_equal(options.dom0_max_vcpus, 2);
@@ -121,6 +121,8 @@ static void what_the_lab_passes_is_understood(void **state)
     assert_int_equal(options.console_switch, 'b');
     assert_false(options.console_switch_to_dom0);
     assert_true(options.noreboot && options.console_wakeup);
+    assert_int_equal(options.crashkernel, 128 * MIB);
+    assert_int_equal(options.crashkernel_at, 0x50000000);
     assert_string_equal(cmdline_text() + strlen(cmdline_text()) - 8, "noreboot");
 }
 
@@ -148,6 +150,8 @@ static void bad_values_leave_the_default_and_are_told(void **state)
         "dom0_mem=", "dom0_mem=0", "dom0_mem=12Q", "dom0_mem=1GG", "dom0_mem=99999999999999999999",
         "dom0_mem=999999999T", "dom0_mem=2G,max:1G", "dom0_mem", "dom0_max_vcpus=many", "dom0_max_vcpus=-1",
         "dom0_max_vcpus=1000", "console=com1", "conswitch=abc", "conswitch=", "dtuart=", "noreboot=maybe",
+        "crashkernel=", "crashkernel=0", "crashkernel=1M", "crashkernel=64M@1M", "crashkernel=64M@x",
+        "crashkernel=2M@256T",
         "console_wakeup=2", "sched=rtds", "xsm=flask", "maxcpus=0x",
     };
 
@@ -161,6 +165,7 @@ static void bad_values_leave_the_default_and_are_told(void **state)
         assert_int_equal(options.dom0_mem, 512 * MIB);
         assert_int_equal(options.dom0_max_vcpus, 0);
         assert_true(options.uart_console);
+        assert_int_equal(options.crashkernel, 0);
     }
 }
 

@@ -320,6 +320,10 @@ static void the_outcome_says_what_happened(void **state)
     outcome("turned back after cpus, as the test level says");
     assert_int_equal(parse("torpor-sleep 1\nnumber 1\nlist host\nresult -16\nfailed-stage gic\n" AWAKE), 0);
     outcome("did not sleep, could not enter gic: Device or resource busy (-16)");
+    assert_int_equal(parse("torpor-sleep 1\nnumber 1\nlist jump\nresult 0\n" TIMES), 0);
+    outcome("away for 3.000 s, in another kernel");
+    assert_int_equal(parse("torpor-sleep 1\nnumber 1\nlist jump\nresult -2\nfailed-stage gic\n" AWAKE), 0);
+    outcome("did not jump, could not enter gic: No such file or directory (-2)");
     assert_int_equal(parse("torpor-sleep 1\nnumber 1\nlist host\nresult -5\n" AWAKE), 0);
     outcome("did not sleep, failed: Input/output error (-5)");
 }

@@ -19,11 +19,13 @@
 #include "base/options.h"
 #include "dev/gic.h"
 #include "lib/errno.h"
+#include "lib/print.h"
 #include "lib/string.h"
 #include "mm/el2.h"
 #include "mm/frames.h"
 #include "mm/heap.h"
 #include "vm/domain.h"
+#include "vm/kexec.h"
 #include "dev/irq.h"
 #include "vm/vcpu.h"
 
@@ -33,6 +35,7 @@
 #define LEFT_FOR_OTHERS (16 * MIB)
 #define GRANT_FRAMES    64
 #define EXTENDED_MAX    8
+#define BOOTARGS_MAX    2048     /* COMMAND_LINE_SIZE of Linux on arm64 */
 #define DOM0_PORTS      131071   /* FIFO's last port */
 #define DOM0_MAPTRACK   1024
 /* How events come, as HVM_PARAM_CALLBACK_IRQ says it: by a level-triggered private interrupt. */
@@ -47,6 +50,8 @@ struct builder {
     uint64_t wanted;              /* bytes */
     struct boot_ranges banks;     /* dom0's */
     uint64_t kernel_at, ramdisk_at, dt_at;
+    struct boot_range window;     /* for kernels beside dom0's; size 0: none */
+    char bootargs[BOOTARGS_MAX];
     bool in_place;                /* modules' memory became dom0's */
 };
 
@@ -174,6 +179,47 @@ static void copy_module(uint64_t to, const struct boot_range *module)
             mfn_to_virt(MFN(module->start >> PAGE_SHIFT)) + (module->start & ~PAGE_MASK), module->size);
 }
 
+/* crashkernel=: part of dom0's memory, which its kernel is told to keep off. */
+static void place_window(struct builder *x, struct boot_ranges *taken)
+{
+    uint64_t size = options.crashkernel, at = options.crashkernel_at;
+
+    if (!size)
+        return;
+    if (at ? boot_ranges_contain(&x->banks, at, size) && !boot_ranges_overlap(taken, at, size)
+           : !place(x, taken, size, &at))
+        x->window = (struct boot_range){ at, size };
+    else
+        printk("torpor: crashkernel=: no such room in dom0's %lu MiB beside its kernel and ramdisk; dom0 can load no "
+               "other kernel\n", boot_ranges_total(&x->banks) / MIB);
+}
+
+/* In front of dom0's own words: what stands behind a "--" is not the kernel's. */
+static const char *bootargs_of(struct builder *x)
+{
+    const char *own = x->b->dom0_cmdline;
+
+    if (!x->window.size)
+        return own;
+    if (strlen(own) + 64 > sizeof(x->bootargs)) {
+        printk("torpor: crashkernel=: dom0's command line is too long to tell it so; dom0 can load no other kernel\n");
+        x->window.size = 0;
+        return own;
+    }
+    snprintf(x->bootargs, sizeof(x->bootargs), "crashkernel=0x%lx@0x%lx %s", x->window.size, x->window.start, own);
+    return x->bootargs;
+}
+
+static void open_window(struct builder *x)
+{
+    if (!x->window.size)
+        return;
+    if (kexec_window_init(x->d, x->window.start, x->window.size))
+        printk("torpor: crashkernel=: no memory to keep account of it; dom0 can load no other kernel\n");
+    else
+        printk("torpor: dom0 loads other kernels at 0x%lx, %lu MiB\n", x->window.start, x->window.size / MIB);
+}
+
 /* Decides where kernel, ramdisk and device tree stand, and copies modules that do not stand there. */
 static int place_modules(struct builder *x)
 {
@@ -204,6 +250,8 @@ static int place_modules(struct builder *x)
     }
     if (!err)
         err = place_new(x, &taken, DT_MAX_SIZE, &x->dt_at);
+    if (!err)
+        place_window(x, &taken);
     if (err)
         printk("torpor: dom0's kernel, ramdisk and device tree do not fit into its %lu MiB; raise dom0_mem\n",
                boot_ranges_total(&x->banks) / MIB);
@@ -293,7 +341,7 @@ static int build_tree(struct builder *x)
     struct dom0_dt_params p = {
         .memory = memory,
         .memory_count = boot_ranges_list(&x->banks, memory, BOOT_RANGES),
-        .bootargs = x->b->dom0_cmdline,
+        .bootargs = bootargs_of(x),
         .ramdisk = { x->ramdisk_at, x->b->ramdisk.size },
         .mpidrs = mpidrs,
         .vcpus = x->d->max_vcpus,
@@ -425,6 +473,8 @@ static int build(struct builder *x)
         release_modules(x);
     if (!err)
         err = reserve_tables(x);
+    if (!err)
+        open_window(x);
     return err;
 }
 
