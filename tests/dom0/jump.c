@@ -11,7 +11,7 @@
 #include <xen/kexec.h>
 
 #include "dormouse/arch/arm64/psci.h"
-#include "dormouse/arch/arm64/suspend.h"
+#include "dormouse/arch/arm64/system_suspend.h"
 #include "dormouse/arch/arm64/timer.h"
 #include "dormouse/arch/arm64/trap.h"
 #include "dormouse/arch/arm64/platform.h"
