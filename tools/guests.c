@@ -31,6 +31,24 @@ int guests_open(void)
     return -EIO;
 }
 
+/* On stock Xen the guest would have suspended itself by then, and could not even go on. */
+int guests_open_to_save(void)
+{
+    const libxl_version_info *version;
+    int error = guests_open();
+
+    if (error)
+        return error;
+    version = libxl_get_version_info(libxl);
+    if (version && strstr(version->xen_version_extra, "torpor"))
+        return 0;
+    failure("this hypervisor, Xen %d.%d%s, saves and restores no guests on Arm: Torpor does",
+            version ? version->xen_version_major : 0, version ? version->xen_version_minor : 0,
+            version ? version->xen_version_extra : "");
+    guests_close();
+    return -EOPNOTSUPP;
+}
+
 void guests_close(void)
 {
     if (libxl)

@@ -28,6 +28,8 @@ enum guest_state {
 
 /* Opens what the other functions use. Has said what failed when it returns -errno. */
 int guests_open(void);
+/* The same, where a guest is going to be saved or restored: -EOPNOTSUPP unless the hypervisor is Torpor. */
+int guests_open_to_save(void);
 void guests_close(void);
 /* What they are opened with, between the two. */
 struct libxl__ctx *guests_libxl(void);

@@ -16,6 +16,8 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -40,6 +42,13 @@
 #define TRANSPORT_MS  10000
 #define LOOK_EVERY_MS 50
 
+#define PATIENCE      "TORPOR_PATIENCE"   /* in the environment: seconds without a byte after which a link is dead */
+#define PATIENCE_S    "120"               /* the guest may take 60 to suspend itself, and says nothing meanwhile */
+#define FOR_EVER      (-1)
+
+#define STATUS_NO_COMMAND 127             /* sh's, and so ssh's */
+#define STATUS_NO_HOST    255             /* ssh's */
+
 #define BANNER  "torpor migration receiver 1: ready for a domain\n"
 #define READY   "torpor migration receiver 1: the domain is whole\n"
 #define GO      "torpor migration sender 1: it is yours\n"
@@ -52,6 +61,30 @@ _Static_assert(sizeof(FAILED) == sizeof(STARTED), "the report has one length");
 
 static int tell(int fd, const char *words) { return write_all(fd, words, strlen(words)); }
 
+/* The helper, which moves most of it, has it from the environment. 0, or -errno. */
+static int set_patience(void) { return setenv(PATIENCE, PATIENCE_S, 0) ? -errno : 0; }
+
+static int patience_ms(void) { return atoi(getenv(PATIENCE)) * 1000; }
+
+/*
+ * Until there is something to read, or the other end has gone. 0, or -errno: -ETIMEDOUT; -EINTR: a signal has called
+ * it off, where `signals` may.
+ */
+static int await(int fd, int ms, bool signals)
+{
+    for (int waited = 0; ms == FOR_EVER || waited < ms; waited += LOOK_EVERY_MS) {
+        int n = poll(&(struct pollfd){ .fd = fd, .events = POLLIN }, 1, LOOK_EVERY_MS);
+
+        if (n > 0)
+            return 0;
+        if (n < 0 && errno != EINTR)
+            return -errno;
+        if (signals && operation_interrupted())
+            return -EINTR;
+    }
+    return -ETIMEDOUT;
+}
+
 /* As many bytes as `words` has. 0, or -errno: -EPIPE: the other end has gone. */
 static int hear(int fd, const char *words, char *heard)
 {
@@ -62,20 +95,24 @@ static int hear(int fd, const char *words, char *heard)
     return error == -ENODATA ? -EPIPE : error;
 }
 
-/* -EPROTO: it said something else. */
-static int expect(int fd, const char *words)
+/* -EPROTO: it said something else; and as await(). */
+static int expect(int fd, const char *words, int ms)
 {
     char heard[128];
-    int error = hear(fd, words, heard);
+    int error = await(fd, ms, true);
 
+    if (!error)
+        error = hear(fd, words, heard);
     return error ? error : strcmp(heard, words) ? -EPROTO : 0;
 }
 
 static const char *link_error(int error)
 {
-    return error == -EPIPE    ? "the connection has ended"
-           : error == -EPROTO ? "it is no torpor of this version"
-                              : strerror(-error);
+    return error == -EPIPE       ? "the connection has ended"
+           : error == -EPROTO    ? "it is no torpor of this version"
+           : error == -EINTR     ? "interrupted"
+           : error == -ETIMEDOUT ? "the other end says nothing any more"
+                                 : strerror(-error);
 }
 
 /* --- the sender */
@@ -116,25 +153,55 @@ static int start_transport(struct migration *m, const char *rune)
     return 0;
 }
 
-/* The other end hears that nothing more comes, and is given time to clear up and say so. */
-static void end_transport(struct migration *m)
+/* Whether it has ended within the time; *status: as waitpid() has it. */
+static bool transport_ends(struct migration *m, int *status)
 {
-    close(m->to);
-    close(m->from);
-    for (unsigned waited = 0; waitpid(m->transport, NULL, WNOHANG) == 0 && waited < TRANSPORT_MS;
-         waited += LOOK_EVERY_MS)
+    for (unsigned waited = 0; waited < TRANSPORT_MS; waited += LOOK_EVERY_MS) {
+        if (waitpid(m->transport, status, WNOHANG))
+            return true;
         nanosleep(&(struct timespec){ .tv_nsec = LOOK_EVERY_MS * 1000000L }, NULL);
+    }
+    return false;
 }
 
-/* It is ours, as it was. */
+/*
+ * The other end hears that nothing more comes, and is given time to clear up and say so. The exit status of the command
+ * that reached it, or -1.
+ */
+static int end_transport(struct migration *m)
+{
+    int status = -1;
+
+    close(m->to);
+    close(m->from);
+    if (!transport_ends(m, &status)) {
+        kill(-m->transport, SIGTERM);   /* it waits for somebody who does not answer */
+        waitpid(m->transport, &status, 0);
+    }
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+/* There is no receiver. */
+static int not_taken(struct migration *m, int error)
+{
+    int status = end_transport(m);
+
+    m->reason = link_error(error);
+    return failure("the other host does not take a domain: %s",
+                   error == -EPIPE && status == STATUS_NO_COMMAND ? "there is no torpor (exit status 127)"
+                   : error == -EPIPE && status == STATUS_NO_HOST  ? "it cannot be reached (exit status 255)"
+                                                                  : link_error(error));
+}
+
+/* It is ours, as it was, and goes on before anything else is looked after. */
 static int go_on_here(struct migration *m, const char *why)
 {
-    end_transport(m);
     if (m->away && libxl_domain_rename(m->libxl, m->guest.id, m->away, m->guest.name))
         failure("domain %u is still called %s", m->guest.id, m->away);
-    fprintf(stderr, "Migration failed, resuming at sender: %s\n", why);
     save_go_on(m->libxl, &m->guest, false);
     progress_went_on("resumed");
+    end_transport(m);
+    fprintf(stderr, "Migration failed, resuming at sender: %s\n", why);
     m->reason = why;
     return EXIT_FAILURE;
 }
@@ -171,6 +238,8 @@ static int hand_over(struct migration *m)
     fprintf(stderr, "migration sender: Giving target permission to start.\n");
     error = tell(m->to, GO);
     if (!error)
+        error = await(m->from, patience_ms(), false);
+    if (!error)
         error = hear(m->from, STARTED, report);
     if (!error && strcmp(report, FAILED) == 0)
         return go_on_here(m, "the other host cannot start it");
@@ -191,20 +260,18 @@ static int hand_over(struct migration *m)
 
 static int send_domain(struct migration *m, const char *json)
 {
-    int error = expect(m->from, BANNER);
+    int error = expect(m->from, BANNER, FOR_EVER);   /* somebody may be asked for a password */
 
-    if (!error)
-        error = image_write_head(m->to, "migration stream", json);
-    else
-        failure("the other host does not take a domain: %s", link_error(error));
-    if (error) {
+    if (error)
+        return not_taken(m, error);
+    if (image_write_head(m->to, "migration stream", json)) {
         end_transport(m);
         m->reason = link_error(error);
         return EXIT_FAILURE;
     }
     if (save_write(m->libxl, &m->guest, m->to, &m->options))
         return go_on_here(m, save_reason());
-    error = expect(m->from, READY);
+    error = expect(m->from, READY, patience_ms());
     return error ? go_on_here(m, link_error(error)) : hand_over(m);
 }
 
@@ -292,7 +359,7 @@ int command_migrate(const struct command *c, int argc, char **argv)
     rune = make_rune(command, argv[optind + 1], paused, unwatched, debug);
     if (!rune)
         return failure("out of memory");
-    if (helper_use() == 0 && operations_start() == 0 && guests_open() == 0) {
+    if (helper_use() == 0 && set_patience() == 0 && operations_start() == 0 && guests_open_to_save() == 0) {
         status = migrate(argv[optind], rune, config_file, &options);
         guests_close();
     }
@@ -332,7 +399,7 @@ static int finish_receiving(libxl_ctx *libxl, uint32_t id, const char *name, boo
     fprintf(stderr, "migration target: Transfer complete, requesting permission to start domain.\n");
     error = tell(STDOUT_FILENO, READY);
     if (!error)
-        error = expect(STDIN_FILENO, GO);
+        error = expect(STDIN_FILENO, GO, patience_ms());
     if (error) {
         give_up(libxl, id, link_error(error));
         return EXIT_FAILURE;
@@ -385,7 +452,7 @@ int command_migrate_receive(const struct command *c, int argc, char **argv)
     }
     if (optind != argc)
         return usage_error(c, "it takes no arguments");
-    if (helper_use() || operations_start() || guests_open())
+    if (helper_use() || set_patience() || operations_start() || guests_open_to_save())
         return EXIT_FAILURE;
     status = receive(debug, paused, unwatched);
     guests_close();

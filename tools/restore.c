@@ -275,7 +275,7 @@ int command_restore(const struct command *c, int argc, char **argv)
     named = argc - optind;
     if (named < 1 || named > 2)
         return usage_error(c, "a file is needed, and before it may be a configuration");
-    if (helper_use() || operations_start() || guests_open())
+    if (helper_use() || operations_start() || guests_open_to_save())
         return EXIT_FAILURE;
     status = restore(argv[optind + named - 1], named == 2 ? argv[optind] : NULL, &options);
     guests_close();

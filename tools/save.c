@@ -214,7 +214,7 @@ static int save_named(const struct command *c, char **names, int count, enum aft
 
     if (count < 2 || count > 3)
         return usage_error(c, "a guest's name or number and a file are needed");
-    if (helper_use() || operations_start() || guests_open())
+    if (helper_use() || operations_start() || guests_open_to_save())
         return EXIT_FAILURE;
     if (guest_find(names[0], &guest) == 0 && save_check(guests_libxl(), &guest) == 0)
         status = save(guests_libxl(), &guest, names[1], names[2], afterwards, options);

@@ -12,6 +12,9 @@
  * TORPOR_CHECKPOINT in the environment, from torpor(1), makes a live save a checkpoint: "all" for one of everything, or
  * the number of the period at whose beginning the one before ended, for what has changed since.
  *
+ * TORPOR_PATIENCE is for how many seconds no byte may move before the stream is taken for dead (for ever, if it is not
+ * there).
+ *
  * TORPOR_FAULT=LIST/STAGE in the environment makes that stage fail, for tests.
  */
 #include "tools/helper/helper.h"
@@ -24,6 +27,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include <xenctrl.h>
@@ -35,7 +39,8 @@
 
 #define PROGRESS_NS UINT64_C(200000000)   /* between two words about it */
 
-static volatile sig_atomic_t taken_back;
+static volatile sig_atomic_t taken_back, stands_still;
+static struct itimerval patience;   /* of one move; zero: for ever */
 static int stream_fd, closed_fd = -1;
 
 /*
@@ -50,6 +55,9 @@ static void take_back(int signal)
     dup2(closed_fd, stream_fd);
     errno = error;
 }
+
+/* What waits ends by the signal, which comes again for what was only about to. */
+static void stand_still(int signal) { stands_still = signal; }
 
 int helper_fail(struct helper *h, int error, const char *format, ...)
 {
@@ -124,11 +132,22 @@ void helper_progress(struct helper *h, uint64_t done, uint64_t total)
     recorder_tell(&r);
 }
 
+/* From here, or from the last byte, on. */
+static void be_patient(void)
+{
+    stands_still = 0;
+    setitimer(ITIMER_REAL, &patience, NULL);
+}
+
+static void end_patience(void) { setitimer(ITIMER_REAL, &(struct itimerval){ 0 }, NULL); }
+
 /* After a read or write that moved nothing: 0 to try again, or -errno. */
 static int after_nothing(int fd, short direction, ssize_t n)
 {
     if (n == 0)
         return -ENODATA;
+    if (stands_still)
+        return -ETIMEDOUT;
     if (errno == EAGAIN)
         poll(&(struct pollfd){ .fd = fd, .events = direction }, 1, -1);
     else if (errno != EINTR)
@@ -140,34 +159,40 @@ static int move_out(void *context, void *buffer, size_t size)
 {
     const struct helper *h = context;
     const uint8_t *from = buffer;
+    int error = 0;
 
-    while (size) {
+    be_patient();
+    while (size && !error) {
         ssize_t n = taken_back ? -1 : write(h->fd, from, size);
-        int error = taken_back ? -ECANCELED : n > 0 ? 0 : after_nothing(h->fd, POLLOUT, n);
 
-        if (error)
-            return error;
+        if (n > 0)
+            be_patient();
+        error = taken_back ? -ECANCELED : n > 0 ? 0 : after_nothing(h->fd, POLLOUT, n);
         from += n > 0 ? n : 0;
         size -= n > 0 ? (size_t)n : 0;
     }
-    return 0;
+    end_patience();
+    return error;
 }
 
 static int move_in(void *context, void *buffer, size_t size)
 {
     const struct helper *h = context;
     uint8_t *to = buffer;
+    int error = 0;
 
-    while (size) {
+    be_patient();
+    while (size && !error) {
         ssize_t n = taken_back ? -1 : read(h->fd, to, size);
-        int error = taken_back ? -ECANCELED : n > 0 ? 0 : after_nothing(h->fd, POLLIN, n);
 
-        if (error)
-            return error;
+        if (n > 0)
+            be_patient();
+        error = taken_back ? -ECANCELED : n > 0 ? 0 : after_nothing(h->fd, POLLIN, n);
         to += n > 0 ? n : 0;
         size -= n > 0 ? (size_t)n : 0;
     }
-    return 0;
+    end_patience();
+    return error;
 }
 
 static void set_signals(int fd)
@@ -178,11 +203,21 @@ static void set_signals(int fd)
     stream_fd = fd;
     closed_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
     sigaction(SIGTERM, &action, NULL);
+    action.sa_handler = stand_still;
+    sigaction(SIGALRM, &action, NULL);
     action.sa_handler = SIG_IGN;
     sigaction(SIGPIPE, &action, NULL);
     sigemptyset(&set);
     sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGALRM);
     sigprocmask(SIG_UNBLOCK, &set, NULL);
+}
+
+static void set_patience(void)
+{
+    const char *seconds = getenv("TORPOR_PATIENCE");
+
+    patience.it_value.tv_sec = patience.it_interval.tv_sec = seconds ? atoi(seconds) : 0;
 }
 
 static void set_fault(void)
@@ -283,6 +318,7 @@ int main(int argc, char **argv)
     stream_begin(&h.stream, save ? move_out : move_in, &h);
     options_read(&h.options);
     set_signals(h.fd);
+    set_patience();
     set_fault();
     recorder_begin(save ? "save" : "restore", h.memory.domid);
     if (save && n[3] & XCFLAGS_LIVE)
