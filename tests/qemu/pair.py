@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Two machines side by side, between which guests move.
+
+They are joined by a network of QEMU's own, a socket between the two processes, which images/dom0/usr/local/bin/join
+puts into the bridge of each dom0; `first` and `second` know each other by these names, and ssh asks for no password.
+One disk is attached to both, /dev/shared in each dom0: a file that both QEMUs have open, so that what a guest writes
+here it reads there. Keys and disk are made anew for each pair, and go with it.
+"""
+
+import dataclasses
+import shutil
+import subprocess
+import tarfile
+import tempfile
+import time
+from pathlib import Path
+
+from machine import IMAGES, Machine
+
+NAMES = ("first", "second")
+
+
+class Pair:
+    """Use it as a context manager: it ends both machines. Boards may be different; machine `first` has to be there when
+    `second` starts, for it holds the network's socket."""
+
+    def __init__(self, name, boards):
+        self.name = name
+        self._scratch = tempfile.TemporaryDirectory(prefix="torpor-pair-")
+        self._folder = Path(self._scratch.name)
+        shutil.copy(IMAGES / "disk.img", self._folder / "shared")
+        self._make_keys()
+        self.boards = [self._joined(board, number) for number, board in enumerate(boards)]
+        self.machines = []
+
+    def _make_keys(self):
+        """One key for all: both machines' own, root's on both, and the one that each lets in."""
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "pair", "-f", self._folder / "key"],
+                       check=True)
+        public = (self._folder / "key.pub").read_text()
+        (self._folder / "known").write_text(f"* {public}")
+        for number in range(2):
+            (self._folder / "number").write_text(f"{number + 1}\n")
+            with tarfile.open(self._folder / f"pair-{number}", "w") as tar:
+                for file in ("number", "key", "key.pub", "known"):
+                    tar.add(self._folder / file, file)
+
+    def _joined(self, board, number):
+        address = f"addr.type=unix,addr.path={self._folder}/link"
+        return dataclasses.replace(board, extra=board.extra + [
+            "-netdev", f"stream,id=link,server={'off' if number else 'on'},{address}",
+            "-device", f"virtio-net-device,netdev=link,mac=52:54:00:00:00:0{number + 1}",
+            "-drive", f"if=none,file={self._folder}/pair-{number},format=raw,id=pair,readonly=on",
+            "-device", "virtio-blk-device,drive=pair,serial=pair",
+            "-drive", f"if=none,file={self._folder}/shared,format=raw,id=shared,file.locking=off",
+            "-device", "virtio-blk-device,drive=shared,serial=shared,share-rw=on"])
+
+    def start(self, **options):
+        """Both at once: what costs at a start is the processor, and each has waits of its own."""
+        for name, board in zip(NAMES, self.boards):
+            machine = Machine(f"{self.name}-{name}", board, **options)
+            self.machines.append(machine)
+            machine.monitor("info network")   # it answers when the network's socket is there
+        for machine in self.machines:
+            machine.boot()
+        self._set_clocks()
+        return self
+
+    def start_second(self, first):
+        """Beside a first machine that is a process of somebody else's."""
+        while not (self._folder / "link").exists() and first.poll() is None:
+            time.sleep(0.01)
+        self.machines.append(Machine(f"{self.name}-second", self.boards[1]))
+
+    def _set_clocks(self):
+        """As NTP keeps them: QEMU's clock shows whole seconds, and what a guest's clock goes on by is the difference
+        between the two machines'. The quickest answer of some is the best."""
+        for machine in self.machines:
+            offsets = []
+            for _ in range(5):
+                asked = time.time()
+                shown = float(machine.run("echo $EPOCHREALTIME").output)
+                answered = time.time()
+                offsets.append((answered - asked, (asked + answered) / 2 - shown))
+            machine.run(f"date -s '{min(offsets)[1]:+.3f} seconds'")
+
+    def exchange(self, board, **options):
+        """Another machine in the place of the second."""
+        self.machines[1].close()
+        self.boards[1] = self._joined(board, 1)
+        self.machines[1] = Machine(f"{self.name}-other", self.boards[1], **options).boot()
+        self._set_clocks()
+
+    @property
+    def first(self):
+        return self.machines[0]
+
+    @property
+    def second(self):
+        return self.machines[1]
+
+    def name_of(self, machine):
+        return NAMES[self.machines.index(machine)]
+
+    def other(self, machine):
+        return self.second if machine is self.first else self.first
+
+    def cut(self, on):
+        """Take the cable between the two out, or put it in again."""
+        self.second.monitor(f"set_link link {'off' if on else 'on'}")
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def close(self):
+        for machine in self.machines:
+            machine.close()
+        self._scratch.cleanup()
