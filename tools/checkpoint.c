@@ -353,7 +353,7 @@ static int run(char **names, uint64_t every_ms, uint64_t count, const struct sav
     struct checkpoint c = { .guest = &guest, .file = names[1], .config_file = names[2], .options = *options };
     int status = EXIT_FAILURE;
 
-    if (helper_use() || operations_start() || guests_open())
+    if (helper_use() || operations_start() || guests_open_to_save())
         return EXIT_FAILURE;
     c.libxl = guests_libxl();
     if (guest_find(names[0], &guest) == 0)
