@@ -266,7 +266,7 @@ static int send_domain(struct migration *m, const char *json)
         return not_taken(m, error);
     if (image_write_head(m->to, "migration stream", json)) {
         end_transport(m);
-        m->reason = link_error(error);
+        m->reason = "the stream's head cannot be written";
         return EXIT_FAILURE;
     }
     if (save_write(m->libxl, &m->guest, m->to, &m->options))

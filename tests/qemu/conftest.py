@@ -9,8 +9,8 @@ from machine import Board, Guest, Machine, is_stock_xen
 
 SOAK = bool(os.environ.get("SOAK"))
 # A file's tests stay together. The longest come first, so that no processor is left alone with one at the end.
-LONGEST = ["test_sleep", "test_save", "test_boards", "test_abi_guests", "test_many", "test_guest_features",
-           "test_lifecycle", "test_bad_input", "test_devices", "test_scheduler"]
+LONGEST = ["test_sleep", "test_migrate", "test_save", "test_boards", "test_abi_guests", "test_many",
+           "test_guest_features", "test_lifecycle", "test_bad_input", "test_devices", "test_scheduler"]
 
 
 def pytest_configure(config):
