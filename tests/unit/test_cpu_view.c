@@ -150,7 +150,7 @@ static void an_older_one_is_refused_by_the_name_of_what_it_lacks(void **state)
     assert_refused("needs FEAT_LSE, which this host's CPUs have not");
     set("id_aa64isar0_el1", 0x1221111110212120);
     set("id_aa64pfr0_el1", 0x11010000001f2222);
-    assert_refused("needs floating point (FP), which this host's CPUs have not");
+    assert_refused("needs floating point (FP, or FEAT_FP16), which this host's CPUs have not");
     set("id_aa64pfr0_el1", 0x1101000000112221);
     assert_refused("needs AArch32 at EL0, which this host's CPUs have not");
     set("id_aa64pfr0_el1", 0x1101000000112222);

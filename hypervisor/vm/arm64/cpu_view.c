@@ -41,7 +41,7 @@ static const struct {
     const char *why;
 } names[] = {
     { 4, 0, 0, NEEDS("AArch32 at EL0") },
-    { 4, 0, 16, NEEDS("floating point (FP)") },
+    { 4, 0, 16, NEEDS("floating point (FP, or FEAT_FP16)") },
     { 4, 0, 20, NEEDS("AdvSIMD") },
     { 4, 0, 24, NEEDS("a GICv3's registers") },
     { 4, 0, 48, NEEDS("FEAT_DIT") },
