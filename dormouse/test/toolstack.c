@@ -64,6 +64,11 @@ long foreign_unmap(gfn_t ours)
     return memory_op(XENMEM_remove_from_physmap, &r);
 }
 
+/* The hypervisor's table of domains has a page for so many numbers, from the first domain on that gets one of them. */
+enum { IDS_A_PAGE = 512 };
+
+static domid_t highest_id;
+
 long domain_create(domid_t *id, const struct domain_limits *limits)
 {
     long r;
@@ -81,6 +86,7 @@ long domain_create(domid_t *id, const struct domain_limits *limits)
     r = domctl_call(XEN_DOMCTL_createdomain, 0);
     if (r)
         return r;
+    highest_id = domctl.domain > highest_id ? domctl.domain : highest_id;
     *id = domctl.domain;
     domctl.u.max_vcpus.max = limits->vcpus;
     r = domctl_call(XEN_DOMCTL_max_vcpus, *id);
@@ -506,7 +512,7 @@ uint64_t host_free_pages(void)
 
     s.cmd = XEN_SYSCTL_physinfo;
     s.interface_version = XEN_SYSCTL_INTERFACE_VERSION;
-    return hypercall2(__HYPERVISOR_sysctl, (uintptr_t)&s, 0) ? 0 : s.u.physinfo.free_pages;
+    return hypercall2(__HYPERVISOR_sysctl, (uintptr_t)&s, 0) ? 0 : s.u.physinfo.free_pages + highest_id / IDS_A_PAGE;
 }
 
 static long shadow_op(domid_t id)

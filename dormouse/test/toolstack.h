@@ -87,7 +87,10 @@ long domain_dirty(domid_t id, uint64_t *bitmap, uint64_t pages, bool clean, stru
 /* Maps one frame of another domain at a frame of ours that holds nothing, or takes that mapping away. */
 long foreign_map(domid_t id, gfn_t theirs, gfn_t ours);
 long foreign_unmap(gfn_t ours);
-/* Frames of the machine that are free; 0 if we are not told. */
+/*
+ * Frames of the machine that are free, but for those that Torpor takes and keeps when numbers of domains are used for
+ * the first time (vm/registry.c); 0 if we are not told.
+ */
 uint64_t host_free_pages(void);
 
 /* Copies at most n characters that it wrote to its console; returns how many. */

@@ -32,11 +32,7 @@ struct subject {
     uint64_t turns[VCPUS];         /* where they stood before the sleep */
 };
 
-/* The hypervisor's table of domains has a page for so many numbers, from the first domain on that gets one of them. */
-enum { IDS_A_PAGE = 512 };
-
 static struct subject subjects[AT_ONCE];
-static domid_t highest_id;
 static volatile unsigned events;
 
 static void on_event(evtchn_port_t port)
@@ -59,8 +55,6 @@ static bool create(struct subject *s)
 
     if (!works("making it", domain_create(&s->id, &limits)))
         return false;
-    if (s->id > highest_id)
-        highest_id = s->id;
     return works("small extents", domain_populate(s->id, GFN(SMALL_AT), 0, SMALL_PAGES)) &&
            works("large extents", domain_populate(s->id, GFN(LARGE_AT), 9, LARGE_EXTENTS)) &&
            works("mapping its page", foreign_map(s->id, GFN(SMALL_AT), s->page));
@@ -212,11 +206,11 @@ static bool batch(unsigned sleeps)
 /* A domain that nobody finds any more is freed by whoever looked at it last, in a moment. */
 static bool every_page_is_back(uint64_t before)
 {
-    uint64_t end = timer_now() + (uint64_t)LIMIT_S * timer_frequency(), now, ids = highest_id / IDS_A_PAGE;
+    uint64_t end = timer_now() + (uint64_t)LIMIT_S * timer_frequency(), now;
 
-    while ((now = host_free_pages()) != before - ids) {
+    while ((now = host_free_pages()) != before) {
         if (timer_now() > end) {
-            print("domains: %lu pages are free, of %lu and %lu for numbers\n", now, before, ids);
+            print("domains: %lu pages are free, of %lu\n", now, before);
             return false;
         }
         sched_op(SCHEDOP_yield, NULL);
