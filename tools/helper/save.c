@@ -110,11 +110,12 @@ static int find_end(struct helper *h)
     return error ? helper_fail(h, error, "the hypervisor does not say where its memory ends: %s", strerror(-error)) : 0;
 }
 
-static int write_all(struct helper *h)
+/* All memory from that chunk on. */
+static int write_from(struct helper *h, uint64_t first)
 {
     int error = 0;
 
-    for (uint64_t i = 0; i < h->used_chunks && !error; i++) {
+    for (uint64_t i = first; i < h->used_chunks && !error; i++) {
         struct chunk_record chunk = { .gfn = memory_chunk_gfn(i) };
 
         helper_progress(h, i * CHUNK_PAGES, h->used_chunks * CHUNK_PAGES);
@@ -122,6 +123,17 @@ static int write_all(struct helper *h)
         error = write_chunk(h, &chunk, true);
     }
     return error;
+}
+
+static int write_all(struct helper *h) { return write_from(h, 0); }
+
+/* Memory that the guest was given above the end that it had when tracking began, of which no round knew. */
+static int write_grown(struct helper *h)
+{
+    uint64_t end = h->used_chunks;
+    int error = find_end(h);
+
+    return error ? error : write_from(h, end);
 }
 
 /* What was taken: so many pages. */
@@ -299,6 +311,8 @@ static int enter_rest(struct sleep *s)
 
     h->round++;
     error = dirty_round(h, &p);
+    if (!error)
+        error = write_grown(h);
     p.end_ns = s->now_ns();
     tell_round(h, &p, h->precopy.cap, 0, true);
     return error;
