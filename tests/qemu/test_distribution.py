@@ -76,12 +76,6 @@ def assert_here(one):
     assert one.run("cat /tmp/mark").output.strip() == "made before"
 
 
-def lateness(host, one):
-    """By how many seconds the guest's clock is behind dom0's, at least and at most."""
-    before, there, after = (int(where.run("date +%s").output) for where in (host, one, host))
-    return before - there - 1, after - there + 1
-
-
 def times_up(one):
     return f"grep -c 'guest: up' {one.log}"
 
@@ -89,14 +83,14 @@ def times_up(one):
 def test_virsh_saves_a_guest_and_starts_it_where_it_was(host, persistent):
     one = persistent("kept", vcpus=2)
     one.run("echo made before > /tmp/mark")
-    least, most = lateness(host, one)
+    least, most = one.lateness()
     for _ in range(2):
         host.run("virsh managedsave kept")
         assert re.search(r"^Managed save: +yes", host.run("virsh dominfo kept").output, re.M)
         assert host.run("xl domid kept", check=False).status
         host.run("virsh start kept")
         assert_here(one)
-        now = lateness(host, one)
+        now = one.lateness()
         assert now[0] <= most and now[1] >= least, (now, least, most)   # by its counter it has the time away, too
     one.type("reboot -f")
     host.wait_for(f"[ $({times_up(one)}) = 2 ]")
