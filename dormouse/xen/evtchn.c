@@ -79,7 +79,7 @@ void evtchn_init_cpu(void)
 
         /* a hypervisor may keep the place over a restore, as Torpor does, and takes no second one */
         if (error && !(restored && error == -EINVAL))
-            panic("vCPU %u: its vcpu_info is refused", id);
+            panic("vCPU %u: its vcpu_info is refused: %ld", id, error);
     }
     registered[id] = true;
     upcall_init_cpu();

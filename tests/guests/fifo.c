@@ -46,7 +46,7 @@ static void consume(unsigned priority)
 static void upcall(unsigned intid)
 {
     (void)intid;
-    vcpu_infos[0].evtchn_upcall_pending = 0;
+    vcpu_info_of(0)->evtchn_upcall_pending = 0;
     for (uint32_t ready; (ready = __atomic_exchange_n(&control.ready, 0, __ATOMIC_SEQ_CST)); )
         while (ready) {
             unsigned q = (unsigned)__builtin_ctz(ready);

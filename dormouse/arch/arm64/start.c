@@ -13,7 +13,7 @@
 #include "machine/cpu.h"
 #include "machine/memory.h"
 
-struct vcpu_info vcpu_infos[MAX_CPUS] __attribute__((aligned(64)));  /* none crosses a page, as registering asks */
+struct vcpu_place vcpu_places[MAX_CPUS];
 
 static void *param_page(unsigned index)
 {
@@ -51,9 +51,14 @@ static void upcall(unsigned intid)
     evtchn_upcall();
 }
 
+/* All vCPUs have one table of handlers, into which a program may have put another since vCPU 0 began. */
 void upcall_init_cpu(void)
 {
-    irq_register(platform.evtchn_intid, upcall);
+    static bool begun;
+
+    if (!begun)
+        irq_register(platform.evtchn_intid, upcall);
+    begun = true;
     gic_enable(platform.evtchn_intid);
 }
 

@@ -149,7 +149,7 @@ static void tick(unsigned intid)
 static void upcall(unsigned intid)
 {
     (void)intid;
-    __atomic_store_n(&vcpu_infos[this_cpu()->id].evtchn_upcall_pending, 0, __ATOMIC_RELAXED);
+    __atomic_store_n(&vcpu_info_of(this_cpu()->id)->evtchn_upcall_pending, 0, __ATOMIC_RELAXED);
 }
 
 static void silence_uart(unsigned intid)

@@ -76,7 +76,7 @@ static void gic_calm(void)
     gic_eoi(taken);
     while (((ack = gic_ack()) & 0x3ff) < 1020)
         gic_eoi(ack);
-    vcpu_infos[0].evtchn_upcall_pending = 0;   /* its interrupt was among them */
+    vcpu_info_of(0)->evtchn_upcall_pending = 0;   /* its interrupt was among them */
 }
 
 static void gic_see(void)

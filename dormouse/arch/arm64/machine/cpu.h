@@ -5,7 +5,10 @@
 #include "dormouse/xen/xen.h"
 #include "lib/base.h"
 
-extern struct vcpu_info vcpu_infos[MAX_CPUS];
+/* None crosses a page, as registering asks. */
+extern struct vcpu_place {
+    struct vcpu_info info;
+} __attribute__((aligned(64))) vcpu_places[MAX_CPUS];
 
 /* Read anew each time: a thread may have gone to another CPU since. */
 static inline unsigned cpu_id(void)
@@ -16,7 +19,7 @@ static inline unsigned cpu_id(void)
     return c->id;
 }
 
-static inline struct vcpu_info *vcpu_info_of(unsigned id) { return &vcpu_infos[id]; }
+static inline struct vcpu_info *vcpu_info_of(unsigned id) { return &vcpu_places[id].info; }
 
 static inline bool irq_is_enabled(void) { return !(sysreg_read(daif) & BIT(7)); }
 
