@@ -2,7 +2,6 @@
 /* See keep.h. */
 #include "tools/helper/keep.h"
 
-#include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,7 +9,7 @@
 #include <sys/types.h>
 #include <unistd.h>
 
-#define OPEN_FILES 256   /* libxl's and ours: whoever waits for their end is not to wait for that process */
+#include "tools/helper/detach.h"
 
 /* libxl forks, and its child becomes the helper: the parent is whoever uses libxl. */
 static bool torpor_asked(void)
@@ -26,24 +25,13 @@ static bool torpor_asked(void)
     return strcmp(strrchr(target, '/') + 1, "torpor") == 0;
 }
 
-static void leave_libxl(void)
-{
-    int null = open("/dev/null", O_RDWR);
-
-    setsid();
-    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
-        dup2(null, fd);
-    for (int fd = STDERR_FILENO + 1; fd < OPEN_FILES; fd++)
-        close(fd);
-}
-
 void keep_going(uint32_t domid)
 {
     char id[16];
 
     if (torpor_asked() || fork() != 0)
         return;
-    leave_libxl();
+    detach(NULL);
     snprintf(id, sizeof(id), "%u", domid);
     execlp("torpor", "torpor", "wake", id, (char *)NULL);
     _exit(EXIT_FAILURE);

@@ -16,6 +16,7 @@
 
 #include <xenctrl.h>
 
+#include "tools/helper/detach.h"
 #include "tools/helper/transfer.h"
 
 static pid_t guardian;      /* 0: there is none */
@@ -60,24 +61,12 @@ static int give_back(const xc_dominfo_t *domain, const struct xen_domctl_sched_c
     return error;
 }
 
-/* Holds nothing of its parent's but the pipe: who waits for the parent's end sees it. */
-static void leave_parent(int *from)
-{
-    int null = open("/dev/null", O_RDWR);
-
-    setsid();
-    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
-        dup2(null, fd);
-    *from = dup2(*from, STDERR_FILENO + 1);
-    close_range((unsigned)*from + 1, ~0u, 0);
-}
-
 __attribute__((noreturn))
 static void guard(int from, const xc_dominfo_t *domain, const struct xen_domctl_sched_credit2 *had)
 {
     uint16_t set[2] = { had->cap, had->cap }, cap;
 
-    leave_parent(&from);
+    detach(&from);
     while (read_all(from, &cap, sizeof(cap)) == 0) {
         set[0] = set[1];
         set[1] = cap;
