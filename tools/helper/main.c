@@ -132,14 +132,19 @@ void helper_progress(struct helper *h, uint64_t done, uint64_t total)
     recorder_tell(&r);
 }
 
-/* From here, or from the last byte, on. */
+/* From here, or from the last byte, on. To a file, where nobody asks for it, it costs no calls. */
 static void be_patient(void)
 {
     stands_still = 0;
-    setitimer(ITIMER_REAL, &patience, NULL);
+    if (patience.it_value.tv_sec)
+        setitimer(ITIMER_REAL, &patience, NULL);
 }
 
-static void end_patience(void) { setitimer(ITIMER_REAL, &(struct itimerval){ 0 }, NULL); }
+static void end_patience(void)
+{
+    if (patience.it_value.tv_sec)
+        setitimer(ITIMER_REAL, &(struct itimerval){ 0 }, NULL);
+}
 
 /* After a read or write that moved nothing: 0 to try again, or -errno. */
 static int after_nothing(int fd, short direction, ssize_t n)
