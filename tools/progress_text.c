@@ -147,16 +147,8 @@ void progress_json(FILE *out, uint64_t at_ns, const struct progress_state *s)
 void progress_json_round(FILE *out, const struct journal_round *r)
 {
     begin(out, "round");
-    number(out, "round", r->round);
-    number(out, "start_ns", r->start_ns);
-    number(out, "end_ns", r->end_ns);
-    number(out, "dirty_pages", r->dirty_pages);
-    number(out, "data_pages", r->data_pages);
-    number(out, "stream_bytes", r->stream_bytes);
-    number(out, "left_pages", r->left_pages);
-    number(out, "estimate_ns", r->estimate_ns);
-    number(out, "cap", r->cap);
-    fprintf(out, ",\"last\":%s", r->last ? "true" : "false");
+    fputc(',', out);
+    json_put_round(out, r);
     end(out);
 }
 

@@ -68,9 +68,8 @@ static void put_stage(FILE *out, const struct journal_stage *s)
     fprintf(out, "\"end_ns\":%" PRIu64 "}", s->end_ns);
 }
 
-static void put_round(FILE *out, const struct journal_round *r)
+void json_put_round(FILE *out, const struct journal_round *r)
 {
-    fputc('{', out);
     put_number(out, "round", r->round);
     put_number(out, "start_ns", r->start_ns);
     put_number(out, "end_ns", r->end_ns);
@@ -80,7 +79,7 @@ static void put_round(FILE *out, const struct journal_round *r)
     put_number(out, "left_pages", r->left_pages);
     put_number(out, "estimate_ns", r->estimate_ns);
     put_number(out, "cap", r->cap);
-    fprintf(out, "\"last\":%s}", r->last ? "true" : "false");
+    fprintf(out, "\"last\":%s", r->last ? "true" : "false");
 }
 
 static void put_head(FILE *out, const struct journal *j)
@@ -124,8 +123,9 @@ void journal_print(const struct journal *j, FILE *out)
     }
     fputs("],\"rounds\":[", out);
     for (uint32_t i = 0; i < j->round_count; i++) {
-        fputs(i ? "," : "", out);
-        put_round(out, &j->rounds[i]);
+        fputs(i ? ",{" : "{", out);
+        json_put_round(out, &j->rounds[i]);
+        fputc('}', out);
     }
     fputs("]}\n", out);
 }

@@ -57,6 +57,9 @@ void journal_add_round(struct journal *j, const struct journal_round *round);
 /* A JSON string with its quotes; what is no printable ASCII is escaped byte by byte. */
 void json_put_string(FILE *out, const char *text);
 
+/* The members of a round, without the braces around them. */
+void json_put_round(FILE *out, const struct journal_round *round);
+
 /* One line, with its end. Whether writing went well is for the caller to ask ferror(). */
 void journal_print(const struct journal *j, FILE *out);
 
