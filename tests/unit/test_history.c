@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "svg_markup.h"
+#include "texts.h"
 
 #define STAGES \
     "\"stages\":[{\"name\":\"precopy\",\"kind\":\"enter\",\"result\":0,\"start_ns\":1000000,\"end_ns\":3100000000}," \
@@ -58,25 +59,12 @@ static const char *printed(void (*print)(const struct journal *, FILE *))
     return text;
 }
 
-static unsigned count(const char *text, const char *what)
-{
-    unsigned n = 0;
-
-    for (text = strstr(text, what); text; text = strstr(text + 1, what))
-        n++;
-    return n;
-}
-
 /* The first place of a string is replaced in the sample. */
 static char *changed(const char *from, const char *to)
 {
-    static char text[sizeof(sample) + 4096];
-    const char *at = strstr(sample, from);
+    static char text[sizeof(sample) + TEXT_MOST];
 
-    assert_non_null(at);
-    assert_true(strlen(to) < 4096);
-    sprintf(text, "%.*s%s%s", (int)(at - sample), sample, to, at + strlen(from));
-    return text;
+    return text_changed(text, sample, from, to);
 }
 
 static void refused(const char *text, const char *expected)

@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "svg_markup.h"
+#include "texts.h"
 
 #define HEAD \
     "torpor-sleep 1\n" \
@@ -56,26 +57,13 @@ static const char *printed(void (*print)(const struct timeline *, FILE *))
     return text;
 }
 
-static unsigned count(const char *text, const char *what)
-{
-    unsigned n = 0;
-
-    for (text = strstr(text, what); text; text = strstr(text + 1, what))
-        n++;
-    return n;
-}
-
 /* A string that appears exactly once is replaced in the sample. */
 static char *changed(const char *from, const char *to)
 {
-    static char text[sizeof(sample) + 4096];
-    const char *at = strstr(sample, from);
+    static char text[sizeof(sample) + TEXT_MOST];
 
-    assert_non_null(at);
-    assert_null(strstr(at + 1, from));
-    assert_true(strlen(to) < 4096);
-    sprintf(text, "%.*s%s%s", (int)(at - sample), sample, to, at + strlen(from));
-    return text;
+    assert_int_equal(count(sample, from), 1);
+    return text_changed(text, sample, from, to);
 }
 
 static void refused(const char *text, const char *error)
