@@ -2,6 +2,7 @@
 """Fixtures. A boot costs seconds, so the tests of a file share one machine: `host`, made from the file's BOARD."""
 
 import os
+from contextlib import contextmanager
 
 import pytest
 
@@ -25,17 +26,24 @@ def pytest_collection_modifyitems(items):
             item.add_marker(pytest.mark.skip(reason=mark.args[0]))
 
 
-@pytest.fixture(scope="module")
-def host(request):
-    """The file's machine, booted. At the end nothing of its guests may be left, and dom0 has to switch off cleanly."""
-    name = request.module.__name__.removeprefix("test_")
-    with Machine(name, getattr(request.module, "BOARD", Board())) as machine:
+@contextmanager
+def life_of(machine):
+    """Boots it. At the end nothing of its guests may be left, and dom0 has to switch off cleanly."""
+    with machine:
         machine.boot()
         yield machine
         if not machine.broken:
             machine.destroy_all()
             machine.poweroff()
         machine.check_console()
+
+
+@pytest.fixture(scope="module")
+def host(request):
+    """The file's machine."""
+    name = request.module.__name__.removeprefix("test_")
+    with life_of(Machine(name, getattr(request.module, "BOARD", Board()))) as machine:
+        yield machine
 
 
 @pytest.fixture

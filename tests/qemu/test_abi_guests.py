@@ -5,6 +5,7 @@ import re
 
 import pytest
 
+from conftest import life_of
 from machine import BUILD, ROOT, Board, Machine, is_stock_xen
 
 CHECKS = sorted(path.stem for path in (ROOT / "tests/guests").glob("*.c") if path.stem != "tap")
@@ -23,13 +24,8 @@ def board(gic):
 
 @pytest.fixture(scope="module", params=[3, 2], ids=["gic3", "gic2"])
 def abi_host(request):
-    with Machine(f"abi-gic{request.param}", board(request.param)) as machine:
-        machine.boot()
+    with life_of(Machine(f"abi-gic{request.param}", board(request.param))) as machine:
         yield machine
-        if not machine.broken:
-            machine.destroy_all()
-            machine.poweroff()
-        machine.check_console()
 
 
 def run_guest(host, name, extra=""):

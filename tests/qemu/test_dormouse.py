@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from conftest import life_of
 from machine import BUILD, ROOT, Machine, X86Board
 from programs import Program, check_counts
 
@@ -15,13 +16,8 @@ PROGRAMS = BUILD / "dormouse/x86_64"
 @pytest.fixture(scope="module")
 def x86():
     board = X86Board(files=[PROGRAMS / "hello", PROGRAMS / "counter", PROGRAMS / "smp"])
-    with Machine("dormouse", board, hypervisor=X86Board.XEN) as machine:
-        machine.boot()
+    with life_of(Machine("dormouse", board, hypervisor=X86Board.XEN)) as machine:
         yield machine
-        if not machine.broken:
-            machine.destroy_all()
-            machine.poweroff()
-        machine.check_console()
 
 
 @pytest.fixture(scope="module")
