@@ -259,7 +259,7 @@ static void set_checkpoint(struct helper *h)
     h->changes_only = since && read_numbers((char *[]){ (char *)since }, &h->period, 1) == 1;
 }
 
-static void tell_stages(const struct sleep *s, void (*tell)(struct report *))
+static void tell_stages(const struct sleep *s)
 {
     for (unsigned i = 0; i < s->event_count; i++) {
         const struct sleep_event *e = &s->events[i];
@@ -267,7 +267,7 @@ static void tell_stages(const struct sleep *s, void (*tell)(struct report *))
             .leave = e->kind == SLEEP_LEAVE, .result = e->result, .start_ns = e->start, .end_ns = e->end } };
 
         snprintf(r.stage.name, sizeof(r.stage.name), "%s", e->name);
-        tell(&r);
+        recorder_tell(&r);
     }
 }
 
@@ -280,7 +280,7 @@ static void tell_end(const struct helper *h, const struct sleep *s, int error)
 
     snprintf(r.end.failed_stage, sizeof(r.end.failed_stage), "%s", s->failed ? s->failed->name : "");
     snprintf(r.end.reason, sizeof(r.end.reason), "%s", error ? h->error : "");
-    tell_stages(s, recorder_tell);
+    tell_stages(s);
     recorder_tell(&r);
 }
 

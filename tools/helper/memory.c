@@ -130,13 +130,13 @@ static int copy_pages(const struct guest_memory *m, uint64_t gfn, uint64_t which
 }
 
 /* Of what was read, the zero pages go, and the others move together. */
-static void sort_pages(const struct guest_memory *m, struct chunk_record *chunk, const uint64_t wanted[CHUNK_WORDS])
+static void sort_pages(const struct guest_memory *m, struct chunk_record *chunk)
 {
     const uint8_t *from = m->pages;
     uint8_t *to = m->pages;
 
     for (unsigned i = 0; i < CHUNK_PAGES; i++) {
-        if (!chunk_bit(wanted, i))
+        if (!chunk_bit(chunk->known, i))
             continue;
         if (chunk_bit(chunk->ram, i) && !is_zero(from)) {
             chunk_set(chunk->data, i);
@@ -158,7 +158,7 @@ int memory_read(const struct guest_memory *m, struct chunk_record *chunk)
         return 0;
     error = copy_pages(m, chunk->gfn, chunk->ram, false);
     if (!error)
-        sort_pages(m, chunk, chunk->known);
+        sort_pages(m, chunk);
     return error;
 }
 
