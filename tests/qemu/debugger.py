@@ -8,7 +8,8 @@ import subprocess
 
 from machine import BUILD
 
-PC = 32
+# numbers of registers: x0 to x30 are 0 to 30
+SP, PC = 31, 32
 
 
 def symbols():

@@ -3,15 +3,14 @@
 press."""
 
 import re
-import socket
 import subprocess
-import tempfile
 import time
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from debugger import SP, Debugger
 from machine import BUILD, RUN_LIMIT, Board, Machine
 
 pytestmark = pytest.mark.torpor_only("stock Xen's panic has words of its own")
@@ -54,53 +53,19 @@ def test_a_panic_resets_the_machine():
         assert machine.wait_exit() == 0
 
 
-class Debugger:
-    """As much of QEMU's gdb stub as it takes to change a register of a CPU that stands at a breakpoint."""
-
-    def __init__(self, path):
-        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.socket.settimeout(RUN_LIMIT)
-        while self.socket.connect_ex(str(path)):
-            time.sleep(0.1)
-
-    def send(self, text):
-        self.socket.sendall(f"${text}#{sum(text.encode()) % 256:02x}".encode())
-
-    def answer(self):
-        data = b""
-        while not (end := re.search(rb"\$([^#]*)#..", data)):
-            data += self.socket.recv(4096)
-        self.socket.sendall(b"+")
-        return end.group(1).decode()
-
-    def ask(self, text):
-        self.send(text)
-        return self.answer()
-
-
 def test_a_stack_that_overflows_is_a_panic_that_says_so():
     """A breakpoint in a function at EL2, and the stack's end in the stack pointer: nobody outside can bring that
     about."""
     guard = function_at("cpu_stacks").start
-    with tempfile.TemporaryDirectory() as scratch:
-        stub = Path(scratch) / "gdb"
-        board = replace(BOARD, smp=1, extra=["-gdb", f"unix:{stub},server=on,wait=off"])
-        with Machine("panic-stack", board) as machine:
-            machine.alarms_expected = True
-            machine.expect(r"Serial input to Torpor")
-            debugger = Debugger(stub)
-            debugger.ask("?")
-            debugger.ask("qXfer:features:read:target.xml:0,ffb")   # single registers are for those who know them
-            breakpoint_there = f"1,{function_at('console_debug_key').start:x},4"
-            assert debugger.ask("Z" + breakpoint_there) == "OK"
-            debugger.send("c")
-            machine.send("h")
-            assert debugger.answer().startswith("T05")
-            # x0 to x30 are numbers 0 to 30, the stack pointer is 31, in hexadecimal
-            assert debugger.ask(f"P1f={(guard + 4096).to_bytes(8, 'little').hex()}") == "OK"
-            assert debugger.ask("z" + breakpoint_there) == "OK"
-            debugger.send("c")
-            machine.expect(rf"^\(XEN\) torpor: panic: stack overflow at EL2: "
-                           rf"pc 0x[0-9a-f]+, ESR 0x\w+, FAR 0x{guard >> 12:x}", limit=RUN_LIMIT)
-            machine.expect(r"^\(XEN\) torpor: resetting the machine", limit=RUN_LIMIT)
-            assert machine.wait_exit() == 0
+    with Machine("panic-stack", replace(BOARD, smp=1), debugger=Debugger) as machine:
+        machine.alarms_expected = True
+        machine.expect(r"Serial input to Torpor")
+        debugger = Debugger(Path(machine.scratch.name) / "gdb")
+        machine.send("h")     # is read when the machine goes on
+        debugger.run_to(function_at("console_debug_key").start)
+        debugger.set_register(SP, guard + 4096)
+        debugger.detach()
+        machine.expect(rf"^\(XEN\) torpor: panic: stack overflow at EL2: "
+                       rf"pc 0x[0-9a-f]+, ESR 0x\w+, FAR 0x{guard >> 12:x}", limit=RUN_LIMIT)
+        machine.expect(r"^\(XEN\) torpor: resetting the machine", limit=RUN_LIMIT)
+        assert machine.wait_exit() == 0
