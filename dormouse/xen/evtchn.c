@@ -207,9 +207,11 @@ void evtchn_mask(evtchn_port_t port)
     __atomic_fetch_or(&shared_info->evtchn_mask[port / WORD_BITS], BIT(port % WORD_BITS), __ATOMIC_SEQ_CST);
 }
 
-void evtchn_unmask(evtchn_port_t port)
+long evtchn_unmask(evtchn_port_t port)
 {
-    __atomic_fetch_and(&shared_info->evtchn_mask[port / WORD_BITS], ~BIT(port % WORD_BITS), __ATOMIC_SEQ_CST);
+    struct evtchn_unmask u = { .port = port };
+
+    return event_channel_op(EVTCHNOP_unmask, &u);
 }
 
 bool evtchn_pending(evtchn_port_t port)

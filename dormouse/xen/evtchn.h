@@ -44,7 +44,7 @@ long evtchn_send(evtchn_port_t port);
 domid_t evtchn_own_domid(void);
 
 void evtchn_mask(evtchn_port_t port);
-/* By the guest's own bit only: an event that came while masked stays unseen (EVTCHNOP_unmask would deliver it). */
-void evtchn_unmask(evtchn_port_t port);
+/* What came while it was masked is delivered: who raised it has seen the mask, and raises nothing while it is pending. */
+long evtchn_unmask(evtchn_port_t port);
 bool evtchn_pending(evtchn_port_t port);
 void evtchn_clear(evtchn_port_t port);

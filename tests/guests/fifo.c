@@ -75,13 +75,6 @@ static long expand(void *page)
     return event_channel_op(EVTCHNOP_expand_array, &e);
 }
 
-static long unmask(evtchn_port_t port)
-{
-    struct evtchn_unmask u = { .port = port };
-
-    return event_channel_op(EVTCHNOP_unmask, &u);
-}
-
 static long set_priority(evtchn_port_t port, unsigned priority)
 {
     struct evtchn_set_priority p = { .port = port, .priority = priority };
@@ -112,9 +105,9 @@ static void events(void)
     evtchn_bind_ipi(0, &q);
     evtchn_bind_ipi(0, &r);
     set(p, EVTCHN_FIFO_MASKED);
-    expect_equal("unmask", unmask(p), 0);
-    unmask(q);
-    unmask(r);
+    expect_equal("unmask", evtchn_unmask(p), 0);
+    evtchn_unmask(q);
+    evtchn_unmask(r);
     expect_true("unmasked_by_the_call", !has(p, EVTCHN_FIFO_MASKED));
 
     orders = 0;
@@ -151,7 +144,7 @@ static void events(void)
     evtchn_send(p);
     expect_true("masked_it_is_pending_but_not_linked", has(p, EVTCHN_FIFO_PENDING) && !has(p, EVTCHN_FIFO_LINKED));
     expect_true("and_does_not_arrive", !wait_until(orders, 20));
-    expect_equal("unmask_delivers", unmask(p), 0);
+    expect_equal("unmask_delivers", evtchn_unmask(p), 0);
     expect_true("what_was_pending", wait_until(orders == 1, 1000) && order[0] == p);
 
     evtchn_close(p);
@@ -172,7 +165,7 @@ static void second_page(void)
     expect_true("the_last_is_beyond_the_first_page", p >= WORDS_PER_PAGE);
     evtchn_send(p);     /* lost or kept, it does no harm */
     expect_equal("expand_again", expand(array[1]), 0);
-    unmask(p);
+    evtchn_unmask(p);
     (void)wait_until(false, 20);
     orders = 0;
     evtchn_send(p);

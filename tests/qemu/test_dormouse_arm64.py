@@ -3,11 +3,8 @@
 
 import pytest
 
-from conftest import SOAK
 from machine import BUILD, Board
 from programs import Program, check_counts
-
-pytestmark = pytest.mark.skipif(not SOAK, reason="its dom0 stopped answering twice, for a cause that is not known yet")
 
 PROGRAMS = BUILD / "dormouse/arm64"
 BOARD = Board(files=[PROGRAMS / "hello", PROGRAMS / "counter", PROGRAMS / "smp"])
