@@ -163,7 +163,7 @@ def test_names_that_are_no_stages_are_refused(host):
 def test_many_sleeps_under_traffic_lose_nothing(host, crew, counts):
     guests = crew(2)
     for i, one in enumerate(guests):
-        one.run("mount /dev/xvda /mnt; "
+        one.run("mount /dev/xvda /mnt; : > /tmp/rounds; "
                 "(cd /mnt; until test -e /tmp/enough; do sha256sum -c SUMS >/dev/null || touch /tmp/bad; "
                 "echo 3 > /proc/sys/vm/drop_caches; echo x >> /tmp/rounds; done) >/dev/null 2>&1 &")
         host.run(f"ping -q -i 0.2 192.168.77.{i + 2} > /dev/null 2>&1 & echo $! > /tmp/ping{i}")
