@@ -5,7 +5,7 @@
  *
  *     receiver: BANNER
  *     sender:   what torpor save writes to a file, live
- *     receiver: READY      it has a whole domain NAME--incoming, paused
+ *     receiver: READY      it has a whole domain NAME--incoming, paused; or FAILED: it cannot make one
  *     sender:   GO         its own is NAME--migratedaway now, suspended
  *     receiver: STARTED    its own is NAME, and runs; or FAILED: nothing is left of it
  *     sender:   destroys its own, or lets it go on
@@ -53,9 +53,9 @@
 #define READY   "torpor migration receiver 1: the domain is whole\n"
 #define GO      "torpor migration sender 1: it is yours\n"
 #define STARTED "torpor migration receiver 1: started\n"
-#define FAILED  "torpor migration receiver 1: failed!\n"   /* as long as STARTED */
+#define FAILED  "torpor migration receiver 1: failed!\n"
 
-_Static_assert(sizeof(FAILED) == sizeof(STARTED), "the report has one length");
+#define LONGEST 127                       /* bytes of what either says */
 
 /* --- the two ends' words */
 
@@ -85,34 +85,41 @@ static int await(int fd, int ms, bool signals)
     return -ETIMEDOUT;
 }
 
-/* As many bytes as `words` has. 0, or -errno: -EPIPE: the other end has gone. */
-static int hear(int fd, const char *words, char *heard)
+/* A line, or as much of a longer one. 0, or -errno: -EPIPE: the other end has gone; and as await(). */
+static int hear(int fd, char line[LONGEST + 1], int ms, bool signals)
 {
-    size_t size = strlen(words);
-    int error = read_all(fd, heard, size);
+    size_t size = 0;
+    int error = 0;
 
-    heard[size] = 0;
+    while (!error && size < LONGEST && (size == 0 || line[size - 1] != '\n')) {
+        error = await(fd, ms, signals);
+        if (!error)
+            error = read_all(fd, &line[size++], 1);
+    }
+    line[size] = 0;
     return error == -ENODATA ? -EPIPE : error;
 }
 
-/* -EPROTO: it said something else; and as await(). */
+/* -ECANCELED: it said FAILED; -EPROTO: something else; and as hear(). */
 static int expect(int fd, const char *words, int ms)
 {
-    char heard[128];
-    int error = await(fd, ms, true);
+    char heard[LONGEST + 1];
+    int error = hear(fd, heard, ms, true);
 
-    if (!error)
-        error = hear(fd, words, heard);
-    return error ? error : strcmp(heard, words) ? -EPROTO : 0;
+    return error                        ? error
+           : strcmp(heard, words) == 0  ? 0
+           : strcmp(heard, FAILED) == 0 ? -ECANCELED
+                                        : -EPROTO;
 }
 
 static const char *link_error(int error)
 {
-    return error == -EPIPE       ? "the connection has ended"
-           : error == -EPROTO    ? "it is no torpor of this version"
-           : error == -EINTR     ? "interrupted"
-           : error == -ETIMEDOUT ? "the other end says nothing any more"
-                                 : strerror(-error);
+    return error == -EPIPE        ? "the connection has ended"
+           : error == -EPROTO     ? "it is no torpor of this version"
+           : error == -ECANCELED  ? "the other host cannot make it"
+           : error == -EINTR      ? "interrupted"
+           : error == -ETIMEDOUT  ? "the other end says nothing any more"
+                                  : strerror(-error);
 }
 
 /* --- the sender */
@@ -222,7 +229,7 @@ static int lost(struct migration *m, int error)
 /* The receiver has it whole: from here on only one of the two says who goes on. */
 static int hand_over(struct migration *m)
 {
-    char report[128];
+    char report[LONGEST + 1];
     int error;
 
     fprintf(stderr, "migration sender: Target has acknowledged transfer.\n");
@@ -238,9 +245,7 @@ static int hand_over(struct migration *m)
     fprintf(stderr, "migration sender: Giving target permission to start.\n");
     error = tell(m->to, GO);
     if (!error)
-        error = await(m->from, patience_ms(), false);
-    if (!error)
-        error = hear(m->from, STARTED, report);
+        error = hear(m->from, report, patience_ms(), false);
     if (!error && strcmp(report, FAILED) == 0)
         return go_on_here(m, "the other host cannot start it");
     if (!error && strcmp(report, STARTED))
@@ -431,6 +436,7 @@ static int receive(bool debug, bool paused, bool unwatched)
     fprintf(stderr, "migration target: Ready to receive domain.\n");
     if (tell(STDOUT_FILENO, BANNER) || restore_domain(guests_libxl(), &request, &id, &name)) {
         fprintf(stderr, "migration target: Domain creation failed.\n");
+        tell(STDOUT_FILENO, FAILED);    /* to a sender that waits: what carries the words may outlive us */
         return EXIT_FAILURE;
     }
     status = finish_receiving(guests_libxl(), id, name, paused, unwatched);
