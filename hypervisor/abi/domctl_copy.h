@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * A domctl of Torpor's own: the content of a domain's pages to its toolstack and back, many with one call, where
- * mapping them one by one into dom0 takes two hypercalls and a flushed TLB entry for each. For who saves a domain; any
+ * mapping them one by one into dom0 takes two hypercalls and a flushed TLB entry for each. For savers of domains; any
  * dom0's libxenctrl may find it missing (-ENOSYS), as on stock Xen.
  *
  * This header is also the toolstack's.

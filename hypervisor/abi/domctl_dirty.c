@@ -4,7 +4,7 @@
  * log-dirty is all of it.
  *
  * A collection that stops half-way keeps its place in the operation itself: in `mode`, above the one flag that is
- * defined, so that nothing is kept for a caller who does not come back. In `mb`, which x86 uses for other operations
+ * defined, so that nothing is kept for a caller that does not come back. In `mb`, which x86 uses for other operations
  * only, CLEAN and PEEK give the number of the period that is being dirtied now: p2m_dirty_period().
  */
 #include "abi/domctl.h"
@@ -62,7 +62,7 @@ static int collect_begin(struct p2m *p2m, struct xen_domctl_shadow_op *s, bool c
     return p2m_dirty_period(p2m, clean, &s->mb);
 }
 
-/* Another that cleaned in between was told what this one will not find any more. */
+/* A caller that cleaned in between was told of pages that this one will not find any more. */
 static int collect_go_on(struct p2m *p2m, const struct xen_domctl_shadow_op *s)
 {
     uint32_t period;
@@ -71,7 +71,9 @@ static int collect_go_on(struct p2m *p2m, const struct xen_domctl_shadow_op *s)
     return !error && period != s->mb ? -EAGAIN : error;
 }
 
-/* What others write to is always told, so that the flag for the last round (LOGDIRTY_FINAL) has nothing to add. */
+/*
+ * Pages that others write to are always told, so that the flag for the last round (LOGDIRTY_FINAL) has nothing to add.
+ */
 static int collect(struct p2m *p2m, struct xen_domctl_shadow_op *s)
 {
     uint64_t at = (uint64_t)(s->mode >> PLACE_SHIFT) * PLACE_UNIT;

@@ -20,7 +20,7 @@
 #define FIFO_MAX_PORT         ((1u << 17) - 1)  /* EVTCHN_FIFO_NR_CHANNELS - 1 */
 
 /*
- * Every guest is what the ABI calls HVM with hardware-assisted paging, and nothing else: there is no IOMMU, PMU,
+ * Every guest is one that the ABI calls HVM with hardware-assisted paging, and nothing else: there is no IOMMU, PMU,
  * nesting.
  */
 #define CDF_REQUIRED (XEN_DOMCTL_CDF_hvm | XEN_DOMCTL_CDF_hap)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Domctls about vCPUs: their registers, where they run, and what share they get.
+ * Domctls about vCPUs: their registers, where they run, and their share.
  */
 #include "abi/domctl.h"
 

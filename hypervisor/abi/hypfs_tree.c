@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* hypfs's own entries: who built this, the one CPU pool, and the limits that a domain gets unless its creator says. */
+/* hypfs's own entries: the build, the one CPU pool, and the limits that a domain gets unless its creator says. */
 #include "abi/domctl.h"
 #include "base/hypfs.h"
 #include "abi/version.h"

@@ -3,9 +3,9 @@
  * HYPERVISOR_kexec_op (xen/include/public/kexec.h), for privileged domains: dom0 loads a kernel into its window, and
  * says that its next suspend is to be the jump into it.
  *
- * Segments are copied as they come. A load that has to stop for an interrupt writes what is left of it into the
+ * Segments are copied as they come. A load that has to stop for an interrupt writes the rest of it into the
  * caller's own description, as a call that appends: so it goes on by the same means by which a caller loads in several
- * calls, and nothing is kept of a load that nobody finishes but an image that is not loaded. What is wrong in a
+ * calls, and nothing is kept of a load that nobody finishes but an image that is not loaded. An error in a
  * load unloads the image.
  */
 #include "abi/abi.h"
@@ -64,7 +64,7 @@ static long segment_check(const struct xen_kexec_segment *s)
 
 /*
  * "Segments with no source buffer will be accessible to the image": kexec-tools name the first MiB so. With the MMU off
- * all memory is, and what is outside the window is not part of the image.
+ * all memory is, and memory outside the window is not part of the image.
  */
 static bool segment_is_nothing(const struct xen_kexec_segment *s)
 {
@@ -86,7 +86,7 @@ static long segment_load(enum kexec_type type, struct xen_kexec_segment *s)
     return error;
 }
 
-/* What is left, in the caller's own words: the rest of the segment that was being loaded, and those behind it. */
+/* The rest, in the caller's own terms: the rest of the segment that was being loaded, and those behind it. */
 static long load_stop(uint64_t arg_va, struct xen_kexec_load *load, const struct xen_kexec_segment *s)
 {
     load->type |= LOAD_APPENDS;

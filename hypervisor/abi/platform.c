@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * HYPERVISOR_platform_op (xen/include/public/platform.h), of which Arm has the wall clock alone: dom0 says what
- * time it was at a system time, and every domain's shared info follows.
+ * HYPERVISOR_platform_op (xen/include/public/platform.h), of which Arm has the wall clock alone: dom0 gives the
+ * time of a system time, and every domain's shared info follows.
  */
 #include "abi/abi.h"
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * HYPERVISOR_xen_version (xen/include/public/version.h): who we are and what a guest may rely on. Answers are
- * constants, but for the caller's own handle and features. Everybody may ask everything except for the command line, in
- * whose place an unprivileged caller reads "<denied>".
+ * HYPERVISOR_xen_version (xen/include/public/version.h): our name, and the features that a guest may rely on. Answers
+ * are constants, but for the caller's own handle and features. Everybody may ask everything except for the command
+ * line, in whose place an unprivileged caller reads "<denied>".
  */
 #include "abi/version.h"
 

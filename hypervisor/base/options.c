@@ -308,7 +308,7 @@ void options_parse(const char *text)
     struct word rest = { cmdline, strnlen(text, sizeof(cmdline) - 1) };
 
     if (text[rest.n])
-        printk("torpor: the command line is longer than %u characters; what follows is ignored", CMDLINE_MAX - 1);
+        printk("torpor: the command line is longer than %u characters; the rest is ignored", CMDLINE_MAX - 1);
     memcpy(cmdline, text, rest.n);
     cmdline[rest.n] = 0;
     set_defaults();

@@ -73,7 +73,7 @@ static int read_memory(struct reader *r, const struct dt_node *n)
             return range_list_full("RAM");
     }
     if (err != -ENOENT)
-        printk("torpor: %s: its reg does not make sense (%d); what follows in it is not used", n->name, err);
+        printk("torpor: %s: its reg does not make sense (%d); the rest of it is not used", n->name, err);
     return 0;
 }
 
@@ -212,7 +212,7 @@ static bool node_is_module(const struct dt_node *n)
            !dt_is_compatible(n->parent, "xen,domain");
 }
 
-/* Where a module goes. One that does not say what it is: the first is the kernel, the second the ramdisk. */
+/* Where a module goes. One without a kind of its own: the first is the kernel, the second the ramdisk. */
 static struct boot_range *module_slot(struct reader *r, const struct dt_node *n)
 {
     if (dt_is_compatible_any(n, kernel_names))

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The machine's own tree. dom0's says what dom0 has: virtual CPUs, PSCI by hvc, no UART, no interrupt controller at
- * EL2. Who enters a kernel at EL2 on the bare machine needs the one that we were given.
+ * The machine's own tree. dom0's describes dom0's: virtual CPUs, PSCI by hvc, no UART, no interrupt controller at
+ * EL2. A kernel that is entered at EL2 on the bare machine needs the one that the boot loader gave.
  */
 #include "boot/host_tree.h"
 
@@ -33,7 +33,7 @@ static void remove_modules(void *tree)
             ;
 }
 
-/* What was said to us and to dom0; and a seed that was used is none (kexec-tools insists on that). */
+/* The words to us and to dom0; and a seed that was used is none (kexec-tools insists on that). */
 static void clear_chosen(void *tree)
 {
     static const char *const words[] = { "bootargs", "xen,xen-bootargs", "xen,dom0-bootargs", "linux,initrd-start",

@@ -17,7 +17,7 @@
  * Invariants, under `lock`: a vCPU is queued iff it is runnable and does not run; `running` is cleared only when its
  * state is in memory, and then nothing touches it any more; a bit of idle_cpus is set iff that CPU waits in its idle
  * loop and has not been called yet. Whenever a vCPU is queued, an idle CPU that it may use is called, or else a busy
- * one, unless that one would go on with what it has and looks again at its slice's end; from then on it does so at
+ * one, unless that one would go on with its own vCPU and looks again at its slice's end; from then on it does so at
  * each.
  */
 #include "cpu/sched.h"

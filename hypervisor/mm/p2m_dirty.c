@@ -2,7 +2,7 @@
 /*
  * Dirty tracking on the entries of a p2m. The lock is held while P2M_DIRTY_PIECE entries are looked at, and a few more;
  * entries that lost their permission to write are forgotten by TLBs once for many pieces, before anybody is told that
- * they were dirty. A write through such a TLB entry in between is no loss: whoever is told reads the page after that.
+ * they were dirty. A write through such a TLB entry in between is no loss: the caller reads the page after that.
  *
  * So that looking costs by what is dirty and not by what there is, a table of pages without anything to tell is not
  * looked into (S2_QUIET). Where the CPU writes the permission by itself (S2_DBM) nobody would hear of it: a table in
@@ -19,7 +19,7 @@ struct collector {
     bool clean;
     uint64_t *bitmap;              /* or NULL */
     uint64_t first;                /* guest frame of bit 0 */
-    bool fresh;                    /* what tables say of themselves is of another time */
+    bool fresh;                    /* the tables' own marks are of another time */
     bool told;                     /* an entry had something to tell */
     bool holes;                    /* that had something to tell, and are to be forgotten */
     unsigned looked;               /* at so many entries */
@@ -37,7 +37,7 @@ static void bits_set(struct collector *c, uint64_t from, uint64_t to)
     }
 }
 
-/* Returns what it was. The CPU may give the permission back at the same time. */
+/* Returns the entry as it was. The CPU may give the permission back at the same time. */
 static uint64_t entry_clean(uint64_t *pte, unsigned level)
 {
     uint64_t was = __atomic_load_n(pte, __ATOMIC_RELAXED), clean;
@@ -69,7 +69,7 @@ static void collect_ram(struct collector *c, uint64_t *pte, unsigned level, uint
         return;
     mfn = mfn_add(pte_mfn(was), from & (level_span(level) - 1));
     if (!frames_dirty_near(mfn))
-        return;   /* for all of the entry: what is larger than a page is aligned 2 MiB */
+        return;   /* for all of the entry: a larger one than a page is aligned to 2 MiB */
     c->looked += level < 3 ? (unsigned)(to - from) : 0;
     frames_take_dirty(mfn, (unsigned)(to - from), c->clean, dirty ? NULL : c->bitmap, (unsigned)(from - c->first));
 }
@@ -89,7 +89,7 @@ static void collect_entry(struct collector *c, uint64_t *pte, unsigned level, ui
     }
 }
 
-/* Holes have nothing to tell any more; and who is left with no entry is no table. */
+/* Holes have nothing to tell any more; a table that is left without an entry goes. */
 static void holes_forget(struct p2m *p2m, uint64_t gfn, uint64_t end) REQUIRES(p2m->lock)
 {
     struct p2m_change c = { .marked = 1 };
@@ -100,7 +100,9 @@ static void holes_forget(struct p2m *p2m, uint64_t gfn, uint64_t end) REQUIRES(p
     change_finish(p2m, &c, gfn, end);
 }
 
-/* What the entries of RAM in a table have between them; *whole: its frames are all of the first one's 2 MiB. */
+/*
+ * The bits that the entries of RAM in a table have between them; *whole: its frames are all of the first one's 2 MiB.
+ */
 static uint64_t table_sum(const uint64_t *table, bool *whole)
 {
     uint64_t sum = 0, first = pte_mfn(table[0]).mfn / P2M_ENTRIES;
@@ -115,7 +117,7 @@ static uint64_t table_sum(const uint64_t *table, bool *whole)
     return sum;
 }
 
-/* What the CPU makes writable at the same time stays so, and is told the next time. */
+/* A page that the CPU makes writable at the same time stays so, and is told the next time. */
 static void entry_take_dirty_state(uint64_t *pte)
 {
     uint64_t was = __atomic_load_n(pte, __ATOMIC_RELAXED);
@@ -229,7 +231,7 @@ static void tracking_set(struct p2m *p2m, enum p2m_tracking tracking, uint64_t n
     __atomic_store_n(&p2m->dirty.tracking, tracking, __ATOMIC_RELAXED);
 }
 
-/* What was begun is gone on with. */
+/* A start that was begun goes on. */
 static int start_check(struct p2m *p2m) REQUIRES(p2m->lock)
 {
     if (p2m->dying || p2m->dirty.tracking == P2M_TRACKING_ON)
@@ -287,7 +289,7 @@ int p2m_dirty_start(struct p2m *p2m, bool (*preempt)(void))
     }
 }
 
-/* What the entry would be had nobody tracked; a hole that told something is one more to forget. */
+/* Makes the entry as it would be without tracking; a hole that told something is one more to forget. */
 static void entry_restore(uint64_t *pte, unsigned level, bool *holes)
 {
     if (pte_is_ram(*pte))
@@ -341,7 +343,7 @@ static void tables_to_blocks(struct p2m *p2m, uint64_t gfn, uint64_t end) REQUIR
 }
 
 /*
- * Nothing has to be flushed for a permission that comes back: who is refused still finds out and goes on
+ * Nothing has to be flushed for a permission that comes back: a vCPU that is refused still finds out and goes on
  * (p2m_write_fault()).
  */
 static void restore_piece(struct p2m *p2m, uint64_t gfn, uint64_t end) REQUIRES(p2m->lock)
@@ -415,7 +417,7 @@ int p2m_dirty_period(struct p2m *p2m, bool next, uint32_t *period)
     return tracked ? 0 : -EINVAL;
 }
 
-/* As far down as there are tables for it: what is larger than a page is dirty as a whole then. */
+/* As far down as there are tables for it: a larger entry than a page is dirty as a whole then. */
 static uint64_t *entry_split_down(struct p2m *p2m, gfn_t gfn, unsigned *level) REQUIRES(p2m->lock)
 {
     uint64_t *pte = entry_find(p2m, gfn, level);

@@ -4,7 +4,7 @@
  * of dom0's memory, and instead of an interrupt, that kernel brings the host back, by entering jump_back_entry. To it
  * this is a machine that was just started, with less memory: interrupts are quiet, EL2 is as the arm64 boot protocol
  * wants it, other CPUs are off. Nothing that it does to CPUs, timers and the interrupt controller matters to us,
- * for the way back is the same as from firmware that has lost it all. What it must not do is write outside its memory.
+ * for the way back is the same as from firmware that has lost it all. It must not write outside its memory.
  */
 #include "power/jump.h"
 
@@ -85,7 +85,7 @@ static const struct sleep_stage *const stages[] = {
 
 const struct sleep_list jump_list = { .name = "jump", .stages = stages, .count = ARRAY_SIZE(stages) };
 
-/* --- What dom0 hands to the kernel */
+/* --- Handed by dom0 to the kernel */
 
 static size_t back_entry_read(const struct hypfs_entry *e, void *buf, size_t size)
 {

@@ -10,7 +10,7 @@
 /* The stages of a jump, in order. */
 extern const struct sleep_list jump_list;
 
-/* /torpor/jump in hypfs: what a kernel has to be given that is jumped into. */
+/* /torpor/jump in hypfs: the entry and the tree for a kernel that is jumped into. */
 #define JUMP_ENTRIES 2
 extern const struct hypfs_entry jump_dir[JUMP_ENTRIES];
 

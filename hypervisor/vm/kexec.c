@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Loaded kernels. The lock is held for a few words; pages are written without it, by whoever added them. Two who load
- * at once mix their images at worst, which is theirs to see to: no page outside the window is ever given out.
+ * Loaded kernels. The lock is held for a few words; pages are written without it, by the caller that added them. Two
+ * loads at once mix their images at worst, which is dom0's to see to: no page outside the window is ever given out.
  */
 #include "vm/kexec.h"
 
@@ -35,7 +35,9 @@ static bool is_inside(uint64_t at) { return at - window.start < window.size; }
 
 static void *page_at(unsigned n) { return mfn_to_virt(MFN((window.start >> PAGE_SHIFT) + n)); }
 
-/* References that are never dropped: what dom0 gives back of the window stays its own, and free for the image. */
+/*
+ * References that are never dropped: a page of the window that dom0 gives back stays its own, and free for the image.
+ */
 static int hold_frames(struct domain *d, uint64_t start, uint64_t size)
 {
     for (uint64_t at = start; at < start + size; at += PAGE_SIZE)

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * The kernels that dom0 has loaded beside itself, in the window: memory of dom0's own, 1:1, that its kernel keeps off
- * (crashkernel=) and that does not go away under a loaded image, whatever dom0 does with it.
+ * (crashkernel=) and that cannot go away under a loaded image.
  *
  * An image is a set of pages of the window and an entry; it is loaded when its entry lies in one of them. Images of
- * both types stand in the one window, and no page is in two. Which pages hold what is dom0's affair: it may write to
- * them at any time, and what it loads runs with all rights.
+ * both types stand in the one window, and no page is in two. The contents are dom0's affair: it may write to them
+ * at any time, and a kernel that it loads runs with all rights.
  */
 #pragma once
 

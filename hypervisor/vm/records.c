@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* What a domain's state is, in one table; saved, and restored into a new domain that has never run. */
+/* A domain's state, in one table; saved, and restored into a new domain that has never run. */
 #include "vm/records.h"
 
 #include "base/printk.h"
@@ -13,7 +13,7 @@
 #include "vm/vcpu.h"
 
 /*
- * In the order in which they are saved, checked and restored. Interrupts come before what makes them pending, and
+ * In the order in which they are saved, checked and restored. Interrupts come before their sources, and
  * whether a vCPU waits comes last: something may be pending for it by then.
  */
 static const struct record_kind *const kinds[] = {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * A domain's state as records (record/record.h): everything that it is beyond its memory, and what of that a new domain
- * gets from a stream. Each kind stands in the file that owns the state; records.c has the one table of them.
+ * A domain's state as records (record/record.h): all of it beyond its memory, and how a new domain gets it
+ * from a stream. Each kind stands in the file that owns the state; records.c has the one table of them.
  *
  * A domain that has shut itself down to be suspended (domain_awaits_resume()) has given up its event channels and
  * grants, and sets them up anew when it goes on (xen/include/public/sched.h, SHUTDOWN_suspend). Its records have none;
@@ -36,7 +36,7 @@ enum {
     RECORD_VUART,
 };
 
-/* record_kind.count of what there is once for a domain, and once for each of its vCPUs. */
+/* record_kind.count of a kind that a domain has once, and of one that each of its vCPUs has. */
 unsigned record_count_one(const void *domain);
 unsigned record_count_vcpus(const void *domain);
 
@@ -53,16 +53,16 @@ struct domain_records {
 };
 
 /*
- * All of d, which has its vCPUs, and is paused or shut down and stays so: -EINVAL if not, or what records_save() says;
- * one record, as records_save_one() has it. A line on the console names what could not be saved.
+ * All of d, which has its vCPUs, and is paused or shut down and stays so: -EINVAL if not, or as records_save();
+ * one record, as records_save_one(). A line on the console names the record that could not be saved.
  */
 MUST_CHECK int domain_save_records(struct domain *d, struct record_writer *w);
 MUST_CHECK int domain_save_record(struct domain *d, unsigned id, unsigned instance, struct record_writer *w);
 /*
  * Into a domain that has its vCPUs and its memory, and has never run. -EINVAL, -EBUSY: it is no such domain; -EBADMSG,
- * -EOPNOTSUPP: the stream is refused, and the domain as it was. What fails behind that (-ENOMEM) leaves a domain that
- * cannot be unpaused any more, only destroyed. In each case a line on the console says what and why. One caller at a
- * time.
+ * -EOPNOTSUPP: the stream is refused, and the domain as it was. A failure behind that (-ENOMEM) leaves a domain that
+ * cannot be unpaused any more, only destroyed. In each case a line on the console names the record and the reason.
+ * One caller at a time.
  */
 MUST_CHECK int domain_restore_records(struct domain *d, const void *stream, size_t size);
 /* d is about to run for the first time. */

@@ -153,8 +153,8 @@ struct runstate_record_v1 {
 
 /*
  * The p2m is asked without the run state's lock, for which holders of the scheduler's wait. No vCPU of the domain's
- * runs and registers another area meanwhile. A guest that has given its pages away does not see what we write there: it
- * has no area.
+ * runs and registers another area meanwhile. A guest that has given its pages away does not see our writes: it has no
+ * area.
  */
 static void area_find(struct vcpu *v, struct runstate_record_v1 *r)
 {

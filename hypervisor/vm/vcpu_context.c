@@ -50,7 +50,7 @@ void vcpu_clear_context(struct vcpu *v)
     let_go(v, false);
 }
 
-/* --- A vCPU's record: whether it is on, and what it waits for --- */
+/* --- A vCPU's record: whether it is on, and whether it waits --- */
 
 struct vcpu_record_v1 {
     uint32_t on, initialised, blocked, suspended;

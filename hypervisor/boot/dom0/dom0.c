@@ -194,7 +194,7 @@ static void place_window(struct builder *x, struct boot_ranges *taken)
                "other kernel\n", boot_ranges_total(&x->banks) / MIB);
 }
 
-/* In front of dom0's own words: what stands behind a "--" is not the kernel's. */
+/* In front of dom0's own words: words behind a "--" are not the kernel's. */
 static const char *bootargs_of(struct builder *x)
 {
     const char *own = x->b->dom0_cmdline;

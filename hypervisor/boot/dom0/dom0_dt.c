@@ -433,7 +433,7 @@ static void copy_node(struct builder *b, const struct dt_node *n)
         visit_device(b, n);
 }
 
-/* The first kind that a node is of decides what becomes of it. */
+/* The first kind that a node is of decides over it. */
 static const struct {
     bool (*is)(const struct builder *b, const struct dt_node *n);
     void (*handle)(struct builder *b, const struct dt_node *n);

@@ -113,7 +113,7 @@ static const char *missing_of(const struct domain *d, unsigned crm, unsigned op2
     return lacking ? name_of(crm, op2, (unsigned)__builtin_ctzll(lacking) & ~3u) : NULL;
 }
 
-/* AArch64's first: what is missing there has a name, and mostly is what AArch32 lacks, too. */
+/* AArch64's first: a feature missing there has a name, and AArch32 mostly lacks the same. */
 static const char *missing_registers(const struct domain *d, const uint64_t *saved)
 {
     enum { FIRST_OF_AARCH64 = 3 * 8 };

@@ -78,7 +78,7 @@ static void interrupts_update(struct domain *d, struct vuart *u) REQUIRES(u->loc
     vgic_set_line(d, NULL, VUART_SPI, line);
 }
 
-/* True if the back end wants to know: it waits for room, or for the end of what it sent. */
+/* True if the back end wants to know: it waits for room, or for the end of its output. */
 static bool receive(struct vuart *u, uint64_t *value) REQUIRES(u->lock)
 {
     struct xencons_interface *r = u->ring;
@@ -108,7 +108,7 @@ static bool transmit(struct vuart *u, uint64_t value) REQUIRES(u->lock)
 }
 
 /*
- * BUSY only while the ring is full: what is in it has left the guest, and a driver that waits for the end of BUSY is
+ * BUSY only while the ring is full: bytes in it have left the guest, and a driver that waits for the end of BUSY is
  * not to wait for dom0.
  */
 static uint32_t flags(const struct xencons_interface *r)
@@ -276,8 +276,8 @@ void vuart_destroy(struct domain *d)
 }
 
 /*
- * --- Its record: the registers. The ring is the guest's memory, and its place and the port to the back end are what
- * the toolstack said for the new domain. ---
+ * --- Its record: the registers. The ring is the guest's memory, and its place and the port to the back end are the
+ * toolstack's for the new domain. ---
  */
 
 struct vuart_record_v1 {
@@ -327,8 +327,8 @@ static int registers_check(void *object, unsigned instance, struct record_reader
 }
 
 /*
- * The interrupt is restored already. What came through the ring meanwhile raises it as ever; that there was room again
- * was told once, and stays.
+ * The interrupt is restored already. Input that came through the ring meanwhile raises it as ever; that there was room
+ * again was told once, and stays.
  */
 static int registers_restore(void *object, unsigned instance, struct record_reader *in)
 {

@@ -3,8 +3,8 @@
  * How an event reaches a vCPU: its form in the guest's memory, the upcall interrupt, and the vCPUs that poll for it;
  * and where a vCPU's vcpu_info is.
  *
- * The invariant of polling: whoever raises first makes the event visible and then looks for pollers; whoever polls
- * first says so and then looks for the event. All four are sequentially consistent, so one of the two sees the other.
+ * The invariant of polling: a sender first makes the event visible and then looks for pollers; a poller first says so
+ * and then looks for the event. All four are sequentially consistent, so one of the two sees the other.
  */
 #include "vm/evtchn/internal.h"
 
@@ -13,7 +13,7 @@
 #include "lib/string.h"
 #include "mm/frames.h"
 
-/* Polled for by somebody who named port 0: no port's number. */
+/* Polled for by a caller that named port 0: no port's number. */
 #define POLL_NONE (EVTCHN_POLL_ANY - 1)
 
 static NOINLINE void wake_pollers(struct domain *d, uint32_t number)

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What is done with ports: connecting and closing them, sending through them, and closing all.
+ * Operations on ports: connecting and closing them, sending through them, and closing all.
  *
  * A port is opened and freed with the domain's lock and its own. Two connected ports point to each other, and each end
- * holds a reference to the other's domain, so that neither pointer outlives what it points to; the pair changes only
+ * holds a reference to the other's domain, so that neither pointer outlives its target; the pair changes only
  * with both ports' locks held.
  */
 #include "vm/evtchn/internal.h"
@@ -127,9 +127,9 @@ int evtchn_bind_interdomain(struct domain *d, struct domain *remote, uint32_t re
 }
 
 /*
- * Locks p, and its peer if it has one. Of the two the one at the lower address is taken first: whoever has the other
- * let it go again and begins anew, so two who close both ends do not wait for each other, and the first of them gets
- * on. The analysis cannot follow.
+ * Locks p, and its peer if it has one. Of the two the one at the lower address is taken first: a holder of the
+ * other lets it go again and begins anew, so two callers that close both ends do not wait for each other, and the first
+ * of them gets on. The analysis cannot follow.
  */
 UNCHECKED_LOCKING struct port *port_lock_pair(struct port *p)
 {

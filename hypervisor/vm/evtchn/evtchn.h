@@ -112,8 +112,7 @@ int evtchn_set_priority(struct domain *d, uint32_t port, unsigned priority);  /*
 int evtchn_register_vcpu_info(struct vcpu *v, gfn_t gfn, uint32_t offset);
 
 /*
- * The same for v of a restored domain, which has said so already, and has in it what it shall find there. -EINVAL: no
- * RAM.
+ * The same for v of a restored domain, which has registered it already: its contents stay as they are. -EINVAL: no RAM.
  */
 int evtchn_reattach_vcpu_info(struct vcpu *v, gfn_t gfn, uint32_t offset);
 

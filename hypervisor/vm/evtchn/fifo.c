@@ -144,7 +144,7 @@ void fifo_raise(struct domain *d, struct vcpu *v, struct port *p)
     uint32_t was;
 
     if (unlikely(!word)) {
-        /* Whoever adds the word's page first shows it, and then looks whether something was missed. */
+        /* The adder of the word's page first shows it, and then looks whether an event was missed. */
         __atomic_store_n(&p->missed, 1, __ATOMIC_SEQ_CST);
         word = event_word(d, p->number);
         if (!word)
@@ -189,8 +189,8 @@ bool fifo_busy(const struct domain *d, const struct port *p)
 }
 
 /*
- * What is pending in the 2-level form is missed as long as there are no words, and then pending there. A sender holds
- * p's lock or its peer's: when we had both, who sends knows of the new form, and what was sent before can be seen.
+ * An event that is pending in the 2-level form is missed as long as there are no words, and then pending there. A
+ * sender holds p's lock or its peer's: when we had both, senders know of the new form, and earlier events can be seen.
  */
 static void carry_over(struct domain *d) REQUIRES(d->evtchn.lock)
 {

@@ -71,7 +71,7 @@ int port_alloc(struct domain *d, struct port **out) REQUIRES(d->evtchn.lock);
 void port_open(struct domain *d, struct port *p, enum port_state state) REQUIRES(d->evtchn.lock, p->lock);
 /* The reverse: p has no peer and no VIRQ any more. */
 void port_free(struct domain *d, struct port *p) REQUIRES(d->evtchn.lock, p->lock);
-/* Neither comes or goes while the domain's lock is held, whatever else becomes of the port. */
+/* Neither comes or goes while the domain's lock is held, though the port may change otherwise. */
 bool port_in_use(const struct domain *d, const struct port *p) REQUIRES(d->evtchn.lock);
 /* The first port in use with a number not below `from`, which is at least 1, or NULL. */
 struct port *port_next_in_use(struct domain *d, uint32_t from) REQUIRES(d->evtchn.lock);
@@ -118,8 +118,8 @@ bool twolevel_pending(const struct domain *d, uint32_t port);
 void twolevel_clear(struct domain *d, uint32_t port);
 
 /*
- * The FIFO form (fifo.c). What fifo_of() gives stays while d's lock is held, or that of a port of the guest's in use or
- * of its peer: a port that is the hypervisor's stays open when the form changes, and has no place in either.
+ * The FIFO form (fifo.c). fifo_of()'s result stays valid while d's lock is held, or that of a port of the guest's in
+ * use or of its peer: a port that is the hypervisor's stays open when the form changes, and has no place in either.
  */
 static inline struct fifo_domain *fifo_of(const struct domain *d)
 {

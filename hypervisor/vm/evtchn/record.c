@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The records of event channels: of each vCPU where its guest looks, of the domain what each port is. What is pending
- * stands in memory that the guest shares with us: the shared info page's record, and pages of its own. A domain that
+ * The records of event channels: of each vCPU where its guest looks, of the domain what each port is. Pending events
+ * stand in memory that the guest shares with us: the shared info page's record, and pages of its own. A domain that
  * has given its ports up has none here, and no FIFO form; only where its vcpu_info are is still so, for that it does
  * not say again.
  *
- * Memory may have been saved later than the records, and events of others may have come between. So what memory says is
+ * Memory may have been saved later than the records, and events of others may have come between. So memory is
  * believed where both say something: a vCPU whose vcpu_info tells of an upcall has the interrupt, too, and queues begin
  * and end where their heads and links do.
  */
@@ -34,7 +34,7 @@ static int vcpu_save(void *object, unsigned instance, struct record_writer *w)
     bool there = true;
 
     spin_lock(&d->evtchn.lock);
-    /* A guest that has given the page away does not see what we write there. */
+    /* A guest that has given the page away does not see our writes to it. */
     if (mfn_valid_number(v->evtchn.info_frame) && record_place_is(d, v->evtchn.info_gfn, v->evtchn.info_frame)) {
         r.info_gfn = v->evtchn.info_gfn.gfn;
         r.info_offset = (uint32_t)((uintptr_t)v->evtchn.info & ~PAGE_MASK);
@@ -112,7 +112,7 @@ struct port_record {
     uint32_t number;             /* ascending */
     uint32_t remote_port;        /* interdomain; for people */
     uint16_t state, vcpu;
-    uint16_t remote;             /* unbound: who may connect; interdomain: who was */
+    uint16_t remote;             /* unbound: may connect; interdomain: was connected */
     uint16_t queue;              /* FIFO: where its last event was queued */
     uint32_t virq;
     uint8_t priority, missed, zero[2];
@@ -299,8 +299,8 @@ static void port_become(struct domain *d, struct port *p, const struct port_reco
 }
 
 /*
- * What came for a port that was open before, be it in the records or not, may be where the guest does not look any
- * more, or under what was restored since: it is made to look there.
+ * An event of a port that was open before, be it in the records or not, may be where the guest does not look any more,
+ * or under memory that was restored since: the guest is made to look there.
  */
 static void port_raise_again(struct domain *d, struct port *p) REQUIRES(d->evtchn.lock, p->lock)
 {
@@ -334,7 +334,7 @@ static void port_set(struct domain *d, struct port *p, const struct port_record 
         port_raise_again(d, p);
 }
 
-/* The toolstack may have changed what the check saw. */
+/* The toolstack may have changed ports since the check. */
 static int port_restore(struct domain *d, const struct port_record *r, struct record_reader *in)
 {
     struct port *p;
@@ -371,7 +371,7 @@ static int ports_restore(struct domain *d, uint32_t nr_ports, struct record_read
 
 /*
  * Where the guest looks for events, FIFO's control blocks too, is there already. Without event words nothing is put
- * on a queue: an event that comes before its port is what it was would be put on another one.
+ * on a queue: an event that comes before its port is restored would be put on another one.
  */
 static int table_restore(void *object, unsigned instance, struct record_reader *in)
 {

@@ -5,8 +5,8 @@
  * flag above all. We set from the bottom to the top, the guest clears from the top to the bottom, so that no event is
  * lost between.
  *
- * Whoever raises sets the pending bit and then looks at the mask, whoever unmasks clears the mask and then looks at
- * the pending bit: all sequentially consistent, so that one of the two tells the guest.
+ * A sender sets the pending bit and then looks at the mask, an unmasking guest clears the mask and then looks at the
+ * pending bit: all sequentially consistent, so that one of the two tells the guest.
  *
  * The guest writes to all of it at any time: each bit is only ever tested and set, never believed.
  */

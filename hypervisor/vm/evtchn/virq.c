@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Virtual interrupts as event channels. Each vCPU has a port number, or none, for each VIRQ; a global VIRQ is
- * in vCPU 0's list, whoever is told. A number in the list is that of a port in state PORT_VIRQ
+ * in vCPU 0's list, whichever vCPU is told. A number in the list is that of a port in state PORT_VIRQ
  * whose virq names that slot; both change together under the port's lock.
  */
 #include "vm/evtchn/internal.h"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The record of a grant table: how large it is, where its guest sees each frame, and what is in them. Who uses an entry
- * is not in it: the users are other domains', and nobody has pinned anything of a domain that is new.
+ * The record of a grant table: how large it is, where its guest sees each frame, and their contents. The users of an
+ * entry are not in it: they are other domains', and nobody has pinned anything of a domain that is new.
  */
 #include "lib/errno.h"
 #include "lib/string.h"

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The virtual interrupt controller's records, in the terms of the architecture: what the registers of distributor,
- * redistributors and CPU interface say, and of each interrupt what neither a register nor another interrupt tells.
- * Where an interrupt waits (a queue, a list register) is not in them: it follows from the rest. No vCPU of the domain
- * is resident anywhere meanwhile.
+ * The virtual interrupt controller's records, in the terms of the architecture: the registers of distributor,
+ * redistributors and CPU interface, and of each interrupt the state that neither a register nor another interrupt
+ * tells. Where an interrupt waits (a queue, a list register) is not in them: it follows from the rest. No vCPU of the
+ * domain is resident anywhere meanwhile.
  */
 #include "lib/errno.h"
 #include "vm/records.h"
@@ -15,7 +15,7 @@ struct irq_record {
     uint64_t route;              /* SPIs: GICD_IROUTER, or GICD_ITARGETSR's byte */
     uint16_t active_on;          /* SPIs that are active: on which vCPU */
     uint8_t flags, priority;     /* PENDING: by an edge or by GICD_ISPENDR; LINE: the device's level */
-    uint8_t sources, active_source;   /* GICv2 SGIs: who sent what is pending, and what is active */
+    uint8_t sources, active_source;   /* GICv2 SGIs: senders of the pending and of the active one */
     uint16_t zero;
 };
 
@@ -95,7 +95,7 @@ static int irq_check(const struct domain_vgic *g, unsigned intid, struct record_
     return 0;
 }
 
-/* What was injected since its domain was made (an event channel's upcall) is in the record, if it was so there. */
+/* An interrupt injected since the domain was made (an event channel's upcall) is in the record if it was so there. */
 static void irq_restore(struct domain_vgic *g, struct virq *irq, struct record_reader *in) REQUIRES(g->lock)
 {
     struct irq_record r;

@@ -4,7 +4,7 @@
  *
  * A virtual interrupt is in one of three places: idle (nothing to deliver), in the queue of the vCPU that
  * holds it (wants a list register), or in one of that vCPU's list registers. While it is in a list register, the
- * register has the state that was given to it (`given`), and the fields here say what came on top since then; taking it
+ * register has the state that was given to it (`given`), and the fields here have the changes since then; taking it
  * back (absorbing) joins the two.
  */
 #pragma once

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The virtual interrupt controller: which virtual interrupts there are, who makes them pending, and what a switch
- * between vCPUs does with them.
+ * The virtual interrupt controller: which virtual interrupts there are, how they become pending, and a switch between
+ * vCPUs.
  *
  * lr.c has how they reach list registers; dist.c and v2.c or v3.c have the registers that the guest reads and writes.
  *

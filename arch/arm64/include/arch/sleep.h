@@ -19,7 +19,7 @@ extern char resume_entry[];
 /*
  * This CPU leaves the hypervisor: EL2, MMU off, x0 to x3 = 0, at `entry`, as an arm64 Image is entered (Linux
  * Documentation/arm64/booting.rst). tables, leaving: physical addresses of boot_root and cpu_leaving. Its interrupts,
- * timers and memory are put right by the caller. Who was left comes back by entering jump_back_entry, at EL2 with the
+ * timers and memory are put right by the caller. The way back is to enter jump_back_entry, at EL2 with the
  * MMU off, on a CPU of which nothing else is expected: cpu_sleep(&jump_context, ...) then returns 0.
  */
 NORETURN void cpu_leave_to(uint64_t entry, uint64_t tables, uint64_t leaving);
