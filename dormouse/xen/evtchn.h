@@ -44,7 +44,7 @@ long evtchn_send(evtchn_port_t port);
 domid_t evtchn_own_domid(void);
 
 void evtchn_mask(evtchn_port_t port);
-/* What came while it was masked is delivered: who raised it has seen the mask, and raises nothing while it is pending. */
+/* Delivers an event that came while it was masked: its sender has seen the mask, and later ones see it pending. */
 long evtchn_unmask(evtchn_port_t port);
 bool evtchn_pending(evtchn_port_t port);
 void evtchn_clear(evtchn_port_t port);
