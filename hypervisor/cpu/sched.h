@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Which vCPU runs on which CPU. One queue of runnable vCPUs, ordered by weighted virtual run time, serves all CPUs: an
- * idle or preempting CPU takes the first vCPU whose affinity allows it, so load balances by itself. A domain with a cap
- * has a budget per period. Shown to the tools as credit2.
+ * The scheduler: one order of vCPUs, by weighted virtual run time, for all CPUs. An idle or preempting CPU takes the
+ * first vCPU that may use it, so load balances by itself. A domain with a cap has a budget per period. Shown to the
+ * tools as credit2.
  *
  * The states of a vCPU and their changes are vm/'s matter: only this file moves a vCPU on or off a queue.
  */
