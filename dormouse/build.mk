@@ -12,7 +12,7 @@ DORMOUSE_SHARED := $(wildcard dormouse/core/*.c dormouse/xen/*.c) arch/arm64/loc
 
 # --- arm64: what the bare-metal test guests stand on, too ---
 
-DORMOUSE_CFLAGS := $(bare-flags) -Idormouse/arch/arm64 $(bare-cflags)
+DORMOUSE_CFLAGS := $(bare-flags) -Idormouse/arch/arm64 -Idormouse/arch $(bare-cflags)
 DORMOUSE_NEEDS  := build/dormouse/arm64/libdormouse.a dormouse/arch/arm64/image.ld
 DORMOUSE_LINK    = ld.lld $(bare-ldflags) $(1) -T dormouse/arch/arm64/image.ld -o $@ $(filter %.o,$^) \
                    build/dormouse/arm64/libdormouse.a $(bare-libfdt)
@@ -32,7 +32,7 @@ build/dormouse/arm64/libdormouse.a: $(DORMOUSE_OBJS)
 # Code and data are addressed from where the code is, for they lie above what 32 bits reach. No red zone: events come on the stack in use.
 X86_CFLAGS := --target=x86_64-none-elf -ffreestanding -mno-red-zone -mgeneral-regs-only -fpie -fdirect-access-external-data -fno-common \
 	-fno-omit-frame-pointer -fstack-protector-strong -mstack-protector-guard=global -ffunction-sections -fdata-sections \
-	-I. -Iarch/x86_64/include -Idormouse/arch/x86_64 -Ilib/freestanding -isystem $(bare-include) $(bare-cflags)
+	-I. -Iarch/x86_64/include -Idormouse/arch/x86_64 -Idormouse/arch -Ilib/freestanding -isystem $(bare-include) $(bare-cflags)
 X86_LINK    = ld.lld $(bare-ldflags) -static -T dormouse/arch/x86_64/image.ld -o $@ $(filter %.o,$^) build/dormouse/x86_64/libdormouse.a
 X86_OBJS   := $(patsubst %,build/dormouse/x86_64/.obj/%.o,$(DORMOUSE_SHARED) $(wildcard dormouse/arch/x86_64/*.c dormouse/arch/x86_64/*.S))
 

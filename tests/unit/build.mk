@@ -12,7 +12,7 @@ unit-objects  = $(patsubst %,$(unit-out)/.obj/%.o,tests/unit/test_$(1).c arch/ar
 
 unit-sanitize := -fsanitize=address,undefined -fno-sanitize-recover=all -fsanitize-address-globals-dead-stripping
 unit-cflags := -std=gnu11 -O1 -g $(unit-sanitize) -fno-omit-frame-pointer -Wall -Wextra -Werror -D__XEN_TOOLS__ \
-	-ffunction-sections -fdata-sections -include tests/unit/include/guest_abi.h -Itests/unit/include -I. -Ihypervisor -Iarch/arm64/include -isystem $(unit-out)/.include -MMD -MP
+	-ffunction-sections -fdata-sections -include tests/unit/include/guest_abi.h -Itests/unit/include -I. -Ihypervisor -Idormouse/arch -Iarch/arm64/include -isystem $(unit-out)/.include -MMD -MP
 unit-libs := -lcmocka -lfdt -lzstd -lyajl -lm -lpthread
 
 tsan-names   := $(patsubst tests/unit/tsan_%.c,%,$(wildcard tests/unit/tsan_*.c))

@@ -39,6 +39,11 @@ void dormouse_main(struct start_info *info)
     shutdown(SHUTDOWN_poweroff);
 }
 
+/* Nothing: events need the allocator already. */
+void machine_start(void)
+{
+}
+
 void start_pages_get(struct start_pages *pages)
 {
     *pages = (struct start_pages){

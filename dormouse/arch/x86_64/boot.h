@@ -17,6 +17,12 @@ extern xen_pfn_t *p2m;
  */
 void p2m_lists_publish(struct shared_info *shared);
 
+/*
+ * Lets go of the shared page, which moves with the guest: any pointer into it reads zeros until it is mapped again
+ * (machine/start.h).
+ */
+void shared_info_unmap(void);
+
 struct frame {                      /* entry.S knows the layout */
     uint64_t r15, r14, r13, r12, r11, r10, r9, r8, rdi, rsi, rbp, rbx, rdx, rcx, rax;
     uint64_t vector, error;

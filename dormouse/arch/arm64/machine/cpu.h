@@ -23,17 +23,4 @@ static inline struct vcpu_info *vcpu_info_of(unsigned id) { return &vcpu_places[
 
 static inline bool irq_is_enabled(void) { return !(sysreg_read(daif) & BIT(7)); }
 
-/* Masks interrupts, and says whether they were enabled. */
-static inline bool irq_save(void)
-{
-    bool enabled = irq_is_enabled();
-
-    irq_disable();
-    return enabled;
-}
-
-static inline void irq_restore(bool enabled)
-{
-    if (enabled)
-        irq_enable();
-}
+#include "machine/irq.h"

@@ -43,22 +43,9 @@ static inline bool irq_is_enabled(void)
     return !mask;
 }
 
-/* Masks interrupts, and says whether they were enabled. */
-static inline bool irq_save(void)
-{
-    bool enabled = irq_is_enabled();
-
-    irq_disable();
-    return enabled;
-}
-
-static inline void irq_restore(bool enabled)
-{
-    if (enabled)
-        irq_enable();
-}
-
 /*
  * Sleeps until an interrupt is pending, and takes it. Call with interrupts masked, after looking at what is waited for.
  */
 void irq_wait(void);
+
+#include "machine/irq.h"

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * The architecture's part of a guest's suspend. `canonicalise`: nothing in memory names a frame of the machine any more
- * but page tables and the p2m list, which the tools know how to translate; and back.
+ * but page tables and the p2m list, which the tools know how to translate; and back. In a new domain the shared page is
+ * mapped again.
  */
 #pragma once
 #include "sleep/sleep.h"

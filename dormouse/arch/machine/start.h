@@ -20,10 +20,10 @@ void start_pages_get(struct start_pages *pages);
 /* The command line: what the domain's configuration calls extra=. */
 const char *start_arguments(void);
 
-/* Where the shared page is; in a new domain it has to be mapped again, at the same place. */
+/* Where the shared page is; in a new domain it has to be mapped again, which puts it at the same place. */
 struct shared_info *shared_info_map(void);
 
-/* What a program needs beyond what guest_main() finds, once: memory to allocate from. */
+/* What a program needs beyond what guest_main() finds, once: memory to allocate from, where there is none yet. */
 void machine_start(void);
 
 /* Events reach this vCPU from now on. */

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The virtual counter, in nanoseconds, and the virtual timer (dormouse/arch/arm64/timer.h). */
+/*
+ * The machine's clock, in nanoseconds, and its one-shot timers, one for each CPU. x86_64: the hypervisor's clock, since
+ * the host's boot (xen.h, struct vcpu_time_info; set_timer_op). arm64: the virtual counter and timer.
+ */
 #pragma once
 #include "lib/base.h"
 
