@@ -10,7 +10,7 @@ kernel image.
 import json
 import re
 
-from machine import BUILD, IMAGES, Board, Guest, Machine
+from machine import BUILD, IMAGES, Board, Guest, Machine, bare_board
 
 SIZES = (128, 512, 2048)       # MiB
 MIGRATED = 512
@@ -121,9 +121,7 @@ def half_full_without_disk(m, mib):
 def measure_dirty(machine, cpu):
     """Instructions that the first write to a page of a guest that is followed costs, and how many times as long it
     takes to write all of it."""
-    board = Board(gic=3, cpu=cpu, smp=1, icount=0, mem=1024, disk=False, kernel=BUILD / "guests/dom0-dirty.img",
-                  ramdisk=BUILD / "guests/dirty.img", arguments="dom0_mem=128M dom0_max_vcpus=1",
-                  dom0_arguments="rounds=1")
+    board = bare_board("dirty", "rounds=1", BUILD / "guests/dirty.img", cpu=cpu, smp=1, icount=0, mem=1024)
     with machine("torpor", f"dirty, {cpu}", board) as m:
         m.expect(r"^dirty: (not )?ok")
         said = re.compile(r"^dirty: (a word|all words) of (\d+) pages: \d+ faults, (\d+) ticks; (\d+)", re.M)

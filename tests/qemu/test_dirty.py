@@ -9,15 +9,15 @@ import re
 
 import pytest
 
-from machine import BUILD, Board, Machine
+from machine import BUILD, Machine, bare_board
+
+GUEST = BUILD / "guests/dirty.img"
 
 
 @pytest.mark.torpor_only("stock Xen has no dirty tracking on Arm")
 @pytest.mark.parametrize("gic,cpu", [(3, "cortex-a57"), (3, "max"), (2, "cortex-a57"), (2, "max")])
 def test_what_a_guest_writes_is_dirty_and_nothing_is_lost(gic, cpu, counts):
-    board = Board(gic=gic, cpu=cpu, smp=4, mem=1024, disk=False, kernel=BUILD / "guests/dom0-dirty.img",
-                  ramdisk=BUILD / "guests/dirty.img", arguments="dom0_mem=128M dom0_max_vcpus=1",
-                  dom0_arguments=f"rounds={8 * counts['rounds']}")
+    board = bare_board("dirty", f"rounds={8 * counts['rounds']}", GUEST, gic=gic, cpu=cpu, smp=4, mem=1024)
     with Machine(f"dirty-gic{gic}-{cpu}", board) as machine:
         machine.expect(r"^dirty: (not )?ok|^\(XEN\) torpor: panic")
         machine.check_console()
@@ -28,9 +28,7 @@ def test_what_a_guest_writes_is_dirty_and_nothing_is_lost(gic, cpu, counts):
 @pytest.mark.torpor_only("stock Xen has no dirty tracking on Arm")
 @pytest.mark.parametrize("cpu", ["cortex-a57", "max"])
 def test_asking_costs_by_what_was_written_and_not_by_what_there_is(cpu):
-    board = Board(smp=1, cpu=cpu, mem=1024, icount=0, disk=False, kernel=BUILD / "guests/dom0-dirty.img",
-                  ramdisk=BUILD / "guests/dirty.img", arguments="dom0_mem=128M dom0_max_vcpus=1",
-                  dom0_arguments="look=512")
+    board = bare_board("dirty", "look=512", GUEST, smp=1, cpu=cpu, mem=1024, icount=0)
     with Machine(f"dirty-look-{cpu}", board) as machine:
         machine.expect(r"^dirty: (not )?ok|^\(XEN\) torpor: panic")
         machine.check_console()

@@ -11,7 +11,7 @@ import random
 import pytest
 
 from conftest import SOAK
-from machine import BUILD, Board, Machine
+from machine import BUILD, Board, Machine, bare_board
 
 IMAGE = BUILD / "guests/fuzz.img"
 
@@ -19,9 +19,8 @@ IMAGE = BUILD / "guests/fuzz.img"
 def storm(gic, seed, rounds, life, icount=None):
     """A machine without any Linux: the fuzzer's own dom0 makes and destroys the guests."""
     pulses = "" if icount is None else "pulses=17"
-    board = Board(gic=gic, smp=4, mem=1024, icount=icount, disk=False, kernel=BUILD / "guests/dom0-fuzz.img",
-                  ramdisk=IMAGE, arguments="dom0_mem=128M dom0_max_vcpus=1",
-                  dom0_arguments=f"seed={seed} rounds={rounds} life={life} {pulses}")
+    board = bare_board("fuzz", f"seed={seed} rounds={rounds} life={life} {pulses}", IMAGE,
+                       gic=gic, smp=4, mem=1024, icount=icount)
     with Machine(f"fuzz-gic{gic}-{seed}-{icount}", board) as machine:
         machine.expect(r"^fuzz: (not )?ok|^\(XEN\) torpor: panic")
         machine.check_console()

@@ -5,7 +5,7 @@
 
 import pytest
 
-from machine import BOOT_LIMIT, BUILD, Board, Guest, Machine, is_stock_xen
+from machine import BOOT_LIMIT, BUILD, Board, Guest, Machine, bare_board, is_stock_xen
 from sleeping import FIRMWARE
 
 BOARD = Board(smp=2, mem=4096, files=[BUILD / "guests/suspend.img"])
@@ -78,10 +78,8 @@ def test_create_and_destroy_give_every_page_back(host, counts):
                          ids=["gic3-2cpu-firmware", "gic2-4cpu-idling"])
 def test_a_storm_of_domains_through_which_the_host_sleeps(gic, cpus, bios, counts):
     sleeps = 0 if is_stock_xen() else counts["storm sleeps"]
-    with Machine(f"domains-gic{gic}", Board(gic=gic, smp=cpus, bios=bios, ramdisk=None,
-                                            kernel=BUILD / "guests/dom0-domains.img",
-                                            disk=False, arguments="dom0_mem=128M dom0_max_vcpus=1",
-                                            dom0_arguments=f"domains={counts['storm']} sleeps={sleeps}")) as machine:
+    board = bare_board("domains", f"domains={counts['storm']} sleeps={sleeps}", gic=gic, smp=cpus, bios=bios)
+    with Machine(f"domains-gic{gic}", board) as machine:
         machine.expect(rf"^domains: {counts['storm']} of {counts['storm']}$", limit=BOOT_LIMIT + counts["storm"])
         assert machine.wait_exit() == 0
         assert machine.console.count("torpor: slept ") == sleeps

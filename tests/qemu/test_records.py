@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from machine import BUILD, Board, Machine
+from machine import BUILD, Machine, bare_board
 
 pytestmark = pytest.mark.torpor_only("Xen on Arm saves nothing")
 
@@ -16,17 +16,12 @@ GUEST = BUILD / "guests/record.img"
 ALARM = r"|^\(XEN\) torpor: panic|^not ok"
 
 
-def board(program, arguments, gic=3, cpu="cortex-a57", smp=2, mem=1024, ramdisk=GUEST, dom0_vcpus=1):
-    return Board(gic=gic, cpu=cpu, smp=smp, mem=mem, disk=False, kernel=BUILD / f"guests/dom0-{program}.img",
-                 ramdisk=ramdisk, arguments=f"dom0_mem=128M dom0_max_vcpus={dom0_vcpus}", dom0_arguments=arguments)
-
-
 @pytest.mark.parametrize("gic,form", [(3, ""), (2, ""), (3, "fifo"), (2, "fifo")],
                          ids=["gic3", "gic2", "gic3-fifo", "gic2-fifo"])
 def test_a_restored_guest_finds_everything_as_it_was(gic, form, counts):
     cycles = counts["records"]
-    what = board("record", f"cycles={cycles} seed={gic} {form}", gic, dom0_vcpus=2)
-    with Machine(f"records-gic{gic}{form}", what) as machine:
+    board = bare_board("record", f"cycles={cycles} seed={gic} {form}", GUEST, dom0_vcpus=2, gic=gic, mem=1024)
+    with Machine(f"records-gic{gic}{form}", board) as machine:
         machine.expect(rf"^record: {cycles} of {cycles}|^record: not" + ALARM)
         machine.check_console()
         assert f"record: {cycles} of {cycles}" in machine.console, machine.console[-4000:]
@@ -34,7 +29,7 @@ def test_a_restored_guest_finds_everything_as_it_was(gic, form, counts):
 
 
 def test_what_cannot_be_saved_or_restored_is_refused_by_name():
-    with Machine("records-refuse", board("refuse", "")) as machine:
+    with Machine("records-refuse", bare_board("refuse", guest=GUEST, mem=1024)) as machine:
         machine.expect(r"^refuse: (done|not)" + ALARM)
         machine.check_console()
         assert machine.wait_exit() == 0
@@ -60,7 +55,7 @@ OLD = Path(__file__).parent / "guest-of-format-1.xz"
 
 def save(name, path, **machine_options):
     """The guest, saved on a machine that then is no more; into a file."""
-    with Machine(f"carry-from-{name}", board("carry", "save fifo", **machine_options)) as machine:
+    with Machine(f"carry-from-{name}", bare_board("carry", "save fifo", GUEST, **machine_options)) as machine:
         found = machine.expect(r"^carry: (\d+) bytes at (0x[0-9a-f]+)\n" + ALARM)
         machine.check_console()
         assert found[1], machine.console[-4000:]
@@ -106,7 +101,7 @@ OTHER_GIC = r"record CPU_VIEW 0 \(byte \d+\) needs a GICv3's registers, which th
 def test_a_guest_goes_to_another_machine_or_is_refused_by_name(name, options, results, images, tmp_path):
     ramdisk = tmp_path / "images"
     ramdisk.write_bytes(b"".join(images[image].read_bytes() for image in results))
-    with Machine(f"carry-to-{name}", board("carry", "", ramdisk=ramdisk, **options)) as machine:
+    with Machine(f"carry-to-{name}", bare_board("carry", guest=ramdisk, **options)) as machine:
         machine.expect(r"^carry: (done|not)" + ALARM)
         machine.check_console()
         assert machine.wait_exit() == 0

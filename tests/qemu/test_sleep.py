@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from machine import BUILD, Board, Guest, Machine
+from machine import BUILD, Board, Guest, Machine, bare_board
 from sleeping import FIRMWARE, assert_slept, begin_sleep, sleep_host
 
 BOARD = Board(bios=FIRMWARE, files=[BUILD / "guests/suspend.img"])
@@ -301,10 +301,8 @@ def test_guests_fall_asleep_while_the_host_does(host, crew, counts):
                          ids=["gic3-1cpu-firmware", "gic2-4cpu-firmware", "gic3-2cpu-idling"])
 def test_an_alarm_ends_the_sleep_whenever_it_comes(gic, cpus, bios, counts):
     rounds = counts["alarms"]
-    with Machine(f"wake-gic{gic}-{cpus}cpu", Board(gic=gic, smp=cpus, bios=bios, ramdisk=None,
-                                                   kernel=BUILD / "guests/dom0-wake.img",
-                                                 disk=False, arguments="dom0_mem=128M dom0_max_vcpus=1",
-                                                 dom0_arguments=f"rounds={rounds}")) as machine:
+    board = bare_board("wake", f"rounds={rounds}", gic=gic, smp=cpus, bios=bios)
+    with Machine(f"wake-gic{gic}-{cpus}cpu", board) as machine:
         machine.expect(r"^event: waited$")
         machine.expect(rf"^wake: {rounds} of {rounds}$")
         assert machine.wait_exit() == 0
