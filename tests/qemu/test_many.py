@@ -63,7 +63,7 @@ def test_create_and_destroy_give_every_page_back(host, counts):
     for _ in range(counts["cycles"]):
         host.run(cycle)
         assert host.free_pages() == before
-    # nor is one kept, or lost, by who looks at domains that come and go; now and then, or libxl's own limits are exceeded
+    # nor is one kept, or lost, by a look at domains that come and go; not so many that libxl gives a script up
     host.run(f"""
         (until test -e /tmp/seen; do xl debug-keys qregm; sleep 0.2; done) > /dev/null 2>&1 &
         {cycle * 2}
