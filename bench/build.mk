@@ -32,7 +32,7 @@ build/bench/gic%.dtb: bench/guest/machine.dts | build/.packages
 
 build/bench/obj/floor-gic%.o: bench/floor.S build/bench/costs.img build/bench/gic%.dtb
 	@mkdir -p $(@D)
-	@clang --target=aarch64-none-elf -DGIC=$* -c $< -o $@
+	@clang --target=aarch64-none-elf -Iarch/arm64/include -DGIC=$* -c $< -o $@
 
 build/bench/floor-gic%.elf: build/bench/obj/floor-gic%.o
 	@ld.lld --no-undefined -z max-page-size=4096 --section-start=.payload=0x40000000 -Ttext=0x48000000 -o $@ $<

@@ -4,17 +4,17 @@
  * measured on. It starts at EL2, maps the machine to EL1 as it is, and answers there:
  *
  * - a synchronous trap saves and restores x0 to x30, for any of them may be asked for. Of calls it knows PSCI_VERSION
- * and
- *   SYSTEM_OFF, and refuses all others; a read of what is not mapped is zero; an SGI, to whomever, goes into list
+ *   and SYSTEM_OFF, and refuses all others; a read of an unmapped address is zero; an SGI, to whomever, goes into list
  *   register 0;
  * - an interrupt, which can only be the virtual timer's, saves the few registers that it needs and goes into list
- * register 1
- *   with its physical one, so that the guest's end of it ends both.
+ *   register 1 with its physical one, so that the guest's end of it ends both.
  *
  * There are no checks, no locks and no second vCPU, and EL2's own MMU is off: what a hypervisor takes beyond this is
  * what it is for. GIC is 2 or 3; addresses are those of QEMU's virt machine, register names those of IHI 0048, IHI 0069
  * and the Arm ARM.
  */
+#include "arch/gprs.h"
+
 #define GICD_CTLR           0x08000000
 #define GICD_ISENABLER0     0x08000100
 #define GICC_CTLR           0x08010000
@@ -126,22 +126,7 @@ gic_init:
 #endif
 
 sync:
-    stp     x0, x1, [sp, #0]
-    stp     x2, x3, [sp, #16]
-    stp     x4, x5, [sp, #32]
-    stp     x6, x7, [sp, #48]
-    stp     x8, x9, [sp, #64]
-    stp     x10, x11, [sp, #80]
-    stp     x12, x13, [sp, #96]
-    stp     x14, x15, [sp, #112]
-    stp     x16, x17, [sp, #128]
-    stp     x18, x19, [sp, #144]
-    stp     x20, x21, [sp, #160]
-    stp     x22, x23, [sp, #176]
-    stp     x24, x25, [sp, #192]
-    stp     x26, x27, [sp, #208]
-    stp     x28, x29, [sp, #224]
-    str     x30, [sp, #240]
+    store_x0_x30 sp
     mrs     x0, esr_el2
     lsr     x1, x0, #26
     cmp     x1, #ESR_EC_HVC64
@@ -201,22 +186,7 @@ access:
 #endif
 
 leave:
-    ldp     x0, x1, [sp, #0]
-    ldp     x2, x3, [sp, #16]
-    ldp     x4, x5, [sp, #32]
-    ldp     x6, x7, [sp, #48]
-    ldp     x8, x9, [sp, #64]
-    ldp     x10, x11, [sp, #80]
-    ldp     x12, x13, [sp, #96]
-    ldp     x14, x15, [sp, #112]
-    ldp     x16, x17, [sp, #128]
-    ldp     x18, x19, [sp, #144]
-    ldp     x20, x21, [sp, #160]
-    ldp     x22, x23, [sp, #176]
-    ldp     x24, x25, [sp, #192]
-    ldp     x26, x27, [sp, #208]
-    ldp     x28, x29, [sp, #224]
-    ldr     x30, [sp, #240]
+    load_x0_x30 sp
     eret
 
 irq:

@@ -3,6 +3,7 @@
  * An arm64 Image that runs at EL2, with RAM mapped 1:1 as normal memory and the rest as devices. It is linked to where
  * the firmware is expected to put it, which is a test too: nothing works from anywhere else.
  */
+#include "arch/gprs.h"
 #include "firmware/test/probe.h"
 
 #define MAIR_VALUE  0xff00
@@ -73,22 +74,7 @@ settle:
 
 /* x0: struct arrival. Clobbers x9. */
     .macro  note_arrival
-    stp     x0, x1, [x0, #0]
-    stp     x2, x3, [x0, #16]
-    stp     x4, x5, [x0, #32]
-    stp     x6, x7, [x0, #48]
-    stp     x8, x9, [x0, #64]
-    stp     x10, x11, [x0, #80]
-    stp     x12, x13, [x0, #96]
-    stp     x14, x15, [x0, #112]
-    stp     x16, x17, [x0, #128]
-    stp     x18, x19, [x0, #144]
-    stp     x20, x21, [x0, #160]
-    stp     x22, x23, [x0, #176]
-    stp     x24, x25, [x0, #192]
-    stp     x26, x27, [x0, #208]
-    stp     x28, x29, [x0, #224]
-    str     x30, [x0, #240]
+    store_x0_x30 x0
     mrs     x9, sctlr_el2
     str     x9, [x0, #ARRIVAL_SCTLR]
     mrs     x9, cptr_el2

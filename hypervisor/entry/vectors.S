@@ -4,6 +4,7 @@
  * stores the general registers there, changes to the CPU's stack and calls C with the vCPU; C returns the vCPU to go on
  * with. Interrupts stay masked at EL2, so an exception from EL2 itself is a defect.
  */
+#include "arch/gprs.h"
 #include "arch/layout.h"
 
 #define ESB  hint #16           // by a name that every assembler knows
@@ -18,19 +19,7 @@
 
 /* x4 and up, and where the trap came from, into the frame at sp (struct cpu_regs); x2 is lost. */
 .macro store_rest
-    stp     x4, x5, [sp, #32]
-    stp     x6, x7, [sp, #48]
-    stp     x8, x9, [sp, #64]
-    stp     x10, x11, [sp, #80]
-    stp     x12, x13, [sp, #96]
-    stp     x14, x15, [sp, #112]
-    stp     x16, x17, [sp, #128]
-    stp     x18, x19, [sp, #144]
-    stp     x20, x21, [sp, #160]
-    stp     x22, x23, [sp, #176]
-    stp     x24, x25, [sp, #192]
-    stp     x26, x27, [sp, #208]
-    stp     x28, x29, [sp, #224]
+    pairs_x4_x29 stp, sp
     mrs     x2, elr_el2
     stp     x30, x2, [sp, #240]
     mrs     x2, spsr_el2
@@ -101,19 +90,7 @@ return_to_guest:                // x0: struct vcpu *
     ldr     x2, [sp, #REGS_PSTATE]
     msr     spsr_el2, x2
     ldp     x2, x3, [sp, #16]
-    ldp     x4, x5, [sp, #32]
-    ldp     x6, x7, [sp, #48]
-    ldp     x8, x9, [sp, #64]
-    ldp     x10, x11, [sp, #80]
-    ldp     x12, x13, [sp, #96]
-    ldp     x14, x15, [sp, #112]
-    ldp     x16, x17, [sp, #128]
-    ldp     x18, x19, [sp, #144]
-    ldp     x20, x21, [sp, #160]
-    ldp     x22, x23, [sp, #176]
-    ldp     x24, x25, [sp, #192]
-    ldp     x26, x27, [sp, #208]
-    ldp     x28, x29, [sp, #224]
+    pairs_x4_x29 ldp, sp
     ldp     x0, x1, [sp, #0]
     eret
     dsb     nsh                 // no speculation past the return
