@@ -4,20 +4,27 @@
  * and an entry ends by a compare-and-swap that sees GTF_reading and GTF_writing clear.
  */
 #include "dormouse/xen/grant.h"
-#include "dormouse/arch/arm64/platform.h"
+#include "arch/lock.h"
+#include "dormouse/xen/console.h"
+#include "lib/bitmap.h"
+#include "lib/errno.h"
+#include "machine/cpu.h"
+#include "machine/grant.h"
+#include "machine/memory.h"
+
+enum { ENTRIES = GRANT_FRAMES * GRANT_PER_FRAME };
 
 struct grant_entry_v1 *grant_table;
+static bool wanted;                 /* it has been mapped, and is again in each life */
+static struct spinlock lock = SPINLOCK_INIT;
+static uint64_t given[BITMAP_WORDS(ENTRIES)] GUARDED_BY(lock);
 
 long grant_init(void)
 {
-    for (unsigned i = 0; i < GRANT_FRAMES; i++) {
-        long r = physmap_add(XENMAPSPACE_grant_table, i, GFN(platform.grant_base / PAGE_SIZE + i));
+    long error = grant_table_map(GRANT_FRAMES, &grant_table);
 
-        if (r)
-            return r;
-    }
-    grant_table = (struct grant_entry_v1 *)platform.grant_base;
-    return 0;
+    wanted |= !error;
+    return error;
 }
 
 void grant_access(grant_ref_t ref, domid_t to, gfn_t frame, bool readonly)
@@ -40,3 +47,66 @@ bool grant_end(grant_ref_t ref)
     } while (!__atomic_compare_exchange_n(flags, &old, 0, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED));
     return true;
 }
+
+/* The first ones are the tools', for console and xenstore. -ENOSPC. */
+static long reference_take(void)
+{
+    bool enabled = irq_save();
+
+    spin_lock(&lock);
+    unsigned ref = bitmap_find(given, ENTRIES, GNTTAB_NR_RESERVED_ENTRIES, false);
+    if (ref < ENTRIES)
+        bitmap_set(given, ref);
+    spin_unlock(&lock);
+    irq_restore(enabled);
+    return ref < ENTRIES ? (long)ref : -ENOSPC;
+}
+
+static void reference_put(grant_ref_t ref)
+{
+    bool enabled = irq_save();
+
+    spin_lock(&lock);
+    bitmap_clear(given, ref);
+    spin_unlock(&lock);
+    irq_restore(enabled);
+}
+
+long grant_give(domid_t to, const void *page)
+{
+    long ref = grant_table ? 0 : grant_init();
+
+    if (ref)
+        return ref;
+    ref = reference_take();
+    if (ref >= 0)
+        grant_access((grant_ref_t)ref, to, GFN(frame_of(page)), false);
+    return ref;
+}
+
+bool grant_take_back(grant_ref_t ref)
+{
+    if (grant_table && !grant_end(ref))
+        return false;
+    reference_put(ref);
+    return true;
+}
+
+static int grant_enter(struct sleep *s)
+{
+    (void)s;
+    if (wanted)
+        grant_table_unmap(GRANT_FRAMES);
+    return 0;
+}
+
+static void grant_leave(struct sleep *s)
+{
+    (void)s;
+    if (!wanted || !grant_table_map(GRANT_FRAMES, &grant_table))
+        return;
+    grant_table = NULL;
+    print("dormouse: the grant table is refused: devices do not work\n");
+}
+
+const struct sleep_stage grant_stage = { .name = "grants", .enter = grant_enter, .leave = grant_leave };

@@ -62,11 +62,12 @@ static const struct {
     { "reboot", reboot_serve },
 };
 
-static void request_changed(void)
+static void request_changed(void *arg)
 {
     char request[32];
     int length = xenbus_read(REQUEST_PATH, request, sizeof(request));
 
+    (void)arg;
     if (length <= 0)
         return;
     xenbus_write(REQUEST_PATH, "");
@@ -85,7 +86,7 @@ void shutdown_requests_init(void)
         "control/feature-suspend", "control/feature-poweroff", "control/feature-reboot",
     };
 
-    if (xenbus_watch(REQUEST_PATH, request_changed))
+    if (xenbus_watch(REQUEST_PATH, request_changed, NULL) < 0)
         print("dormouse: no requests are heard: %s cannot be watched\n", REQUEST_PATH);
     for (unsigned i = 0; i < ARRAY_SIZE(features); i++)
         xenbus_write(features[i], "1");

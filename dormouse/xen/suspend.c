@@ -7,8 +7,11 @@
 #include "dormouse/core/smp.h"
 #include "dormouse/core/thread.h"
 #include "dormouse/core/time.h"
+#include "dormouse/xen/block.h"
 #include "dormouse/xen/console.h"
+#include "dormouse/xen/console_input.h"
 #include "dormouse/xen/evtchn.h"
+#include "dormouse/xen/grant.h"
 #include "dormouse/xen/hypercall.h"
 #include "dormouse/xen/xenbus.h"
 #include "machine/cpu.h"
@@ -51,12 +54,15 @@ static const struct sleep_stage hypercall_stage = { .name = "hypercall", .enter 
 
 static const struct sleep_stage *const stages[] = {
     &freeze_stage,
+    &block_stage,
     &xenbus_stage,
     &console_stage,
+    &console_input_stage,
     &smp_stage,
     &interrupts_stage,
     &time_stage,
     &evtchn_stage,
+    &grant_stage,
     &canonicalise_stage,
     &hypercall_stage,
 };

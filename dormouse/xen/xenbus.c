@@ -14,6 +14,7 @@
 #include "dormouse/xen/console.h"
 #include "dormouse/xen/evtchn.h"
 #include "dormouse/xen/suspend.h"
+#include "dormouse/xen/value.h"
 #include "lib/errno.h"
 #include "lib/print.h"
 #include "lib/string.h"
@@ -27,12 +28,15 @@ static struct mutex turn = MUTEX_INIT(turn);
 static uint32_t last_id;
 static char payload[XENSTORE_PAYLOAD_MAX + 1];          /* of the message that was read last, with a NUL */
 
+/*
+ * One is in use iff it has a path. An event may come late, when its watch's place has another one: it is called once.
+ */
 static struct watch {
     const char *path;
-    void (*fn)(void);
+    void (*fn)(void *);
+    void *arg;
     bool due;
 } watches[XENBUS_WATCHES];
-static unsigned watch_count;
 
 static void store_event(evtchn_port_t p)
 {
@@ -122,8 +126,8 @@ static void note_watch(uint32_t length)
     if (path >= length)
         return;
     number = strtoul(payload + path + 1, &end, 10);
-    if (end != payload + path + 1 && number < watch_count)
-        watches[number].due = true;
+    if (end != payload + path + 1 && number < XENBUS_WATCHES)
+        watches[number].due = watches[number].path;
 }
 
 /* Reads one message; its payload's length is message->len. */
@@ -223,32 +227,86 @@ int xenbus_write(const char *path, const char *value)
     return result < 0 ? result : 0;
 }
 
-static int watch_set(unsigned number)
+/* XENBUS_PATH_MAX bytes; -E2BIG. */
+static int path_join(char *path, const char *folder, const char *name)
+{
+    return snprintf(path, XENBUS_PATH_MAX, "%s/%s", folder, name) < XENBUS_PATH_MAX ? 0 : -E2BIG;
+}
+
+int xenbus_read_in(const char *folder, const char *name, char *value, size_t size)
+{
+    char path[XENBUS_PATH_MAX];
+    int error = path_join(path, folder, name);
+
+    return error ? error : xenbus_read(path, value, size);
+}
+
+int xenbus_write_in(const char *folder, const char *name, const char *value)
+{
+    char path[XENBUS_PATH_MAX];
+    int error = path_join(path, folder, name);
+
+    return error ? error : xenbus_write(path, value);
+}
+
+int xenbus_write_number(const char *folder, const char *name, uint64_t value)
+{
+    char text[24];
+
+    snprintf(text, sizeof(text), "%lu", value);
+    return xenbus_write_in(folder, name, text);
+}
+
+int xenbus_read_number(const char *folder, const char *name, uint64_t most, uint64_t *value)
+{
+    char text[24];
+    int length = xenbus_read_in(folder, name, text, sizeof(text));
+
+    if (length < 0)
+        return length == -E2BIG ? -EINVAL : length;
+    return value_number(text, most, value) ? 0 : -EINVAL;
+}
+
+/* XS_WATCH or XS_UNWATCH. With the turn. */
+static int watch_request(uint32_t type, unsigned number)
 {
     char token[8];
     int result;
 
     snprintf(token, sizeof(token), "%u", number);
-    result = request(XS_WATCH, watches[number].path, token, true);
+    result = request(type, watches[number].path, token, true);
     return result < 0 ? result : 0;
 }
 
-int xenbus_watch(const char *path, void (*fn)(void))
+int xenbus_watch(const char *path, void (*fn)(void *), void *arg)
 {
-    int result = -ENOSPC;
+    int number = 0, error = -ENOSPC;
 
     turn_take();
-    if (watch_count < XENBUS_WATCHES) {
-        watches[watch_count] = (struct watch){ .path = path, .fn = fn };
-        result = watch_set(watch_count++);
+    while (number < XENBUS_WATCHES && watches[number].path)
+        number++;
+    if (number < XENBUS_WATCHES) {
+        watches[number] = (struct watch){ .path = path, .fn = fn, .arg = arg };
+        error = watch_request(XS_WATCH, (unsigned)number);
+        if (error)
+            watches[number] = (struct watch){};
     }
     turn_give();
-    return result;
+    return error ? error : number;
+}
+
+/* Nobody can do anything about a refusal, and nobody is called any more in any case. */
+void xenbus_unwatch(int number)
+{
+    turn_take();
+    watch_request(XS_UNWATCH, (unsigned)number);
+    watches[number] = (struct watch){};
+    turn_give();
 }
 
 static struct watch *watch_due(void)
 {
-    for (unsigned i = 0; i < watch_count; i++)
+    for (unsigned i = 0; i < XENBUS_WATCHES; i++)
         if (watches[i].due)
             return &watches[i];
     return NULL;
@@ -282,7 +340,7 @@ static void watches_run(void *arg)
         turn_give();
         while ((w = watch_due())) {
             w->due = false;
-            w->fn();
+            w->fn(w->arg);
         }
     }
 }
@@ -319,8 +377,8 @@ static void xenbus_leave(struct sleep *s)
 {
     if (suspend_is_new_domain(s)) {
         connect();
-        for (unsigned i = 0; i < watch_count; i++)
-            if (watch_set(i))
+        for (unsigned i = 0; i < XENBUS_WATCHES; i++)
+            if (watches[i].path && watch_request(XS_WATCH, i))
                 print("dormouse: xenstore: %s is not watched any more\n", watches[i].path);
     }
     turn_give();

@@ -8,7 +8,7 @@
 #include "lib/base.h"
 #include "sleep/sleep.h"
 
-enum { XENBUS_VALUE_MAX = 1024, XENBUS_WATCHES = 16 };
+enum { XENBUS_WATCHES = 16, XENBUS_PATH_MAX = 128 };
 
 /* Finds the ring, and starts the thread that calls watches; threads work. */
 void xenbus_init(void);
@@ -17,11 +17,21 @@ void xenbus_init(void);
 int xenbus_read(const char *path, char *value, size_t size);
 int xenbus_write(const char *path, const char *value);
 
+/* The same of a node in a folder, whose path together has less than XENBUS_PATH_MAX characters. */
+int xenbus_read_in(const char *folder, const char *name, char *value, size_t size);
+int xenbus_write_in(const char *folder, const char *name, const char *value);
+int xenbus_write_number(const char *folder, const char *name, uint64_t value);
+/* A decimal number of at most `most` (value.h); -ENOENT: there is no such node; -EINVAL: it is no such number. */
+int xenbus_read_number(const char *folder, const char *name, uint64_t most, uint64_t *value);
+
 /*
- * Calls fn() on the watches' own thread, a service thread, whenever what is at or below `path` changes, and once at the
- * beginning of each life. For ever; the path outlives it. -ENOSPC: XENBUS_WATCHES are set.
+ * Calls fn(arg) on the watches' own thread, a service thread, whenever what is at or below `path` changes, and once at
+ * the beginning of each life, until xenbus_unwatch(); the path lives as long. The watch's number, or -ENOSPC:
+ * XENBUS_WATCHES are set.
  */
-int xenbus_watch(const char *path, void (*fn)(void));
+int xenbus_watch(const char *path, void (*fn)(void *), void *arg);
+/* From the watches' thread: fn() is not called any more. */
+void xenbus_unwatch(int watch);
 
 /* No request is under way, and the ring is empty; in a new domain all watches are set again. */
 extern const struct sleep_stage xenbus_stage;

@@ -7,7 +7,7 @@ import re
 class Program:
     """A Dormouse guest of the machine."""
 
-    def __init__(self, machine, name, vcpus=1, memory=8):
+    def __init__(self, machine, name, vcpus=1, memory=8, config=""):
         self.machine, self.name = machine, name
         self.log = f"/var/log/xen/console/guest-{name}.log"
         machine.run(f"""
@@ -16,6 +16,7 @@ name = "{name}"
 kernel = "/tmp/job/{name}"
 memory = {memory}
 vcpus = {vcpus}
+{config}
 EOF
             rm -f {self.log}
             xl create /tmp/{name}.cfg""")
@@ -42,6 +43,10 @@ EOF
         """Asks it as xl does, but waits for nothing."""
         self.machine.run(f"xenstore-write /local/domain/$(xl domid {self.name})/control/shutdown {what}")
 
+    def type(self, text):
+        """At its console."""
+        self.machine.run(f"printf '{text}' > $(xenstore-read /local/domain/$(xl domid {self.name})/console/tty)")
+
     def rounds(self):
         """Of the program smp: how often it has said that all CPUs took all calls."""
         text = self.console()
@@ -51,6 +56,37 @@ EOF
     def wait_rounds(self):
         self.wait_lines("^smp: .* calls to", self.rounds() + 3)
         self.rounds()
+
+
+class DiskCheck(Program):
+    """The program diskcheck, with a disk in a file."""
+
+    DISK = "/root/check.img,raw,xvda,w"
+
+    def __init__(self, machine, memory=8):
+        machine.run("rm -f /root/check.img; truncate -s 9M /root/check.img")
+        super().__init__(machine, "diskcheck", memory=memory, config=f'disk = ["{self.DISK}"]')
+        self.wait_work()
+
+    def wait_work(self):
+        """Until it has written and read much since now, and nothing was wrong."""
+        done = self._done()
+        self.machine.wait_for(
+            f"awk '/written,/ {{ n = $2 + $4 }} END {{ exit !(n >= {done + 50}) }}' {self.log}")
+        self._done()
+
+    def _done(self):
+        text = self.console()
+        assert "not ok" not in text and "given up" not in text, text[-2000:]
+        reports = re.findall(r"^diskcheck: (\d+) written, (\d+) verified, .* 0 lost", text, re.M)
+        return sum(int(n) for n in reports[-1]) if reports else 0
+
+    def connections(self):
+        """How often it was connected after the first time."""
+        return self.console().count("connected again")
+
+    def issued_again(self):
+        return sum(int(n) for n in re.findall(r"requests issued again: (\d+)", self.console()))
 
 
 def check_counts(counts):

@@ -8,14 +8,14 @@ import pytest
 
 from conftest import life_of
 from machine import BUILD, ROOT, Machine, X86Board
-from programs import Program, check_counts
+from programs import DiskCheck, Program, check_counts
 
 PROGRAMS = BUILD / "dormouse/x86_64"
 
 
 @pytest.fixture(scope="module")
 def x86():
-    board = X86Board(files=[PROGRAMS / "hello", PROGRAMS / "counter", PROGRAMS / "smp"])
+    board = X86Board(files=[PROGRAMS / name for name in ("hello", "counter", "smp", "shell", "diskcheck")])
     with life_of(Machine("dormouse", board, hypervisor=X86Board.XEN)) as machine:
         yield machine
 
@@ -53,7 +53,7 @@ def test_each_stage_may_fail_and_the_next_suspend_works(x86, counter):
     source = (ROOT / "dormouse/xen/suspend.c").read_text(encoding="utf-8")
     stages = re.findall(r"&(\w+)_stage,", source)
     assert len(stages) > 5
-    names = {"evtchn": "event channels", "smp": "other CPUs"}
+    names = {"evtchn": "event channels", "smp": "other CPUs", "grant": "grants", "console_input": "console input"}
     for stage in (names.get(stage, stage) for stage in stages):
         x86.run(f"xenstore-write /local/domain/$(xl domid counter)/data/suspend-fail '{stage}'")
         counter.request("suspend")
@@ -79,6 +79,48 @@ def test_all_cpus_are_saved_and_call_each_other_again(x86, counts):
     smp.wait("resumed in place")
     smp.wait_rounds()
     x86.run("xl shutdown -w smp")
+
+
+def test_what_is_typed_is_heard_also_when_its_half_came_before_a_restore(x86):
+    shell = Program(x86, "shell")
+    shell.wait("shell: type a command")
+    shell.type("cpus\\n")
+    shell.wait("shell: 1 CPUs")
+    shell.type("mem")
+    shell.wait_lines("^mem", 1)
+    x86.run("xl save shell /root/save; xl restore /root/save")
+    shell.wait("resumed in a new domain")
+    shell.type("ory\\n")
+    shell.wait("KiB are free")
+    shell.type("end\\n")
+    x86.wait_for("! xl domid shell > /dev/null 2>&1")
+
+
+@pytest.fixture(scope="module")
+def disk(x86):
+    """A guest whose disk is at work all the time; each test leaves it so."""
+    return DiskCheck(x86)
+
+
+def test_a_disk_at_work_loses_nothing_when_saved_and_restored(x86, disk, counts):
+    for cycle in range(1, counts["cycles"] + 1):
+        x86.run("xl save diskcheck /root/save; xl restore /root/save")
+        disk.wait_lines("connected again", cycle)
+        disk.wait_work()
+    assert disk.issued_again() > 0
+    x86.run("xl save -c diskcheck /root/save")
+    disk.wait("resumed in place")
+    disk.wait_work()
+
+
+def test_a_back_end_goes_away_and_comes_back(x86, disk):
+    lives = disk.connections()
+    x86.run("xenstore-write $(xenstore-read /local/domain/$(xl domid diskcheck)/device/vbd/51712/backend)/state 5")
+    disk.wait_lines("connected again", lives + 1)
+    disk.wait_work()
+    x86.run(f"xl block-detach diskcheck xvda; xl block-attach diskcheck '{DiskCheck.DISK}'")
+    disk.wait_lines("connected again", lives + 2)
+    disk.wait_work()
 
 
 def test_an_unknown_request_is_named_and_ignored(counter):

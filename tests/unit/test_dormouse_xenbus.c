@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* sources: dormouse/xen/xenbus.c */
+/* sources: dormouse/xen/xenbus.c dormouse/xen/value.c */
 /* Dormouse's client of xenstore against a xenstored that is honest, slow, or a liar. */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -197,7 +197,8 @@ static void a_message_longer_than_the_ring_goes_through(void **state)
 }
 
 static unsigned changes;
-static void changed(void) { changes++; }
+static void changed(void *arg) { (void)arg; changes++; }
+static int watched = -1;
 
 static void watches_are_called_and_set_again_in_a_new_domain(void **state)
 {
@@ -207,7 +208,8 @@ static void watches_are_called_and_set_again_in_a_new_domain(void **state)
 
     (void)state;
     changes = 0;
-    assert_int_equal(xenbus_watch("control/shutdown", changed), 0);
+    watched = xenbus_watch("control/shutdown", changed, NULL);
+    assert_int_equal(watched, 0);
     event_before_answer = "control/shutdown\0000";
     event_length = 19;
     assert_int_equal(xenbus_read("control/shutdown", value, sizeof(value)), 7);
