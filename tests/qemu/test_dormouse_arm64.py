@@ -4,10 +4,10 @@
 import pytest
 
 from machine import BUILD, Board
-from programs import Program, check_counts
+from programs import DiskCheck, Program, check_counts
 
 PROGRAMS = BUILD / "dormouse/arm64"
-BOARD = Board(files=[PROGRAMS / "hello", PROGRAMS / "counter", PROGRAMS / "smp"])
+BOARD = Board(files=[PROGRAMS / "hello", PROGRAMS / "counter", PROGRAMS / "smp", PROGRAMS / "diskcheck"])
 
 
 def test_hello_prints_and_ends(host):
@@ -42,3 +42,14 @@ def test_all_cpus_are_saved_and_call_each_other_again(host):
         smp.wait_lines("resumed in a new domain", cycle)
         smp.wait_rounds()
     host.run("xl destroy smp")
+
+
+@pytest.mark.torpor_only("nothing saves a guest there")
+def test_a_disk_at_work_loses_nothing_when_saved_and_restored(host):
+    disk = DiskCheck(host, memory=32)
+    for cycle in (1, 2):
+        host.run("torpor save diskcheck /root/save; torpor restore /root/save")
+        disk.wait_lines("connected again", cycle)
+        disk.wait_work()
+    assert disk.issued_again() > 0
+    host.run("xl destroy diskcheck")
