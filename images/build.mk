@@ -4,7 +4,7 @@
 
 .PHONY: images
 
-IMAGES := vmlinuz dom0.gz dom0.img
+IMAGES := vmlinuz dom0.gz dom0.img keeper.gz
 images: $(IMAGES:%=build/images/%)
 
 # As an ordinary user: files in a disk are to be root's all the same
@@ -48,6 +48,15 @@ build/images/dom0.gz: images/assemble $(wildcard images/initrd/*) build/debian/k
 
 build/images/guest.gz: images/assemble $(wildcard images/guest/* images/guest/*/*) build/debian/kernel/.done
 	$(call assemble_ramdisk,build/debian/kernel,images/guest,xen-blkfront xen-netfront xen_wdt crc32c_generic ext4)
+
+# kernel B's userland, which comes back by kexec; and kexec(8) for a dom0 that has none
+build/debian/keeper/.done: | images/fetch build/.packages
+	@images/fetch arm64 build/debian/keeper kexec-tools
+	@touch $@
+
+build/images/keeper.gz: images/assemble $(wildcard images/keeper/*) build/debian/kernel/.done build/debian/keeper/.done
+	@echo "assembling $@"; mkdir -p build/images
+	@images/assemble keeper build/debian/kernel images/keeper $@ build/debian/keeper
 
 build/images/disk.img: images/assemble | build/.packages
 	@mkdir -p build/images

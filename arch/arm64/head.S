@@ -16,6 +16,8 @@
 /* SCTLR_EL2: RES1 bits, stack alignment check, I and D caches, MMU */
 #define SCTLR_EL2_ON   0x30c51835
 #define SCTLR_EL2_OFF  0x30c50830
+/* CPTR_EL2 (E2H 0): RES1 bits, nothing trapped but SVE */
+#define CPTR_EL2_OFF   0x33ff
 
 #define PTE_TABLE      3
 #define PTE_BLOCK      ((1 << 10) | (3 << 8) | (MAIR_NORMAL_WB << 2) | 1)
@@ -193,6 +195,8 @@ cpu_leaving:
     mov     x4, x0
     mov     x3, #(1 << 31)      // RW; the rest off
     msr     hcr_el2, x3
+    mov     x3, #CPTR_EL2_OFF   // kexec-tools' purgatory saves vector registers, and has no vectors
+    msr     cptr_el2, x3
     msr     cntvoff_el2, xzr
     msr     vttbr_el2, xzr
     isb

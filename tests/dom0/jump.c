@@ -29,6 +29,7 @@
 #define DAIF_ALL   0x3c0u
 #define HCR_E2H    (1ull << 34)
 #define HCR_TGE    (1ull << 27)
+#define CPTR_TFP   (1ull << 10)
 
 static const char *const stages[] = { "hibernation_begin", "domains", "dom0", "hibernation_snapshot", "cpus", "timers",
                                       "console", "gic", "core", "jump" };
@@ -128,7 +129,7 @@ static bool was_entered_right(void)
 {
     return system->found.x0_to_x3 == 0 && system->found.current_el == EL2 && !(system->found.sctlr & SCTLR_M) &&
            system->found.daif == DAIF_ALL && !system->found.cntvoff && !(system->found.cnthp_ctl & 1) &&
-           !(system->found.hcr & (HCR_E2H | HCR_TGE));
+           !(system->found.hcr & (HCR_E2H | HCR_TGE)) && !(system->found.cptr & CPTR_TFP);
 }
 
 static bool jump_once(uint64_t turn, uint64_t expected, uint64_t *ticks)

@@ -9,7 +9,7 @@
 #define GO_ON   16
 #define RESULT  24
 #define FOUND   32
-#define SUM     88
+#define SUM     96
 
     .section .rodata
     .global jumped_program, jumped_program_end
@@ -29,7 +29,8 @@ jumped_program:
     mrs     x5, cnthp_ctl_el2
     stp     x4, x5, [x19, #FOUND + 32]
     mrs     x4, hcr_el2
-    str     x4, [x19, #FOUND + 48]
+    mrs     x5, cptr_el2
+    stp     x4, x5, [x19, #FOUND + 48]
     ldr     x4, [x19, #ENTRIES]
     add     x4, x4, #1
     str     x4, [x19, #ENTRIES]

@@ -7,6 +7,8 @@ import time
 
 from machine import BUILD, MachineError
 
+COMPLAINTS = re.compile(r"soft lockup|rcu.*stall|hung task|I/O error")
+
 FIRMWARE = BUILD / "firmware.bin"   # it has SYSTEM_SUSPEND, and loses what real hardware loses
 
 
@@ -50,3 +52,24 @@ def begin_sleep(machine):
             return
         time.sleep(0.1)
     raise MachineError("the host did not fall asleep")
+
+
+def start_traffic(host, guests):
+    """Each guest reads its disk against the checksums on it, over and over, and dom0 pings it."""
+    for one in guests:
+        one.run("mount /dev/xvda /mnt; : > /tmp/rounds; "
+                "(cd /mnt; until test -e /tmp/enough; do sha256sum -c SUMS >/dev/null || touch /tmp/bad; "
+                "echo 3 > /proc/sys/vm/drop_caches; echo x >> /tmp/rounds; done) >/dev/null 2>&1 &")
+        host.run(f"ping -q -i 0.2 {one.address} > /dev/null 2>&1 & echo $! > /tmp/ping-{one.name}")
+
+
+def end_traffic(host, guests):
+    """It goes on still, all that was read was right, and no kernel complains."""
+    for one in guests:
+        rounds = int(one.run("wc -l < /tmp/rounds").output)
+        one.run(f"until [ $(wc -l < /tmp/rounds) -gt {rounds} ]; do sleep 0.2; done; ! test -e /tmp/bad")
+        log = one.run("dmesg").output
+        assert not COMPLAINTS.search(log), log
+        host.run(f"kill $(cat /tmp/ping-{one.name}); ping -c 1 {one.address}")
+        one.run("touch /tmp/enough; wait; rm /tmp/enough; umount /mnt")
+    assert not COMPLAINTS.search(host.run("dmesg").output)

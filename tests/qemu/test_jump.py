@@ -1,19 +1,58 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The host jumps into another system beside it and comes back."""
+"""The host jumps into another kernel beside it, stock Linux, and comes back, guests and all."""
 
 import re
 
 import pytest
 
-from machine import BUILD, Board, Machine
+from conftest import SOAK, life_of
+from machine import BUILD, IMAGES, Board, Guest, Machine
+from sleeping import FIRMWARE, end_traffic, start_traffic
 
+# dom0's disk has no kexec
+FILES = [IMAGES / "keeper.gz", BUILD / "debian/keeper/sbin/kexec", BUILD / "tools/torpor"]
 STAGES = ["hibernation_begin", "domains", "dom0", "hibernation_snapshot", "cpus", "timers", "console", "gic", "core",
           "jump"]
 
 pytestmark = pytest.mark.torpor_only("stock Xen 4.17 has no kexec on Arm")
 
 
-@pytest.mark.parametrize("gic,cpus,cpu,bios", [(3, 2, "cortex-a57", None)], ids=["gic3-2cpu"])
+def load(host):
+    """Stock kexec-tools put Debian's kernel and the keeper into the window."""
+    host.run("""
+        cd /tmp/job
+        ./torpor jump -d host.dtb
+        ./kexec -i -p --dtb=host.dtb --initrd=keeper.gz --append="console=ttyAMA0 cma=0 pci=nomsi \
+            kexec_jump_back_entry=$(xenhypfs cat /torpor/jump/back-entry)" /guest/vmlinuz""")
+
+
+def jump_and_back(host):
+    """What the other kernel has to say of itself is on the console, and then the hypervisor's word."""
+    said = len(host.console)
+    load(host)
+    host.run("/tmp/job/torpor jump")
+    said = host.console[said:]
+    assert re.search(rf"^keeper: Linux 6\.1\S*, {host.board.smp} CPUs, back at 0x", said, re.M), said
+    assert re.search(r"torpor: jumped into another kernel, and back after \d+\.\d+ s", said), said
+
+
+# How often: a Linux does not keep itself, so it is loaded for each jump
+@pytest.mark.parametrize("name,jumps,parts", [("gic3-2cpu", 1, {})] + SOAK * [
+    ("gic2-1cpu", 3, {"gic": 2, "smp": 1}), ("gic3-4cpu", 3, {"smp": 4}),
+    ("gic2-4cpu-max-firmware", 3, {"gic": 2, "smp": 4, "cpu": "max", "bios": FIRMWARE})])
+def test_the_host_goes_to_stock_linux_and_back_with_a_guest_at_work(name, jumps, parts):
+    board = Board(arguments="dom0_mem=768M dom0_max_vcpus=2 crashkernel=128M", files=FILES, **parts)
+    with life_of(Machine(f"jump-linux-{name}", board)) as host:
+        host.run("cp /guest/disk.img /tmp/one.img")
+        one = Guest(host, "one", disk="/tmp/one.img", address="192.168.77.2").create()
+        start_traffic(host, [one])
+        for _ in range(jumps):
+            jump_and_back(host)
+        end_traffic(host, [one])
+
+
+@pytest.mark.parametrize("gic,cpus,cpu,bios", [(3, 2, "cortex-a57", None), (2, 4, "max", FIRMWARE)],
+                         ids=["gic3-2cpu", "gic2-4cpu-max-firmware"])
 def test_a_small_system_is_called_at_el2_and_keeps_its_state(gic, cpus, cpu, bios):
     with Machine(f"jump-gic{gic}-{cpus}cpu", Board(gic=gic, smp=cpus, cpu=cpu, bios=bios, ramdisk=None, disk=False,
                                                    kernel=BUILD / "guests/dom0-jump.img",

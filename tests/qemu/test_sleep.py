@@ -6,7 +6,7 @@ import re
 import pytest
 
 from machine import BUILD, Board, Guest, Machine, bare_board
-from sleeping import FIRMWARE, assert_slept, begin_sleep, sleep_host
+from sleeping import FIRMWARE, assert_slept, begin_sleep, end_traffic, sleep_host, start_traffic
 
 BOARD = Board(bios=FIRMWARE, files=[BUILD / "guests/suspend.img"])
 STAGES = ["domains", "dom0", "cpus", "timers", "console", "gic", "wakeup", "core", "firmware"]
@@ -162,21 +162,10 @@ def test_names_that_are_no_stages_are_refused(host):
 
 def test_many_sleeps_under_traffic_lose_nothing(host, crew, counts):
     guests = crew(2)
-    for i, one in enumerate(guests):
-        one.run("mount /dev/xvda /mnt; : > /tmp/rounds; "
-                "(cd /mnt; until test -e /tmp/enough; do sha256sum -c SUMS >/dev/null || touch /tmp/bad; "
-                "echo 3 > /proc/sys/vm/drop_caches; echo x >> /tmp/rounds; done) >/dev/null 2>&1 &")
-        host.run(f"ping -q -i 0.2 192.168.77.{i + 2} > /dev/null 2>&1 & echo $! > /tmp/ping{i}")
+    start_traffic(host, guests)
     for _ in range(counts["sleeps"]):
         assert_slept(sleep_host(host, 2))
-    for i, one in enumerate(guests):
-        rounds = int(one.run("wc -l < /tmp/rounds").output)
-        one.run(f"until [ $(wc -l < /tmp/rounds) -gt {rounds} ]; do sleep 0.2; done; ! test -e /tmp/bad")
-        log = one.run("dmesg").output
-        assert not re.search(r"soft lockup|rcu.*stall|hung task|I/O error", log), log
-        host.run(f"kill $(cat /tmp/ping{i}); ping -c 1 192.168.77.{i + 2}")
-        one.run("touch /tmp/enough; wait; rm /tmp/enough; umount /mnt")
-    assert not re.search(r"soft lockup|rcu.*stall|hung task|I/O error", host.run("dmesg").output)
+    end_traffic(host, guests)
 
 
 def test_a_guests_watchdog_outlives_a_sleep_longer_than_its_period(host, guest):
