@@ -20,12 +20,12 @@ def arguments(memory, cpus):
 BOARDS = [
     Board(gic=3, cpu="cortex-a57", smp=1, mem=1024, arguments=arguments(512, 1)),
     Board(gic=2, cpu="cortex-a72", smp=4, mem=4096, arguments=arguments(768, 4), bios=FIRMWARE),
-    Board(gic=3, cpu="max", smp=2, mem=8192, arguments=arguments(2048, 2), bios=FIRMWARE),
+    Board(gic=3, cpu="max", smp=2, mem=16384, arguments=arguments(4096, 2), bios=FIRMWARE),
     Board(gic=2, cpu="max", smp=8, mem=1024, arguments=arguments(512, 2)),
-    Board(gic=3, cpu="cortex-a57", smp=8, mem=16384, arguments=arguments(4096, 8), bios=FIRMWARE),
 ]
 if SOAK:
     BOARDS += [
+        Board(gic=3, cpu="cortex-a57", smp=8, mem=16384, arguments=arguments(4096, 8), bios=FIRMWARE),
         Board(gic=2, cpu="cortex-a57", smp=1, mem=2048, arguments=arguments(768, 1), bios=FIRMWARE),
         Board(gic=2, cpu="cortex-a57", smp=2, mem=2048, arguments=arguments(768, 2)),
         Board(gic=3, cpu="cortex-a72", smp=2, mem=3072, arguments=arguments(1024, 2)),
