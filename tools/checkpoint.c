@@ -17,6 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "tools/guardian.h"
 #include "tools/guests.h"
 #include "tools/helper.h"
 #include "tools/helper/transfer.h"
@@ -106,6 +107,8 @@ static int suspend_and_write(struct checkpoint *c, int fd, const char *since)
 {
     int rc;
 
+    if (guardian_begin(save_rescue, c->guest, -1))
+        return -EAGAIN;
     if (since)
         setenv(SINCE, since, 1);
     rc = save_write(c->libxl, c->guest, fd, &c->options);

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <libxl.h>
 #include <libxl_utils.h>
@@ -14,6 +15,8 @@
 #include <xenstore.h>
 
 #include "tools/torpor.h"
+
+#define LOOK_EVERY_MS 50
 
 static libxl_ctx *libxl;
 static xc_interface *xc;
@@ -230,6 +233,36 @@ int guest_release(const struct guest *guest, bool *taken)
     while (error == -EAGAIN);
     xc_domain_subscribe_for_suspend(xc, guest->id, 0);   /* fails for a domain that is gone, and is not needed there */
     return error;
+}
+
+/* What is asked for anew is seen before it can have been answered. */
+static bool suspends_unasked(const struct guest *guest, unsigned ms)
+{
+    for (unsigned waited = 0; waited < ms; waited += LOOK_EVERY_MS) {
+        bool suspended = guest_taken_for_ended(guest);
+        char **event = xs_check_watch(xenstore);
+
+        free(event);
+        if (suspended || event)
+            return !event;
+        nanosleep(&(struct timespec){ .tv_nsec = LOOK_EVERY_MS * 1000000L }, NULL);
+    }
+    return false;
+}
+
+bool guest_await_suspension(const struct guest *guest, unsigned ms)
+{
+    char path[PATH_SIZE], **event;
+    unsigned strings;
+    bool suspends;
+
+    if (!xs_watch(xenstore, control_path(path, guest, "shutdown"), "anew"))
+        return guest_taken_for_ended(guest);
+    event = xs_read_watch(xenstore, &strings);   /* every watch begins with one */
+    free(event);
+    suspends = suspends_unasked(guest, ms);
+    xs_unwatch(xenstore, path, "anew");
+    return suspends;
 }
 
 /*

@@ -68,6 +68,13 @@ bool guest_took_request(const struct guest *guest);
  */
 int guest_release(const struct guest *guest, bool *taken);
 
+/*
+ * After guest_release() has said that the request was taken, which it also does where there was none: until the guest
+ * has suspended itself, by SHUTDOWN_suspend. False: it runs on after so many milliseconds, or somebody asks it for
+ * something anew, and what it does from there on is that one's.
+ */
+bool guest_await_suspension(const struct guest *guest, unsigned ms);
+
 /* Lets a suspended guest go on. -EINVAL: it is not suspended. -EBUSY: it is paused, and still is. */
 int guest_wake(const struct guest *guest);
 

@@ -11,8 +11,10 @@
  *     sender:   destroys its own, or lets it go on
  *
  * Invariant: until GO is sent the guest is the sender's, which lets it go on whatever happens; once it may have
- * arrived, the sender's goes on only when the receiver has said FAILED. If the two lose each other between, nobody can
- * know; then the sender's stays suspended and its user is told.
+ * arrived, the sender's goes on only when the receiver has said FAILED, which it says when nothing of its own is left.
+ * If the two lose each other between, nobody can know; then the sender's stays suspended and its user is told.
+ *
+ * Either end has a guardian, which does and says the same should its process be killed.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -27,6 +29,7 @@
 
 #include <libxl_utils.h>
 
+#include "tools/guardian.h"
 #include "tools/guests.h"
 #include "tools/helper.h"
 #include "tools/helper/journal.h"
@@ -56,6 +59,9 @@
 #define FAILED  "torpor migration receiver 1: failed!\n"
 
 #define LONGEST 127                       /* bytes of what either says */
+
+/* What the guardians are told: the sender's may have said GO, and has heard STARTED; the receiver's has heard GO. */
+enum { HANDING_OVER = 'h', HANDED_OVER = 'd', TAKING_OVER = 't' };
 
 /* --- the two ends' words */
 
@@ -200,6 +206,20 @@ static int not_taken(struct migration *m, int error)
                                                                   : link_error(error));
 }
 
+/* In the guardian: the receiver's word is heard for who cannot hear it any more, and nobody is told. */
+static void rescue_sent(const void *context, char reached, int from)
+{
+    const struct migration *m = context;
+    char report[LONGEST + 1] = "";
+
+    if (reached == HANDING_OVER && hear(from, report, patience_ms(), false))
+        return;
+    if (reached == HANDED_OVER || strcmp(report, STARTED) == 0)
+        libxl_domain_destroy(guests_libxl(), m->guest.id, NULL);
+    else if (!reached || strcmp(report, FAILED) == 0)
+        save_rescue(&m->guest, reached, from);
+}
+
 /* It is ours, as it was, and goes on before anything else is looked after. */
 static int go_on_here(struct migration *m, const char *why)
 {
@@ -215,6 +235,7 @@ static int go_on_here(struct migration *m, const char *why)
 
 static int lost(struct migration *m, int error)
 {
+    guardian_end();
     end_transport(m);
     m->outcome = "undefined";
     m->reason = link_error(error);
@@ -230,10 +251,10 @@ static int lost(struct migration *m, int error)
 static int hand_over(struct migration *m)
 {
     char report[LONGEST + 1];
-    int error;
+    int error, rc;
 
     fprintf(stderr, "migration sender: Target has acknowledged transfer.\n");
-    if (asprintf(&m->away, "%s--migratedaway", m->guest.name) < 0) {
+    if (asprintf(&m->away, "%s" SAVE_AWAY, m->guest.name) < 0) {
         m->away = NULL;
         return go_on_here(m, "out of memory");
     }
@@ -243,20 +264,25 @@ static int hand_over(struct migration *m)
         return go_on_here(m, "it cannot be renamed");
     }
     fprintf(stderr, "migration sender: Giving target permission to start.\n");
+    guardian_tell(HANDING_OVER);
     error = tell(m->to, GO);
-    if (!error)
-        error = hear(m->from, report, patience_ms(), false);
+    if (error)
+        return go_on_here(m, link_error(error));   /* nobody is there to hear it, and it is too short to be cut */
+    error = hear(m->from, report, patience_ms(), false);
     if (!error && strcmp(report, FAILED) == 0)
         return go_on_here(m, "the other host cannot start it");
     if (!error && strcmp(report, STARTED))
         error = -EPROTO;
     if (error)
         return lost(m, error);
+    guardian_tell(HANDED_OVER);
     progress_went_on("handed over");
     m->outcome = "handed over";
     fprintf(stderr, "migration sender: Target reports successful startup.\n");
     end_transport(m);
-    if (libxl_domain_destroy(m->libxl, m->guest.id, NULL))
+    rc = libxl_domain_destroy(m->libxl, m->guest.id, NULL);
+    guardian_end();
+    if (rc)
         return failure("%s runs there, but what is left of it here was not destroyed: xl destroy %u", m->guest.name,
                        m->guest.id);
     fprintf(stderr, "Migration successful.\n");
@@ -269,9 +295,9 @@ static int send_domain(struct migration *m, const char *json)
 
     if (error)
         return not_taken(m, error);
-    if (image_write_head(m->to, "migration stream", json)) {
+    if (image_write_head(m->to, "migration stream", json) || guardian_begin(rescue_sent, m, m->from)) {
         end_transport(m);
-        m->reason = "the stream's head cannot be written";
+        m->reason = "the stream cannot be begun";
         return EXIT_FAILURE;
     }
     if (save_write(m->libxl, &m->guest, m->to, &m->options))
@@ -374,30 +400,81 @@ int command_migrate(const struct command *c, int argc, char **argv)
 
 /* --- the receiver */
 
-/* The sender has let go: it is ours to start. */
+struct receiver {
+    bool paused, unwatched;    /* as the sender asks for it */
+};
+
+/* Whatever of it has been done already. 0 or libxl's error. */
+static int give_name(libxl_ctx *libxl, uint32_t id, const char *name)
+{
+    char *now = libxl_domid_to_name(libxl, id);
+    int rc = !now ? ERROR_FAIL : strcmp(now, name) ? libxl_domain_rename(libxl, id, now, name) : 0;
+
+    free(now);
+    return rc;
+}
+
+static int unpause(libxl_ctx *libxl, uint32_t id)
+{
+    libxl_dominfo info;
+    int rc;
+
+    libxl_dominfo_init(&info);
+    rc = libxl_domain_info(libxl, &info, id);
+    if (!rc && info.paused)
+        rc = libxl_domain_unpause(libxl, id, NULL);
+    libxl_dominfo_dispose(&info);
+    return rc;
+}
+
 static int start(libxl_ctx *libxl, uint32_t id, const char *name, bool paused)
 {
-    char incoming[256];
-
-    snprintf(incoming, sizeof(incoming), "%s--incoming", name);
-    fprintf(stderr, "migration target: Got permission, starting domain.\n");
-    if (libxl_domain_rename(libxl, id, incoming, name))
-        return failure("%s cannot be renamed to %s", incoming, name);
-    if (!paused && libxl_domain_unpause(libxl, id, NULL))
+    if (give_name(libxl, id, name))
+        return failure("domain %u cannot be renamed to %s", id, name);
+    if (!paused && unpause(libxl, id))
         return failure("%s (%u) cannot be unpaused", name, id);
     return EXIT_SUCCESS;
 }
 
-static int give_up(libxl_ctx *libxl, uint32_t id, const char *why)
+/* Only when nothing is left of it may the sender's go on. */
+static int give_up(libxl_ctx *libxl, uint32_t id, const char *why, int to)
 {
     fprintf(stderr, "migration target: Failure, destroying our copy: %s\n", why);
     if (libxl_domain_destroy(libxl, id, NULL))
         return failure("domain %u was not destroyed: xl destroy %u", id, id);
+    tell(to, FAILED);
+    return EXIT_FAILURE;
+}
+
+/* The sender has let go: it is ours to start. */
+static int take_over(libxl_ctx *libxl, uint32_t id, const char *name, const struct receiver *r, int to)
+{
+    if (start(libxl, id, name, r->paused))
+        return give_up(libxl, id, "it does not start", to);
+    progress_went_on("received");
+    fprintf(stderr, "migration target: Domain started successfully.\n");
+    if (!r->unwatched)
+        monitor_in_background(id, false);
+    tell(to, STARTED);   /* runs here, whether the sender hears it or not */
     return EXIT_SUCCESS;
 }
 
+/* In the guardian. */
+static void rescue_received(const void *context, char reached, int to)
+{
+    const char *name;
+    uint32_t id;
+
+    if (!restore_find(guests_libxl(), &id, &name))
+        tell(to, FAILED);
+    else if (reached == TAKING_OVER)
+        take_over(guests_libxl(), id, name, context, to);
+    else
+        give_up(guests_libxl(), id, "the receiver was killed", to);
+}
+
 /* The domain is whole, and paused. */
-static int finish_receiving(libxl_ctx *libxl, uint32_t id, const char *name, bool paused, bool unwatched)
+static int finish_receiving(libxl_ctx *libxl, uint32_t id, const char *name, const struct receiver *r)
 {
     int error;
 
@@ -405,29 +482,18 @@ static int finish_receiving(libxl_ctx *libxl, uint32_t id, const char *name, boo
     error = tell(STDOUT_FILENO, READY);
     if (!error)
         error = expect(STDIN_FILENO, GO, patience_ms());
-    if (error) {
-        give_up(libxl, id, link_error(error));
-        return EXIT_FAILURE;
-    }
-    if (start(libxl, id, name, paused)) {
-        /* only when nothing is left of it may the sender's go on */
-        if (give_up(libxl, id, "it does not start") == EXIT_SUCCESS)
-            tell(STDOUT_FILENO, FAILED);
-        return EXIT_FAILURE;
-    }
-    progress_went_on("received");
-    fprintf(stderr, "migration target: Domain started successfully.\n");
-    if (!unwatched)
-        monitor_in_background(id, false);
-    tell(STDOUT_FILENO, STARTED);   /* runs here, whether the sender hears it or not */
-    return EXIT_SUCCESS;
+    if (error)
+        return give_up(libxl, id, link_error(error), STDOUT_FILENO);
+    guardian_tell(TAKING_OVER);
+    fprintf(stderr, "migration target: Got permission, starting domain.\n");
+    return take_over(libxl, id, name, r, STDOUT_FILENO);
 }
 
-static int receive(bool debug, bool paused, bool unwatched)
+static int receive(bool debug, const struct receiver *r)
 {
     struct restore_request request = {
         .source = "<incoming migration stream>", .operation = "receive", .fd = STDIN_FILENO, .suffix = "--incoming",
-        .debug = debug,
+        .debug = debug, .rescue = rescue_received, .context = r, .rescue_fd = STDOUT_FILENO,
     };
     uint32_t id;
     char *name;
@@ -439,7 +505,8 @@ static int receive(bool debug, bool paused, bool unwatched)
         tell(STDOUT_FILENO, FAILED);    /* to a sender that waits: what carries the words may outlive us */
         return EXIT_FAILURE;
     }
-    status = finish_receiving(guests_libxl(), id, name, paused, unwatched);
+    status = finish_receiving(guests_libxl(), id, name, r);
+    guardian_end();
     progress_end(status ? -EIO : 0, status ? "failed" : "received", "");
     free(name);
     return status;
@@ -448,19 +515,20 @@ static int receive(bool debug, bool paused, bool unwatched)
 int command_migrate_receive(const struct command *c, int argc, char **argv)
 {
     static const struct option long_options[] = { COMMON_OPTIONS };
-    bool debug = false, paused = false, unwatched = false;
+    struct receiver r = { 0 };
+    bool debug = false;
     int option, status;
 
     while ((option = next_option(c, argc, argv, ":deph", long_options)) >= 0) {
         debug |= option == 'd';
-        unwatched |= option == 'e';
-        paused |= option == 'p';
+        r.unwatched |= option == 'e';
+        r.paused |= option == 'p';
     }
     if (optind != argc)
         return usage_error(c, "it takes no arguments");
     if (helper_use() || set_patience() || operations_start() || guests_open_to_save())
         return EXIT_FAILURE;
-    status = receive(debug, paused, unwatched);
+    status = receive(debug, &r);
     guests_close();
     return status;
 }

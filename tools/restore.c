@@ -15,6 +15,7 @@
 #include <libxl_utils.h>
 
 #include "tools/config.h"
+#include "tools/guardian.h"
 #include "tools/guests.h"
 #include "tools/helper.h"
 #include "tools/image.h"
@@ -32,6 +33,14 @@
 struct restore_options {
     bool paused, console, debug, foreground, unwatched, vnc, vnc_password, json;
 };
+
+/* What can be known of a domain before it has a number: its UUID, which others may have that are there already. */
+static struct {
+    libxl_uuid uuid;
+    char *name;
+    uint32_t *others;
+    int count;
+} expected;
 
 /* The lock's file, or -1: there can be none, and nothing to wait for. */
 static int lock_creation(void)
@@ -91,6 +100,71 @@ static int check_memory(libxl_ctx *libxl, libxl_domain_config *config)
     return -ENOMEM;
 }
 
+/* --- what the guardian needs */
+
+/* 0 or -ENOMEM. */
+static int note_expected(libxl_ctx *libxl, const libxl_domain_config *config, const char *name)
+{
+    int count = 0;
+    libxl_dominfo *infos = libxl_list_domain(libxl, &count);
+
+    expected.uuid = config->c_info.uuid;
+    expected.name = strdup(name);
+    expected.count = 0;
+    expected.others = calloc((size_t)count + 1, sizeof(*expected.others));
+    for (int i = 0; i < count && expected.others; i++)
+        if (libxl_uuid_compare(&infos[i].uuid, &expected.uuid) == 0)
+            expected.others[expected.count++] = infos[i].domid;
+    libxl_dominfo_list_free(infos, count);
+    return infos && expected.name && expected.others ? 0 : -ENOMEM;
+}
+
+static bool is_expected(const libxl_dominfo *info)
+{
+    for (int i = 0; i < expected.count; i++)
+        if (expected.others[i] == info->domid)
+            return false;
+    return libxl_uuid_compare(&info->uuid, &expected.uuid) == 0 && !info->dying;
+}
+
+bool restore_find(libxl_ctx *libxl, uint32_t *id, const char **name)
+{
+    int count = 0;
+    libxl_dominfo *infos = libxl_list_domain(libxl, &count);
+    bool found = false;
+
+    for (int i = 0; i < count && !found; i++) {
+        found = is_expected(&infos[i]);
+        *id = infos[i].domid;
+    }
+    libxl_dominfo_list_free(infos, count);
+    *name = expected.name;
+    return found;
+}
+
+static void destroy_unfinished(const void *context, char reached, int fd)
+{
+    const char *name;
+    uint32_t id;
+
+    (void)context, (void)reached, (void)fd;
+    if (restore_find(guests_libxl(), &id, &name))
+        libxl_domain_destroy(guests_libxl(), id, NULL);
+}
+
+static int begin_guardian(libxl_ctx *libxl, const struct restore_request *request, const libxl_domain_config *config,
+                          const char *name)
+{
+    if (note_expected(libxl, config, name)) {
+        failure("out of memory");
+        return -ENOMEM;
+    }
+    return request->rescue ? guardian_begin(request->rescue, request->context, request->rescue_fd)
+                           : guardian_begin(destroy_unfinished, NULL, -1);
+}
+
+/* --- making it */
+
 /* The domain, paused. 0, or -errno and has said why; then nothing of it is left. */
 static int make_domain(libxl_ctx *libxl, const char *source, int fd, libxl_domain_config *config, uint32_t *id)
 {
@@ -147,13 +221,17 @@ static int make_locked(libxl_ctx *libxl, const struct restore_request *request, 
     progress_begin(request->operation, doing, request->json);
     progress_domain(libxl, name, 0);
     if (!error)
+        error = begin_guardian(libxl, request, config, name);
+    if (!error)
         error = make_domain(libxl, request->source, request->fd, config, id);
     if (lock >= 0)
         close(lock);
-    if (error)
+    if (error) {
+        guardian_end();
         progress_end(error, "failed", "");
-    else
+    } else {
         progress_made(libxl, *id);
+    }
     return error;
 }
 
@@ -204,9 +282,10 @@ static void begin_vnc(libxl_ctx *libxl, uint32_t id, bool password)
     }
 }
 
-/* The domain is whole, and paused. */
+/* The domain is whole, and paused. Once it runs its disk is not what it was, and nobody destroys it. */
 static int let_go(libxl_ctx *libxl, uint32_t id, const struct restore_options *options)
 {
+    guardian_end();
     if (!options->paused && libxl_domain_unpause(libxl, id, NULL)) {
         failure("domain %u is restored, but cannot be unpaused: it is destroyed", id);
         libxl_domain_destroy(libxl, id, NULL);

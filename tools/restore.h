@@ -7,6 +7,8 @@
 
 #include <libxl.h>
 
+#include "tools/guardian.h"
+
 struct restore_request {
     const char *source;        /* how messages call the stream */
     const char *operation;     /* as the journal calls it */
@@ -15,11 +17,21 @@ struct restore_request {
     const char *suffix;        /* behind the name that it gets; NULL: none */
     bool debug;                /* print the configuration */
     bool json;                 /* lines for programs */
+    rescue_function *rescue;   /* the guardian's; NULL: it destroys the domain */
+    const void *context;       /* for it, and the descriptor that it has; -1: none */
+    int rescue_fd;
 };
 
 /*
  * The domain, whole and paused, and *name its name without the suffix, freed by the caller. 0, or -errno and has said
  * why; then nothing of it is left, and *name is NULL. The stream is read to its end, and not a byte further. From 0 on
- * until progress_end(), which is the caller's, it is an operation (progress.h).
+ * until progress_end(), which is the caller's, it is an operation (progress.h); and until guardian_end(), which is too,
+ * a guardian looks after the domain.
  */
 int restore_domain(libxl_ctx *libxl, const struct restore_request *request, uint32_t *id, char **name);
+
+/*
+ * In the guardian: the domain that was being made, and the name without the suffix that it was to have, valid for good.
+ * False: there is none.
+ */
+bool restore_find(libxl_ctx *libxl, uint32_t *id, const char **name);

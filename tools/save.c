@@ -13,7 +13,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <libxl_utils.h>
+
 #include "tools/config.h"
+#include "tools/guardian.h"
 #include "tools/guests.h"
 #include "tools/helper.h"
 #include "tools/image.h"
@@ -22,6 +25,8 @@
 #include "tools/operation.h"
 #include "tools/progress.h"
 #include "tools/torpor.h"
+
+#define SUSPENDS_MS   60000   /* libxl's own patience with a guest that was asked to suspend itself */
 
 enum afterwards { DESTROY, GO_ON, STAY_PAUSED };
 
@@ -82,9 +87,36 @@ int save_go_on(libxl_ctx *libxl, const struct guest *guest, bool watched)
     if (rc)
         return failure("%s (%u) does not go on: libxl's error %d; torpor wake %s may help", guest->name, guest->id, rc,
                        guest->name);
+    guardian_end();
     if (!watched && (taken || suspended))
         monitor_in_background(guest->id, true);
     return EXIT_SUCCESS;
+}
+
+/* Numbers are given again: whether it is the guest, by its name or by that with SAVE_AWAY behind it. */
+static bool take_name_back(libxl_ctx *libxl, const struct guest *guest)
+{
+    char *now = libxl_domid_to_name(libxl, guest->id);
+    size_t length = strlen(guest->name);
+    bool ours = now && strncmp(now, guest->name, length) == 0;
+
+    if (ours && now[length])
+        ours = strcmp(now + length, SAVE_AWAY) == 0 && libxl_domain_rename(libxl, guest->id, now, guest->name) == 0;
+    free(now);
+    return ours;
+}
+
+void save_rescue(const void *context, char reached, int fd)
+{
+    const struct guest *guest = context;
+    bool taken = true;
+
+    (void)reached, (void)fd;
+    if (!take_name_back(guests_libxl(), guest))
+        return;
+    guest_release(guest, &taken);
+    if (taken && guest_await_suspension(guest, SUSPENDS_MS))
+        save_go_on(guests_libxl(), guest, false);
 }
 
 static int destroy(libxl_ctx *libxl, const struct guest *guest)
@@ -102,8 +134,10 @@ static int finish(libxl_ctx *libxl, const struct guest *guest, enum afterwards a
 {
     int rc = 0;
 
-    if (afterwards == DESTROY)
+    if (afterwards == DESTROY) {
+        guardian_end();
         return destroy(libxl, guest);
+    }
     if (afterwards == STAY_PAUSED)
         rc = libxl_domain_pause(libxl, guest->id, NULL);
     if (rc)
@@ -150,6 +184,8 @@ static int write_image(libxl_ctx *libxl, const struct guest *guest, struct image
 {
     int error = image_write_head(file->fd, file->name, json);
 
+    if (!error)
+        error = guardian_begin(save_rescue, guest, -1);
     if (error || save_write(libxl, guest, file->fd, options) == 0)
         return error;
     fprintf(stderr, "Failed to save domain, resuming domain: %s\n", save_reason());

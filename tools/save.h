@@ -9,6 +9,8 @@
 #include "tools/guests.h"
 #include "tools/helper/options.h"
 
+#define SAVE_AWAY "--migratedaway"   /* behind the name of a guest that another host has whole, too */
+
 struct save_options {
     bool live;                      /* all but what it still writes to is written before it suspends itself */
     bool json;                      /* lines for programs */
@@ -35,8 +37,14 @@ int save_write(libxl_ctx *libxl, const struct guest *guest, int fd, const struct
 const char *save_reason(void);
 
 /*
+ * The guardian's, from before save_write() on, for a guest (the context) of its or of another name: it gets its name
+ * back and goes on as by save_go_on(), with what it was asked for and has not done yet awaited.
+ */
+void save_rescue(const void *guest, char reached, int fd);
+
+/*
  * Lets the guest go on, if it has come to be suspended, and takes the request back if it has not. xl's monitor is told
- * by its suspending that the guest has ended, so it gets another; but for one that is watched by ours. Returns an exit
- * status.
+ * by its suspending that the guest has ended, so it gets another; but for one that is watched by ours. The guardian is
+ * told that this is the end. Returns an exit status.
  */
 int save_go_on(libxl_ctx *libxl, const struct guest *guest, bool watched);

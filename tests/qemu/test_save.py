@@ -216,6 +216,34 @@ def test_an_interrupted_save_lets_the_guest_go_on(host, worker):
     assert_lives(worker)
 
 
+def test_a_save_that_is_killed_lets_the_guest_go_on_and_a_restore_leaves_nothing(host, worker):
+    """Both in the middle of its memory; while it is saved the guest is suspended."""
+    domid = worker.domid()
+    host.run("""
+        mkfifo /tmp/slow
+        torpor save worker /tmp/slow > /tmp/said 2>&1 & pid=$!
+        exec 8< /tmp/slow
+        head -c 1000000 <&8 > /dev/null
+        kill -KILL $pid
+        ! wait $pid""")
+    host.wait_for("xl list worker | grep -q -E ' [r-][b-]----  '")
+    assert worker.domid() == domid
+    assert_lives(worker)
+    save(host, "worker")
+    free = host.free_pages()
+    host.run(f"""
+        torpor restore /tmp/slow > /tmp/said 2>&1 & pid=$!
+        exec 8> /tmp/slow
+        head -c $(($(stat -c %s {IMAGE}) / 2)) {IMAGE} >&8
+        kill -KILL $pid
+        ! wait $pid
+        rm /tmp/slow""")
+    host.wait_for("[ $(xl list | wc -l) = 2 ] && ! pgrep -x torpor-save-hel > /dev/null")
+    assert host.free_pages() == free
+    restore(host)
+    assert_lives(worker)
+
+
 def test_reboot_and_poweroff_are_handled_after_a_checkpoint_and_a_restore(host, guest):
     one = guest("cycled").create()
     save(host, "cycled", "-c")
@@ -366,3 +394,17 @@ def test_whoever_is_killed_a_guest_that_was_slowed_down_gets_back_what_it_had(ho
     assert hog.run("echo alive").output.strip() == "alive"
     status, end = migrate_hog(host, receiver="torpor migrate-receive")   # what was left on is no obstacle
     assert status == 0, (end, host.run("cat /tmp/said").output)
+
+
+def test_the_timeline_shows_what_was_done_to_a_guest(host, mover):
+    done = "torpor timeline -l -d mover | grep -q ' migrate .*handed over after'"
+    host.run(f"{done} || torpor migrate -s '' mover 'torpor migrate-receive'")
+    listed = host.run("torpor timeline -l -d mover").lines()
+    number = next(line.split()[0] for line in listed if " migrate " in line and "handed over after" in line)
+    text = host.run(f"torpor timeline -d mover {number}").output
+    assert re.match(r"Migration of mover \(domain \d+\): handed over after .*, stood still for ", text), text
+    assert re.search(r"^  last ", text, re.M) and re.search(r" enter precopy$", text, re.M), text
+    assert json.loads(host.run(f"torpor timeline -d mover --json {number}").output)["operation"] == "migrate"
+    host.run(f"torpor timeline -d mover --svg /tmp/mover.svg {number}; grep -q '>stands still for ' /tmp/mover.svg")
+    missing = host.run("torpor timeline -d nobody", check=False)
+    assert missing.status == 1 and len(missing.lines()) == 1 and "nobody" in missing.output, missing.output

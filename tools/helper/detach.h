@@ -4,6 +4,6 @@
 
 /*
  * Called by a forked child: it leaves its parent's session and standard streams, and holds none of its parent's other
- * files, whose end others wait for. *kept, if not NULL, is a descriptor that stays open, by another number.
+ * files, whose end others wait for. kept: `count` descriptors that stay open, by other numbers.
  */
-void detach(int *kept);
+void detach(int *kept, unsigned count);

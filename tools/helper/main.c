@@ -27,6 +27,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/time.h>
 #include <unistd.h>
 
@@ -323,6 +324,8 @@ int main(int argc, char **argv)
     stream_begin(&h.stream, save ? move_out : move_in, &h);
     options_read(&h.options);
     set_signals(h.fd);
+    if (h.options.guarded)
+        prctl(PR_SET_PDEATHSIG, SIGTERM);   /* whose guardian need not wait for what nobody will ask about */
     set_patience();
     set_fault();
     recorder_begin(save ? "save" : "restore", h.memory.domid);
@@ -334,7 +337,7 @@ int main(int argc, char **argv)
                                       : &save_list, &h);
     stream_end(&h.stream);
     recorder_end(error);
-    if (save && error)
+    if (save && error && !h.options.guarded)
         keep_going(h.memory.domid);
     libxl_complete(error);
     return 0;

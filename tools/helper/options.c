@@ -9,6 +9,7 @@
 
 #include "tools/helper/precopy.h"
 
+#define GUARDED      "TORPOR_GUARDED"   /* tools/guardian.c sets it */
 #define COMPRESS     "TORPOR_COMPRESS"
 #define THROTTLE     "TORPOR_THROTTLE"
 #define MAX_DOWNTIME "TORPOR_MAX_DOWNTIME"
@@ -26,7 +27,7 @@ static uint64_t number(const char *name, uint64_t most, uint64_t otherwise)
 void options_read(struct helper_options *o)
 {
     *o = (struct helper_options){
-        .compress = getenv(COMPRESS), .throttle = getenv(THROTTLE),
+        .guarded = getenv(GUARDED), .compress = getenv(COMPRESS), .throttle = getenv(THROTTLE),
         .max_downtime_ms = (uint32_t)number(MAX_DOWNTIME, MOST_MAX_DOWNTIME_MS, DEFAULT_MAX_DOWNTIME_MS),
         .fixed_ns = number(FIXED, UINT64_MAX / 4, PRECOPY_FIXED_NS),
     };

@@ -12,6 +12,7 @@
 #define MOST_MAX_DOWNTIME_MS    3600000u
 
 struct helper_options {
+    bool guarded;              /* TORPOR_GUARDED is set: should who has asked be killed, another sees to the guest */
     bool compress;             /* TORPOR_COMPRESS is set */
     bool throttle;             /* TORPOR_THROTTLE is set: a guest that dirties too fast is slowed down */
     uint32_t max_downtime_ms;  /* TORPOR_MAX_DOWNTIME, in ms; of a live operation */

@@ -66,7 +66,7 @@ static void guard(int from, const xc_dominfo_t *domain, const struct xen_domctl_
 {
     uint16_t set[2] = { had->cap, had->cap }, cap;
 
-    detach(&from);
+    detach(&from, 1);
     while (read_all(from, &cap, sizeof(cap)) == 0) {
         set[0] = set[1];
         set[1] = cap;
