@@ -3,7 +3,7 @@
 # build/tools/torpor-save-helper: what libxl starts to save and restore a domain.
 
 tools-out     := build/tools
-tools-sources := $(wildcard tools/*.c) $(addprefix tools/helper/,sum.c transfer.c detach.c stream.c pack.c journal.c report.c options.c)
+tools-sources := $(wildcard tools/*.c) $(addprefix tools/helper/,transfer.c detach.c stream.c pack.c journal.c report.c options.c)
 tools-objects := $(tools-sources:%=$(tools-out)/%.o)
 helper-sources := $(wildcard tools/helper/*.c) sleep/sleep.c
 helper-objects := $(helper-sources:%=$(tools-out)/%.o)

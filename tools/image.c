@@ -47,14 +47,14 @@ struct tail {
 static struct tail make_tail(const struct header *header, uint32_t length, const char *config)
 {
     struct tail tail;
-    struct sum sum;
+    XXH64_state_t sum;
 
-    sum_begin(&sum);
-    sum_add(&sum, header, sizeof(*header));
-    sum_add(&sum, &length, sizeof(length));
-    sum_add(&sum, config, length);
+    XXH64_reset(&sum, 0);
+    XXH64_update(&sum, header, sizeof(*header));
+    XXH64_update(&sum, &length, sizeof(length));
+    XXH64_update(&sum, config, length);
     memcpy(tail.magic, tail_magic, sizeof(tail_magic));
-    tail.sum = sum_end(&sum);
+    tail.sum = XXH64_digest(&sum);
     return tail;
 }
 

@@ -66,11 +66,7 @@ static int take(void *context, void *buffer, size_t size)
 
 static uint64_t commit_sum(const struct commit *c)
 {
-    struct sum sum;
-
-    sum_begin(&sum);
-    sum_add(&sum, c, offsetof(struct commit, sum));
-    return sum_end(&sum);
+    return XXH64(c, offsetof(struct commit, sum), 0);
 }
 
 static int commit_read(int fd, uint64_t at, struct commit *c)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* sources: tools/image.c tools/helper/sum.c tools/helper/transfer.c */
+/* sources: tools/image.c tools/helper/transfer.c */
 /* The head of a saved guest's file, and the file that appears only when it is whole. */
 #include "tools/image.h"
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* sources: tools/segments.c tools/image.c tools/helper/stream.c tools/helper/pack.c */
-/* sources: tools/helper/sum.c tools/helper/transfer.c */
+/* sources: tools/helper/transfer.c */
 /*
  * The file of a guest's checkpoints, against a guest that is an array: what is composed is the guest as it was at the
  * last whole checkpoint, whatever the file ends with.

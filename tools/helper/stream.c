@@ -140,20 +140,20 @@ int writer_record(struct stream *s, enum record_type type, const struct piece *p
 {
     struct record_head head = { .type = type, .size = sizeof(struct record_tail) };
     struct record_tail tail = { .number = s->records };
-    struct sum sum;
+    XXH64_state_t sum;
     int error;
 
     for (size_t i = 0; i < count; i++)
         head.size += (uint32_t)pieces[i].size;
-    sum_begin(&sum);
-    sum_add(&sum, &head, sizeof(head));
+    XXH64_reset(&sum, 0);
+    XXH64_update(&sum, &head, sizeof(head));
     error = put(s, &head, sizeof(head));
     for (size_t i = 0; i < count && !error; i++) {
-        sum_add(&sum, pieces[i].data, pieces[i].size);
+        XXH64_update(&sum, pieces[i].data, pieces[i].size);
         error = put(s, pieces[i].data, pieces[i].size);
     }
-    sum_add(&sum, &tail.number, sizeof(tail.number));
-    tail.sum = sum_end(&sum);
+    XXH64_update(&sum, &tail.number, sizeof(tail.number));
+    tail.sum = XXH64_digest(&sum);
     if (!error)
         error = put(s, &tail, sizeof(tail));
     if (!error)
@@ -250,7 +250,7 @@ int reader_next(struct stream *s, struct record *record)
     uint64_t at = s->position;
     struct record_head head;
     struct record_tail tail;
-    struct sum sum;
+    XXH64_state_t sum;
     int error = get(s, &head, sizeof(head), "the head of record");
 
     if (!error)
@@ -262,10 +262,10 @@ int reader_next(struct stream *s, struct record *record)
     if (error)
         return error;
     memcpy(&tail, s->body + head.size - sizeof(tail), sizeof(tail));
-    sum_begin(&sum);
-    sum_add(&sum, &head, sizeof(head));
-    sum_add(&sum, s->body, head.size - sizeof(tail.sum));
-    if (sum_end(&sum) != tail.sum)
+    XXH64_reset(&sum, 0);
+    XXH64_update(&sum, &head, sizeof(head));
+    XXH64_update(&sum, s->body, head.size - sizeof(tail.sum));
+    if (XXH64_digest(&sum) != tail.sum)
         return fail(s, -EBADMSG, "record %llu (%s), at byte %llu, is damaged: its checksum is wrong",
                     (unsigned long long)s->records, record_name(head.type), (unsigned long long)at);
     if (tail.number != s->records)

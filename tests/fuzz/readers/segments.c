@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* sources: tools/segments.c tools/image.c tools/helper/stream.c tools/helper/pack.c tools/helper/sum.c */
+/* sources: tools/segments.c tools/image.c tools/helper/stream.c tools/helper/pack.c */
 /* sources: tools/helper/transfer.c */
 /*
  * Random bytes as a file of checkpoints (libFuzzer): it is read, and what is whole in it composed. The mutator puts the
@@ -125,15 +125,6 @@ static size_t make_seed(uint8_t *data, size_t most)
 
 /* --- checksums, as far as the sizes lead */
 
-static uint64_t sum_of(const uint8_t *data, size_t size)
-{
-    struct sum s;
-
-    sum_begin(&s);
-    sum_add(&s, data, size);
-    return sum_end(&s);
-}
-
 /* Each returns where what follows begins; 0: nothing does. */
 static size_t seal_head(uint8_t *data, size_t size, size_t at)
 {
@@ -145,7 +136,7 @@ static size_t seal_head(uint8_t *data, size_t size, size_t at)
     memcpy(&length, data + at + XL_HEADER - sizeof(length), sizeof(length));
     if (length > size - at - XL_HEADER || length < HEAD_TAIL)
         return 0;
-    sum = sum_of(data + at, XL_HEADER + length - HEAD_TAIL);
+    sum = XXH64(data + at, XL_HEADER + length - HEAD_TAIL, 0);
     memcpy(data + at + XL_HEADER + length - sizeof(sum), &sum, sizeof(sum));
     return at + XL_HEADER + length + LIBXL + STREAM_HEADER;
 }
@@ -161,7 +152,7 @@ static size_t seal_records(uint8_t *data, size_t size, size_t at)
         if (body < RECORD_TAIL || body > size - at - RECORD_HEAD)
             return 0;
         memcpy(data + at + RECORD_HEAD + body - RECORD_TAIL, &number, sizeof(number));
-        sum = sum_of(data + at, RECORD_HEAD + body - sizeof(sum));
+        sum = XXH64(data + at, RECORD_HEAD + body - sizeof(sum), 0);
         memcpy(data + at + RECORD_HEAD + body - sizeof(sum), &sum, sizeof(sum));
         at += RECORD_HEAD + body;
         if (type == RECORD_END)
@@ -176,7 +167,7 @@ static size_t seal_commit(uint8_t *data, size_t size, size_t at)
 
     if (at > size || size - at < sizeof(commit))
         return 0;
-    commit.sum = sum_of(data + at, offsetof(struct commit, sum));
+    commit.sum = XXH64(data + at, offsetof(struct commit, sum), 0);
     memcpy(data + at + offsetof(struct commit, sum), &commit.sum, sizeof(commit.sum));
     return at + sizeof(commit);
 }
