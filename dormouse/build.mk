@@ -16,7 +16,7 @@ DORMOUSE_CFLAGS := $(bare-flags) -Idormouse/arch/arm64 -Idormouse/arch $(bare-cf
 DORMOUSE_NEEDS  := build/dormouse/arm64/libdormouse.a dormouse/arch/arm64/image.ld
 DORMOUSE_LINK    = ld.lld $(bare-ldflags) $(1) -T dormouse/arch/arm64/image.ld -o $@ $(filter %.o,$^) \
                    build/dormouse/arm64/libdormouse.a $(bare-libfdt)
-DORMOUSE_OBJS   := $(patsubst %,build/dormouse/arm64/.obj/%.o,$(DORMOUSE_SHARED) lib/devicetree.c \
+DORMOUSE_OBJS   := $(patsubst %,build/dormouse/arm64/.obj/%.o,$(DORMOUSE_SHARED) lib/devicetree.c arch/arm64/fpu.S \
                    $(wildcard dormouse/test/*.c dormouse/arch/arm64/*.c dormouse/arch/arm64/*.S))
 
 build/dormouse/arm64/.obj/%.o: % flags.mk dormouse/build.mk | $(bare-include)/.done

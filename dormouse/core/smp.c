@@ -3,15 +3,19 @@
  * Calls are made one at a time, by whoever holds `caller`: fn, arg and the two counts belong to the call that is under
  * way. A CPU counts itself begun when it has read them, so the caller of one that does not wait may go when all have.
  *
- * Invariant: a bit of `online` is set by its own CPU, which from then on takes calls and kicks; CPU 0's at boot.
+ * Invariant: a bit of `online` is set by its own CPU, which from then on takes calls and kicks; CPU 0's at boot. It is
+ * cleared by CPU 0, between two calls: no call waits for a CPU that has gone. A CPU without it runs nothing but its
+ * idle thread, which ends.
  */
 #include "dormouse/core/smp.h"
 #include "arch/relax.h"
+#include "dormouse/core/space.h"
 #include "dormouse/core/thread.h"
 #include "dormouse/core/time.h"
 #include "dormouse/xen/console.h"
 #include "dormouse/xen/evtchn.h"
 #include "dormouse/xen/suspend.h"
+#include "lib/errno.h"
 #include "machine/cpu.h"
 #include "machine/smp.h"
 #include "machine/time.h"
@@ -71,15 +75,17 @@ static void wait_zero(const unsigned *left)
     }
 }
 
-void smp_call(uint64_t mask, void (*fn)(void *), void *arg, bool wait)
+unsigned smp_call(uint64_t mask, void (*fn)(void *), void *arg, bool wait)
 {
+    unsigned called;
+
     thread_hold();                      /* nobody is frozen with the mutex: the suspend's own call would wait for it */
     mutex_lock(&caller);
     wait_zero(&call.to_end);            /* of a call that did not wait */
     mask &= __atomic_load_n(&online, __ATOMIC_ACQUIRE);
     call.fn = fn;
     call.arg = arg;
-    call.to_begin = call.to_end = (unsigned)__builtin_popcountl(mask);
+    call.to_begin = call.to_end = called = (unsigned)__builtin_popcountl(mask);
     __atomic_thread_fence(__ATOMIC_RELEASE);
     for (unsigned cpu = 0; cpu < MAX_CPUS; cpu++)
         if (mask & BIT(cpu))
@@ -89,6 +95,7 @@ void smp_call(uint64_t mask, void (*fn)(void *), void *arg, bool wait)
         wait_zero(&call.to_end);
     mutex_unlock(&caller);
     thread_release();
+    return called;
 }
 
 static void cpu_online(void)
@@ -113,24 +120,48 @@ void smp_begin(void)
     thread_idle();
 }
 
-void smp_start_others(unsigned most)
+void smp_end(void)
 {
-    for (unsigned cpu = 1; cpu < MAX_CPUS && cpu < most && machine_cpu_is_possible(cpu); cpu++) {
-        int error = machine_cpu_start(cpu);
+    machine_timer_set(NEVER);
+    space_let_go();
+    machine_cpu_stop();
+}
 
-        if (error) {
-            print("dormouse: CPU %u does not start: error %d\n", cpu, -error);
-            return;
-        }
-        while (!smp_is_online(cpu))
-            sched_op(SCHEDOP_yield, NULL);
-    }
+int smp_cpu_up(unsigned cpu)
+{
+    int error;
+
+    if (smp_is_online(cpu))
+        return 0;
+    if (!machine_cpu_is_possible(cpu))
+        return -ENODEV;
+    error = machine_cpu_start(cpu);
+    while (!error && !smp_is_online(cpu))
+        sched_op(SCHEDOP_yield, NULL);
+    return error;
+}
+
+int smp_cpu_down(unsigned cpu)
+{
+    BUG_ON(!cpu);
+    if (!smp_is_online(cpu))
+        return 0;
+    mutex_lock(&caller);
+    wait_zero(&call.to_end);            /* of a call that did not wait */
+    __atomic_fetch_and(&online, ~BIT(cpu), __ATOMIC_ACQ_REL);
+    mutex_unlock(&caller);
+    thread_cpu_leave(cpu);
+    while (machine_cpu_is_running(cpu))
+        sched_op(SCHEDOP_yield, NULL);
+    threads_distribute();
+    return 0;
 }
 
 static void stop_here(void *arg)
 {
     (void)arg;
     irq_disable();
+    space_let_go();
     __atomic_fetch_add(&stopped, 1, __ATOMIC_ACQ_REL);
     while (__atomic_load_n(&stop, __ATOMIC_ACQUIRE))
         sched_op(SCHEDOP_yield, NULL);

@@ -4,6 +4,7 @@
 #include "dormouse/core/smp.h"
 #include "dormouse/core/thread.h"
 #include "dormouse/dormouse.h"
+#include "dormouse/xen/cpus.h"
 #include "dormouse/xen/shutdown.h"
 #include "dormouse/xen/xenbus.h"
 #include "machine/cpu.h"
@@ -12,10 +13,10 @@
 void guest_main(void)
 {
     machine_start();
-    threads_init();
     smp_init();
-    smp_start_others((unsigned)argument_number("maxcpus", MAX_CPUS));
+    threads_init();
     xenbus_init();
+    cpus_init((unsigned)argument_number("maxcpus", MAX_CPUS));
     shutdown_requests_init();
     main();
 }

@@ -9,11 +9,13 @@
 #include "arch/lock.h"
 #include "dormouse/core/memory.h"
 #include "dormouse/core/smp.h"
+#include "dormouse/core/space.h"
 #include "dormouse/core/time.h"
 #include "lib/errno.h"
 #include "machine/context.h"
 #include "machine/cpu.h"
 #include "machine/time.h"
+#include "machine/user.h"
 
 enum { STACK_PAGES = 4 };
 #define FREEZE_LIMIT_NS UINT64_C(5000000000)
@@ -31,6 +33,8 @@ struct thread {
     bool service;
     unsigned holds;
     void *context;                  /* while it does not run */
+    struct space *space;            /* and its user program's registers; both, or none */
+    struct user *user;
     void (*fn)(void *);
     void *arg;
 };
@@ -62,6 +66,8 @@ static void threads_unlock(bool enabled) RELEASES(lock)
 
 static bool may_run(const struct thread *t, unsigned cpu) REQUIRES(lock)
 {
+    if (!smp_is_online(cpu))
+        return false;
     return t->service ? cpu == 0 : !freezing || t->holds;
 }
 
@@ -130,6 +136,18 @@ static void free_ended(void) REQUIRES(lock)
         pages_free(t, STACK_PAGES);
 }
 
+/* Keeps what is the user program's, goes on with `next`, and when it is back puts that into the CPU where it is now. */
+static UNCHECKED_LOCKING void switch_to(struct thread *self, struct thread *next) REQUIRES(lock)
+{
+    if (self->user)
+        user_switch_out(self->user);
+    context_switch(&self->context, next->context);
+    if (self->user) {
+        space_load(self->space);
+        user_switch_in(self->user);
+    }
+}
+
 /* Whoever is due runs; the caller does again when it is. */
 static UNCHECKED_LOCKING void reschedule(void) REQUIRES(lock)
 {
@@ -154,7 +172,7 @@ static UNCHECKED_LOCKING void reschedule(void) REQUIRES(lock)
         if (self->state == DEAD)
             ended[cpu] = self;
         timer_set();
-        context_switch(&self->context, next->context);
+        switch_to(self, next);
         free_ended();
         return;
     }
@@ -188,6 +206,8 @@ void thread_idle(void)
 {
     for (;;) {
         irq_disable();
+        if (!smp_is_online(cpu_id()))
+            smp_end();
         if (due[cpu_id()])
             thread_preempt();
         else
@@ -373,6 +393,25 @@ void thread_cpu_init(void)
     time_alarm_init_cpu(alarm);
 }
 
+void thread_set_user(struct space *space, struct user *user)
+{
+    bool enabled = threads_lock();
+    struct thread *self = current[cpu_id()];
+
+    self->space = space;
+    self->user = user;
+    if (user) {
+        space_load(space);
+        user_switch_in(user);
+    }
+    threads_unlock(enabled);
+}
+
+struct user *thread_user(void)
+{
+    return current[cpu_id()]->user;
+}
+
 void thread_hold(void)
 {
     bool enabled = threads_lock();
@@ -405,14 +444,36 @@ static UNCHECKED_LOCKING bool all_frozen(void *arg)
     return true;
 }
 
+static void make_all_due(void) REQUIRES(lock)
+{
+    for (unsigned cpu = 0; cpu < MAX_CPUS; cpu++)
+        if (smp_is_online(cpu))
+            make_due(cpu);
+}
+
 static void freezing_set(bool on)
 {
     bool enabled = threads_lock();
 
     freezing = on;
-    for (unsigned cpu = 0; cpu < MAX_CPUS; cpu++)
-        if (smp_is_online(cpu))
-            make_due(cpu);
+    make_all_due();
+    threads_unlock(enabled);
+}
+
+void thread_cpu_leave(unsigned cpu)
+{
+    bool enabled = threads_lock();
+
+    make_due(cpu);
+    threads_unlock(enabled);
+}
+
+void threads_distribute(void)
+{
+    bool enabled = threads_lock();
+
+    make_all_due();
+    timer_set();
     threads_unlock(enabled);
 }
 

@@ -16,7 +16,9 @@
 #define THREAD_TURN_NS UINT64_C(10000000)
 #define NEVER          (~UINT64_C(0))
 
+struct space;
 struct thread;
+struct user;
 
 struct waitqueue {
     struct list threads;
@@ -56,6 +58,14 @@ void wake(struct waitqueue *queue);
 void mutex_lock(struct mutex *m);
 void mutex_unlock(struct mutex *m);
 
+/*
+ * From now on the calling thread runs user programs in that space (core/space.h), with these registers, which stay
+ * where they are; NULL: none. Whatever CPU it runs on has the space loaded.
+ */
+void thread_set_user(struct space *space, struct user *user);
+/* The running thread's registers of user programs; NULL: it has none. With interrupts masked. */
+struct user *thread_user(void);
+
 /* These nest. */
 void thread_hold(void);
 void thread_release(void);
@@ -68,6 +78,10 @@ extern const struct sleep_stage freeze_stage;
 /* The calling CPU, not the first, takes part: what it does now is its idle thread, which goes on with thread_idle(). */
 void thread_cpu_init(void);
 NORETURN void thread_idle(void);
+/* That CPU, which is not online any more, has its idle thread end (core/smp.h, smp_end). */
+void thread_cpu_leave(unsigned cpu);
+/* Every CPU looks for what it should run, and when: others' threads and alarms may have become theirs. */
+void threads_distribute(void);
 
 /* At an interrupt's end, where the interrupted code had interrupts enabled: gives the CPU to whom it is due. */
 void thread_preempt(void);

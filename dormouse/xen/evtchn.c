@@ -96,8 +96,12 @@ static void kept_bind(struct kept *k)
     evtchn_register(k->port, k->fn);
 }
 
+/* One that is kept already stays: a CPU that was away asks again. */
 static unsigned keep(struct kept new)
 {
+    for (unsigned i = 0; i < kept_count; i++)
+        if (kept[i].kind == new.kind && kept[i].virq == new.virq && kept[i].vcpu == new.vcpu && kept[i].fn == new.fn)
+            return i;
     BUG_ON(kept_count == EVTCHN_KEPT);
     kept[kept_count] = new;
     kept_bind(&kept[kept_count]);

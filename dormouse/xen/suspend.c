@@ -5,6 +5,7 @@
  */
 #include "dormouse/xen/suspend.h"
 #include "dormouse/core/smp.h"
+#include "dormouse/core/space.h"
 #include "dormouse/core/thread.h"
 #include "dormouse/core/time.h"
 #include "dormouse/xen/block.h"
@@ -60,6 +61,7 @@ static const struct sleep_stage *const stages[] = {
     &console_input_stage,
     &smp_stage,
     &interrupts_stage,
+    &spaces_stage,
     &time_stage,
     &evtchn_stage,
     &grant_stage,

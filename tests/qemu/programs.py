@@ -53,6 +53,22 @@ EOF
         assert "not ok" not in text
         return len(re.findall(r"^smp: \d+ at \d+ ms: \d+ calls to \d+ CPUs$", text, re.M))
 
+    def wait_cpus(self, n):
+        """Of the program smp: until that many CPUs take the calls of each of three rounds, from now on."""
+        lines = len(re.findall(rf"calls to {n} CPUs$", self.console(), re.M))
+        self.wait_lines(f"calls to {n} CPUs$", lines + 3)
+        self.rounds()
+
+    def wait_programs(self):
+        """Of the program spaces: until as many user programs as there are at a time have ended, well, from now on."""
+        text = self.console()
+        assert "not ok" not in text
+        counted = [int(n) for n in re.findall(r"(\d+) programs, CPUs", text)] or [0]
+        enough = counted[-1] + 6
+        last = f"$(sed -n 's/.* \\([0-9]*\\) programs, CPUs.*/\\1/p' {self.log} | tail -n 1)"
+        self.machine.wait_for(f"grep -q 'not ok' {self.log} || [ \"{last}\" -ge {enough} ]")
+        assert "not ok" not in self.console()
+
     def wait_rounds(self):
         self.wait_lines("^smp: .* calls to", self.rounds() + 3)
         self.rounds()

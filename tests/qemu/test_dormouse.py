@@ -15,7 +15,7 @@ PROGRAMS = BUILD / "dormouse/x86_64"
 
 @pytest.fixture(scope="module")
 def x86():
-    board = X86Board(files=[PROGRAMS / name for name in ("hello", "counter", "smp", "shell", "diskcheck")])
+    board = X86Board(files=[PROGRAMS / name for name in ("hello", "counter", "smp", "shell", "diskcheck", "spaces")])
     with life_of(Machine("dormouse", board, hypervisor=X86Board.XEN)) as machine:
         yield machine
 
@@ -49,11 +49,50 @@ def test_save_and_restore_several_times(x86, counter, counts):
         check_counts(counter.counts())
 
 
+# A save into a pipe that nobody reads stands still, with its guest asleep, until somebody does or closes it.
+SAVE_THAT_WAITS = """
+    rm -f /tmp/pipe /tmp/read /tmp/close /tmp/saved && mkfifo /tmp/pipe
+    (xl save {options} {name} /tmp/pipe; echo $? > /tmp/saved) > /tmp/save.log 2>&1 &
+    (exec 3< /tmp/pipe
+     until [ -e /tmp/read ] || [ -e /tmp/close ]; do sleep 0.1; done
+     [ -e /tmp/close ] || cat <&3 > /dev/null) > /dev/null 2>&1 &"""
+
+
+def wait_asleep(x86, name):
+    x86.wait_for(f"xl list {name} | grep -q ' [rbp-]*s[c-][d-] '")
+
+
+def test_a_second_suspend_while_one_is_under_way_is_ignored(x86, counter):
+    lives = counter.console().count("resumed in place")
+    x86.run(SAVE_THAT_WAITS.format(options="-c", name="counter"))
+    wait_asleep(x86, "counter")
+    counter.request("suspend")
+    x86.run("touch /tmp/read")
+    x86.wait_for("[ -e /tmp/saved ]")
+    counter.wait("a second suspend while one was under way is ignored")
+    counter.wait_counting()
+    assert counter.console().count("resumed in place") == lives + 1
+    check_counts(counter.counts())
+
+
+def test_a_suspend_is_cancelled_when_the_image_cannot_be_written(x86, counter):
+    lives = counter.console().count("resumed in place")
+    x86.run(SAVE_THAT_WAITS.format(options="", name="counter"))
+    wait_asleep(x86, "counter")
+    x86.run("touch /tmp/close")
+    counter.wait_lines("resumed in place", lives + 1)
+    counter.wait_counting()
+    check_counts(counter.counts())
+    x86.wait_for("[ -e /tmp/saved ]")
+    assert x86.run("cat /tmp/saved").output.strip() != "0"
+
+
 def test_each_stage_may_fail_and_the_next_suspend_works(x86, counter):
     source = (ROOT / "dormouse/xen/suspend.c").read_text(encoding="utf-8")
     stages = re.findall(r"&(\w+)_stage,", source)
     assert len(stages) > 5
-    names = {"evtchn": "event channels", "smp": "other CPUs", "grant": "grants", "console_input": "console input"}
+    names = {"evtchn": "event channels", "smp": "other CPUs", "grant": "grants", "console_input": "console input",
+             "spaces": "page tables"}
     for stage in (names.get(stage, stage) for stage in stages):
         x86.run(f"xenstore-write /local/domain/$(xl domid counter)/data/suspend-fail '{stage}'")
         counter.request("suspend")
@@ -78,7 +117,62 @@ def test_all_cpus_are_saved_and_call_each_other_again(x86, counts):
     x86.run("xl save -c smp /root/save")
     smp.wait("resumed in place")
     smp.wait_rounds()
-    x86.run("xl shutdown -w smp")
+    x86.run("xl destroy smp")
+
+
+def test_spaces_come_and_go_while_it_is_saved(x86, counts):
+    """Programs in address spaces that change all the time lose no word, and stay away from the kernel."""
+    spaces = Program(x86, "spaces", vcpus=2)
+    spaces.wait("the kernel is out of reach")
+    spaces.wait_programs()
+    for cycle in range(1, counts["cycles"] + 1):
+        x86.run("xl save spaces /root/save; xl restore /root/save")
+        spaces.wait_lines("resumed in a new domain", cycle)
+        spaces.wait_programs()
+    x86.run("xl save -c spaces /root/save")
+    spaces.wait("resumed in place")
+    spaces.wait_programs()
+    assert re.search(r"programs, CPUs 3$", spaces.console(), re.M)      # user programs ran on both
+    x86.run("xl destroy spaces")
+
+
+def test_cpus_come_and_go_also_while_it_is_saved(x86):
+    smp = Program(x86, "smp", vcpus=2, config="maxvcpus = 4")
+    smp.wait_cpus(2)
+    for n in (4, 1):
+        x86.run(f"xl vcpu-set -i smp {n}")
+        smp.wait_cpus(n)
+    # what was offline when it was saved goes online in the next life
+    x86.run("xl save smp /root/save; xl restore /root/save")
+    smp.wait("resumed in a new domain")
+    smp.wait_cpus(1)
+    x86.run("xl vcpu-set -i smp 4")
+    smp.wait_cpus(4)
+    # dom0 asks for both at once: one waits for the other, whichever it is
+    lives = smp.console().count("resumed in place")
+    x86.run("""
+        xenstore-write /local/domain/$(xl domid smp)/cpu/3/availability offline
+        xl save -c smp /root/save &
+        for n in 1 2 1 2; do
+            for state in offline online; do
+                xenstore-write /local/domain/$(xl domid smp)/cpu/$n/availability $state
+            done
+        done
+        wait""")
+    smp.wait_lines("resumed in place", lives + 1)
+    smp.wait_cpus(3)
+    x86.run("xl destroy smp")
+
+
+def test_maxcpus_holds_against_dom0(x86):
+    smp = Program(x86, "smp", vcpus=4, config="extra = 'maxcpus=2'")
+    smp.wait("smp: 2 CPUs")
+    x86.run("xl vcpu-set -i smp 1")
+    smp.wait_cpus(1)
+    x86.run("xl vcpu-set -i smp 3")
+    smp.wait("CPU 2 stays offline: maxcpus=2")
+    smp.wait_cpus(2)
+    x86.run("xl destroy smp")
 
 
 def test_what_is_typed_is_heard_also_when_its_half_came_before_a_restore(x86):

@@ -7,7 +7,7 @@ from machine import BUILD, Board
 from programs import DiskCheck, Program, check_counts
 
 PROGRAMS = BUILD / "dormouse/arm64"
-BOARD = Board(files=[PROGRAMS / "hello", PROGRAMS / "counter", PROGRAMS / "smp", PROGRAMS / "diskcheck"])
+BOARD = Board(files=[PROGRAMS / name for name in ("hello", "counter", "smp", "diskcheck", "spaces")])
 
 
 def test_hello_prints_and_ends(host):
@@ -53,3 +53,23 @@ def test_a_disk_at_work_loses_nothing_when_saved_and_restored(host):
         disk.wait_work()
     assert disk.issued_again() > 0
     host.run("xl destroy diskcheck")
+
+
+@pytest.mark.torpor_only("nothing saves a guest there")
+def test_spaces_and_cpus_come_and_go_and_are_saved(host):
+    spaces = Program(host, "spaces", vcpus=2, memory=32, config="maxvcpus = 4")
+    spaces.wait("the kernel is out of reach")
+    spaces.wait_programs()
+    host.run("xl vcpu-set -i spaces 1")
+    spaces.wait("CPU 1 is offline")
+    host.run("torpor save spaces /root/save; torpor restore /root/save")
+    spaces.wait("resumed in a new domain")
+    spaces.wait_programs()
+    host.run("xl vcpu-set -i spaces 4")
+    spaces.wait("CPU 3 is online")
+    spaces.wait_programs()
+    host.run("torpor save -c spaces /root/save")
+    spaces.wait("resumed in place")
+    spaces.wait_programs()
+    assert "programs, CPUs f" in spaces.console()       # user programs ran on all four
+    host.run("xl destroy spaces")

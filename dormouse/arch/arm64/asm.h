@@ -7,6 +7,8 @@
 
 #define STACK_SIZE   16384          /* as in cpu.h; checked there */
 
+#define FRAME_SIZE   288            /* of struct frame, behind which struct user has kernel_sp */
+
 #define MAIR_VALUE   0x04ff         /* 0: normal write-back; 1: Device-nGnRE */
 /* T0SZ 25 (39 bits: one table of 1 GiB entries), inner and outer write-back, inner shareable, TTBR1 off */
 #define TCR_VALUE    (25 | 1 << 8 | 1 << 10 | 3 << 12 | 1 << 23)
@@ -18,5 +20,24 @@
     .macro adr_l reg, sym
     adrp    \reg, \sym
     add     \reg, \reg, :lo12:\sym
+    .endm
+
+/* The registers that a function has to keep, on the stack: context_new() knows the order. */
+    .macro kept_push
+    stp     x29, x30, [sp, #-16]!
+    stp     x27, x28, [sp, #-16]!
+    stp     x25, x26, [sp, #-16]!
+    stp     x23, x24, [sp, #-16]!
+    stp     x21, x22, [sp, #-16]!
+    stp     x19, x20, [sp, #-16]!
+    .endm
+
+    .macro kept_pop
+    ldp     x19, x20, [sp], #16
+    ldp     x21, x22, [sp], #16
+    ldp     x23, x24, [sp], #16
+    ldp     x25, x26, [sp], #16
+    ldp     x27, x28, [sp], #16
+    ldp     x29, x30, [sp], #16
     .endm
 #endif

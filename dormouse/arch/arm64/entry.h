@@ -17,3 +17,5 @@ extern char image_end[];
 /* vectors.S: a synchronous exception, FIQ or SError (`kind`: the vector's number); an interrupt. */
 void trap_handle(struct frame *f, unsigned kind);
 void irq_handle(void);
+/* pagetable.S */
+extern uint64_t page_table[];

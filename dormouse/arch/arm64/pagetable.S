@@ -13,7 +13,7 @@
 #define SHARED  (3 << 8)
 #define DEVICE  (BLOCK | 1 << 2 | AF | 3 << 53)
 #define DATA    (BLOCK | AF | SHARED | 3 << 53)
-#define CODE    (BLOCK | AF | SHARED)
+#define CODE    (BLOCK | AF | SHARED | 1 << 54)      // not for user programs: UXN
 
     .section .pagetable, "a"
     .balign 4096

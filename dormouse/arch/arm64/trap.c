@@ -7,11 +7,13 @@
 #include "dormouse/core/thread.h"
 #include "dormouse/xen/console.h"
 #include "dormouse/xen/hypercall.h"
+#include "machine/user.h"
 
-/* Where a program has no threads, it is not linked. */
+/* Where a program has no threads, they are not linked. */
 #pragma weak thread_preempt
+#pragma weak thread_user
 
-enum { MAX_INTID = 1020, KIND_SYNC = 4 };
+enum { MAX_INTID = 1020, KIND_SYNC = 4, KIND_SYNC_USER = 8 };
 static void (*handlers[MAX_INTID])(unsigned);
 
 void irq_register(unsigned intid, void (*fn)(unsigned))
@@ -41,6 +43,13 @@ void trap_handle(struct frame *f, unsigned kind)
         c->caught_far = f->far;
         f->elr += 4;
         return;
+    }
+    if (kind == KIND_SYNC_USER && thread_user) {
+        struct user *u = thread_user();
+
+        u->frame = *f;
+        u->frame.sp = sysreg_read(sp_el0);
+        user_leave(u, f->esr >> ESR_EC_SHIFT == ESR_EC_SVC ? USER_CALL : USER_FAULT);
     }
     c->catching = false;
     print("unexpected exception: vCPU %u kind %u esr %lx far %lx pc %lx lr %lx sp %lx\n",

@@ -6,12 +6,9 @@
  */
 #pragma once
 #include <stdint.h>
+#include "machine/frame.h"
 
-struct frame {                      /* vectors.S knows this layout */
-    uint64_t x[31], sp, elr, spsr, esr, far;
-};
-
-enum { ESR_EC_UNKNOWN = 0x00, ESR_EC_SYSREG = 0x18, ESR_EC_DABT = 0x25 };
+enum { ESR_EC_SHIFT = 26, ESR_EC_UNKNOWN = 0x00, ESR_EC_SVC = 0x15, ESR_EC_SYSREG = 0x18, ESR_EC_DABT = 0x25 };
 
 void trap_catch(void);
 /* Ends the catching; returns how many exceptions were skipped (the last one's ESR is in this_cpu()->caught_esr). */

@@ -41,7 +41,7 @@ vectors:
     .balign 128
     full_entry 8
     .balign 128
-    full_entry 9
+    b       irq
     .balign 128
     full_entry 10
     .balign 128
@@ -105,3 +105,29 @@ irq:
     ldp     x0, x1, [sp, #0]
     add     sp, sp, #192
     eret
+
+/*
+ * user_run(struct user *): machine/user.h. What comes from EL0 finds SP_EL1 as it is here.
+ */
+    .global user_run
+user_run:
+    kept_push
+    mov     x1, sp
+    str     x1, [x0, #FRAME_SIZE]
+    mov     x30, x0
+    ldp     x0, x1, [x30, #248]         // sp, elr
+    ldr     x2, [x30, #264]             // spsr
+    msr     sp_el0, x0
+    msr     elr_el1, x1
+    msr     spsr_el1, x2
+    load_x0_x30 x30
+    eret
+
+/* user_leave(struct user *, event) */
+    .global user_leave
+user_leave:
+    ldr     x2, [x0, #FRAME_SIZE]
+    mov     sp, x2
+    mov     x0, x1
+    kept_pop
+    ret

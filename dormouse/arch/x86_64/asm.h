@@ -7,3 +7,5 @@
 #define TRAP_SIZE       64          /* bytes of each handler's beginning */
 #define TRAP_UPCALL     32          /* not the CPU's: an event */
 #define TRAP_FAILSAFE   33
+#define TRAP_SYSCALL    34
+#define FRAME_SIZE      176         /* of struct frame, behind which struct user has kernel_sp */

@@ -4,6 +4,7 @@
 #include "dormouse/arch/x86_64/asm.h"
 #include "dormouse/xen/xen.h"
 #include "lib/base.h"
+#include "machine/frame.h"
 
 /* Xen's at boot and after each restore; the page stays the guest's, the same GFN for ever. */
 extern struct start_info *start_info;
@@ -23,22 +24,17 @@ void p2m_lists_publish(struct shared_info *shared);
  */
 void shared_info_unmap(void);
 
-struct frame {                      /* entry.S knows the layout */
-    uint64_t r15, r14, r13, r12, r11, r10, r9, r8, rdi, rsi, rbp, rbx, rdx, rcx, rax;
-    uint64_t vector, error;
-    uint64_t rip, cs, rflags, rsp, ss;
-};
-enum { RFLAGS_IF = 1 << 9 };
-
 /* image.ld: where what is executed, what is read, and what is written begins */
 extern char image_text[], image_rodata[], image_data[];
 
 /* entry.S's */
-extern char trap_entries[], upcall_entry[], failsafe_entry[], cpu_entry[];
+extern char trap_entries[], upcall_entry[], failsafe_entry[], syscall_entry[], cpu_entry[];
 /* entry.S calls these. */
 NORETURN void dormouse_main(struct start_info *info);
 void trap_handle(struct frame *f);
 NORETURN void cpu_main(void);
+/* entry.S: begins again, on an empty stack. */
+NORETURN void cpu_again(void *stack_top);
 
 /* Tells Xen where traps and events of this vCPU go. */
 void traps_init(void);

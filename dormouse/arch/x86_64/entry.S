@@ -12,6 +12,8 @@
 #define __ASSEMBLY__
 #include <xen/elfnote.h>
 
+#define FLAT_KERNEL_SS  0xe02b          // xen-x86_64.h, FLAT_RING3_SS64; checked in space.c
+
     .macro note type, value:vararg
     .balign 4
     .long   4, 2f - 1f, \type
@@ -45,6 +47,9 @@ _start:                             // rsi: the start info
     call    dormouse_main
     ud2
 
+    .global cpu_again
+cpu_again:                          // rdi: the stack's top
+    movq    %rdi, %rsp
     .global cpu_entry
 cpu_entry:                          // every other vCPU, with its stack
     cld
@@ -86,6 +91,11 @@ trap_entries:
 upcall_entry:
     trap    TRAP_UPCALL, 0
 
+    .balign 16
+    .global syscall_entry
+syscall_entry:
+    trap    TRAP_SYSCALL, 0
+
 /*
  * Xen could not load a segment register of ours: that would be a defect here. Below rip it has left ds, es, fs and gs
  * too.
@@ -121,6 +131,7 @@ trap_common:
     andq    $-16, %rsp
     call    trap_handle
     movq    %rbx, %rsp
+frame_return:                       // rsp: a struct frame
     popq    %r15
     popq    %r14
     popq    %r13
@@ -140,23 +151,55 @@ trap_common:
     movq    $0, (%rsp)              // struct iret_context's flags stand where the error code was
     jmp     hypercall_page + 32 * 23    // __HYPERVISOR_iret: it pushes rcx, r11 and rax itself
 
-/* void context_switch(void **from, void *to): machine/context.h */
-    .global context_switch
-context_switch:
+/* The registers that a function has to keep: context_new() knows the order. */
+    .macro kept_push
     pushq   %rbp
     pushq   %rbx
     pushq   %r12
     pushq   %r13
     pushq   %r14
     pushq   %r15
-    movq    %rsp, (%rdi)
-    movq    %rsi, %rsp
+    .endm
+
+    .macro kept_pop
     popq    %r15
     popq    %r14
     popq    %r13
     popq    %r12
     popq    %rbx
     popq    %rbp
+    .endm
+
+/*
+ * user_run(struct user *): machine/user.h. Xen is told that traps of this program find the stack as it is here. The
+ * frame serves as the stack while it is popped: with events masked nothing comes upon it.
+ */
+    .global user_run
+user_run:
+    kept_push
+    movq    %rdi, %rbx
+    movq    %rsp, FRAME_SIZE(%rbx)
+    movl    $FLAT_KERNEL_SS, %edi
+    movq    %rsp, %rsi
+    call    hypercall_page + 32 * 3     // __HYPERVISOR_stack_switch
+    movq    %rbx, %rsp
+    jmp     frame_return
+
+/* user_leave(struct user *, event) */
+    .global user_leave
+user_leave:
+    movq    FRAME_SIZE(%rdi), %rsp
+    movl    %esi, %eax
+    kept_pop
+    ret
+
+/* void context_switch(void **from, void *to): machine/context.h */
+    .global context_switch
+context_switch:
+    kept_push
+    movq    %rsp, (%rdi)
+    movq    %rsi, %rsp
+    kept_pop
     ret
 
     .global context_begin

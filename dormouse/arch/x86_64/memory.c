@@ -9,17 +9,13 @@
  */
 #include "machine/memory.h"
 #include "dormouse/arch/x86_64/boot.h"
+#include "dormouse/arch/x86_64/entry_bits.h"
 #include "dormouse/core/memory.h"
 #include "dormouse/xen/evtchn.h"
 #include "dormouse/xen/hypercall.h"
 #include "lib/string.h"
 
-/* Intel SDM 3, 4.5 */
-enum { PTE_PRESENT = 1, PTE_WRITE = 2, PTE_USER = 4, PTE_ACCESSED = 0x20, PTE_DIRTY = 0x40, LEVELS = 4, ENTRIES = 512 };
-#define PTE_NX       BIT(63)
-#define PTE_FRAME    (BIT(52) - PAGE_SIZE)
-#define PTE_TABLE    ((uint64_t)(PTE_PRESENT | PTE_WRITE | PTE_USER | PTE_ACCESSED))
-#define PTE_READABLE ((uint64_t)(PTE_PRESENT | PTE_ACCESSED | PTE_DIRTY))
+enum { LEVELS = 4, ENTRIES = 512 };
 
 static uint64_t *frame_lists;       /* for each page of the p2m list its MFN; whole pages */
 static uint64_t *list_of_lists;     /* one page: for each page of frame_lists its MFN */
@@ -67,7 +63,7 @@ static void mapping_set(void *at, uint64_t entry)
         panic("Xen refuses to map %p as %lx", at, entry);
 }
 
-static void page_protect(void *at, uint64_t rights)
+void page_protect(void *at, uint64_t rights)
 {
     mapping_set(at, frame_of(at) << PAGE_SHIFT | PTE_READABLE | rights);
 }
@@ -77,17 +73,21 @@ void page_map(void *at, mfn_t mfn)
     mapping_set(at, mfn.mfn << PAGE_SHIFT | PTE_READABLE | PTE_WRITE | PTE_NX);
 }
 
+long entry_update(const uint64_t *entry, uint64_t value)
+{
+    struct mmu_update update = {
+        .ptr = (frame_of(entry) << PAGE_SHIFT | ((uintptr_t)entry & (PAGE_SIZE - 1))) | MMU_NORMAL_PT_UPDATE,
+        .val = value,
+    };
+
+    return hypercall5(__HYPERVISOR_mmu_update, (uintptr_t)&update, 1, 0, DOMID_SELF, 0);
+}
+
 /* Makes a filled page the table of that level (1: of pages) for `at`; the tables above it are there. */
 static void table_hook(const void *at, unsigned level, void *table)
 {
-    uint64_t *entry = entry_find(at, level + 1);
-    struct mmu_update update = {
-        .ptr = (frame_of(entry) << PAGE_SHIFT | ((uintptr_t)entry & (PAGE_SIZE - 1))) | MMU_NORMAL_PT_UPDATE,
-        .val = frame_of(table) << PAGE_SHIFT | PTE_TABLE,
-    };
-
     page_protect(table, PTE_NX);
-    if (hypercall5(__HYPERVISOR_mmu_update, (uintptr_t)&update, 1, 0, DOMID_SELF, 0))
+    if (entry_update(entry_find(at, level + 1), frame_of(table) << PAGE_SHIFT | PTE_TABLE))
         panic("Xen refuses %p as a page table for %p", table, at);
 }
 

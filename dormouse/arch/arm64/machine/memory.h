@@ -3,6 +3,8 @@
 #pragma once
 #include "lib/base.h"
 
+enum { SPACE_LEVELS = 3 };          /* of a user program's page tables */
+
 static inline gfn_t gfn_of(const void *p) { return GFN((uintptr_t)p >> PAGE_SHIFT); }
 static inline void *gfn_pointer(gfn_t gfn) { return (void *)(gfn.gfn << PAGE_SHIFT); }
 

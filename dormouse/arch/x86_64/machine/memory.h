@@ -9,6 +9,8 @@
 #include "dormouse/xen/xen.h"
 #include "lib/base.h"
 
+enum { SPACE_LEVELS = 4 };          /* of a user program's page tables */
+
 extern char virt_base[];            /* image.ld */
 
 static inline gfn_t gfn_of(const void *p) { return GFN(((uintptr_t)p - (uintptr_t)virt_base) >> PAGE_SHIFT); }
