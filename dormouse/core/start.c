@@ -4,6 +4,7 @@
 #include "dormouse/core/smp.h"
 #include "dormouse/core/thread.h"
 #include "dormouse/dormouse.h"
+#include "dormouse/xen/balloon.h"
 #include "dormouse/xen/cpus.h"
 #include "dormouse/xen/shutdown.h"
 #include "dormouse/xen/xenbus.h"
@@ -17,6 +18,7 @@ void guest_main(void)
     threads_init();
     xenbus_init();
     cpus_init((unsigned)argument_number("maxcpus", MAX_CPUS));
+    balloon_init();
     shutdown_requests_init();
     main();
 }

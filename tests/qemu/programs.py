@@ -47,6 +47,11 @@ EOF
         """At its console."""
         self.machine.run(f"printf '{text}' > $(xenstore-read /local/domain/$(xl domid {self.name})/console/tty)")
 
+    def set_memory(self, mib):
+        """By dom0, until it has so much."""
+        self.machine.run(f"xl mem-set {self.name} {mib}")
+        self.machine.wait_for(f"[ $(xl list {self.name} | awk 'END {{ print $3 }}') = {mib} ]")
+
     def rounds(self):
         """Of the program smp: how often it has said that all CPUs took all calls."""
         text = self.console()

@@ -164,6 +164,17 @@ def test_cpus_come_and_go_also_while_it_is_saved(x86):
     x86.run("xl destroy smp")
 
 
+def test_pages_come_and_go_by_mem_set_and_stay_away_over_a_save(x86, counter):
+    counter.set_memory(6)
+    lives = counter.console().count("resumed in a new domain")
+    x86.run("xl save counter /root/save; xl restore /root/save")
+    counter.wait_lines("resumed in a new domain", lives + 1)
+    counter.wait_counting()
+    counter.set_memory(8)
+    counter.wait_counting()
+    check_counts(counter.counts())
+
+
 def test_maxcpus_holds_against_dom0(x86):
     smp = Program(x86, "smp", vcpus=4, config="extra = 'maxcpus=2'")
     smp.wait("smp: 2 CPUs")

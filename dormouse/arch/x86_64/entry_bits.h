@@ -12,5 +12,7 @@ enum { PTE_PRESENT = 1, PTE_WRITE = 2, PTE_USER = 4, PTE_ACCESSED = 0x20, PTE_DI
 
 /* Maps a page of the linear map at its place, readable and with those rights (PTE_WRITE, PTE_NX). */
 void page_protect(void *at, uint64_t rights);
+/* Nothing is there any more. */
+void page_unmap(void *at);
 /* Has Xen check and write an entry of a table that it knows. 0 or -errno. */
 long entry_update(const uint64_t *entry, uint64_t value);

@@ -68,6 +68,11 @@ void page_protect(void *at, uint64_t rights)
     mapping_set(at, frame_of(at) << PAGE_SHIFT | PTE_READABLE | rights);
 }
 
+void page_unmap(void *at)
+{
+    mapping_set(at, 0);
+}
+
 void page_map(void *at, mfn_t mfn)
 {
     mapping_set(at, mfn.mfn << PAGE_SHIFT | PTE_READABLE | PTE_WRITE | PTE_NX);
