@@ -55,27 +55,13 @@ def test_a_disk_at_work_loses_nothing_when_saved_and_restored(host):
     host.run("xl destroy diskcheck")
 
 
-@pytest.mark.torpor_only("nothing saves a guest there")
-def test_spaces_and_cpus_come_and_go_and_are_saved(host):
+def test_spaces_change_while_a_cpu_and_memory_go(host):
     spaces = Program(host, "spaces", vcpus=2, memory=32, config="maxvcpus = 4")
     spaces.wait("the kernel is out of reach")
     spaces.wait_programs()
     host.run("xl vcpu-set -i spaces 1")
     spaces.wait("CPU 1 is offline")
     # as `xl mem-set` does, which aborts in libxl 4.17 on Arm (libxl_defbool_val)
-    target = "xenstore-write /local/domain/$(xl domid spaces)/memory/target"
-    host.run(f"{target} 24576")
+    host.run("xenstore-write /local/domain/$(xl domid spaces)/memory/target 24576")
     spaces.wait("24576 KiB of memory")
-    host.run("torpor save spaces /root/save; torpor restore /root/save")
-    spaces.wait("resumed in a new domain")
-    spaces.wait_programs()
-    host.run("xl vcpu-set -i spaces 4")
-    spaces.wait("CPU 3 is online")
-    host.run(f"{target} 32768")
-    spaces.wait("32768 KiB of memory")
-    spaces.wait_programs()
-    host.run("torpor save -c spaces /root/save")
-    spaces.wait("resumed in place")
-    spaces.wait_programs()
-    assert "programs, CPUs f" in spaces.console()       # user programs ran on all four
     host.run("xl destroy spaces")
