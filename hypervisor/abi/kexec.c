@@ -136,7 +136,28 @@ static long op_load(uint64_t arg_va)
     return result;
 }
 
-/* The area for kernels, and ours; there is neither a heap beside it nor a note for each CPU. */
+/*
+ * An ELF note that kexec-tools name in what they tell a kernel for crashes of the memory that there was. Linux has no
+ * /proc/vmcore without a note, and ours says where in memory we are.
+ */
+static struct PACKED {
+    uint32_t name_size, desc_size, type;
+    char name[8];
+    uint64_t image_start, image_end;
+    uint32_t no_more[3];
+} crash_note __attribute__((aligned(8))) = {
+    .name_size = sizeof("TORPOR"), .desc_size = 16, .type = 1, .name = "TORPOR",
+};
+
+static void range_of_note(struct xen_kexec_range *range)
+{
+    crash_note.image_start = image_start_address().pa;
+    crash_note.image_end = image_end_address().pa;
+    range->start = image_to_paddr(&crash_note).pa;
+    range->size = sizeof(crash_note);
+}
+
+/* The area for kernels, ourselves, and our note; there is neither a heap beside it nor a note for each CPU. */
 static long op_get_range(uint64_t arg_va)
 {
     struct xen_kexec_range range;
@@ -150,6 +171,9 @@ static long op_get_range(uint64_t arg_va)
     case KEXEC_RANGE_MA_XEN:
         range.start = image_start_address().pa;
         range.size = image_end_address().pa - range.start;
+        break;
+    case KEXEC_RANGE_MA_VMCOREINFO:
+        range_of_note(&range);
         break;
     default:
         return -EINVAL;

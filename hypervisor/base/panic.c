@@ -76,7 +76,9 @@ static void end(void)
         machine_reset();
 }
 
-static void (*const steps[])(void) = { machine_stop_others, report, backtrace, say_what_follows, last_words, end };
+static void (*const steps[])(void) = {
+    machine_stop_others, report, backtrace, machine_enter_crash_kernel, say_what_follows, last_words, end,
+};
 
 NORETURN void panic(const char *fmt, ...)
 {

@@ -38,8 +38,11 @@ NORETURN void cpu_stop_here(void);
 /*
  * Defined by the rooms above (cpu/stop.c). machine_stop_others() waits a bounded time for the other CPUs that
  * are on; machine_print_raw() is for a machine without a known output; machine_reset() does not come back either way.
+ * machine_enter_crash_kernel() (power/jump.c) comes back if there is no such kernel, or if that kernel does; the others
+ * stand still when it is called.
  */
 void machine_stop_others(void);
+void machine_enter_crash_kernel(void);
 void machine_print_raw(const char *text);
 void machine_reset(void);
 

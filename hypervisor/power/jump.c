@@ -9,6 +9,9 @@
 #include "power/jump.h"
 
 #include "arch/sleep.h"
+#include "arch/sysreg.h"
+#include "base/panic.h"
+#include "base/printk.h"
 #include "base/time.h"
 #include "cpu/cpu.h"
 #include "cpu/timer.h"
@@ -67,6 +70,26 @@ static int jump_enter(struct sleep *s)
 }
 
 static const struct sleep_stage jump_stage = { .name = "jump", .enter = jump_enter };
+
+/* --- A crash, of dom0's or our own */
+
+/*
+ * Only timers are put to rest: a kernel for crashes expects the rest as it stands. It has this CPU alone, for the
+ * others are on.
+ */
+void machine_enter_crash_kernel(void)
+{
+    image_entry = kexec_crash_entry();
+    if (!image_entry)
+        return;
+    printk("torpor: going to the kernel that dom0 has loaded for a crash\n");
+    kexec_clean_caches(KEXEC_CRASH);
+    write_sysreg(0, cnthp_ctl_el2);
+    write_sysreg(0, cntv_ctl_el0);
+    (void)cpu_sleep(&jump_context, leave);
+    (void)cpu_core_stage.on();
+    printk("torpor: it came back, but there is nothing to go on with\n");
+}
 
 /* --- The list */
 

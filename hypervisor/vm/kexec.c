@@ -7,6 +7,7 @@
 
 #include "arch/lock.h"
 #include "arch/nospec.h"
+#include "base/panic.h"
 #include "lib/bitmap.h"
 #include "lib/errno.h"
 #include "lib/string.h"
@@ -208,12 +209,22 @@ bool kexec_take_armed(enum kexec_type *type, uint64_t *entry)
     return armed;
 }
 
+uint64_t kexec_crash_entry(void)
+{
+    uint64_t entry;
+
+    panic_proof_lock(&window.lock);
+    entry = window.images[KEXEC_CRASH].entry;
+    panic_proof_unlock(&window.lock);
+    return entry;
+}
+
 void kexec_clean_caches(enum kexec_type type)
 {
     unsigned n = 0;
 
-    spin_lock(&window.lock);
+    panic_proof_lock(&window.lock);
     while ((n = bitmap_find(window.images[type].pages, window_pages(), n, true)) < window_pages())
         cache_clean_invalidate(page_at(n++), PAGE_SIZE);
-    spin_unlock(&window.lock);
+    panic_proof_unlock(&window.lock);
 }

@@ -46,5 +46,7 @@ void kexec_disarm(void);
 bool kexec_is_armed(void);
 /* The jump's: its image, and nobody jumps a second time. False: not armed. */
 bool kexec_take_armed(enum kexec_type *type, uint64_t *entry);
+/* The two that follow serve a panic, too. The entry of the kernel for a crash; 0: none is loaded. */
+uint64_t kexec_crash_entry(void);
 /* Its pages go to memory, past the caches. Nobody changes the image meanwhile. */
 void kexec_clean_caches(enum kexec_type type);

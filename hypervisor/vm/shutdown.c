@@ -8,6 +8,7 @@
 
 #include "base/cpu.h"
 #include "base/options.h"
+#include "base/panic.h"
 #include "base/printk.h"
 #include "cpu/cpu.h"
 #include "cpu/sched.h"
@@ -34,6 +35,8 @@ static NORETURN void machine_shutdown(unsigned reason)
         break;
     default:
         printk("torpor: dom0 has crashed (reason %u): rebooting\n", reason);
+        machine_stop_others();
+        machine_enter_crash_kernel();
         break;
     }
     if (options.noreboot) {

@@ -2,6 +2,7 @@
 """The host jumps into another kernel beside it, stock Linux, and comes back, guests and all."""
 
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -10,29 +11,30 @@ from machine import BUILD, IMAGES, Board, Guest, Machine
 from sleeping import FIRMWARE, end_traffic, start_traffic
 
 # dom0's disk has no kexec
-FILES = [IMAGES / "keeper.gz", BUILD / "debian/keeper/sbin/kexec", BUILD / "tools/torpor"]
+BOARD = Board(arguments="dom0_mem=768M dom0_max_vcpus=2 crashkernel=128M",
+              files=[IMAGES / "keeper.gz", BUILD / "debian/keeper/sbin/kexec", BUILD / "tools/torpor"])
 STAGES = ["hibernation_begin", "domains", "dom0", "hibernation_snapshot", "cpus", "timers", "console", "gic", "core",
           "jump"]
 
 pytestmark = pytest.mark.torpor_only("stock Xen 4.17 has no kexec on Arm")
 
 
-def load(host):
+def load(host, arguments):
     """Stock kexec-tools put Debian's kernel and the keeper into the window."""
-    host.run("""
+    host.run(f"""
         cd /tmp/job
         ./torpor jump -d host.dtb
-        ./kexec -i -p --dtb=host.dtb --initrd=keeper.gz --append="console=ttyAMA0 cma=0 pci=nomsi \
-            kexec_jump_back_entry=$(xenhypfs cat /torpor/jump/back-entry)" /guest/vmlinuz""")
+        ./kexec -i -p --dtb=host.dtb --initrd=keeper.gz --append="console=ttyAMA0 cma=0 {arguments}" /guest/vmlinuz""")
 
 
 def jump_and_back(host):
     """What the other kernel has to say of itself is on the console, and then the hypervisor's word."""
     said = len(host.console)
-    load(host)
+    load(host, "pci=nomsi kexec_jump_back_entry=$(xenhypfs cat /torpor/jump/back-entry)")
     host.run("/tmp/job/torpor jump")
     said = host.console[said:]
     assert re.search(rf"^keeper: Linux 6\.1\S*, {host.board.smp} CPUs, back at 0x", said, re.M), said
+    assert re.search(r"^keeper: [67]\d\d MiB of who was here before are in /proc/vmcore$", said, re.M), said
     assert re.search(r"torpor: jumped into another kernel, and back after \d+\.\d+ s", said), said
 
 
@@ -41,14 +43,26 @@ def jump_and_back(host):
     ("gic2-1cpu", 3, {"gic": 2, "smp": 1}), ("gic3-4cpu", 3, {"smp": 4}),
     ("gic2-4cpu-max-firmware", 3, {"gic": 2, "smp": 4, "cpu": "max", "bios": FIRMWARE})])
 def test_the_host_goes_to_stock_linux_and_back_with_a_guest_at_work(name, jumps, parts):
-    board = Board(arguments="dom0_mem=768M dom0_max_vcpus=2 crashkernel=128M", files=FILES, **parts)
-    with life_of(Machine(f"jump-linux-{name}", board)) as host:
+    with life_of(Machine(f"jump-linux-{name}", replace(BOARD, **parts))) as host:
         host.run("cp /guest/disk.img /tmp/one.img")
         one = Guest(host, "one", disk="/tmp/one.img", address="192.168.77.2").create()
         start_traffic(host, [one])
         for _ in range(jumps):
             jump_and_back(host)
         end_traffic(host, [one])
+
+
+@pytest.mark.skipif(not SOAK, reason="for `make soak`: the way in is tested by the small system below")
+def test_a_panic_goes_to_stock_linux_which_sees_the_memory():
+    with Machine("jump-panic", BOARD) as host:
+        host.boot()
+        host.alarms_expected = True
+        load(host, "nr_cpus=1")
+        host.start("xl debug-keys C")
+        host.expect(r"torpor: panic: key 'C' was pressed")
+        host.expect(r"^keeper: Linux 6\.1\S*, 1 CPUs, back at no address$")
+        host.expect(r"^keeper: [67]\d\d MiB of who was here before are in /proc/vmcore$")
+        assert host.wait_exit() == 0
 
 
 @pytest.mark.parametrize("gic,cpus,cpu,bios", [(3, 2, "cortex-a57", None), (2, 4, "max", FIRMWARE)],
@@ -60,6 +74,9 @@ def test_a_small_system_is_called_at_el2_and_keeps_its_state(gic, cpus, cpu, bio
                                                    dom0_arguments="rounds=10")) as machine:
         machine.expect(rf"^faults: {len(STAGES)} of {len(STAGES)}$")
         machine.expect(r"^jumps: 10 of 10, \d+ ticks there and back$")
+        machine.expect(r"torpor: dom0 has crashed \(reason 3\): rebooting$")
+        machine.expect(r"torpor: going to the kernel that dom0 has loaded for a crash$")
+        machine.expect(r"torpor: it came back, but there is nothing to go on with$")
         assert machine.wait_exit() == 0
         assert "no memory for a copy" not in machine.console
         assert len(re.findall(r"torpor: jumped into another kernel, and back after", machine.console)) == 10

@@ -33,6 +33,8 @@ static uint8_t memory[(PAGES + 2) * PAGE_SIZE] __attribute__((aligned(4096)));
 #define WINDOW    ((uint64_t)(uintptr_t)memory + PAGE_SIZE)
 #define AT(n)     (WINDOW + (n) * PAGE_SIZE)
 
+bool panic_under_way(void) { return false; }
+
 static struct domain domain;
 static struct vcpu vcpu = { .domain = &domain };
 static unsigned held, preempt_every, preempt_calls, cleaned;
@@ -46,6 +48,7 @@ void *mfn_to_virt(mfn_t mfn) { return (void *)(uintptr_t)(mfn.mfn << PAGE_SHIFT)
 void frame_mark_dirty(mfn_t mfn) { assert_true((mfn.mfn << PAGE_SHIFT) - WINDOW < PAGES * PAGE_SIZE); }
 void frame_put(mfn_t mfn) { (void)mfn; held--; }
 paddr_t image_start_address(void) { return PADDR(0x40200000); }
+paddr_t image_to_paddr(const void *va) { return PADDR((uintptr_t)va); }
 paddr_t image_end_address(void) { return PADDR(0x40280000); }
 
 bool frame_get(mfn_t mfn, const struct frame_owner *o)
@@ -219,6 +222,7 @@ static void a_segment_is_copied_and_its_rest_cleared(void **state)
     assert_int_equal(*(uint8_t *)(uintptr_t)AT(5), 0xee);
     assert_int_equal(status(), 1);
     assert_int_equal(of_type(KEXEC_CMD_kexec_status, KEXEC_TYPE_DEFAULT), 0);
+    assert_int_equal(kexec_crash_entry(), AT(2) + 8);
     kexec_clean_caches(KEXEC_CRASH);
     assert_int_equal(cleaned, 3);
 }
@@ -455,6 +459,8 @@ static void a_jump_is_of_the_image_that_was_asked_for_and_once(void **state)
 
 static void ranges_are_told(void **state)
 {
+    static const uint32_t head[] = { sizeof("TORPOR"), 16, 1 };
+    static const uint64_t image[] = { 0x40200000, 0x40280000 };
     struct xen_kexec_range range = { .range = KEXEC_RANGE_MA_CRASH };
 
     (void)state;
@@ -465,6 +471,13 @@ static void ranges_are_told(void **state)
     assert_int_equal(call(KEXEC_CMD_kexec_get_range, &range), 0);
     assert_int_equal(range.start, 0x40200000);
     assert_int_equal(range.size, 0x80000);
+    range.range = KEXEC_RANGE_MA_VMCOREINFO;
+    assert_int_equal(call(KEXEC_CMD_kexec_get_range, &range), 0);
+    assert_int_equal(range.start % 4, 0);
+    assert_int_equal(range.size, 12 + 8 + 16 + 12);
+    assert_memory_equal((void *)range.start, head, sizeof(head));
+    assert_string_equal((char *)range.start + 12, "TORPOR");
+    assert_memory_equal((void *)(range.start + 20), image, sizeof(image));
     range.range = KEXEC_RANGE_MA_CPU;
     assert_int_equal(call(KEXEC_CMD_kexec_get_range, &range), -EINVAL);
     range.range = -1;

@@ -21,7 +21,7 @@ char image_start[1], text_end[1];
 
 static jmp_buf halted;
 static char said[4096], raw[4096];
-static unsigned stops, resets, stopped_here;
+static unsigned stops, crash_kernels, resets, stopped_here;
 static bool has_output;
 static const char *fails_at;   /* a step that panics itself */
 static struct spinlock held = SPINLOCK_INIT;
@@ -44,6 +44,12 @@ void machine_stop_others(void)
 {
     stops++;
     may_fail("stop");
+}
+
+void machine_enter_crash_kernel(void)
+{
+    crash_kernels++;
+    may_fail("crash kernel");
 }
 
 void machine_reset(void)
@@ -99,6 +105,7 @@ static void every_step_is_tried_once_and_the_first_reason_is_told(void **state)
     panics(fails, false);
     assert_true(panic_under_way());
     assert_int_equal(stops, 1);
+    assert_int_equal(crash_kernels, 1);
     assert_int_equal(resets, 1);
     assert_non_null(strstr(said, "panic: number 1"));
     assert_null(strstr(said, "fails"));
@@ -137,7 +144,7 @@ static void last_words_that_fault_do_not_reset_a_machine_that_cannot_start(void 
 
 int main(int argc, char **argv)
 {
-    static char *const steps[] = { "", "stop", "report", "raw", "reset" };
+    static char *const steps[] = { "", "stop", "report", "crash kernel", "raw", "reset" };
     struct CMUnitTest one[] = { cmocka_unit_test(every_step_is_tried_once_and_the_first_reason_is_told) };
     const struct CMUnitTest halts[] = { cmocka_unit_test(noreboot_halts) };
     const struct CMUnitTest faults[] = { cmocka_unit_test(

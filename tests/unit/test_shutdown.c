@@ -35,6 +35,8 @@ void printk(const char *fmt, ...) { (void)fmt; }
 void cpu_halt(void) { abort(); }
 void psci_system_off(void) { abort(); }
 void psci_system_reset(void) { abort(); }
+void machine_stop_others(void) { abort(); }
+void machine_enter_crash_kernel(void) { abort(); }
 struct vcpu *current_vcpu(void) { return current; }
 void core_set_result(struct vcpu *of, uint64_t value) { assert_ptr_equal(of, &v); result = value; }
 void records_begin(struct domain *of) { (void)of; }
