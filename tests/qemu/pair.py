@@ -21,7 +21,8 @@ NAMES = ("first", "second")
 
 
 class Pair:
-    """Use it as a context manager: it ends both machines. Boards may be different."""
+    """Use it as a context manager: it ends both machines. Boards may be different; machine `first` has to be there when
+    `second` starts, for it holds the network's socket."""
 
     def __init__(self, name, boards):
         self.name = name
@@ -65,6 +66,12 @@ class Pair:
         self._set_clocks()
         return self
 
+    def start_second(self, first):
+        """Beside a first machine that is a process of somebody else's."""
+        while not (self._folder / "link").exists() and first.poll() is None:
+            time.sleep(0.01)
+        self.machines.append(Machine(f"{self.name}-second", self.boards[1]))
+
     def _set_clocks(self):
         """As NTP keeps them: QEMU's clock shows whole seconds, and what a guest's clock goes on by is the difference
         between the two machines'. The quickest answer of some is the best."""
@@ -76,6 +83,13 @@ class Pair:
                 answered = time.time()
                 offsets.append((answered - asked, (asked + answered) / 2 - shown))
             machine.run(f"date -s '{min(offsets)[1]:+.3f} seconds'")
+
+    def exchange(self, board, **options):
+        """Another machine in the place of the second."""
+        self.machines[1].close()
+        self.boards[1] = self._joined(board, 1)
+        self.machines[1] = Machine(f"{self.name}-other", self.boards[1], **options).boot()
+        self._set_clocks()
 
     @property
     def first(self):
@@ -90,6 +104,10 @@ class Pair:
 
     def other(self, machine):
         return self.second if machine is self.first else self.first
+
+    def cut(self, on):
+        """Take the cable between the two out, or put it in again."""
+        self.second.monitor(f"set_link link {'off' if on else 'on'}")
 
     def __enter__(self):
         return self

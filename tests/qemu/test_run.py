@@ -27,6 +27,7 @@ SWITCH = "\x01\x01" * 3
 
 def test_a_person_at_a_terminal_finds_the_way_in_and_out(terminal):
     terminal.expect("xl create demo.cfg")
+    terminal.expect("torpor migrate demo second")
     terminal.expect("dom0# ")
     terminal.send("xl list\r")
     terminal.expect(r"Domain-0\s+0\s+768")
