@@ -132,11 +132,11 @@ class Board:
         return command + list(self.extra)
 
 
-def bare_board(program, words="", guest=None, dom0_vcpus=1, **options):
+def bare_board(program, words="", guest=None, dom0_vcpus=1, arguments="", **options):
     """A machine without any Linux: its dom0 is a program of tests/dom0, with these words on its command line, and an
     image for the guests that it makes."""
     return Board(disk=False, kernel=BUILD / f"guests/dom0-{program}.img", ramdisk=guest, dom0_arguments=words,
-                 arguments=f"dom0_mem=128M dom0_max_vcpus={dom0_vcpus}", **options)
+                 arguments=f"dom0_mem=128M dom0_max_vcpus={dom0_vcpus} {arguments}".strip(), **options)
 
 
 @dataclass

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from conftest import SOAK, life_of
-from machine import BUILD, IMAGES, Board, Guest, Machine
+from machine import BUILD, IMAGES, Board, Guest, Machine, bare_board
 from sleeping import FIRMWARE, end_traffic, start_traffic
 
 # dom0's disk has no kexec
@@ -68,10 +68,8 @@ def test_a_panic_goes_to_stock_linux_which_sees_the_memory():
 @pytest.mark.parametrize("gic,cpus,cpu,bios", [(3, 2, "cortex-a57", None), (2, 4, "max", FIRMWARE)],
                          ids=["gic3-2cpu", "gic2-4cpu-max-firmware"])
 def test_a_small_system_is_called_at_el2_and_keeps_its_state(gic, cpus, cpu, bios):
-    with Machine(f"jump-gic{gic}-{cpus}cpu", Board(gic=gic, smp=cpus, cpu=cpu, bios=bios, ramdisk=None, disk=False,
-                                                   kernel=BUILD / "guests/dom0-jump.img",
-                                                   arguments="dom0_mem=128M dom0_max_vcpus=1 crashkernel=2M",
-                                                   dom0_arguments="rounds=10")) as machine:
+    board = bare_board("jump", "rounds=10", arguments="crashkernel=2M", gic=gic, smp=cpus, cpu=cpu, bios=bios)
+    with Machine(f"jump-gic{gic}-{cpus}cpu", board) as machine:
         machine.expect(rf"^faults: {len(STAGES)} of {len(STAGES)}$")
         machine.expect(r"^jumps: 10 of 10, \d+ ticks there and back$")
         machine.expect(r"torpor: dom0 has crashed \(reason 3\): rebooting$")
