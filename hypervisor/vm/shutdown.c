@@ -19,7 +19,14 @@
 #include "vm/records.h"
 #include "vm/vcpu.h"
 
-/* dom0's end is the machine's. */
+/* Whoever wants to know why gets to see it. */
+static void machine_crashed(void)
+{
+    machine_stop_others();
+    machine_enter_crash_kernel();
+}
+
+/* dom0's end is the machine's. Linux on Arm does not tell of its panics, but its watchdog does. */
 static NORETURN void machine_shutdown(unsigned reason)
 {
     switch (reason) {
@@ -32,11 +39,11 @@ static NORETURN void machine_shutdown(unsigned reason)
         break;
     case SHUTDOWN_watchdog:
         printk("torpor: dom0's watchdog has run out: rebooting\n");
+        machine_crashed();
         break;
     default:
         printk("torpor: dom0 has crashed (reason %u): rebooting\n", reason);
-        machine_stop_others();
-        machine_enter_crash_kernel();
+        machine_crashed();
         break;
     }
     if (options.noreboot) {

@@ -52,14 +52,21 @@ def test_the_host_goes_to_stock_linux_and_back_with_a_guest_at_work(name, jumps,
         end_traffic(host, [one])
 
 
+# The watchdog is set when its process sleeps for the first time
+FEED = "xenwatchdogd 5 1; until grep -q nanosleep /proc/$(pgrep xenwatchdogd)/wchan; do :; done"
+
+
 @pytest.mark.skipif(not SOAK, reason="for `make soak`: the way in is tested by the small system below")
-def test_a_panic_goes_to_stock_linux_which_sees_the_memory():
-    with Machine("jump-panic", BOARD) as host:
+@pytest.mark.parametrize("crash,reason", [
+    (f"{FEED}; echo c > /proc/sysrq-trigger", r"dom0's watchdog has run out: rebooting"),
+    ("xl debug-keys C", r"panic: key 'C' was pressed")], ids=["dom0", "torpor"])
+def test_a_crash_goes_to_stock_linux_which_sees_the_memory(crash, reason, request):
+    with Machine(f"jump-crash-{request.node.callspec.id}", BOARD) as host:
         host.boot()
         host.alarms_expected = True
         load(host, "nr_cpus=1")
-        host.start("xl debug-keys C")
-        host.expect(r"torpor: panic: key 'C' was pressed")
+        host.start(crash)
+        host.expect(rf"torpor: {reason}")
         host.expect(r"^keeper: Linux 6\.1\S*, 1 CPUs, back at no address$")
         host.expect(r"^keeper: [67]\d\d MiB of who was here before are in /proc/vmcore$")
         assert host.wait_exit() == 0
