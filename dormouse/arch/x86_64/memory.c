@@ -84,8 +84,11 @@ long entry_update(const uint64_t *entry, uint64_t value)
         .ptr = (frame_of(entry) << PAGE_SHIFT | ((uintptr_t)entry & (PAGE_SIZE - 1))) | MMU_NORMAL_PT_UPDATE,
         .val = value,
     };
+    bool enabled = irq_save();          /* as for mmuext_op (space.c) */
+    long result = hypercall5(__HYPERVISOR_mmu_update, (uintptr_t)&update, 1, 0, DOMID_SELF, 0);
 
-    return hypercall5(__HYPERVISOR_mmu_update, (uintptr_t)&update, 1, 0, DOMID_SELF, 0);
+    irq_restore(enabled);
+    return result;
 }
 
 /* Makes a filled page the table of that level (1: of pages) for `at`; the tables above it are there. */

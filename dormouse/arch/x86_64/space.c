@@ -17,9 +17,17 @@
 _Static_assert(FLAT_KERNEL_SS == 0xe02b, "entry.S has the number");
 _Static_assert(sizeof(struct frame) == FRAME_SIZE && offsetof(struct user, kernel_sp) == FRAME_SIZE, "entry.S knows");
 
+/*
+ * Xen interrupts a long one, and goes on with what it has noted in the vCPU when the guest calls again. With events
+ * masked that is the same vCPU: none comes in between, after which the thread might be on another one.
+ */
 static long mmuext(const struct mmuext_op *ops, unsigned count)
 {
-    return hypercall5(__HYPERVISOR_mmuext_op, (uintptr_t)ops, count, 0, DOMID_SELF, 0);
+    bool enabled = irq_save();
+    long result = hypercall5(__HYPERVISOR_mmuext_op, (uintptr_t)ops, count, 0, DOMID_SELF, 0);
+
+    irq_restore(enabled);
+    return result;
 }
 
 uint64_t entry_of_table(const void *table)
