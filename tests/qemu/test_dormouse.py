@@ -125,7 +125,7 @@ def test_spaces_come_and_go_while_it_is_saved(x86, counts):
     spaces = Program(x86, "spaces", vcpus=2)
     spaces.wait("the kernel is out of reach")
     spaces.wait_programs()
-    for cycle in range(1, counts["cycles"] + 1):
+    for cycle in range(1, counts["rounds"] + 1):
         x86.run("xl save spaces /root/save; xl restore /root/save")
         spaces.wait_lines("resumed in a new domain", cycle)
         spaces.wait_programs()
