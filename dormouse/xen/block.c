@@ -84,34 +84,10 @@ static char *slot_data(const struct block *b, const struct block_slot *slot)
 
 /* --- The handshake --- */
 
-static int pages_share(const char *pages, unsigned n, domid_t to, grant_ref_t *refs)
-{
-    for (unsigned i = 0; i < n; i++) {
-        long ref = grant_give(to, pages + i * PAGE_SIZE);
-
-        if (ref < 0) {
-            while (i--)
-                grant_take_back(refs[i]);
-            return (int)ref;
-        }
-        refs[i] = (grant_ref_t)ref;
-    }
-    return 0;
-}
-
-static bool pages_unshare(unsigned n, const grant_ref_t *refs)
-{
-    bool all = true;
-
-    for (unsigned i = 0; i < n; i++)
-        all &= grant_take_back(refs[i]);
-    return all;
-}
-
 static int share(struct block *b, unsigned ring_pages)
 {
     domid_t to = b->frontend.backend_domain;
-    int error = pages_share(b->ring_pages, ring_pages, to, b->ring_refs);
+    int error = grant_give_pages(to, b->ring_pages, ring_pages, b->ring_refs);
 
     if (error)
         return error;
@@ -119,7 +95,7 @@ static int share(struct block *b, unsigned ring_pages)
     for (; b->shared_slots < BLOCK_SLOTS; b->shared_slots++) {
         struct block_slot *slot = &b->ring.slots[b->shared_slots];
 
-        error = pages_share(slot_data(b, slot), BLOCK_SLOT_PAGES, to, slot->refs);
+        error = grant_give_pages(to, slot_data(b, slot), BLOCK_SLOT_PAGES, slot->refs);
         if (error)
             return error;
     }
@@ -251,10 +227,10 @@ static void disconnected(struct frontend *f)
     if (b->port)
         evtchn_close(b->port);
     b->port = 0;
-    all = pages_unshare(b->shared_ring_pages, b->ring_refs);
+    all = grant_take_back_pages(b->shared_ring_pages, b->ring_refs);
     b->shared_ring_pages = 0;
     while (b->shared_slots)
-        all &= pages_unshare(BLOCK_SLOT_PAGES, b->ring.slots[--b->shared_slots].refs);
+        all &= grant_take_back_pages(BLOCK_SLOT_PAGES, b->ring.slots[--b->shared_slots].refs);
     if (all)
         return;
     b->leaked = true;

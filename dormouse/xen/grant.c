@@ -92,6 +92,30 @@ bool grant_take_back(grant_ref_t ref)
     return true;
 }
 
+int grant_give_pages(domid_t to, const char *pages, unsigned n, grant_ref_t *refs)
+{
+    for (unsigned i = 0; i < n; i++) {
+        long ref = grant_give(to, pages + i * PAGE_SIZE);
+
+        if (ref < 0) {
+            while (i--)
+                grant_take_back(refs[i]);
+            return (int)ref;
+        }
+        refs[i] = (grant_ref_t)ref;
+    }
+    return 0;
+}
+
+bool grant_take_back_pages(unsigned n, const grant_ref_t *refs)
+{
+    bool all = true;
+
+    for (unsigned i = 0; i < n; i++)
+        all &= grant_take_back(refs[i]);
+    return all;
+}
+
 static int grant_enter(struct sleep *s)
 {
     (void)s;

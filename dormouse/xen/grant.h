@@ -29,5 +29,10 @@ long grant_give(domid_t to, const void *page);
  */
 bool grant_take_back(grant_ref_t ref);
 
+/* The same for n pages in a row: all or none. 0 or -errno. */
+int grant_give_pages(domid_t to, const char *pages, unsigned n, grant_ref_t *refs);
+/* False: not all. */
+bool grant_take_back_pages(unsigned n, const grant_ref_t *refs);
+
 /* The table is not mapped while the guest sleeps. */
 extern const struct sleep_stage grant_stage;

@@ -14,6 +14,7 @@
 #include "dormouse/xen/evtchn.h"
 #include "dormouse/xen/grant.h"
 #include "dormouse/xen/hypercall.h"
+#include "dormouse/xen/net.h"
 #include "dormouse/xen/xenbus.h"
 #include "machine/cpu.h"
 #include "machine/suspend.h"
@@ -56,6 +57,7 @@ static const struct sleep_stage hypercall_stage = { .name = "hypercall", .enter 
 static const struct sleep_stage *const stages[] = {
     &freeze_stage,
     &block_stage,
+    &net_stage,
     &xenbus_stage,
     &console_stage,
     &console_input_stage,

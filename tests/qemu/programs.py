@@ -110,6 +110,28 @@ class DiskCheck(Program):
         return sum(int(n) for n in re.findall(r"requests issued again: (\d+)", self.console()))
 
 
+class Echo(Program):
+    """The program echo, on dom0's bridge."""
+
+    ADDRESS = "192.168.77.9"
+
+    def __init__(self, machine, memory=8):
+        super().__init__(machine, "echo", memory=memory,
+                         config=f'vif = ["bridge=xenbr0"]\nextra = "ip={self.ADDRESS}"')
+        self.wait("echo: up")
+        self.said = 0
+
+    def check_answers(self):
+        """By UDP and to a ping; while it cannot, its sender says it again, as with any network."""
+        self.said += 1
+        self.machine.wait_for(f"ping -c 1 -W 2 {self.ADDRESS} > /dev/null")
+        self.machine.wait_for(f"""
+            exec 3<> /dev/udp/{self.ADDRESS}/7
+            echo 'again {self.said}' >&3
+            read -r -t 2 line <&3 && [ "$line" = 'again {self.said}' ]""")
+        assert "given up" not in self.console()
+
+
 def check_counts(counts):
     """None is missing, none comes twice, and the time does not go back."""
     assert [count for count, _ in counts] == list(range(len(counts)))

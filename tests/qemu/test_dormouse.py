@@ -8,14 +8,14 @@ import pytest
 
 from conftest import life_of
 from machine import BUILD, ROOT, Machine, X86Board
-from programs import DiskCheck, Program, check_counts
+from programs import DiskCheck, Echo, Program, check_counts
 
 PROGRAMS = BUILD / "dormouse/x86_64"
 
 
 @pytest.fixture(scope="module")
 def x86():
-    board = X86Board(files=[PROGRAMS / name for name in ("hello", "counter", "smp", "shell", "diskcheck", "spaces")])
+    board = X86Board(files=[PROGRAMS / name for name in ("hello", "counter", "smp", "shell", "diskcheck", "spaces", "echo")])
     with life_of(Machine("dormouse", board, hypervisor=X86Board.XEN)) as machine:
         yield machine
 
@@ -226,6 +226,19 @@ def test_a_back_end_goes_away_and_comes_back(x86, disk):
     x86.run(f"xl block-detach diskcheck xvda; xl block-attach diskcheck '{DiskCheck.DISK}'")
     disk.wait_lines("connected again", lives + 2)
     disk.wait_work()
+
+
+def test_an_echo_server_keeps_answering_through_saves_and_without_its_back_end(x86, counts):
+    echo = Echo(x86)
+    echo.check_answers()
+    for _ in range(counts["cycles"] - 1):
+        x86.run("xl save echo /root/save; xl restore /root/save")
+        echo.check_answers()
+    x86.run("xl save -c echo /root/save")
+    echo.check_answers()
+    x86.run("xenstore-write $(xenstore-read /local/domain/$(xl domid echo)/device/vif/0/backend)/state 5")
+    echo.check_answers()
+    x86.run("xl shutdown -w echo")
 
 
 def test_an_unknown_request_is_named_and_ignored(counter):

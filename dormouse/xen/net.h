@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Network devices (xen/include/public/io/netif.h): Ethernet frames. What was not sent when the guest was saved, or when
+ * its back end went away, is sent when there is one again, some perhaps twice; what would have come meanwhile is lost,
+ * as on any wire. From any number of threads; errors are negative errno values.
+ */
+#pragma once
+#include "lib/base.h"
+#include "sleep/sleep.h"
+
+struct net;
+
+enum { NET_DEVICES = 2, NET_FRAME_MAX = 1514 };
+
+/*
+ * The n-th of the domain's configuration, from 0; once for each. NULL: there is none, no memory for it, or it had to be
+ * given up.
+ */
+struct net *net_open(unsigned number);
+
+/* Six bytes. */
+const uint8_t *net_mac(const struct net *n);
+
+/* Waits for room. -EINVAL: it is longer than NET_FRAME_MAX; -EIO: the device was given up. */
+int net_send(struct net *n, const void *frame, size_t length);
+
+/*
+ * Waits for a frame; returns its length, what is beyond `size` is dropped. 0: the device has been connected, for the
+ * first time or again, and others may have to be told where this guest is now. -EIO: it was given up. *whole: its
+ * checksums need not be looked at.
+ */
+int net_receive(struct net *n, void *frame, size_t size, bool *whole);
+
+/* In a new domain: what was under way is queued for the back end that will be. */
+extern const struct sleep_stage net_stage;
