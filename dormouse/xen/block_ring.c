@@ -134,7 +134,7 @@ bool block_ring_has_answers(const struct block_ring *r)
 {
     const struct blkif_sring *shared = r->shared;
 
-    return shared && __atomic_load_n(&shared->rsp_prod, __ATOMIC_ACQUIRE) != r->responses;
+    return shared && __atomic_load_n(&shared->rsp_prod, __ATOMIC_SEQ_CST) != r->responses;
 }
 
 static int result_of(int16_t status)

@@ -154,8 +154,8 @@ bool net_ring_has_answers(const struct net_ring *r)
     const struct netif_tx_sring *tx = r->tx;
     const struct netif_rx_sring *rx = r->rx;
 
-    return (tx && __atomic_load_n(&tx->rsp_prod, __ATOMIC_ACQUIRE) != r->tx_responses) ||
-           (rx && __atomic_load_n(&rx->rsp_prod, __ATOMIC_ACQUIRE) != r->rx_responses);
+    return (tx && __atomic_load_n(&tx->rsp_prod, __ATOMIC_SEQ_CST) != r->tx_responses) ||
+           (rx && __atomic_load_n(&rx->rsp_prod, __ATOMIC_SEQ_CST) != r->rx_responses);
 }
 
 static const char *packet_check(struct net_ring *r, const struct netif_rx_response *answer)
@@ -178,18 +178,16 @@ int net_ring_receive(struct net_ring *r, struct net_packet *packet, const char *
         *lie = "more packets than buffers";
         if (end - r->rx_responses > r->rx_requests - r->rx_responses)
             return -EIO;
-        if (end == r->rx_responses) {
-            __atomic_store_n(&r->rx->rsp_event, end + 1, __ATOMIC_SEQ_CST);
-            if (__atomic_load_n(&r->rx->rsp_prod, __ATOMIC_SEQ_CST) == end)
-                return 0;
-            continue;
-        }
+        if (end == r->rx_responses)
+            return 0;
         memcpy(&answer, &r->rx->ring[r->rx_responses & (NET_RING_ENTRIES - 1)], sizeof(answer));
         __asm__ volatile("" ::: "memory");          /* what was copied is looked at, not the page again */
         *lie = packet_check(r, &answer);
         if (*lie)
             return -EIO;
         r->rx_responses++;
+        /* who waits next looks once more, and from then on is told */
+        __atomic_store_n(&r->rx->rsp_event, r->rx_responses + 1, __ATOMIC_SEQ_CST);
         r->receive[answer.id].state = NET_TAKEN;
         if (answer.status <= 0) {                   /* the back end had none for us after all */
             net_ring_give_back(r, answer.id);

@@ -87,6 +87,7 @@ static void all_buffers_wait_for_packets_and_come_back_to_wait(void **state)
         assert_int_equal(got.offset, 2);
         assert_int_equal(got.length, 60);
         assert_true(got.checksummed);
+        assert_int_equal(ring.rx->rsp_event, i + 2);    /* the next one is told of, without a further look */
         assert_int_equal(net_ring_receive(&ring, &got, &lie), 0);
         net_ring_give_back(&ring, i % NET_BUFFERS);
         net_ring_issue(&ring);
