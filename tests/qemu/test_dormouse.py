@@ -15,7 +15,8 @@ PROGRAMS = BUILD / "dormouse/x86_64"
 
 @pytest.fixture(scope="module")
 def x86():
-    board = X86Board(files=[PROGRAMS / name for name in ("hello", "counter", "smp", "shell", "diskcheck", "spaces", "echo")])
+    names = ("hello", "counter", "smp", "shell", "diskcheck", "spaces", "echo")
+    board = X86Board(files=[PROGRAMS / name for name in names])
     with life_of(Machine("dormouse", board, hypervisor=X86Board.XEN)) as machine:
         yield machine
 
