@@ -125,10 +125,8 @@ class Echo(Program):
         """By UDP and to a ping; while it cannot, its sender says it again, as with any network."""
         self.said += 1
         self.machine.wait_for(f"ping -c 1 -W 2 {self.ADDRESS} > /dev/null")
-        self.machine.wait_for(f"""
-            exec 3<> /dev/udp/{self.ADDRESS}/7
-            echo 'again {self.said}' >&3
-            read -r -t 2 line <&3 && [ "$line" = 'again {self.said}' ]""")
+        said, to = f"again {self.said}", f"UDP:{self.ADDRESS}:7"
+        self.machine.wait_for(f"[ \"$(echo '{said}' | socat -t 2 - {to})\" = '{said}' ]")
         assert "given up" not in self.console()
 
 
