@@ -365,6 +365,7 @@ def hog(host, guest):
 
 
 def migrate_hog(host, options="", receiver=BEHIND_SLOW):
+    host.run(f"rm -f {JOURNAL}")    # how long earlier ones took beside the pages is in it, and part of the estimate
     result = host.run(f"torpor migrate --json {options} -s '' hog '{receiver}' 2> /tmp/said", check=False)
     return result.status, [json.loads(line) for line in result.lines()][-1]
 
@@ -385,6 +386,7 @@ def test_whoever_is_killed_a_guest_that_was_slowed_down_gets_back_what_it_had(ho
     """The oldest of the helpers is the sender's; what it forked is to survive it."""
     kill = {"helper": "kill -9 $(pgrep -of -- '--save-domain')", "torpor": "kill -9 $pid"}[killed]
     host.run(f"""
+        rm -f {JOURNAL}
         torpor migrate --max-downtime 1 -s '' hog '{BEHIND_SLOW}' > /tmp/said 2>&1 & pid=$!
         until [ "$({CAP})" != 90 ]; do kill -0 $pid; done
         {kill}

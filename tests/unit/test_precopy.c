@@ -187,7 +187,27 @@ static void a_fixed_part_over_the_limit_leaves_a_quarter_of_it_for_pages(void **
     w.dirty = 0.2 * w.link;
     o = simulate(w);
     assert_int_equal(o.verdict, PRECOPY_SHORT);
-    assert_true(o.downtime_ms <= 300 + 50);
+    assert_true(o.downtime_ms <= 300 + 75);
+}
+
+static void nobody_is_slowed_down_for_less_than_a_quarter_of_a_fixed_part_over_the_limit(void **state)
+{
+    struct world w = usual;
+    struct outcome o;
+
+    (void)state;
+    w.fixed_ms = 8000;
+    w.dirty = 2 * w.link;
+    w.hot = 1900 * w.link;       /* 1.9 s are sent in a round */
+    o = simulate(w);
+    assert_int_equal(o.verdict, PRECOPY_SHORT);
+    assert_int_equal(o.rounds, 1);
+    assert_int_equal(o.cap, 0);
+    w.hot = 4000 * w.link;
+    o = simulate(w);
+    assert_int_equal(o.verdict, PRECOPY_SHORT);
+    assert_in_range(o.cap, PRECOPY_LEAST_CAP + 1, w.full_cap - 1);
+    assert_true(o.downtime_ms <= 8000 + 2000);
 }
 
 static void rates_and_the_estimate_are_what_was_measured(void **state)
@@ -220,6 +240,7 @@ int main(void)
         cmocka_unit_test(one_bad_round_slows_nobody_down),
         cmocka_unit_test(a_tiny_guest_is_stopped_at_once_even_if_the_fixed_part_is_over_the_limit),
         cmocka_unit_test(a_fixed_part_over_the_limit_leaves_a_quarter_of_it_for_pages),
+        cmocka_unit_test(nobody_is_slowed_down_for_less_than_a_quarter_of_a_fixed_part_over_the_limit),
         cmocka_unit_test(rates_and_the_estimate_are_what_was_measured),
     };
 

@@ -35,12 +35,17 @@ static void measure(struct precopy *p, const struct precopy_round *round)
         p->estimate_ns = UINT64_MAX;
 }
 
-/* A fixed part that leaves less than a quarter of the limit is no reason for ever more rounds. */
+static uint64_t larger(uint64_t a, uint64_t b) { return a > b ? a : b; }
+
+/*
+ * Within the limit; or a quarter of the limit or of the fixed part, where that alone is nearly as long or longer: more
+ * rounds, and a slower guest, would gain little then.
+ */
 static bool is_short(const struct precopy *p, uint64_t left)
 {
-    uint64_t most = p->limits.max_downtime_ns, rest = most > p->limits.fixed_ns ? most - p->limits.fixed_ns : 0;
+    uint64_t most = p->limits.max_downtime_ns, fixed = p->limits.fixed_ns, rest = most > fixed ? most - fixed : 0;
 
-    return left <= PRECOPY_FEW || p->transfer_ns <= (rest > most / 4 ? rest : most / 4);
+    return left <= PRECOPY_FEW || p->transfer_ns <= larger(rest, larger(most, fixed) / 4);
 }
 
 /* Half of what it had, down to the least; false: it is there. */

@@ -7,10 +7,11 @@
  *
  *     estimate = fixed part + pages left / rate of sending
  *
- * where the fixed part (the guest suspends itself, its state, what the receiver does at the end) is what it was in
- * earlier migrations. The rounds end when that is within the limit. A guest of which nearly as much is left after a
- * round as before it is given less CPU time, by halves; whoever may not be slowed down, or is at the lowest already, is
- * stopped after a bounded number of rounds, as Xen's own migration does, and stands still for longer.
+ * where the fixed part (the guest suspends itself, its state, the receiver's end) is that of earlier migrations. The
+ * rounds end when the estimate is within the limit, or near to a fixed part that is not. A guest of which nearly as
+ * much is left after a round as before it is given less CPU time, by halves; a guest that may not be slowed down, or is
+ * at the lowest already, is stopped after a bounded number of rounds, as by Xen's own migration, and stands still for
+ * longer.
  */
 #pragma once
 
