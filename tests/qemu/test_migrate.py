@@ -308,9 +308,14 @@ KILLED = {"ssh": ("pgrep -f '^ssh .*migrate-receive'", True), "sender": ("cat /t
           "receiver's helper": ("pgrep -f '^/bin/bash /tmp/helper'", False)}
 
 
-# Behind its last byte the sender's helper is there no more.
-@pytest.mark.parametrize("where, who", [(where, who) for who in KILLED for where in ("before", "behind")
-                                        if (where, who) != ("behind", "sender's helper")])
+# A migration takes half a minute: in `make test` each program is killed once. Behind its last byte the sender's helper
+# is there no more.
+ONCE = [("before", "sender's helper"), ("behind", "sender"), ("behind", "receiver"), ("before", "receiver's helper")]
+MORE = [("before", "ssh"), ("behind", "ssh"), ("before", "sender"), ("before", "receiver"),
+        ("behind", "receiver's helper")]
+
+
+@pytest.mark.parametrize("where, who", ONCE + SOAK * MORE)
 def test_whoever_is_killed_the_guest_goes_on_at_the_sender(pair, worker, where, who):
     domid, free = worker.domid(), worker.target.free_pages()
     broken = Breaking(worker, where, ssh=who == "ssh")
@@ -350,7 +355,7 @@ def test_a_lost_report_leaves_the_decision_to_who_can_look(pair, worker):
     assert_works(pair, worker)
 
 
-@pytest.mark.parametrize("where", ["before", "behind"])
+@pytest.mark.parametrize("where", ["behind"] + SOAK * ["before"])
 def test_a_link_that_is_cut_does_not_hold_the_guest(pair, worker, where):
     domid, free = worker.domid(), worker.target.free_pages()
     broken = Breaking(worker, where, "TORPOR_PATIENCE=10")
