@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# Torpor beside its peers: the guests that measure, what they run on beside Torpor and Debian's Xen, and the run that prints the table.
+# Torpor beside its peers: the guests that measure, their hypervisors beside Torpor and Debian's Xen, and the run that
+# prints the table.
 
 BENCH_GUESTS := $(addprefix build/bench/,costs.img sleeper.img first.img first-sleep.img)
 BENCH_DIRTY  := build/guests/dom0-dirty.img build/guests/dirty.img

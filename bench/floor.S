@@ -229,7 +229,7 @@ vectors:
     b       .
     .endr
 
-/* Level 1, a GiB each: devices, and memory. What is not here traps. */
+/* Level 1, a GiB each: devices, and memory. Anything else traps. */
     .balign 4096
 stage2:
     .quad   0 << 30 | 1 << 54 | 1 << 10 | 3 << 6 | 1

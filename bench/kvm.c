@@ -2,7 +2,7 @@
 /*
  * The guest binary on KVM: the first process of a stock Linux, which makes a virtual machine as small as
  * bench/guest/machine.dts has it, runs the guest in it to its end and switches the machine off. Interrupt controller,
- * timers and PSCI are the kernel's own; what comes here is the guest's UART, and its SYSTEM_OFF.
+ * timers and PSCI are the kernel's own; the guest's UART comes here, and its SYSTEM_OFF.
  *
  * linux/kvm.h; Documentation/virt/kvm/api.rst and devices/arm-vgic.rst, arm-vgic-v3.rst of Linux.
  */

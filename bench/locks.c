@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What spinlocks cost where there are more CPUs than may run: threads on the build machine take one lock in turn, each
- * for about as long as the hypervisor holds its own. For each kind of lock: how often all of them together had it in a
- * second, the least share of a thread in percent of an equal one, and the longest wait.
+ * The cost of spinlocks where there are more CPUs than may run: threads on the build machine take one lock in turn,
+ * each for about as long as the hypervisor holds its own. For each kind of lock: how often all of them together had it
+ * in a second, the least share of a thread in percent of an equal one, and the longest wait.
  *
  *     locks THREADS SECONDS [CORES]
  */
@@ -19,7 +19,7 @@
 #define AWAY_STEPS 300
 #define MAX_THREADS 64
 
-/* What we had, and what a queue alone would do. */
+/* The lock that we had, and a queue alone. */
 static uint32_t plain;
 static struct { uint16_t next, owner; } ticket;
 static struct spinlock ours;

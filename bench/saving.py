@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What it costs to save, restore, checkpoint and migrate a guest, and to follow what it writes.
+"""The costs of saving, restoring, checkpointing and migrating a guest, and of following its writes.
 
 On one CPU under -icount, where a nanosecond is an instruction: megabytes in a second are bytes for 1000 instructions of
-all that runs, in the guest, dom0 and the hypervisor. The limit is what dd takes to copy the image within dom0's memory,
+all that runs, in the guest, dom0 and the hypervisor. The limit is dd's speed at copying the image within dom0's memory,
 in the same run. Half of a guest's memory is zero; the other half is, but for its kernel's own, copies of Debian's
 kernel image.
 """
@@ -64,7 +64,7 @@ def measure_stop(m, mib):
 
 
 def measure_saving(machine):
-    """By MiB: what measure_file() found, without and with compression, and measure_stop()."""
+    """By MiB: measure_file()'s results, without and with compression, and measure_stop()'s."""
     files, stops = {}, {}
     board = Board(gic=3, smp=1, icount=0, mem=DOM0_MIB + SIZES[-1] + 256,
                   arguments=f"dom0_mem={DOM0_MIB}M dom0_max_vcpus=1")
@@ -110,7 +110,7 @@ def last_operation_of(m, what):
 
 
 def half_full_without_disk(m, mib):
-    """What migrates within one host has no disk: its two halves would share it. So it is filled with random bytes."""
+    """A guest moved within one host has no disk: its two halves would share it. So it is filled with random bytes."""
     m.run("ln -sf guest-moved.log /var/log/xen/console/guest-moved--incoming.log")
     guest = Guest(m, "moved", memory=mib).create()
     guest.run(f"mkdir -p /fill; mount -t tmpfs -o size=90% fill /fill; "
@@ -162,7 +162,7 @@ def print_dirty(dirty):
 
 
 def measure(machine):
-    """All of it, printed. machine: makes a Machine of a hypervisor's name, what it is for, and a Board."""
+    """All of it, printed. machine: makes a Machine of a hypervisor's name, a purpose, and a Board."""
     dirty = {cpu: measure_dirty(machine, cpu) for cpu in ("cortex-a57", "max")}
     print_dirty(dirty)
     files, stops = measure_saving(machine)

@@ -9,7 +9,7 @@ fw-objects := $(fw-sources:%=$(fw-out)/%.o)
 # At an SMC the floating-point registers are the caller's: libfdt, which uses them, runs before. Addresses begin at 0 here.
 fw-flags := $(bare-flags) -fno-delete-null-pointer-checks
 
-# The name of a variant's file, and what its sleep is (enum sleep_variant).
+# The name of a variant's file, and its sleep (enum sleep_variant).
 fw-variants := firmware firmware-refuse firmware-race firmware-break-cpu firmware-keep-gic firmware-workaround
 fw-sleep-firmware           := SLEEP_PROPER
 fw-sleep-firmware-refuse    := SLEEP_REFUSED

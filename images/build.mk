@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# What is made from Debian's packages: the build machine's tools, the sysroot, stock Xen, the disks.
+# Made from Debian's packages: the build machine's tools, the sysroot, stock Xen, the disks.
 # Packages are unpacked as they are; nothing of Debian's is patched, rebuilt or wrapped.
 
 .PHONY: images
@@ -15,8 +15,8 @@ build/.packages: packages images/install-packages
 	@images/install-packages packages
 	@touch $@
 
-# What is unpacked stays when images/fetch changes: another version of the script brings the same packages.
-# arm64 headers and libraries: libfdt, Xen's public headers, and what the tools in dom0 link to
+# Unpacked packages stay when images/fetch changes: another version of the script brings the same packages.
+# arm64 headers and libraries: libfdt, Xen's public headers, and those that the tools in dom0 link to
 build/sysroot/.done: images/sysroot.packages | images/fetch build/.packages
 	@images/fetch arm64 build/sysroot $$(cat images/sysroot.packages)
 	@touch $@

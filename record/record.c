@@ -2,7 +2,7 @@
 /*
  * The walks. Reading, one function goes from descriptor to descriptor (`next`) and knows which record has to come;
  * checking and restoring are the same loop with another call. Invariant: a position never exceeds the stream's size,
- * and no length is believed before it was compared with what is left.
+ * and no length is believed before it was compared with the rest.
  */
 #include "record/record.h"
 
@@ -178,7 +178,7 @@ static int refuse(struct stream *s, int error, const char *why)
     return error;
 }
 
-/* Why what stands here is not the record that has to come. */
+/* Why the record here is not the one that has to come. */
 static int refuse_other(struct stream *s, const struct descriptor *head)
 {
     const struct record_kind *k = kind_of(s->table, head->type);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * State as a list of records. What an object is, beyond its memory, is a sequence of typed, versioned records: each
+ * State as a list of records. An object, beyond its memory, is a sequence of typed, versioned records: each
  * kind says how its own is saved, checked and restored, beside the state that it is about, and one table names the
  * kinds in order. Save, restore, migration and checkpoint are walks over that table.
  *
@@ -10,10 +10,10 @@
  *
  * A stream from outside is hostile: its frame and all of its records are checked before anything is restored. It holds
  * every kind of the table that its format has, in the table's order, each as often as the object has instances of it,
- * in their order, and nothing else. So there is one right place for everything, and what is missing, repeated,
+ * in their order, and nothing else. So there is one right place for everything, and a record that is missing, repeated,
  * reordered, unknown, short or long is refused by name.
  *
- * What was written by older versions is read: a record of an earlier version by its kind's check and restore, a stream
+ * Streams of older versions are read: a record of an earlier version by its kind's check and restore, a stream
  * of an earlier format without the kinds that came since, whose state stays as a new object has it.
  *
  * Pure C: no hardware, no locks, no memory of its own.
@@ -30,19 +30,19 @@ enum { RECORD_END = 0, RECORD_HEADER = 1, RECORD_FIRST_KIND = 16 };
 
 /* Where a walk stopped, and why: for one line to people. */
 struct record_fault {
-    const char *kind;          /* the record's name, or what stands there instead */
+    const char *kind;          /* the record's name, or that of the one there instead */
     unsigned instance;
     size_t at;                 /* byte of the stream where its descriptor begins */
     const char *why;           /* a sentence without its subject: "is shorter than ..." */
 };
 
 /*
- * Bytes go to `to`, or with NULL are only counted; used > size: there was no room, and what would not fit was dropped.
+ * Bytes go to `to`, or with NULL are only counted; used > size: there was no room, and the excess was dropped.
  */
 struct record_writer {
     unsigned char *to;
     size_t size, used;
-    const char *why;           /* of who refuses */
+    const char *why;           /* of a refusal */
 };
 
 /* One record's data, after its version. */
@@ -62,7 +62,7 @@ struct record_reader {
 struct record_kind {
     const char *name;
     uint16_t id;               /* from RECORD_FIRST_KIND on; for ever */
-    uint32_t version;          /* the highest that it knows, which is what it saves; from 1 on */
+    uint32_t version;          /* the highest that it knows, which it saves; from 1 on */
     uint32_t since;            /* the first RECORD_FORMAT that has it; 0: the first of all */
     unsigned (*count)(const void *object);   /* how many instances, from 0 on: at most UINT16_MAX */
     int (*save)(void *object, unsigned instance, struct record_writer *w);
@@ -78,14 +78,15 @@ struct record_table {
 void record_write(struct record_writer *w, const void *from, size_t n);
 /* False: there is less left, and nothing was read. */
 MUST_CHECK bool record_read(struct record_reader *r, void *to, size_t n);
-/* The same of what a check does not look at. */
+/* The same of a part that a check does not look at. */
 MUST_CHECK bool record_skip(struct record_reader *r, size_t n);
 /* `error`, for save, check and restore to return: because of `why`, which outlives the walk. */
 int record_refuse_save(struct record_writer *w, int error, const char *why);
 int record_refuse(struct record_reader *r, int error, const char *why);
 
 /*
- * All of the object, from HEADER to END. What a save refused with; -ENOBUFS: no room, w->used says how much it takes.
+ * All of the object, from HEADER to END. The error that a save refused with; -ENOBUFS: no room, w->used says how much
+ * it takes.
  */
 MUST_CHECK int records_save(const struct record_table *t, void *object, struct record_writer *w,
                             struct record_fault *fault);
@@ -94,8 +95,8 @@ MUST_CHECK int records_save_one(const struct record_table *t, void *object, unsi
                                 struct record_writer *w, struct record_fault *fault);
 
 /*
- * -EBADMSG: it is no such stream; -EOPNOTSUPP: of a later version, or of a kind that is not known; or what a check
- * refused with.
+ * -EBADMSG: it is no such stream; -EOPNOTSUPP: of a later version, or of a kind that is not known; or the error that a
+ * check refused with.
  */
 MUST_CHECK int records_check(const struct record_table *t, void *object, const void *stream, size_t size,
                              struct record_fault *fault);

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # build/tools/torpor: torpor(1) for Debian's arm64 dom0, linked to the shared libraries that its packages bring.
-# build/tools/torpor-save-helper: what libxl starts to save and restore a domain.
+# build/tools/torpor-save-helper: the program that libxl starts to save and restore a domain.
 
 tools-out     := build/tools
 tools-sources := $(wildcard tools/*.c) $(addprefix tools/helper/,transfer.c detach.c stream.c pack.c journal.c report.c options.c)
@@ -29,7 +29,7 @@ $(tools-out)/%.c.o: %.c build/sysroot/.done tools/build.mk
 
 -include $(tools-objects:.o=.d) $(helper-objects:.o=.d)
 
-# The tool and what belongs to it, as it is laid over dom0's disk.
+# The tool and the files that belong to it, as they are laid over dom0's disk.
 $(tools-out)/.root: $(tools-out)/torpor $(tools-out)/torpor-save-helper tools/torpor.1 tools/torpor.bash tools/libvirtd.conf
 	@rm -rf $(tools-out)/root
 	@install -D $(tools-out)/torpor $(tools-out)/root/usr/bin/torpor

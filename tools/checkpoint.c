@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * torpor checkpoint: a guest's state to a file, while it runs; and again into the same file what has changed since. The
- * hypervisor tracks on what the guest writes to when a checkpoint is over, and tools/segments.h has the file.
+ * torpor checkpoint: a guest's state to a file, while it runs; and again into the same file the changes since. The
+ * hypervisor goes on tracking the guest's writes when a checkpoint is over, and tools/segments.h has the file.
  *
  * Invariant: whatever fails, and whenever this program or the host ends, the guest goes on and the file has the last
- * whole checkpoint. What has changed is only written where it is known that the file's last checkpoint is of this very
- * domain, and that nobody else was told meanwhile what it writes to; else all of it is, beside the file that there is.
+ * whole checkpoint. Changes alone are only written where it is known that the file's last checkpoint is of this very
+ * domain, and that nobody else was told meanwhile of its writes; else all of it is, beside the file that there is.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -57,7 +57,7 @@ static int cannot_write(const struct checkpoint *c, int error)
     return error;
 }
 
-/* --- what the file's last checkpoint is of */
+/* --- the domain of the file's last checkpoint */
 
 static int read_boot_id(char boot[COMMIT_BOOT])
 {
@@ -85,7 +85,7 @@ static int make_token(struct checkpoint *c)
     return -EIO;
 }
 
-/* NULL: what is dirty now is what has changed since `last`. */
+/* NULL: the pages that are dirty now are those that have changed since `last`. */
 static const char *why_anew(const struct checkpoint *c, const struct commit *last)
 {
     uint32_t period;
@@ -121,7 +121,7 @@ static int suspend_and_write(struct checkpoint *c, int fd, const char *since)
     return rc ? -EIO : 0;
 }
 
-/* What is written to a pipe or a device stands alone, and nothing comes after it. */
+/* A checkpoint to a pipe or a device stands alone, and nothing comes after it. */
 static int write_alone(struct checkpoint *c, struct image_file *file, const char *json)
 {
     int error = image_write_head(file->fd, file->name, json);
@@ -309,7 +309,7 @@ static bool wait_for(const struct checkpoint *c, uint64_t due_ms)
     return !is_over(c);
 }
 
-/* Who ends it gets what there is: a checkpoint that was called off is no failure where others are whole. */
+/* Ended early, it has the checkpoints made so far: one that was called off is no failure where others are whole. */
 static int take_many(struct checkpoint *c, uint64_t every_ms, uint64_t count)
 {
     uint64_t taken = 0, due = now_ms();

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* See config.h. xl has no library for its own syntax: it is xl that reads it, and says what it has read as JSON. */
+/* See config.h. xl has no library for its own syntax: it is xl that reads it, and gives its result as JSON. */
 #include "tools/config.h"
 
 #include <errno.h>

@@ -15,5 +15,5 @@ int config_of_guest(libxl_ctx *ctx, uint32_t domid, const char *name, libxl_doma
 /* Freed by the caller; NULL: it has been said why. */
 char *config_to_json(libxl_ctx *ctx, libxl_domain_config *config);
 
-/* What the guest has that cannot be saved: "a passed-through device" and so on. NULL: nothing. */
+/* The guest's device that cannot be saved: "a passed-through device" and so on. NULL: none. */
 const char *config_unsavable(const libxl_domain_config *config);

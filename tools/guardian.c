@@ -17,7 +17,7 @@
 #include "tools/torpor.h"
 
 #define GUARDED "TORPOR_GUARDED"   /* in the environment, for the helper */
-#define NAME    "torpor-guardian"  /* so that who ends every torpor by its name leaves it */
+#define NAME    "torpor-guardian"  /* so that a kill of every torpor by its name leaves it */
 #define END     '\0'
 
 static int to_guardian = -1;       /* -1: there is none */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Somebody who lives on when this process is killed, and brings to an end what it had under way: a process of nobody's,
- * which hears by a pipe how far this one has come, and that it has ended.
+ * A process of nobody's that lives on when this one is killed, and brings this one's work to an end: it hears by a pipe
+ * how far this one has come, and that it has ended.
  *
  *     guardian_begin(rescue, &guest, -1);
  *     ...
@@ -10,19 +10,19 @@
  *     guardian_end();
  *
  * One at a time, after operations_start(), whose signals it does not take either. While it is there the helper knows
- * (TORPOR_GUARDED), and leaves to it what it would do itself for a guest whose saving has failed.
+ * (TORPOR_GUARDED), and leaves to it the rescue of a guest whose saving has failed.
  */
 #pragma once
 
 /*
- * Runs in the guardian, within guests_open() and guests_close(). context: as it was at guardian_begin(); reached: what
- * was told last, 0: nothing; fd: guardian_begin()'s, by the number that it has here. Nobody reads what it says.
+ * Runs in the guardian, within guests_open() and guests_close(). context: as it was at guardian_begin(); reached: the
+ * last one told, 0: none; fd: guardian_begin()'s, by the number that it has here. Nobody reads its messages.
  */
 typedef void rescue_function(const void *context, char reached, int fd);
 
 /* fd: stays open in it; -1: none. 0, or -errno and has said why. */
 int guardian_begin(rescue_function *rescue, const void *context, int fd);
-/* Before what it is about, so that the guardian knows at least as much as has been done. Not 0. */
+/* Before the step that it is about, so that the guardian knows at least as much as has been done. Not 0. */
 void guardian_tell(char reached);
 /* There is nothing left to bring to an end. Harmless when there is no guardian. */
 void guardian_end(void);

@@ -235,7 +235,7 @@ int guest_release(const struct guest *guest, bool *taken)
     return error;
 }
 
-/* What is asked for anew is seen before it can have been answered. */
+/* A new request is seen before it can have been answered. */
 static bool suspends_unasked(const struct guest *guest, unsigned ms)
 {
     for (unsigned waited = 0; waited < ms; waited += LOOK_EVERY_MS) {
@@ -296,8 +296,8 @@ int guest_wake(const struct guest *guest)
     }
     /*
      * "fast" is on Arm XEN_DOMCTL_resumedomain and nothing else, whichever way the guest suspended itself; without it
-     * the other vCPUs, which wait where they were, would be reset. Not xc_domain_unpause(): what a tool has paused is
-     * not for this to undo.
+     * the other vCPUs, which wait where they were, would be reset. Not xc_domain_unpause(): a tool's pause is not for
+     * this to undo.
      */
     if (xc_domain_resume(xc, guest->id, 1))
         return -errno;

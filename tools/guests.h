@@ -26,12 +26,12 @@ enum guest_state {
     GUEST_ENDED,      /* it has shut down, crashed, or is gone */
 };
 
-/* Opens what the other functions use. Has said what failed when it returns -errno. */
+/* Opens the libraries that the other functions use. Has said what failed when it returns -errno. */
 int guests_open(void);
 /* The same, where a guest is going to be saved or restored: -EOPNOTSUPP unless the hypervisor is Torpor. */
 int guests_open_to_save(void);
 void guests_close(void);
-/* What they are opened with, between the two. */
+/* Their libxl context, between the two. */
 struct libxl__ctx *guests_libxl(void);
 
 /* All running guests, dom0 not among them. Has said what failed when it returns -errno. */
@@ -71,12 +71,12 @@ int guest_release(const struct guest *guest, bool *taken);
 /*
  * After guest_release() has said that the request was taken, which it also does where there was none: until the guest
  * has suspended itself, by SHUTDOWN_suspend. False: it runs on after so many milliseconds, or somebody asks it for
- * something anew, and what it does from there on is that one's.
+ * something anew, and from there on it acts for that one.
  */
 bool guest_await_suspension(const struct guest *guest, unsigned ms);
 
 /* Lets a suspended guest go on. -EINVAL: it is not suspended. -EBUSY: it is paused, and still is. */
 int guest_wake(const struct guest *guest);
 
-/* Of what is dirty now (hypervisor/mm/p2m_dirty.h). -EINVAL: what it writes to is not tracked. */
+/* Of the pages that are dirty now (hypervisor/mm/p2m_dirty.h). -EINVAL: its writes are not tracked. */
 int guest_dirty_period(const struct guest *guest, uint32_t *period);

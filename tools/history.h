@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What was done to guests on this host, as the journal of operations has it (docs/operations.md): a line of it read,
+ * An operation on a guest of this host, as the journal has it (docs/operations.md): a line of it read,
  * and printed as a table and as a picture. As JSON it is journal_print()'s. Nothing here needs Xen, so a line from
  * elsewhere is read on any machine.
  *
@@ -24,7 +24,7 @@ int history_parse(struct journal *j, const char *line, size_t length, char error
 /* The operation as a heading has it: "Migration". */
 const char *history_name(const struct journal *j);
 
-/* What became of it, without a line's end: "handed over after 4.210 s, stood still for 61.203 ms". */
+/* Its outcome, without a line's end: "handed over after 4.210 s, stood still for 61.203 ms". */
 #define HISTORY_OUTCOME_SIZE 512
 char *history_outcome(char text[HISTORY_OUTCOME_SIZE], const struct journal *j);
 

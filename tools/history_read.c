@@ -185,7 +185,7 @@ static int read_kind(struct reader *r, const char *text, size_t length)
     return 1;
 }
 
-/* What a terminal or a picture could take for something else is shown as a question mark. */
+/* A character that a terminal or a picture could take for something else is shown as a question mark. */
 static int read_text(struct reader *r, const char *text, size_t length)
 {
     char *into = place(r);
@@ -351,7 +351,7 @@ static const yajl_callbacks callbacks = {
     .yajl_start_array = on_list_begin, .yajl_end_array = on_list_end,
 };
 
-/* What YAJL says of it, in one line. */
+/* YAJL's message on it, in one line. */
 static void say_syntax(struct reader *r, yajl_handle yajl, const char *line, size_t length)
 {
     unsigned char *said = yajl_get_error(yajl, 0, (const unsigned char *)line, length);

@@ -4,7 +4,7 @@
  * many of them had to be sent with their content, and how many were dirty again at the round's end. Below, a row for
  * each stage.
  *
- * The moment for which the guest stands still is what people look for, and a thousandth of the whole: so time has three
+ * People look for the moment for which the guest stands still, a thousandth of the whole: so time has three
  * parts with a scale each, before it, in it, and after it. Pages have a logarithmic scale, for the first round is all
  * of memory and the last a few pages.
  */
@@ -267,7 +267,7 @@ static void put_stages(const struct picture *p)
         put_stage(p, &p->j->stages[i]);
 }
 
-/* --- what is around the picture */
+/* --- around the picture */
 
 /* As much of a line as there is room for. */
 static const char *cut(char *text)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * An operation on a guest as a table: what became of it, then its rounds, then its stages, in the order of time and
+ * An operation on a guest as a table: its outcome, then its rounds, then its stages, in the order of time and
  * counted from the operation's beginning.
  */
 #include "tools/history.h"

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/*
- * The host's suspend to RAM, from where dom0 stands: dom0's kernel is what asks the hypervisor for it, as its last act.
- */
+/* The host's suspend to RAM, from where dom0 stands: dom0's kernel asks the hypervisor for it, as its last act. */
 #pragma once
 
 /* Whether dom0's kernel would suspend the host. Returns 0; or -errno, and has said what is missing. */

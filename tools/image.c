@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * See image.h. The header is that of tools/xl/xl.h: magic, byte order, flags, and the length of what follows. xl skips
- * what stands behind the configuration; ours is a checksum of everything up to there.
+ * See image.h. The header is that of tools/xl/xl.h: magic, byte order, flags, and the length of the part behind it. xl
+ * skips anything behind the configuration; ours is a checksum of everything up to there.
  */
 #include "tools/image.h"
 
@@ -121,7 +121,7 @@ static int check_header(const struct header *header, const char *source)
     return 0;
 }
 
-/* What stands behind the configuration, in `size` bytes: nothing in a file of xl's own. */
+/* The part behind the configuration, in `size` bytes: empty in a file of xl's own. */
 static bool tail_is_right(const struct header *header, uint32_t length, const char *config, uint32_t size)
 {
     struct tail want = make_tail(header, length, config);

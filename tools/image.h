@@ -11,13 +11,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* What stands before libxl's stream. Freed by image_head_free(). */
+/* The head before libxl's stream. Freed by image_head_free(). */
 struct image_head {
     char *config;      /* NUL-terminated; NULL: there is none in the file */
     bool json;         /* it is JSON, and not in xl's own syntax */
 };
 
-/* Says what xl says of it ("Saving to ..."). source: how messages call the file. */
+/* Prints xl's message ("Saving to ..."). source: how messages call the file. */
 int image_write_head(int fd, const char *source, const char *json);
 int image_read_head(int fd, const char *source, struct image_head *head);
 void image_head_free(struct image_head *head);
@@ -35,8 +35,8 @@ bool image_is_checkpoint(int fd);
 int image_check_checkpoint_head(int fd, uint64_t at, uint64_t *size);
 
 /*
- * A file that is there under its name only when it is whole: until image_commit() it has another beside it. What is no
- * regular file (a pipe, a device) is written as it is.
+ * A file that is there under its name only when it is whole: until image_commit() it has another beside it. One that is
+ * not regular (a pipe, a device) is written as it is.
  */
 struct image_file {
     int fd;

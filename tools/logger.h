@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What Xen's libraries have to say. With -v all of it goes to standard error; without, nothing does, but the one
- * message that says why something failed is kept.
+ * The messages of Xen's libraries. With -v all of them go to standard error; without, none does, but the one that says
+ * why something failed is kept.
  */
 #pragma once
 
@@ -12,7 +12,7 @@
 void logger_set_verbose(bool verbose);
 
 /*
- * Why the libraries failed, in their words: what torpor-save-helper said, otherwise their first error. Up to the next
+ * Why the libraries failed, in their words: torpor-save-helper's message, otherwise their first error. Up to the next
  * logger_forget(). "" if they said nothing.
  */
 const char *logger_reason(void);

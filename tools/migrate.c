@@ -4,7 +4,7 @@
  * pipes, mostly through ssh:
  *
  *     receiver: BANNER
- *     sender:   what torpor save writes to a file, live
+ *     sender:   the stream that torpor save writes to a file, live
  *     receiver: READY      it has a whole domain NAME--incoming, paused; or FAILED: it cannot make one
  *     sender:   GO         its own is NAME--migratedaway now, suspended
  *     receiver: STARTED    its own is NAME, and runs; or FAILED: nothing is left of it
@@ -58,9 +58,9 @@
 #define STARTED "torpor migration receiver 1: started\n"
 #define FAILED  "torpor migration receiver 1: failed!\n"
 
-#define LONGEST 127                       /* bytes of what either says */
+#define LONGEST 127                       /* bytes of a message of either */
 
-/* What the guardians are told: the sender's may have said GO, and has heard STARTED; the receiver's has heard GO. */
+/* Told to the guardians: the sender's may have said GO, and has heard STARTED; the receiver's has heard GO. */
 enum { HANDING_OVER = 'h', HANDED_OVER = 'd', TAKING_OVER = 't' };
 
 /* --- the two ends' words */
@@ -153,7 +153,7 @@ static int start_transport(struct migration *m, const char *rune)
     }
     if (m->transport == 0) {
         operations_forget();
-        setsid();              /* a signal from the terminal is for us, who end it if need be */
+        setsid();              /* a signal from the terminal is for us, and we end it if need be */
         dup2(out[0], STDIN_FILENO);
         dup2(in[1], STDOUT_FILENO);
         execl("/bin/sh", "sh", "-c", rune, (char *)NULL);
@@ -188,7 +188,7 @@ static int end_transport(struct migration *m)
     close(m->to);
     close(m->from);
     if (!transport_ends(m, &status)) {
-        kill(-m->transport, SIGTERM);   /* it waits for somebody who does not answer */
+        kill(-m->transport, SIGTERM);   /* it waits for an answer that does not come */
         waitpid(m->transport, &status, 0);
     }
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
@@ -206,7 +206,7 @@ static int not_taken(struct migration *m, int error)
                                                                   : link_error(error));
 }
 
-/* In the guardian: the receiver's word is heard for who cannot hear it any more, and nobody is told. */
+/* In the guardian: the receiver's word is heard for a sender that cannot hear it any more, and nobody is told. */
 static void rescue_sent(const void *context, char reached, int from)
 {
     const struct migration *m = context;
@@ -340,7 +340,7 @@ static int migrate(const char *name, const char *rune, const char *config_file, 
     return status;
 }
 
-/* What sh is to run. NULL: out of memory. */
+/* The command for sh. NULL: out of memory. */
 static char *make_rune(const char *command, const char *host, bool paused, bool unwatched, bool debug)
 {
     char *rune;
@@ -404,7 +404,7 @@ struct receiver {
     bool paused, unwatched;    /* as the sender asks for it */
 };
 
-/* Whatever of it has been done already. 0 or libxl's error. */
+/* However much of it has been done already. 0 or libxl's error. */
 static int give_name(libxl_ctx *libxl, uint32_t id, const char *name)
 {
     char *now = libxl_domid_to_name(libxl, id);
@@ -502,7 +502,7 @@ static int receive(bool debug, const struct receiver *r)
     fprintf(stderr, "migration target: Ready to receive domain.\n");
     if (tell(STDOUT_FILENO, BANNER) || restore_domain(guests_libxl(), &request, &id, &name)) {
         fprintf(stderr, "migration target: Domain creation failed.\n");
-        tell(STDOUT_FILENO, FAILED);    /* to a sender that waits: what carries the words may outlive us */
+        tell(STDOUT_FILENO, FAILED);    /* to a sender that waits: the transport may outlive us */
         return EXIT_FAILURE;
     }
     status = finish_receiving(guests_libxl(), id, name, r);

@@ -6,7 +6,7 @@
  * destroyed.
  *
  * libvirtd is told of one end of each of its domains (libxl_evenable_domain_death), and a suspending is one. So when
- * a domain of its that was suspended ends, it may not know; then virsh has it do what is to be done.
+ * a domain of its that was suspended ends, it may not know; then virsh has it act.
  */
 #include "tools/monitor.h"
 
@@ -121,7 +121,7 @@ static bool xl_stays(const char *name)
     return true;
 }
 
-/* --- what is done about an end */
+/* --- the action at an end */
 
 static libxl_action_on_shutdown action_for(const libxl_domain_config *config, int reason)
 {
@@ -183,7 +183,7 @@ static enum outcome destroy(struct monitor *m)
     return OVER;
 }
 
-/* What was attached or changed since it began is part of it. */
+/* Anything attached or changed since it began is part of it. */
 static void refresh_config(struct monitor *m)
 {
     libxl_domain_config fresh;
@@ -255,7 +255,7 @@ static bool libvirt_handles(struct monitor *m)
     return false;
 }
 
-/* By its UUID, for a name would have to be quoted. What libvirt does not know for good it has to be told anew. */
+/* By its UUID, for a name would have to be quoted. Of a transient domain libvirt has to be told anew. */
 static void have_libvirt(struct monitor *m, bool restart)
 {
     static const char script[] =
@@ -402,7 +402,7 @@ int monitor_guest(uint32_t domid, bool after_xl)
     return EXIT_SUCCESS;
 }
 
-/* Where the background process writes, and nothing that it could hold open of who began it. */
+/* Where the background process writes, and nothing that it could hold open of its starter's. */
 static void leave_terminal(uint32_t domid)
 {
     char path[64];

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What xl does in the background for a guest that it has created: waits for its end, and then does what on_poweroff,
- * on_reboot and on_crash in its configuration say. xl's own ends when its guest suspends itself, so who was saved and
- * goes on needs another.
+ * A background process, as xl has one for a guest that it has created: it waits for its end, and then does as
+ * on_poweroff, on_reboot and on_crash in its configuration say. xl's own ends when its guest suspends itself, so a
+ * guest that was saved and goes on needs another.
  */
 #pragma once
 

@@ -30,7 +30,7 @@ static sigset_t our_signals(void)
     return set;
 }
 
-/* True: tell libxl again, for what is under way had not begun yet. */
+/* True: tell libxl again, for the operation had not begun yet. */
 static bool abort_operation(void)
 {
     bool again;

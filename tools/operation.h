@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Long operations of libxl that SIGINT, SIGTERM and SIGHUP take back instead of ending the program in the middle of
- * them: libxl ends the operation with ERROR_ABORTED, and who called it undoes what there is to undo.
+ * them: libxl ends the operation with ERROR_ABORTED, and the caller undoes the rest.
  *
  *     operation_begin(ctx);
  *     rc = libxl_domain_suspend(ctx, id, fd, flags, NULL);
@@ -21,7 +21,7 @@ int operations_start(void);
 /* They end it again, as in a program that was just started. For a child. */
 void operations_forget(void);
 
-/* What libxl is asked for in between is taken back by a signal. */
+/* Requests to libxl in between are taken back by a signal. */
 void operation_begin(libxl_ctx *ctx);
 void operation_end(void);
 

@@ -14,7 +14,7 @@
 #include "tools/timeline.h"
 #include "tools/torpor.h"
 
-#define MOST_BYTES (2 * JOURNAL_MOST_BYTES)   /* of a file that is read; what is more is no journal of ours */
+#define MOST_BYTES (2 * JOURNAL_MOST_BYTES)   /* of a file that is read; a longer one is no journal of ours */
 
 static const char *const paths[] = { JOURNAL_PATH, JOURNAL_PATH ".1" };   /* the later one first */
 

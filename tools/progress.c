@@ -23,7 +23,7 @@
 #include "tools/progress_text.h"
 #include "tools/torpor.h"
 
-#define PATIENCE_NS   UINT64_C(2000000000)   /* what is shorter is not shown */
+#define PATIENCE_NS   UINT64_C(2000000000)   /* a shorter operation is not shown */
 #define LINES_NS      UINT64_C(5000000000)   /* between lines, where there is no terminal */
 #define JSON_NS       UINT64_C(1000000000)   /* between --json's words on progress */
 #define PLAIN_WIDTH   200

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * A save, checkpoint, migration or restore as its user and the journal see it: a line that shows how far it is, or
- * --json's lines, and at the end what it was.
+ * --json's lines, and at the end a summary.
  *
  *     progress_begin("save", "Saving web", json);
  *     progress_domain(libxl, "web", 3);
@@ -20,9 +20,9 @@
 
 #include <libxl.h>
 
-/* doing: what people are shown in front of how far it is. json: lines for programs, on standard output, instead. */
+/* doing: the words for people in front of how far it is. json: lines for programs, on standard output, instead. */
 void progress_begin(const char *operation, const char *doing, bool json);
-/* Whose it is; said first of all to who reads --json. domid 0: there is no domain of it yet. */
+/* Its domain; the first line of --json. domid 0: there is no domain of it yet. */
 void progress_domain(libxl_ctx *libxl, const char *name, uint32_t domid);
 /* There is now. */
 void progress_made(libxl_ctx *libxl, uint32_t domid);
@@ -31,7 +31,7 @@ void progress_made(libxl_ctx *libxl, uint32_t domid);
 void progress_listen(void);
 /* It has ended; nothing of ours stands on the terminal any more. Harmless when nobody listens. */
 void progress_settle(void);
-/* What else is written to the terminal meanwhile comes behind this. */
+/* Other output to the terminal meanwhile comes behind this. */
 void progress_make_way(void);
 
 /* The guest runs again: "resumed", "handed over", "restored". */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* An operation that goes on, in words and in JSON; what there is to say comes from the helper's reports. */
+/* An operation that goes on, in words and in JSON; its content comes from the helper's reports. */
 #pragma once
 
 #include <stddef.h>
@@ -8,7 +8,7 @@
 
 #include "tools/helper/report.h"
 
-/* What is known at a moment. */
+/* The state at a moment. */
 struct progress_state {
     const char *doing;                 /* "Saving web" */
     const char *waiting;               /* for what; NULL: pages move */
@@ -23,7 +23,7 @@ void progress_update(struct progress_state *s, uint64_t at_ns, const struct repo
 /* One line without its end, of less than `width` columns and of no more than size: fields are whole, or left out. */
 void progress_line(const struct progress_state *s, char *line, size_t size, unsigned width);
 
-/* What it was altogether, one line without its end. */
+/* A summary, one line without its end. */
 void progress_summary(const struct journal *j, char *line, size_t size);
 
 /* An object of --json, one line with its end; torpor(1) has them all. at_ns: since the operation began. */

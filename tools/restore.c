@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * torpor restore, with xl's options, messages and exit statuses as they are on x86. libxl makes the domain and its
- * devices, and torpor-save-helper gives it memory and state. What fails leaves nothing behind.
+ * devices, and torpor-save-helper gives it memory and state. A failure leaves nothing behind.
  */
 #include "tools/restore.h"
 
@@ -34,7 +34,7 @@ struct restore_options {
     bool paused, console, debug, foreground, unwatched, vnc, vnc_password, json;
 };
 
-/* What can be known of a domain before it has a number: its UUID, which others may have that are there already. */
+/* The mark of a domain before it has a number: its UUID, which others may have that are there already. */
 static struct {
     libxl_uuid uuid;
     char *name;
@@ -90,17 +90,17 @@ static int check_memory(libxl_ctx *libxl, libxl_domain_config *config)
     int rc;
 
     libxl_domain_config_init(&copy);
-    libxl_domain_config_copy(libxl, &copy, config);   /* libxl fills in what it asks about */
+    libxl_domain_config_copy(libxl, &copy, config);   /* libxl fills in defaults */
     rc = libxl_domain_need_memory(libxl, &copy, NO_DOMAIN, &need);
     libxl_domain_config_dispose(&copy);
     if (rc || libxl_get_free_memory(libxl, &available) || available >= need)
-        return 0;   /* what is not known now is found out later */
+        return 0;   /* unknown now, found out later */
     failure("%s needs %llu MiB, and %llu MiB are free", config->c_info.name, (unsigned long long)need / 1024,
             (unsigned long long)available / 1024);
     return -ENOMEM;
 }
 
-/* --- what the guardian needs */
+/* --- for the guardian */
 
 /* 0 or -ENOMEM. */
 static int note_expected(libxl_ctx *libxl, const libxl_domain_config *config, const char *name)
@@ -282,7 +282,7 @@ static void begin_vnc(libxl_ctx *libxl, uint32_t id, bool password)
     }
 }
 
-/* The domain is whole, and paused. Once it runs its disk is not what it was, and nobody destroys it. */
+/* The domain is whole, and paused. Once it runs its disk changes, and nobody destroys it. */
 static int let_go(libxl_ctx *libxl, uint32_t id, const struct restore_options *options)
 {
     guardian_end();

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* From a stream to a domain: what restoring from a file and receiving from another host have in common. */
+/* From a stream to a domain: the common part of restoring from a file and receiving from another host. */
 #pragma once
 
 #include <stdbool.h>

@@ -200,7 +200,7 @@ static int go_on(libxl_ctx *libxl, const struct guest *guest)
     return status;
 }
 
-/* Who goes on in any case does not wait for the disk. */
+/* A guest that goes on in any case does not wait for the disk. */
 static int write_and_finish(libxl_ctx *libxl, const struct guest *guest, struct image_file *file, const char *json,
                             enum afterwards afterwards, const struct save_options *options)
 {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* From a guest to a stream: what saving to a file and sending to another host have in common. */
+/* From a guest to a stream: the common part of saving to a file and sending to another host. */
 #pragma once
 
 #include <stdbool.h>
@@ -12,7 +12,7 @@
 #define SAVE_AWAY "--migratedaway"   /* behind the name of a guest that another host has whole, too */
 
 struct save_options {
-    bool live;                      /* all but what it still writes to is written before it suspends itself */
+    bool live;                      /* all but pages that it still writes to is written before it suspends itself */
     bool json;                      /* lines for programs */
     struct helper_options helper;   /* 0: its default */
 };
@@ -20,7 +20,7 @@ struct save_options {
 /* The option --max-downtime's value. -EINVAL: it is no number of milliseconds up to MOST_MAX_DOWNTIME_MS. */
 int save_read_downtime(const char *text, uint32_t *ms);
 
-/* What can be known beforehand, so that nobody is suspended for nothing. 0, or -errno and has said why. */
+/* The checks that can be made beforehand, so that nobody is suspended for nothing. 0, or -errno and has said why. */
 int save_check(libxl_ctx *libxl, const struct guest *guest);
 
 /*
@@ -38,7 +38,7 @@ const char *save_reason(void);
 
 /*
  * The guardian's, from before save_write() on, for a guest (the context) of its or of another name: it gets its name
- * back and goes on as by save_go_on(), with what it was asked for and has not done yet awaited.
+ * back and goes on as by save_go_on(), with a request that it has taken and not followed yet awaited.
  */
 void save_rescue(const void *guest, char reached, int fd);
 

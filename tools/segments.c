@@ -25,7 +25,7 @@ static const char commit_magic[8] = { 'T', 'R', 'P', 'R', 'C', 'K', 'P', '1' };
 static const uint8_t libxl_begin[24] = { 'L', 'i', 'b', 'x', 'l', 'F', 'm', 't', 0, 0, 0, 2, 0, 0, 0, 0, 1 };
 static const uint8_t libxl_end[8];
 
-/* TRACK, END and libxl's own end: what a segment ends with. */
+/* TRACK, END and libxl's own end: the end of a segment. */
 #define RECORD_EXTRA 24
 #define LAST_RECORDS \
     (2 * RECORD_EXTRA + sizeof(struct track_record) + sizeof(struct end_record) + sizeof(libxl_end))
@@ -100,7 +100,7 @@ int commit_read_last(int fd, struct commit *commit)
     return size < sizeof(*commit) || commit_read(fd, size - sizeof(*commit), commit) ? -ENODATA : 0;
 }
 
-/* What the segment that ends the file says of its period, and of whether it is whole. */
+/* The last segment's word on its period, and on whether it is whole. */
 static int read_track(int fd, uint64_t size, struct track_record *track)
 {
     struct tape t = { fd, size - LAST_RECORDS };
@@ -199,7 +199,7 @@ static int note_chunk(struct segments *s, const struct chunk_record *chunk, uint
     return 0;
 }
 
-/* In what order records have to come; CHUNKs stand between the first and the second, as many as there are. */
+/* The order in which records have to come; CHUNKs stand between the first and the second, as many as there are. */
 static const enum record_type order[] = { RECORD_DOMAIN, RECORD_PARAMS, RECORD_STATE, RECORD_TRACK, RECORD_END };
 
 struct pass {
@@ -300,7 +300,7 @@ static int check_literal(struct segments *s, struct tape *t, const uint8_t *want
     return error ? cut_or(s, error, at, "libxl's part") : 0;
 }
 
-/* Whether the segment and its commit record are what comes behind those before. */
+/* Whether the segment and its commit record belong behind those before. */
 static int check_place(struct segments *s, const struct segment *g, const struct commit *c,
                        const struct track_record *track)
 {
@@ -420,7 +420,7 @@ static int by_place(const void *left, const void *right)
     return a->age < b->age ? -1 : a->age > b->age;
 }
 
-/* Of what `from` says, what nothing newer has said. */
+/* Of the pages in `from`, those that nothing newer has. */
 static int merge_one(struct composer *c, const struct segments_chunk *from, struct chunk_record *to)
 {
     uint64_t lacking = 0;

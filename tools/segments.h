@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The file that a guest's checkpoints are in: segments, one behind the other, of which each is what torpor save writes
- * (tools/image.h) and a commit record. The first is of everything; the chunks of memory in the others say what has
- * changed since the one before. docs/checkpoints.md has the format and its reasons.
+ * The file that a guest's checkpoints are in: segments, one behind the other, of which each is a file as torpor save
+ * writes it (tools/image.h) and a commit record. The first is of everything; the chunks of memory in the others have
+ * the changes since the one before. docs/checkpoints.md has the format and its reasons.
  *
  * Invariants: a commit record is written when its segment is on the disk, so that a file is at every moment the
  * checkpoints whose commit records are whole, and something behind them that does not count. Nothing is ever written
- * over, but for what does not count.
+ * over, but for that.
  *
- * A file is hostile until proven otherwise. Nothing here needs Xen, and nothing says anything: what is wrong is a line
- * in `error`. Functions return 0 or -errno.
+ * A file is hostile until proven otherwise. Nothing here needs Xen, and nothing says anything: the reason of a failure
+ * is a line in `error`. Functions return 0 or -errno.
  */
 #pragma once
 
@@ -21,7 +21,7 @@
 
 #define COMMIT_BOOT 40
 
-/* Whose memory has changed since then by what its hypervisor says is dirty in that period. */
+/* The domain whose memory has changed since then by the pages that its hypervisor calls dirty in that period. */
 struct commit_token {
     char boot[COMMIT_BOOT];      /* the host's, as its kernel says it; zeroes behind */
     uint8_t uuid[16];
@@ -69,7 +69,7 @@ int segments_read(struct segments *s, int fd);
 void segments_free(struct segments *s);
 
 /*
- * Writes the last checkpoint as one segment without its commit record, in which each page is once: what torpor restore
- * reads. keep: with what it takes to go on with checkpoints of it. `move` as in stream.h.
+ * Writes the last checkpoint as one segment without its commit record, in which each page is once, as torpor restore
+ * reads it. keep: with TRACK, to go on with checkpoints of it. `move` as in stream.h.
  */
 int segments_compose(struct segments *s, bool keep, stream_move *move, void *context);

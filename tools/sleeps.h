@@ -13,5 +13,5 @@ int sleeps_show(unsigned before, const struct form *form);
 /* The same for a record from elsewhere. */
 int sleeps_show_record(const char *text, size_t length, const struct form *form);
 
-/* Prints one line on what became of the last sleep; nothing when the hypervisor keeps no record. */
+/* Prints one line on the outcome of the last sleep; nothing when the hypervisor keeps no record. */
 void sleeps_print_outcome(void);

@@ -351,7 +351,7 @@ int command_suspend(const struct command *c, int argc, char **argv)
     return suspend_with(&argv[optind], (size_t)named, &options);
 }
 
-/* Whoever waited for its end may have ended at its suspending, as after a save that failed. */
+/* A waiter for its end may have ended at its suspending, as after a save that failed. */
 static int wake_and_watch(const struct guest *guest)
 {
     bool ended = guest_taken_for_ended(guest);

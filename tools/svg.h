@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What pictures are drawn with: SVG 1.1, all lengths in pixels. Texts are printable ASCII and escaped here; `style` is
+ * The elements of pictures: SVG 1.1, all lengths in pixels. Texts are printable ASCII and escaped here; `style` is
  * further attributes, written by the program and by nobody else. Whether writing went well is for the caller to ask
  * ferror().
  */
@@ -36,7 +36,7 @@ void svg_box(FILE *out, double x, double y, double width, double height, const c
 /* From top to bottom. */
 void svg_line(FILE *out, double x, double from, double to, const char *stroke);
 
-/* timeline_duration() to three digits, which is what a picture is read to. */
+/* timeline_duration() to three digits, as exactly as a picture is read. */
 const char *svg_duration(char text[TIMELINE_DURATION_SIZE], uint64_t ns);
 
 /*

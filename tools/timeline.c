@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Reading the record of a sleep. Each line is a keyword and its values, separated by one space; one table says which
- * keywords there are, how many values each has and who reads them. The text is hostile: a line is first cut into words
- * that are known to be printable, and every value is checked as it is read, so nothing after this file has to doubt
- * what it gets.
+ * Reading the record of a sleep. Each line is a keyword and its values, separated by one space; one table has the
+ * keywords, how many values each has, and their reader. The text is hostile: a line is first cut into words that are
+ * known to be printable, and every value is checked as it is read, so nothing after this file has to doubt its input.
  */
 #include "tools/timeline.h"
 
@@ -56,7 +55,7 @@ struct quoted {
     char text[36];
 };
 
-/* A word as it stands in a message: what is too long for one is cut. */
+/* A word as it stands in a message: one that is too long is cut. */
 static struct quoted quote(struct word w)
 {
     struct quoted q;
@@ -271,7 +270,7 @@ static bool has(uint32_t seen, const char *name)
     return false;
 }
 
-/* What no single line can say. */
+/* The checks that no single line allows. */
 static int check_whole(struct timeline *t, uint32_t seen)
 {
     uint64_t sum;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The record of one sleep, as the hypervisor writes it (/torpor/sleep in hypfs): lines of words. This is what it says,
+ * The record of one sleep, as the hypervisor writes it (/torpor/sleep in hypfs): lines of words. This is its content,
  * checked; nothing here needs Xen, so a record that was saved elsewhere is read on any machine.
  *
  * A record comes from outside. After timeline_parse() has returned 0: every string is printable ASCII without a space,
@@ -13,7 +13,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#define TIMELINE_MAX_EVENTS 1024         /* four times what the hypervisor keeps */
+#define TIMELINE_MAX_EVENTS 1024         /* four times the hypervisor's */
 #define TIMELINE_MAX_BYTES  (256 * 1024) /* of a record's text */
 #define TIMELINE_NAME_SIZE  64           /* with the terminating 0 */
 
@@ -22,7 +22,7 @@ enum timeline_kind { TIMELINE_ENTER, TIMELINE_LEAVE, TIMELINE_CPU, TIMELINE_DOMA
 /* Times are nanoseconds from the sleep's beginning. */
 struct timeline_event {
     enum timeline_kind kind;
-    char name[TIMELINE_NAME_SIZE];        /* the stage's, or what was done with the CPU or domain */
+    char name[TIMELINE_NAME_SIZE];        /* the stage's, or the act's on the CPU or domain */
     uint32_t id;                          /* CPU or domain; 0 for stages */
     int result;                           /* 0 or -errno */
     uint64_t start, end;
@@ -68,11 +68,11 @@ bool timeline_is_stage(const struct timeline_event *e);
 #define TIMELINE_DURATION_SIZE 32
 const char *timeline_duration(char text[TIMELINE_DURATION_SIZE], uint64_t ns);
 
-/* It was a jump, and who was away was in another kernel. */
+/* It was a jump: the time away was in another kernel. */
 bool timeline_is_jump(const struct timeline *t);
 
 /*
- * What became of the sleep, without a line's end: "asleep for 3.000 s, woken by pl031@9010000 (interrupt 34, domain
+ * The sleep's outcome, without a line's end: "asleep for 3.000 s, woken by pl031@9010000 (interrupt 34, domain
  * 0)".
  */
 #define TIMELINE_OUTCOME_SIZE 256

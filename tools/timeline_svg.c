@@ -21,7 +21,7 @@
 #define MARGIN      SVG_MARGIN
 #define LABELS      150.0    /* the rows' names, left of the time */
 #define NIGHT       170.0
-#define SMALLEST_NIGHT 150.0  /* its height: what is written in it */
+#define SMALLEST_NIGHT 150.0  /* its height: for the text in it */
 #define HEADER      120.0
 #define STAGE_ROW   26.0
 #define NOTE_ROW    17.0
@@ -303,7 +303,7 @@ static void put_rows(const struct picture *p)
     }
 }
 
-/* --- the night, and what is around the picture */
+/* --- the night, and around the picture */
 
 /* Its edges are jagged, as an axis is where a piece of it is left out. */
 static void put_night_sky(const struct picture *p)

@@ -2,9 +2,9 @@
 /*
  * A record of a sleep as a table for people and as JSON.
  *
- * The table is in two parts, down and up, each in the order of time and counted from its own beginning: what a sleep
- * costs is microseconds on either side of seconds or hours that say nothing. A stage that is entered on one side of the
- * sleep and returns on the other (the last one, where the sleep happens) has a line in each part with its work there.
+ * The table is in two parts, down and up, each in the order of time and counted from its own beginning: a sleep's cost
+ * is microseconds on either side of seconds or hours that say nothing. A stage that is entered on one side of the sleep
+ * and returns on the other (the last one, where the sleep happens) has a line in each part with its work there.
  */
 #include "tools/timeline.h"
 
@@ -58,13 +58,13 @@ const char *timeline_outcome(char text[TIMELINE_OUTCOME_SIZE], const struct time
     return text;
 }
 
-/* One part of the table: what of the events lies between two times of the clock that does not count the sleep. */
+/* One part of the table: the share of events between two times of the clock that does not count the sleep. */
 struct part {
     const char *title;
     uint64_t from, to;
 };
 
-/* What of the event lies in the part; start and end are by the same clock as the part's. */
+/* The share of the event in the part; start and end are by the same clock as the part's. */
 static void print_event(const struct part *part, const struct timeline_event *e, uint64_t start, uint64_t end,
                         FILE *out)
 {
@@ -96,7 +96,7 @@ static void print_event(const struct part *part, const struct timeline_event *e,
     putc('\n', out);
 }
 
-/* Before another: earlier; or as early and longer, so that a stage stands above what it did. */
+/* Before another: earlier; or as early and longer, so that a stage stands above its notes. */
 static bool event_before(const struct timeline_event *a, const struct timeline_event *b)
 {
     return a->start != b->start ? a->start < b->start : a->end > b->end;

@@ -6,7 +6,7 @@ _torpor_guests()
     xl list 2>/dev/null | awk 'NR > 2 { print $1 }'
 }
 
-# Names of files as what is completed.
+# Names of files as the completions.
 _torpor_files()
 {
     compopt -o filenames 2>/dev/null

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * torpor(1): what xl cannot do on Arm. It has xl's habits, so that who knows one knows the other: commands, options
- * before domains, domains by name or number, -v, and the exit statuses.
+ * torpor(1): the operations that xl lacks on Arm. It has xl's habits, so that users of one know the other: commands,
+ * options before domains, domains by name or number, -v, and the exit statuses.
  */
 #include "tools/torpor.h"
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What the files of torpor(1) share: the commands, and how the program speaks. Results go to standard output;
+ * Shared by the files of torpor(1): the commands, and how the program speaks. Results go to standard output;
  * everything else is one line on standard error that begins with the program's name.
  */
 #pragma once

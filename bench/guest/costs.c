@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What the hypervisor costs, seen from a guest: `cost NAME N`, N in nanoseconds of the virtual counter, which QEMU's
+ * The hypervisor's costs, seen from a guest: `cost NAME N`, N in nanoseconds of the virtual counter, which QEMU's
  * -icount shift=0 makes instructions. Each figure is the median over ROUNDS of the mean over a round's operations, so
- * that what happens between two operations (dom0's timer, the console) does not count.
+ * that events between two operations (dom0's timer, the console) do not count.
  *
- * The same binary runs on Torpor, on Xen, on KVM and on the floor (bench/floor.S). What needs Xen's ABI is left out
- * where there is none.
+ * The same binary runs on Torpor, on Xen, on KVM and on the floor (bench/floor.S). An operation that needs Xen's ABI is
+ * left out where there is none.
  */
 #include "dormouse/arch/arm64/cpu.h"
 #include "dormouse/arch/arm64/gic.h"
@@ -40,7 +40,7 @@ static void sort(uint64_t *v, unsigned n)
         }
 }
 
-/* `each` does one operation, OPERATIONS times a round; what it returns is the time to count, or 0 for all of it. */
+/* `each` does one operation, OPERATIONS times a round; its result is the time to count, or 0 for all of it. */
 static void measure(const char *name, uint64_t (*each)(void))
 {
     uint64_t samples[ROUNDS];

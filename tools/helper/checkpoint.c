@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What a checkpoint has beside other saves: the guest stands still for no disk. All that is written from before it
- * suspends itself is kept in memory, which is there by then; it goes on as soon as its state is read; then what was
- * kept is written.
+ * A checkpoint beside other saves: the guest stands still for no disk. All that is written from before it suspends
+ * itself is kept in memory, which is there by then; it goes on as soon as its state is read; then the kept part is
+ * written.
  *
- * Invariant: what is kept comes before anything that is written later, in one order.
+ * Invariant: the kept part comes before anything that is written later, in one order.
  */
 #include "tools/helper/helper.h"
 
@@ -18,7 +18,7 @@
 
 #include "tools/helper/recorder.h"
 
-/* Many times what a guest dirties while it suspends itself; where it is not enough, the guest waits for the disk. */
+/* Many times the memory that a guest dirties while it suspends itself; if not enough, the guest waits for the disk. */
 #define ROOM (16u << 20)
 
 static struct {

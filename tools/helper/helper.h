@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What saving and restoring have in common: who the domain is, how its stream moves, and how a list of stages runs.
+ * The common part of saving and restoring: the domain, how its stream moves, and how a list of stages runs.
  */
 #pragma once
 
@@ -22,7 +22,7 @@ struct helper {
     struct stream stream;
     uint64_t used_chunks;              /* the guest's memory has; saving only */
     uint64_t chunks, data_pages;       /* moved */
-    bool checkpoint;                   /* the guest goes on, and what it writes to is tracked still; saving only */
+    bool checkpoint;                   /* the guest goes on, and its writes are tracked still; saving only */
     bool changes_only;                 /* since another checkpoint, at whose end began: */
     uint32_t period;
     uint32_t round;                    /* from 0, saving live only */
@@ -38,10 +38,10 @@ struct helper {
 
 /* A stage's failure: says why in h->error and returns error. */
 int helper_fail(struct helper *h, int error, const char *format, ...) __attribute__((format(printf, 3, 4)));
-/* The same for what the stream said. */
+/* The same with the stream's own error. */
 int helper_stream_fail(struct helper *h, int error);
 
-/* How far it is, to whoever listens; may be called for every chunk. In pages. */
+/* How far it is, to any listener; may be called for every chunk. In pages. */
 void helper_progress(struct helper *h, uint64_t done, uint64_t total);
 
 /* To the hypervisor and to its memory. */
@@ -50,7 +50,7 @@ extern const struct sleep_stage connect_stage;
 extern const struct sleep_list save_list, live_list, checkpoint_list, restore_list;
 
 /*
- * A checkpoint's, from before the guest suspends itself: what is written is kept in memory; the guest goes on; then it
+ * A checkpoint's, from before the guest suspends itself: output is kept in memory; the guest goes on; then it
  * is written (checkpoint.c).
  */
 extern const struct sleep_stage hold_stage, go_on_stage, out_stage;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * See journal.h. Invariant: whoever writes to the file, or renames it, holds the folder's lock, so that lines stay
- * whole and none goes to a file that has been renamed.
+ * See journal.h. Invariant: a process that writes to the file, or renames it, holds the folder's lock, so that lines
+ * stay whole and none goes to a file that has been renamed.
  */
 #include "tools/helper/journal.h"
 
@@ -226,11 +226,11 @@ int journal_append(const char *path, const struct journal *j)
     return error;
 }
 
-/* --- what earlier ones tell */
+/* --- figures of earlier operations */
 
 /*
- * What follows the key's first place in a line that journal_print() has written; no text before it can have a key in
- * it, for quotes are escaped. 0: it is not there.
+ * The number behind the key's first place in a line that journal_print() has written; no text before it can have a key
+ * in it, for quotes are escaped. 0: it is not there.
  */
 static long long line_number(const char *line, const char *key)
 {

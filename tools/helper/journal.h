@@ -45,7 +45,7 @@ struct journal {
     uint64_t suspended_ns, resumed_ns, downtime_ns, fixed_ns;   /* 0: it did not come to it */
     uint64_t ram_pages, data_pages, stream_bytes;
     uint32_t max_downtime_ms, lowest_cap;
-    uint32_t stage_count, round_count;   /* what finds no room is left out */
+    uint32_t stage_count, round_count;   /* those without room are left out */
     struct journal_stage stages[JOURNAL_STAGES];
     struct journal_round rounds[JOURNAL_ROUNDS];
 };
@@ -54,7 +54,7 @@ void journal_add_stage(struct journal *j, const struct journal_stage *stage);
 /* In place of the last one when there is no more room. */
 void journal_add_round(struct journal *j, const struct journal_round *round);
 
-/* A JSON string with its quotes; what is no printable ASCII is escaped byte by byte. */
+/* A JSON string with its quotes; all but printable ASCII is escaped byte by byte. */
 void json_put_string(FILE *out, const char *text);
 
 /* The members of a round, without the braces around them. */
@@ -70,7 +70,7 @@ void journal_print(const struct journal *j, FILE *out);
 int journal_append(const char *path, const struct journal *j);
 
 /*
- * What `fixed_ns` was in the last migrations of this host that went well, at most four of them: the largest. 0: the
+ * The largest `fixed_ns` of the last migrations of this host that went well, at most four of them. 0: the
  * file tells of none.
  */
 uint64_t journal_fixed_ns(const char *path);

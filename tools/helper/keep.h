@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 /*
- * Saving the domain has failed: `torpor wake` lets the domain go on, in a process of its own. Nothing is said of what
- * fails here: the failure of the saving is what is reported.
+ * Saving the domain has failed: `torpor wake` lets the domain go on, in a process of its own. Nothing is said of
+ * failures here: that of the saving is reported.
  */
 void keep_going(uint32_t domid);

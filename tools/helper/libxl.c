@@ -23,7 +23,7 @@ enum message {
 #define NOBODY_LISTENS 255
 #define MESSAGE_SIZE 1024
 
-/* A message while it is put together; what does not fit is cut off. */
+/* A message while it is put together; the excess is cut off. */
 struct packet {
     uint16_t size;                /* of body */
     uint8_t body[MESSAGE_SIZE];

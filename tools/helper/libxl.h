@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What the helper says to libxl, which started it: messages on standard output, replies on standard input (libxl 4.17,
- * the comment in tools/libs/light/libxl_save_helper.c, and the list of messages in libxl_save_msgs_gen.pl).
+ * The helper's conversation with libxl, which started it: messages on standard output, replies on standard input (libxl
+ * 4.17, the comment in tools/libs/light/libxl_save_helper.c, and the list of messages in libxl_save_msgs_gen.pl).
  *
  * libxl that does not listen any more is the end of the program: nobody would hear of anything else.
  */
@@ -21,7 +21,7 @@ void libxl_progress(const char *what, uint64_t done, uint64_t total);
 
 /* Has the guest suspended. false: libxl could not. That it answers true does not say that the guest is suspended. */
 bool libxl_suspend(void);
-/* What the image lacks of what restoring needs, which on Arm is nothing. */
+/* The parts that restoring needs and the image lacks: none on Arm. */
 int libxl_static_data_done(void);
 void libxl_restore_results(uint64_t store_gfn, uint64_t console_gfn);
 /* The last message: 0 or -errno. */

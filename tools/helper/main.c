@@ -7,10 +7,10 @@
  *     torpor-save-helper --restore-domain FD BACK_FD DOMID STORE_PORT STORE_DOMID CONSOLE_PORT CONSOLE_DOMID CALLBACKS
  *                        STREAM_TYPE
  *
- * SIGTERM is how libxl takes a request back: the stage under way fails, and what was entered is left.
+ * SIGTERM is how libxl takes a request back: the stage under way fails, and the stages entered are left.
  *
  * TORPOR_CHECKPOINT in the environment, from torpor(1), makes a live save a checkpoint: "all" for one of everything, or
- * the number of the period at whose beginning the one before ended, for what has changed since.
+ * the number of the period at whose beginning the one before ended, for the changes since.
  *
  * TORPOR_PATIENCE is for how many seconds no byte may move before the stream is taken for dead (for ever, if it is not
  * there).
@@ -57,7 +57,7 @@ static void take_back(int signal)
     errno = error;
 }
 
-/* What waits ends by the signal, which comes again for what was only about to. */
+/* A wait ends by the signal, which comes again for a wait that was only about to begin. */
 static void stand_still(int signal) { stands_still = signal; }
 
 int helper_fail(struct helper *h, int error, const char *format, ...)
@@ -203,7 +203,7 @@ static int move_in(void *context, void *buffer, size_t size)
 
 static void set_signals(int fd)
 {
-    struct sigaction action = { .sa_handler = take_back };   /* without SA_RESTART: what waits goes on, and looks */
+    struct sigaction action = { .sa_handler = take_back };   /* without SA_RESTART: a waiter goes on, and looks */
     sigset_t set;
 
     stream_fd = fd;
@@ -272,7 +272,7 @@ static void tell_stages(const struct sleep *s)
     }
 }
 
-/* What became of it, for the journal and for who shows it. */
+/* Its outcome, for the journal and for display. */
 static void tell_end(const struct helper *h, const struct sleep *s, int error)
 {
     struct report r = { .kind = REPORT_END, .end = {
@@ -325,7 +325,7 @@ int main(int argc, char **argv)
     options_read(&h.options);
     set_signals(h.fd);
     if (h.options.guarded)
-        prctl(PR_SET_PDEATHSIG, SIGTERM);   /* whose guardian need not wait for what nobody will ask about */
+        prctl(PR_SET_PDEATHSIG, SIGTERM);   /* whose guardian need not wait for a result that nobody will ask for */
     set_patience();
     set_fault();
     recorder_begin(save ? "save" : "restore", h.memory.domid);

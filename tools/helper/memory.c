@@ -129,7 +129,7 @@ static int copy_pages(const struct guest_memory *m, uint64_t gfn, uint64_t which
     return 0;
 }
 
-/* Of what was read, the zero pages go, and the others move together. */
+/* Of the pages read, those of zeroes go, and the others move together. */
 static void sort_pages(const struct guest_memory *m, struct chunk_record *chunk)
 {
     const uint8_t *from = m->pages;
@@ -226,7 +226,7 @@ int memory_write(struct guest_memory *m, const struct chunk_record *chunk, const
     for (unsigned i = 0; i < CHUNK_WORDS; i++) {
         missing[i] = chunk->ram[i] & ~ram[i];
         surplus[i] = chunk->known[i] & ~chunk->ram[i] & ram[i];
-        stale[i] = chunk->ram[i] & ~chunk->data[i] & ram[i];   /* may hold what was, and is zero now */
+        stale[i] = chunk->ram[i] & ~chunk->data[i] & ram[i];   /* may hold old content, and is zero now */
         ram[i] = (ram[i] & ~chunk->known[i]) | chunk->ram[i];
     }
     error = populate(m, chunk->gfn, missing);
@@ -236,7 +236,7 @@ int memory_write(struct guest_memory *m, const struct chunk_record *chunk, const
         error = fill(m, chunk->gfn, stale, NULL);
     if (!error)
         error = fill(m, chunk->gfn, chunk->data, pages);
-    /* There may be code in it: no instruction cache may hold what was in these frames before. */
+    /* There may be code in it: no instruction cache may hold these frames' old content. */
     if (!error && xc_domain_cacheflush(m->xc, m->domid, chunk->gfn, CHUNK_PAGES))
         error = -errno;
     return error;

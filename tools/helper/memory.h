@@ -45,7 +45,7 @@ int memory_read(const struct guest_memory *m, struct chunk_record *chunk);
 /* For restoring. The guest has no memory yet. */
 int memory_restore_begin(struct guest_memory *m);
 void memory_restore_end(struct guest_memory *m);
-/* Makes the guest's memory there what the chunk says. -EINVAL: no RAM can be there. */
+/* Makes the guest's memory there as the chunk says. -EINVAL: no RAM can be there. */
 int memory_write(struct guest_memory *m, const struct chunk_record *chunk, const uint8_t *pages);
 /* Whether the guest was given that page. */
 bool memory_restored(const struct guest_memory *m, uint64_t gfn);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* See options.h. What is no number, or one out of range, counts as not set. */
+/* See options.h. A value that is no number, or out of range, counts as not set. */
 #include "tools/helper/options.h"
 
 #include <errno.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What torpor(1) asks of the helper beside what libxl's arguments say, in the environment. Without any of it a guest is
+ * The requests of torpor(1) to the helper beside libxl's arguments, in the environment. Without any of it a guest is
  * saved as it always was.
  */
 #pragma once
@@ -12,11 +12,11 @@
 #define MOST_MAX_DOWNTIME_MS    3600000u
 
 struct helper_options {
-    bool guarded;              /* TORPOR_GUARDED is set: should who has asked be killed, another sees to the guest */
+    bool guarded;              /* TORPOR_GUARDED is set: should the caller be killed, another sees to the guest */
     bool compress;             /* TORPOR_COMPRESS is set */
     bool throttle;             /* TORPOR_THROTTLE is set: a guest that dirties too fast is slowed down */
     uint32_t max_downtime_ms;  /* TORPOR_MAX_DOWNTIME, in ms; of a live operation */
-    uint64_t fixed_ns;         /* TORPOR_FIXED_NS: of the downtime, what earlier migrations took beside sending pages */
+    uint64_t fixed_ns;         /* TORPOR_FIXED_NS: of the downtime, earlier migrations' part beside sending pages */
 };
 
 void options_read(struct helper_options *o);

@@ -43,7 +43,7 @@ const uint8_t *pack(struct pack *p, const void *data, size_t size, size_t *packe
         p->in = ZSTD_createCCtx();
     if (!p->in || size > p->most)
         return NULL;
-    n = ZSTD_compressCCtx(p->in, p->room, size, data, size, LEVEL);   /* what is no smaller does not fit */
+    n = ZSTD_compressCCtx(p->in, p->room, size, data, size, LEVEL);   /* a result no smaller does not fit */
     if (ZSTD_isError(n) || n >= size)
         return NULL;
     *packed = n;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Pages, compressed by Debian's libzstd, a chunk at a time: each is a zstd frame of its own (RFC 8878). What is read is
+ * Pages, compressed by Debian's libzstd, a chunk at a time: each is a zstd frame of its own (RFC 8878). Input is
  * hostile: it takes no more memory than was given for the result, whatever it says.
  */
 #pragma once
@@ -16,5 +16,5 @@ void pack_free(struct pack *p);
 
 /* Compressed, valid until the next call; its size is *packed. NULL: it gets no smaller. size: at most `most`. */
 const uint8_t *pack(struct pack *p, const void *data, size_t size, size_t *packed);
-/* What was compressed, one frame, which has to be exactly `size` bytes; valid until the next call. NULL: it is not. */
+/* The content of one frame, which has to be exactly `size` bytes; valid until the next call. NULL: it is not. */
 const uint8_t *unpack(struct pack *p, const void *packed, size_t packed_size, size_t size);

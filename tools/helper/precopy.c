@@ -48,7 +48,7 @@ static bool is_short(const struct precopy *p, uint64_t left)
     return left <= PRECOPY_FEW || p->transfer_ns <= larger(rest, larger(most, fixed) / 4);
 }
 
-/* Half of what it had, down to the least; false: it is there. */
+/* Half of its share, down to the least; false: it is there. */
 static bool slow_down(struct precopy *p)
 {
     unsigned now = p->cap ? p->cap : p->limits.full_cap, next = now / 2;

@@ -49,7 +49,7 @@ struct precopy {
     uint64_t sent, sending_ns;   /* data pages and time, of earlier rounds less and less */
     uint64_t first, total;       /* data pages */
     unsigned rounds, stuck;      /* stuck: rounds in a row after which nearly as much was left */
-    /* What there is to show: */
+    /* To be shown: */
     uint64_t send_rate, dirty_rate;   /* pages a second */
     uint64_t transfer_ns, estimate_ns;
     unsigned cap;                /* percent of one CPU that it is to have; 0: as it has */

@@ -15,7 +15,7 @@
 static struct journal *journal;    /* NULL: torpor(1) keeps it */
 static uint64_t began_ns;
 
-/* What xenstore calls it, if it does. */
+/* Its name in xenstore, if it has one. */
 static void find_name(uint32_t domid, char name[sizeof(journal->domain)])
 {
     struct xs_handle *xenstore = xs_open(0);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * To whom the helper's reports go: to torpor(1), which started the operation and keeps the journal; or, where that did
- * not (libvirt), to the journal itself, of which this is all that can be known then.
+ * The receiver of the helper's reports: torpor(1), which started the operation and keeps the journal; or, where that
+ * did not (libvirt), the journal itself, of which this is all that can be known then.
  */
 #pragma once
 

@@ -39,7 +39,7 @@ void report_send(struct report *r)
         channel = -1;
 }
 
-/* From CLOCK_MONOTONIC to the operation's own. What began before it has begun with it. */
+/* From CLOCK_MONOTONIC to the operation's own. An earlier time counts as its beginning. */
 static uint64_t since(uint64_t began_ns, uint64_t at_ns) { return at_ns > began_ns ? at_ns - began_ns : 0; }
 
 static void collect_end(struct journal *j, const struct report_end *end)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What the helper tells of its work while it goes on, beside what libxl's protocol can carry: structs in a pipe, which
- * TORPOR_REPORT names as a path (/proc/PID/fd/N). Where nobody listens (libvirt) the helper keeps the journal itself.
+ * The helper's reports on its work while it goes on, beside libxl's protocol: structs in a pipe, which TORPOR_REPORT
+ * names as a path (/proc/PID/fd/N). Where nobody listens (libvirt) the helper keeps the journal itself.
  *
  * The pipe's ends are programs of one version, or they do not speak: size says so. Times are those of CLOCK_MONOTONIC.
  */
@@ -41,7 +41,7 @@ struct report_end {
     int result;
     uint32_t lowest_cap;
     uint64_t data_pages, stream_bytes;
-    uint64_t transfer_ns;          /* of the downtime, what the pages that were known to be left were to take */
+    uint64_t transfer_ns;          /* of the downtime, the estimate for the pages that were known to be left */
     char failed_stage[JOURNAL_NAME_SIZE], reason[256];
 };
 
@@ -63,8 +63,8 @@ uint64_t report_now_ns(void);
 
 /* Once. True: somebody listens. */
 bool report_open(void);
-/* at_ns is set here, unless it is. What nobody reads is lost. */
+/* at_ns is set here, unless it is. A report that nobody reads is lost. */
 void report_send(struct report *r);
 
-/* What a report adds to the journal of an operation that began at began_ns. */
+/* Adds a report to the journal of an operation that began at began_ns. */
 void report_collect(struct journal *j, uint64_t began_ns, const struct report *r);

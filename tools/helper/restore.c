@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Restoring into a domain that libxl has made and that has no memory yet. A record is checked before anything of it is
- * used, and the hypervisor checks the state as a whole before it changes anything. What fails is for libxl to destroy,
- * domain and all.
+ * used, and the hypervisor checks the state as a whole before it changes anything. A failed restore is for libxl to
+ * destroy, domain and all.
  *
  * The stream belongs to libxl again behind END: not a byte more is read.
  */
@@ -122,7 +122,7 @@ static int set_param(struct helper *h, uint64_t index, uint64_t value)
     return 0;
 }
 
-/* Only what an image may say: the ports are this host's. */
+/* Only those that an image may set: the ports are this host's. */
 static int apply_param(struct helper *h, const struct param_record *param)
 {
     switch (param->index) {
@@ -209,7 +209,7 @@ static int offer_suspend(struct helper *h)
     return written ? 0 : -EIO;
 }
 
-/* What connects it to this host's xenstored and xenconsoled. */
+/* Its connections to this host's xenstored and xenconsoled. */
 static int enter_host(struct sleep *s)
 {
     struct helper *h = s->context;
@@ -235,7 +235,7 @@ static int enter_end(struct sleep *s)
     struct end_record end;
     int error = reader_next(&h->stream, &record);
 
-    if (!error && record.type == RECORD_TRACK)   /* for who goes on with the checkpoint */
+    if (!error && record.type == RECORD_TRACK)   /* for the next checkpoint */
         error = reader_next(&h->stream, &record);
     if (error)
         return helper_stream_fail(h, error);

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Saving: the guest is asked to suspend itself, then its memory and state are written. What of the domain is changed
- * here is undone here; that it goes on after a failure is libxl's caller's, who had it suspended.
+ * Saving: the guest is asked to suspend itself, then its memory and state are written. Changes made here to the domain
+ * are undone here; that it goes on after a failure is for libxl's caller, which had it suspended.
  *
- * Live, its memory is written before that, while it runs: first all, then in rounds what it has written to meanwhile,
- * until precopy.h says that it is to stand still.
+ * Live, its memory is written before that, while it runs: first all, then in rounds the pages that it has written to
+ * meanwhile, until precopy.h says that it is to stand still.
  */
 #include "tools/helper/helper.h"
 
@@ -60,8 +60,8 @@ static void speed_up(const struct helper *h)
 }
 
 /*
- * libxl says that the guest is suspended also when it did not answer for a minute. What it is to do for that it does at
- * its own speed: it stops its processes first, and the rest is downtime.
+ * libxl says that the guest is suspended also when it did not answer for a minute. The guest suspends itself at its own
+ * speed: it stops its processes first, and the rest is downtime.
  */
 static int enter_suspend(struct sleep *s)
 {
@@ -85,7 +85,7 @@ static int enter_suspend(struct sleep *s)
     return 0;
 }
 
-/* The pages of chunk->known. first: what is not there is not told. */
+/* The pages of chunk->known. first: absent pages are not told. */
 static int write_chunk(struct helper *h, struct chunk_record *chunk, bool first)
 {
     int error = memory_read(&h->memory, chunk);
@@ -136,7 +136,7 @@ static int write_grown(struct helper *h)
     return error ? error : write_from(h, end);
 }
 
-/* What was taken: so many pages. */
+/* The pages that were taken: so many. */
 static int write_dirty(struct helper *h, uint64_t pages)
 {
     uint64_t done = 0;
@@ -279,7 +279,7 @@ static int dirty_round(struct helper *h, struct passage *p)
     return error ? error : write_dirty(h, dirty);
 }
 
-/* All of it, or what has changed since another checkpoint. */
+/* All of it, or the changes since another checkpoint. */
 static int first_round(struct helper *h, struct passage *p)
 {
     if (h->changes_only)
@@ -302,7 +302,7 @@ static int enter_precopy(struct sleep *s)
     return error;
 }
 
-/* The guest stands still: what is left. */
+/* The guest stands still: the rest. */
 static int enter_rest(struct sleep *s)
 {
     struct helper *h = s->context;
@@ -336,7 +336,7 @@ static int write_params(struct helper *h)
 }
 
 /*
- * What gethvmcontext gives, behind its length and with zeroes up to a multiple of 8. *total: bytes. NULL: h->error
+ * gethvmcontext's result, behind its length and with zeroes up to a multiple of 8. *total: bytes. NULL: h->error
  * says why.
  */
 static uint8_t *get_state(struct helper *h, size_t *total, int *error)
@@ -390,7 +390,7 @@ static int enter_end(struct sleep *s)
     return write_failed(h, writer_record(&h->stream, RECORD_END, &(struct piece){ &end, sizeof(end) }, 1));
 }
 
-/* What comes after this checkpoint. */
+/* The period after this checkpoint. */
 static int enter_mark(struct sleep *s)
 {
     struct helper *h = s->context;

@@ -27,7 +27,7 @@
 struct header {
     uint64_t marker;
     uint32_t id, version;             /* big-endian */
-    uint16_t options, reserved_1;     /* 0: what follows is little-endian */
+    uint16_t options, reserved_1;     /* 0: the rest is little-endian */
     uint32_t reserved_2;
     uint32_t type;
     uint16_t page_shift, reserved_3;
@@ -161,7 +161,7 @@ int writer_record(struct stream *s, enum record_type type, const struct piece *p
     return error;
 }
 
-/* What does not get smaller is written as it is. */
+/* A chunk that does not get smaller is written as it is. */
 int writer_chunk(struct stream *s, const struct chunk_record *chunk, const uint8_t *pages)
 {
     static const uint8_t zeroes[8];
@@ -276,7 +276,7 @@ int reader_next(struct stream *s, struct record *record)
     return 0;
 }
 
-/* --- what records say */
+/* --- the records' content */
 
 static int bad_record(struct stream *s, const struct record *record, const char *why)
 {
@@ -309,7 +309,7 @@ static bool contains(const uint64_t all[CHUNK_WORDS], const uint64_t part[CHUNK_
     return !outside;
 }
 
-/* What follows the bits in a PACKED. */
+/* The content behind the bits of a PACKED. */
 static int take_packed(struct stream *s, const struct record *record, size_t size, const uint8_t **data)
 {
     const uint8_t *at = record->body + sizeof(struct chunk_record);

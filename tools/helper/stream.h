@@ -3,21 +3,21 @@
  * The stream of a domain's memory and state, as it stands in an image or goes to another host. The framing is that of
  * libxc's version 3 (docs/specs/libxc-migration-stream.pandoc): an image header, a domain header, then records of
  * type, length and body, each a multiple of 8 bytes. The domain type and the record types are our own, and each body
- * ends with the record's number and a checksum of all of it, so that what is cut off, changed, left out, repeated or
+ * ends with the record's number and a checksum of all of it, so that any record cut off, changed, left out, repeated or
  * moved is found before it is used.
  *
- *     DOMAIN  what the image is of
+ *     DOMAIN  the domain that the image is of
  *     CHUNK   2 MiB of guest-physical memory: which pages there are, and the content of those that are not zero; as
- *             many as it takes, and a later one for the same place says what has changed
+ *             many as it takes, and a later one for the same place has the changes
  *     PACKED  a CHUNK whose content is compressed: behind its bits the size in bytes of a zstd frame, the frame, and
  *             zeroes up to a multiple of 8. A stream that may have such records has minor version 1, others have 0
  *     PARAMS  HVM parameters
- *     STATE   all else that the domain is: what XEN_DOMCTL_gethvmcontext gave
- *     TRACK   in a checkpoint: of which period of dirty tracking what comes after it is
+ *     STATE   all else that the domain is, from XEN_DOMCTL_gethvmcontext
+ *     TRACK   in a checkpoint: the period of dirty tracking that follows it
  *     END     how much there was
  *
- * A stream is hostile until proven otherwise. Nothing here needs Xen: what is read comes through a callback, and
- * reader_next() and the record_*() functions are what tests/fuzz feeds. Everything is little-endian, but for libxc's
+ * A stream is hostile until proven otherwise. Nothing here needs Xen: input comes through a callback, and
+ * reader_next() and the record_*() functions are fed by tests/fuzz. Everything is little-endian, but for libxc's
  * two words.
  */
 #pragma once
@@ -44,7 +44,7 @@ enum record_type {
     RECORD_TRACK = 0x54500010,
 };
 
-#define DOMAIN_CHANGES 1u   /* its chunks say only what has changed since an earlier stream */
+#define DOMAIN_CHANGES 1u   /* its chunks have only the changes since an earlier stream */
 
 struct domain_record {
     uint32_t vcpus;
@@ -54,7 +54,7 @@ struct domain_record {
 
 struct track_record {
     uint32_t domid;
-    uint32_t period;        /* of what was dirty from then on (hypervisor/mm/p2m_dirty.h) */
+    uint32_t period;        /* of the pages dirty from then on (hypervisor/mm/p2m_dirty.h) */
 };
 
 /*
@@ -121,7 +121,7 @@ int reader_header(struct stream *s);
 int reader_next(struct stream *s, struct record *record);
 
 /*
- * What a record says, checked. record_chunk() is for CHUNK and PACKED; *data: the pages' content, one after the other;
+ * A record's content, checked. record_chunk() is for CHUNK and PACKED; *data: the pages' content, one after the other;
  * *state: *size bytes; *params: *count of them.
  */
 int record_domain(struct stream *s, const struct record *record, struct domain_record *domain);

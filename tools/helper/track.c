@@ -2,7 +2,7 @@
 /*
  * See track.h. The bitmap is indexed by GFN, and lies where the hypervisor can write it: one domain is tracked by a
  * process. Of these programs one at a time tracks a domain, which a name in the abstract namespace of sockets sees to:
- * it goes with the process, however that ends. Whoever else cleans is found out by the period's number.
+ * it goes with the process, however that ends. Any other cleaner is found out by the period's number.
  */
 #include "tools/helper/track.h"
 

@@ -10,24 +10,24 @@
 #include "tools/helper/memory.h"
 
 /*
- * From now on it is kept; `chunks` from the first on are looked at. What is tracked already is taken over: who tracked
- * it finds out by the period. -EBUSY: another of these programs is at it.
+ * From now on it is kept; `chunks` from the first on are looked at. A log kept already is taken over: its keeper finds
+ * out by the period. -EBUSY: another of these programs is at it.
  */
 int track_begin(const struct guest_memory *m, uint64_t chunks);
-/* As left by track_leave_on() in that period: what was written to since is taken first. -ESTALE: that has gone by. */
+/* As left by track_leave_on() in that period: the pages written to since are taken first. -ESTALE: that has gone by. */
 int track_go_on(const struct guest_memory *m, uint64_t chunks, uint32_t period);
 void track_end(const struct guest_memory *m);
 /* It is kept still; the period says what for. */
 void track_leave_on(const struct guest_memory *m);
 
 /*
- * What was written to since the last time, and *pages of how many; kept until the next time. -ESTALE: somebody else has
- * asked in between, and was told a part of it.
+ * The pages written to since the last time, *pages of them; kept until the next time. -ESTALE: somebody else has
+ * asked in between, and was told a part of them.
  */
 int track_take(const struct guest_memory *m, uint64_t *pages);
 /* How many have been written to since; they are told next time all the same. */
 int track_count(const struct guest_memory *m, uint64_t *pages);
-/* Of what is written to from then on. */
+/* Of the writes from then on. */
 uint32_t track_period(void);
-/* Of what was taken, the pages of a chunk. */
+/* Of the pages taken, those of a chunk. */
 void track_dirty(uint64_t gfn, uint64_t dirty[CHUNK_WORDS]);
