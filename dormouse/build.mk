@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-# Dormouse: a small guest kernel library, for arm64 and for x86_64 PV. build/dormouse/ARCHITECTURE/libdormouse.a and dormouse/arch/ARCHITECTURE/image.ld make
-# a guest of a program's objects. A program is a file dormouse/programs/NAME.c; build/dormouse/ARCHITECTURE/NAME is what an xl configuration
-# names as kernel=.
+# Dormouse: a small guest kernel library, for arm64 and for x86_64 PV. build/dormouse/ARCHITECTURE/libdormouse.a and
+# dormouse/arch/ARCHITECTURE/image.ld make a guest of a program's objects. A program is a file dormouse/programs/NAME.c;
+# build/dormouse/ARCHITECTURE/NAME is kernel= of an xl configuration.
 
 ifndef bare-flags
 include flags.mk
@@ -10,7 +10,7 @@ endif
 DORMOUSE_CC     := clang
 DORMOUSE_SHARED := $(wildcard dormouse/core/*.c dormouse/xen/*.c) arch/arm64/lock.c lib/print.c lib/string.c sleep/sleep.c
 
-# --- arm64: what the bare-metal test guests stand on, too ---
+# --- arm64: the bare-metal test guests' base, too ---
 
 DORMOUSE_CFLAGS := $(bare-flags) -Idormouse/arch/arm64 -Idormouse/arch $(bare-cflags)
 DORMOUSE_NEEDS  := build/dormouse/arm64/libdormouse.a dormouse/arch/arm64/image.ld
@@ -29,7 +29,8 @@ build/dormouse/arm64/libdormouse.a: $(DORMOUSE_OBJS)
 
 # --- x86_64, as a PV guest ---
 
-# Code and data are addressed from where the code is, for they lie above what 32 bits reach. No red zone: events come on the stack in use.
+# Code and data are addressed from where the code is, for they lie above the reach of 32 bits. No red zone: events come
+# on the stack in use.
 X86_CFLAGS := --target=x86_64-none-elf -ffreestanding -mno-red-zone -mgeneral-regs-only -fpie -fdirect-access-external-data -fno-common \
 	-fno-omit-frame-pointer -fstack-protector-strong -mstack-protector-guard=global -ffunction-sections -fdata-sections \
 	-I. -Iarch/x86_64/include -Idormouse/arch/x86_64 -Idormouse/arch -Ilib/freestanding -isystem $(bare-include) $(bare-cflags)

@@ -22,7 +22,7 @@ $(hyp-out)/%.c.o: %.c $(bare-include)/.done flags.mk hypervisor/build.mk
 	@mkdir -p $(@D)
 	@clang $(hyp-flags) $(hyp-cflags) -c $< -o $@
 
-# What XENVER_changeset and XENVER_compile_info say: the commit built from, and its date, so that builds repeat.
+# For XENVER_changeset and XENVER_compile_info: the commit built from, and its date, so that builds repeat.
 $(hyp-out)/hypervisor/abi/%.c.o: hyp-cflags += -DTORPOR_CHANGESET='"$(shell git describe --always --dirty 2>/dev/null)"' \
 	-DTORPOR_BUILD_DATE='"$(shell git log -1 --format=%cd 2>/dev/null)"'
 

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-/* A line that somebody types: what the terminal is to show, and when it is complete. Pure. */
+/* A line that somebody types: its echo on the terminal, and when it is complete. Pure. */
 #pragma once
 #include "lib/base.h"
 
 struct line {
     char *text;
-    size_t size;                    /* at least 1; what does not fit with a NUL behind it is dropped */
+    size_t size;                    /* at least 1; input that does not fit with a NUL behind it is dropped */
     size_t length;
 };
 

@@ -3,7 +3,7 @@
 #pragma once
 #include "lib/base.h"
 
-/* What lies between is free, once. Both are page-aligned. */
+/* The memory between is free, once. Both are page-aligned. */
 void memory_init(void *start, void *end);
 
 /* n pages in a row, zeroed; NULL: there are none. From any CPU, also from interrupt handlers. */

@@ -25,7 +25,7 @@ _Static_assert(sizeof(struct process) <= PAGE_SIZE, "it is given a page");
 static struct waitqueue ends = WAITQUEUE_INIT(ends);
 static uint64_t reports, cpus_seen;
 
-/* A page of the space, as a copy of what is at `from`, or zeroed. */
+/* A page of the space, as a copy of the page at `from`, or zeroed. */
 static int page_add(struct space *space, uint64_t va, const void *from, unsigned rights)
 {
     void *page = pages_alloc(1);

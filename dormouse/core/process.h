@@ -10,7 +10,7 @@
 
 #define USER_CODE __attribute__((section(".user"), no_stack_protector))
 
-/* For user_call(). Results are 0 or what is said; negative errno values. */
+/* For user_call(). Results are 0, or as said; negative errno values. */
 enum process_call {
     CALL_EXIT,                      /* status: it ends */
     CALL_REPORT,                    /* that it is alive; the CPU that it runs on */
@@ -25,7 +25,7 @@ struct process;
 struct process *process_new(void (*entry)(uint64_t), uint64_t argument);
 /* Once. -ENOMEM: it has not begun, and is gone. */
 int process_begin(struct process *p);
-/* Until it has ended, which frees it. Its status; -EFAULT: it touched what is not its own. */
+/* Until it has ended, which frees it. Its status; -EFAULT: it touched memory not its own. */
 int64_t process_wait(struct process *p);
 
 /* Of all programs: how often they reported, and bit n is set where one did on CPU n. */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Calls are made one at a time, by whoever holds `caller`: fn, arg and the two counts belong to the call that is under
+ * Calls are made one at a time, by the holder of `caller`: fn, arg and the two counts belong to the call that is under
  * way. A CPU counts itself begun when it has read them, so the caller of one that does not wait may go when all have.
  *
  * Invariant: a bit of `online` is set by its own CPU, which from then on takes calls and kicks; CPU 0's at boot. It is
@@ -21,7 +21,7 @@
 #include "machine/time.h"
 
 static uint64_t online;
-static unsigned kick_ipi[MAX_CPUS], call_ipi[MAX_CPUS];     /* what evtchn_keep_ipi() returned */
+static unsigned kick_ipi[MAX_CPUS], call_ipi[MAX_CPUS];     /* evtchn_keep_ipi()'s numbers */
 
 static struct mutex caller = MUTEX_INIT(caller);
 static struct {
@@ -44,7 +44,7 @@ bool smp_is_online(unsigned cpu)
     return __atomic_load_n(&online, __ATOMIC_ACQUIRE) & BIT(cpu);
 }
 
-/* What a kick is for is done at the interrupt's end (thread_preempt). */
+/* A kick's work is done at the interrupt's end (thread_preempt). */
 static void kick_event(evtchn_port_t port)
 {
     (void)port;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * The other CPUs: found by asking the machine, started and taken away while the guest runs, called by event channels,
- * and stopped for a suspend. Who decides which of them run is dormouse/xen/cpus.c.
+ * and stopped for a suspend. dormouse/xen/cpus.c decides which of them run.
  */
 #pragma once
 #include "lib/base.h"
@@ -13,7 +13,7 @@ void smp_init(void);
 /*
  * Start another CPU, and take one away that is not CPU 0: nothing is done where it is so already. They return when it
  * is online, or stands still and its threads are others'. From service threads, one at a time. 0 or -errno: -ENODEV:
- * the machine has no such CPU; -ENOMEM; what the machine says.
+ * the machine has no such CPU; -ENOMEM; the machine's own.
  */
 int smp_cpu_up(unsigned cpu);
 int smp_cpu_down(unsigned cpu);

@@ -48,7 +48,7 @@ static bool is_inside(uint64_t va)
     return va >= SPACE_BASE && va - SPACE_BASE < SPACE_SIZE;
 }
 
-/* Calls fn on each table that is there below `table`, and on itself after them: what lies below it is done by then. */
+/* Calls fn on each table that is there below `table`, and on itself after them: those below it are done by then. */
 static void tables_each(uint64_t *table, unsigned level, uint64_t va, void (*fn)(uint64_t *table, unsigned level))
 {
     uint64_t step = UINT64_C(1) << (PAGE_SHIFT + 9 * (level - 1));

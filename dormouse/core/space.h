@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Address spaces of user programs: SPACE_SIZE bytes from SPACE_BASE on, each with a page-table root of its own. The
- * kernel's memory is not in reach of what runs there, and the kernel reaches a space's pages by their own addresses.
+ * kernel's memory is not in reach of programs there, and the kernel reaches a space's pages by their own addresses.
  *
  * A CPU keeps the space that it ran last until it runs another one, or has to let go: the idle thread and the kernel's
  * threads need none.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* What is started before a program's main(): threads, xenstore, and the answers to dom0's requests. */
+/* Started before a program's main(): threads, xenstore, and the answers to dom0's requests. */
 #include "dormouse/core/arguments.h"
 #include "dormouse/core/smp.h"
 #include "dormouse/core/thread.h"

@@ -2,8 +2,8 @@
 /*
  * Invariants, with `lock` held: a thread is in `runnable` iff its state says so, in at most one queue, and in
  * `sleepers` iff it waits with a deadline. Each CPU runs the thread that current[] names; its idle thread, which is in
- * no list, when there is no other. The lock is held over a switch: who is switched to releases it. Interrupts are
- * masked while it is held.
+ * no list, when there is no other. The lock is held over a switch: the next thread releases it. Interrupts are masked
+ * while it is held.
  */
 #include "dormouse/core/thread.h"
 #include "arch/lock.h"
@@ -136,7 +136,7 @@ static void free_ended(void) REQUIRES(lock)
         pages_free(t, STACK_PAGES);
 }
 
-/* Keeps what is the user program's, goes on with `next`, and when it is back puts that into the CPU where it is now. */
+/* Keeps a user program's registers, goes on with `next`, and when it is back puts them into the CPU where it is now. */
 static UNCHECKED_LOCKING void switch_to(struct thread *self, struct thread *next) REQUIRES(lock)
 {
     if (self->user)
@@ -148,7 +148,7 @@ static UNCHECKED_LOCKING void switch_to(struct thread *self, struct thread *next
     }
 }
 
-/* Whoever is due runs; the caller does again when it is. */
+/* The thread that is due runs; the caller does again when it is. */
 static UNCHECKED_LOCKING void reschedule(void) REQUIRES(lock)
 {
     unsigned cpu = cpu_id();

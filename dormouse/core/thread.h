@@ -5,7 +5,7 @@
  * nothing else.
  *
  * The freezer: while threads are frozen only service threads run. A thread is frozen where it stands, between any two
- * instructions, but not while it holds: between thread_hold() and thread_release() it has hold of what a suspend must
+ * instructions, but not while it holds: between thread_hold() and thread_release() it has a thing that a suspend must
  * not find, a frame number of the machine or half an update of a page table, and the freezer waits for its release.
  */
 #pragma once
@@ -60,7 +60,7 @@ void mutex_unlock(struct mutex *m);
 
 /*
  * From now on the calling thread runs user programs in that space (core/space.h), with these registers, which stay
- * where they are; NULL: none. Whatever CPU it runs on has the space loaded.
+ * where they are; NULL: none. The CPU that it runs on has the space loaded.
  */
 void thread_set_user(struct space *space, struct user *user);
 /* The running thread's registers of user programs; NULL: it has none. With interrupts masked. */
@@ -75,7 +75,7 @@ void thread_release(void);
  */
 extern const struct sleep_stage freeze_stage;
 
-/* The calling CPU, not the first, takes part: what it does now is its idle thread, which goes on with thread_idle(). */
+/* The calling CPU, not the first, takes part: this is its idle thread, which goes on with thread_idle(). */
 void thread_cpu_init(void);
 NORETURN void thread_idle(void);
 /* That CPU, which is not online any more, has its idle thread end (core/smp.h, smp_end). */
@@ -83,7 +83,7 @@ void thread_cpu_leave(unsigned cpu);
 /* Every CPU looks for what it should run, and when: others' threads and alarms may have become theirs. */
 void threads_distribute(void);
 
-/* At an interrupt's end, where the interrupted code had interrupts enabled: gives the CPU to whom it is due. */
+/* At an interrupt's end, where the interrupted code had interrupts enabled: gives the CPU to the thread that is due. */
 void thread_preempt(void);
 /* Sets the timer anew, whose setting was lost. */
 void threads_timer_set(void);

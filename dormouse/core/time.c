@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The clock is the hypervisor's plus `offset`, which takes up what differs between one host's clock and the next one's.
+ * The clock is the hypervisor's plus `offset`, which takes up differences between one host's clock and the next one's.
  */
 #include "dormouse/core/time.h"
 #include "dormouse/core/thread.h"
@@ -11,7 +11,7 @@ static uint64_t offset;             /* modulo 2^64. Written at boot, and while n
 static uint64_t stopped_at;
 static bool stopped;
 
-/* CPUs differ by a little in what they read; nobody shall see that. */
+/* CPUs' readings differ by a little; nobody shall see that. */
 uint64_t time_now(void)
 {
     static uint64_t last;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Counts, a line each tenth of a second, for ever: what one saves and restores first. Neither the count nor the time
- * ever goes back or jumps.
+ * Counts, a line each tenth of a second, for ever: the guest that one saves and restores first. Neither the count nor
+ * the time ever goes back or jumps.
  */
 #include "dormouse/core/thread.h"
 #include "dormouse/core/time.h"

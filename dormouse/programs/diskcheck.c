@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Writes and verifies patterns on the disk xvda for ever, with several threads at once, and says what it lost. What a
- * sector has to hold follows from its number and from how often it was written.
+ * Writes and verifies patterns on the disk xvda for ever, with several threads at once, and says what it lost. A
+ * sector's right content follows from its number and from how often it was written.
  */
 #include "dormouse/core/memory.h"
 #include "dormouse/core/thread.h"
@@ -21,7 +21,7 @@ static unsigned written, verified, lost, flushed, discarded;    /* by all worker
 struct worker {
     uint64_t first;                     /* sector */
     uint64_t random;
-    unsigned versions[CHUNKS];          /* how often each was written; 0: what it holds is not known */
+    unsigned versions[CHUNKS];          /* how often each was written; 0: its content is not known */
     uint64_t *buffer;
 };
 

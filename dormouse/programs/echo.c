@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Sends back what comes by UDP to port 7 (RFC 862), and answers pings. Its address is extra="ip=192.168.77.2" of the
+ * Sends back datagrams to UDP port 7 (RFC 862), and answers pings. Its address is extra="ip=192.168.77.2" of the
  * domain's configuration.
  */
 #include "dormouse/core/arguments.h"
@@ -14,7 +14,7 @@ enum { ECHO_PORT = 7 };
 
 static uint8_t frame[INET_FRAME_MAX];
 
-/* The length of what is to be sent; 0: nothing. */
+/* The length of the frame to send; 0: none. */
 static size_t answer(const struct inet *inet, size_t length, bool whole)
 {
     struct inet_udp udp;

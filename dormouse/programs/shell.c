@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Answers what is typed at `xl console`: a command a line. */
+/* Answers commands typed at `xl console`, one a line. */
 #include "dormouse/core/memory.h"
 #include "dormouse/core/smp.h"
 #include "dormouse/core/time.h"

@@ -30,7 +30,7 @@ USER_CODE static void end(uint64_t status)
         user_call(CALL_EXIT, status, 0);
 }
 
-/* A vector register keeps what the program put there. */
+/* A vector register keeps the program's value. */
 USER_CODE static inline void vector_set(uint64_t value)
 {
 #ifdef __x86_64__

@@ -374,10 +374,7 @@ long domain_records_set(domid_t id, const void *buffer, uint32_t size)
     return domctl_call(XEN_DOMCTL_sethvmcontext, id);
 }
 
-/*
- * Maps n pages of d's behind its window's first; errors[i] is 0 for those that are RAM. What was mapped there before is
- * replaced.
- */
+/* Maps n pages of d's behind its window's first, in place of others; errors[i] is 0 for those that are RAM. */
 static long window_map(const struct domain *d, gfn_t theirs, unsigned n, int *errors)
 {
     xen_ulong_t idxs[PAGES_AT_ONCE];

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What a dom0 needs to make other domains and to end them (xen/include/public/domctl.h), in milliseconds and without a
+ * A dom0's means to make other domains and to end them (xen/include/public/domctl.h), in milliseconds and without a
  * userland. A domain gets its image at the start of RAM, a device tree as libxl writes one, and a console ring that
  * this side reads by looking: no event channel is needed for it. From one vCPU at a time. Errors are negative errno
  * values.
@@ -21,8 +21,8 @@ struct domain_plan {
 };
 
 /*
- * The steps one by one, for domains of another make. A new domain is paused and has vCPUs without a context; what fails
- * leaves nothing behind.
+ * The steps one by one, for domains of another make. A new domain is paused and has vCPUs without a context; a step
+ * that fails leaves nothing behind.
  */
 struct domain_limits {
     unsigned vcpus;
@@ -38,7 +38,7 @@ long domain_start(domid_t id);
 long domain_pause(domid_t id);
 /* One that has suspended itself goes on where it was. */
 long domain_resume(domid_t id);
-/* Returns when the hypervisor says that all of it is gone; what others still map goes with their mappings. */
+/* Returns when the hypervisor says that all of it is gone; pages that others still map go with their mappings. */
 long domain_remove(domid_t id);
 
 /* Tables enough for a domain that has asked for nothing yet; its first frame. */
@@ -53,7 +53,7 @@ struct domain {
 
 enum { DOMAIN_WINDOWS = 8 };            /* how many domains there may be at a time */
 
-/* Builds it, paused; `window` is below DOMAIN_WINDOWS and no other domain's. What fails leaves nothing behind. */
+/* Builds it, paused; `window` is below DOMAIN_WINDOWS and no other domain's. A failure leaves nothing behind. */
 long domain_build(struct domain *d, const struct domain_plan *plan, unsigned window);
 /* The same domain with memory and vCPUs, but nothing in them: for records and pages of another. */
 long domain_build_empty(struct domain *d, const struct domain_plan *plan, unsigned window);
@@ -71,13 +71,12 @@ long domain_set_pool(domid_t id, uint64_t pages);
 /* It may map this frame of a device, or may not any more. */
 long domain_allow_device(domid_t id, mfn_t frame, bool allow);
 /*
- * Where a port is connected to: 1, and who and which; 0 if to nobody. -EINVAL: there is no such port, nor any above it
- * that was ever open.
+ * Where a port is connected to: 1, and domain and port; 0 if to nobody. -EINVAL: there is no such port, nor any above
+ * it that was ever open.
  */
 long domain_port_peer(domid_t id, evtchn_port_t port, domid_t *remote, evtchn_port_t *remote_port);
 /*
- * Tracking of what it writes to, on or off; then the bits of its first `pages` frames that are dirty, and how many that
- * are.
+ * Tracking of its writes, on or off; then the bits of its first `pages` frames that are dirty, and how many that are.
  */
 long domain_track(domid_t id, bool on);
 struct dirty_counts {
@@ -97,8 +96,8 @@ uint64_t host_free_pages(void);
 size_t domain_console_read(struct domain *d, char *text, size_t n);
 
 /*
- * Its state as records (XEN_DOMCTL_gethvmcontext): *size is that of the buffer, then of what is in it, or needed where
- * there is none.
+ * Its state as records (XEN_DOMCTL_gethvmcontext): *size is that of the buffer, then of the records in it, or needed
+ * where there is none.
  */
 long domain_records_get(domid_t id, void *buffer, uint32_t *size);
 /* One record's data (XEN_DOMCTL_gethvmcontext_partial). */
@@ -111,5 +110,5 @@ long domain_records_set(domid_t id, const void *buffer, uint32_t size);
 typedef long page_visitor(void *context, gfn_t gfn, const void *page);
 long domain_each_page(const struct domain *d, uint64_t pages, page_visitor *visit, void *context);
 long domain_write_page(const struct domain *d, gfn_t gfn, const void *page);
-/* What one's pages have the other's have, too, which were zero; `pages` as in their plan. */
+/* Copies the content of one's pages to the other's, which were zero; `pages` as in their plan. */
 long domain_copy_memory(const struct domain *from, struct domain *to, uint64_t pages);

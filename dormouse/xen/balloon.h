@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * How much memory the guest has, as dom0 wants it: `xl mem-set` writes KiB to memory/target. Between what is in use and
- * what the guest was started with.
+ * How much memory the guest has, as dom0 wants it: `xl mem-set` writes KiB to memory/target. Between the memory in use
+ * and that at the guest's start.
  */
 #pragma once
 

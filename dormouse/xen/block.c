@@ -4,9 +4,9 @@
  * may use ring and pages, and nothing else, from the handshake until it is gone: the grants are persistent, whether it
  * keeps them mapped or not.
  *
- * `lock` of a device protects its ring. Whoever waits for an answer takes all that there are; the interrupt only wakes.
- * So when the guest sleeps answers may stand in the ring; in a new domain they are not looked at: the ring was saved
- * while the old back end was at work, and a page of data perhaps before it had come.
+ * `lock` of a device protects its ring. A waiting thread takes all answers that there are; the interrupt only wakes. So
+ * when the guest sleeps answers may stand in the ring; in a new domain they are not looked at: the ring was saved while
+ * the old back end was at work, and a page of data perhaps before it had come.
  */
 #include "dormouse/xen/block.h"
 #include "arch/lock.h"
@@ -144,7 +144,7 @@ static int offer(struct frontend *f)
     return tell(b, (unsigned)order);
 }
 
-/* What it need not say is as if it were not there; what it says has to make sense. */
+/* A parameter need not be there, but has to make sense if it is. */
 static int parameter(struct frontend *f, const char *name, uint64_t most, uint64_t otherwise, uint64_t *value)
 {
     int error = xenbus_read_number(f->backend, name, most, value);
@@ -296,7 +296,7 @@ bool block_is_readonly(const struct block *b) { return b->readonly; }
 
 /* --- Requests --- */
 
-/* Takes what answers there are, and puts into the ring what they made room for. */
+/* Takes all answers, and puts queued requests into the room that they left. */
 static void collect(struct block *b)
 {
     bool enabled = ring_lock(b);
@@ -385,8 +385,8 @@ static void slot_queue(struct block *b, struct block_slot *slot)
 }
 
 /*
- * As many requests at once as there are free slots. Who has some does not wait for more: all could, and each for the
- * others'.
+ * As many requests at once as there are free slots. A thread that has some does not wait for more: all could, and each
+ * for the others'.
  */
 static unsigned slots_begin(struct block *b, uint8_t operation, uint64_t sector, char *buffer, unsigned sectors,
                             struct block_slot **begun)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Block devices (xen/include/public/io/blkif.h). Requests outlive their back end: what was not answered when the guest
- * was saved, or when the back end went away, is issued again when there is one. Sectors have 512 bytes. All calls wait,
+ * Block devices (xen/include/public/io/blkif.h). Requests outlive their back end: those not answered when the guest was
+ * saved, or when the back end went away, are issued again when there is one. Sectors have 512 bytes. All calls wait,
  * may be made from any number of threads at once, and return 0 or -errno: -EIO when the back end says so or lies.
  */
 #pragma once
@@ -24,10 +24,10 @@ bool block_is_readonly(const struct block *b);
 /* -EINVAL: beyond the end, or not whole blocks of the back end's disk. */
 int block_read(struct block *b, uint64_t sector, void *buffer, unsigned sectors);
 int block_write(struct block *b, uint64_t sector, const void *buffer, unsigned sectors);
-/* What was written before it began will outlive a loss of power. -EOPNOTSUPP: its back end does not offer that. */
+/* Data written before it began will outlive a loss of power. -EOPNOTSUPP: its back end does not offer that. */
 int block_flush(struct block *b);
-/* What these sectors hold is of no use to anybody any more. -EOPNOTSUPP: not offered. */
+/* These sectors' content is of no use to anybody any more. -EOPNOTSUPP: not offered. */
 int block_discard(struct block *b, uint64_t sector, uint64_t sectors);
 
-/* In a new domain: what was under way is queued for the back end that will be. */
+/* In a new domain: requests under way are queued for the back end that will be. */
 extern const struct sleep_stage block_stage;

@@ -168,7 +168,7 @@ const char *block_ring_collect(struct block_ring *r)
             const char *lie;
 
             memcpy(&answer, &r->shared->ring[r->responses & (r->entries - 1)], sizeof(answer));
-            __asm__ volatile("" ::: "memory");      /* what was copied is looked at, not the page again */
+            __asm__ volatile("" ::: "memory");      /* the copy is looked at, not the page again */
             lie = answer_take(r, &answer);
             if (lie)
                 return lie;

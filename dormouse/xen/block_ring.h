@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * A block device's requests: which there are, which of them stand in the ring that is shared with the back end
- * (xen/include/public/io/blkif.h), and what of its answers can be believed. Pure: no lock (block.c's), no hypercall.
+ * (xen/include/public/io/blkif.h), and how far its answers can be believed. Pure: no lock (block.c's), no hypercall.
  *
  * A slot is a request and a few pages for its data, which the back end may use all the time. Its number is the
  * request's id. A slot that was queued is answered exactly once, however often its ring is lost in between.
@@ -19,7 +19,7 @@ enum { BLOCK_SLOTS = 64, BLOCK_SLOT_PAGES = 4, BLOCK_SECTOR = 512 };
 struct block_slot {
     enum block_slot_state {
         SLOT_FREE,
-        SLOT_TAKEN,                 /* its taker's, who fills it in */
+        SLOT_TAKEN,                 /* its taker's, to be filled in */
         SLOT_QUEUED,                /* to be issued, as soon as there is a ring with room */
         SLOT_ISSUED,                /* in the ring */
         SLOT_DONE,                  /* its taker's again, with the result */
@@ -47,7 +47,7 @@ void block_ring_init(struct block_ring *r);
 void block_ring_prepare(void *shared, size_t bytes);
 /* The ring that was prepared there is in use from now on. */
 void block_ring_attach(struct block_ring *r, void *shared, size_t bytes);
-/* What stood in the ring is queued again, first and in its order; how many requests that were. Its answers are lost. */
+/* The requests in the ring are queued again, first and in their order; how many those were. Their answers are lost. */
 unsigned block_ring_detach(struct block_ring *r);
 
 /* NULL: none is free. */
@@ -55,7 +55,7 @@ struct block_slot *block_ring_take(struct block_ring *r);
 void block_ring_queue(struct block_ring *r, struct block_slot *slot);
 void block_ring_free(struct block_slot *slot);
 
-/* Puts into the ring what is queued, as far as it has room; true: the back end wants to be told. */
+/* Puts queued requests into the ring, as far as it has room; true: the back end wants to be told. */
 bool block_ring_issue(struct block_ring *r);
 /* The back end has written an answer, or says so. */
 bool block_ring_has_answers(const struct block_ring *r);

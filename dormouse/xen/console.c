@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The PV console's output half; who has none prints by what the architecture has. Invariant: out_prod - out_cons never
- * exceeds the ring's size; only the holder of `lock` moves out_prod, only xenconsoled moves out_cons.
+ * The PV console's output half; a guest without one prints by the architecture's means. Invariant: out_prod - out_cons
+ * never exceeds the ring's size; only the holder of `lock` moves out_prod, only xenconsoled moves out_cons.
  */
 #include "dormouse/xen/console.h"
 #include "dormouse/xen/hypercall.h"
@@ -39,7 +39,7 @@ static void notify(void)
     event_channel_op(EVTCHNOP_send, &s);
 }
 
-/* Gives the CPU to whoever has to move out_cons. */
+/* Gives the CPU to xenconsoled, which has to move out_cons. */
 static void wait(void)
 {
     notify();

@@ -10,8 +10,8 @@
  */
 void console_init(void);
 /*
- * What was printed is out, if anybody reads within a second: the ring is saved with the rest, and what stands in it
- * would be read twice.
+ * Printed text is out, if anybody reads within a second: the ring is saved with the rest, and text in it would be
+ * read twice.
  */
 extern const struct sleep_stage console_stage;
 /* Formats as lib/print.h does, at most 255 characters a call; from any vCPU, not from interrupt handlers. */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The PV console's input half. Invariant: only the thread that reads moves in_cons, only xenconsoled moves in_prod. Of
- * what it says nothing is believed: indices that make no sense end the input for this life.
+ * The PV console's input half. Invariant: only the thread that reads moves in_cons, only xenconsoled moves in_prod.
+ * Nothing that it says is believed: indices that make no sense end the input for this life.
  */
 #include "dormouse/xen/console_input.h"
 #include "dormouse/core/line.h"

@@ -5,8 +5,8 @@
 #include "sleep/sleep.h"
 
 /*
- * Waits for a line; returns its length without its end. What has no room in `size` bytes with a NUL is dropped; what is
- * typed is echoed. Typed half before a suspend, it is complete with the other half after. For one thread at a time.
+ * Waits for a line; returns its length without its end. Input without room in `size` bytes with a NUL is dropped; the
+ * rest is echoed. Typed half before a suspend, it is complete with the other half after. For one thread at a time.
  * -EIO: nobody can type.
  */
 int console_read_line(char *line, size_t size);

@@ -2,7 +2,7 @@
 /*
  * The watch says only that something below cpu/ has changed, so all of it is looked at. It is served on the watches'
  * thread, as a suspend is: one that is asked for while the other is under way waits. In a new life each watch comes
- * once by itself, which makes up for what dom0 wrote meanwhile.
+ * once by itself, which makes up for dom0's writes meanwhile.
  */
 #include "dormouse/xen/cpus.h"
 #include "dormouse/core/smp.h"
@@ -20,7 +20,7 @@ static unsigned limit;                  /* how many CPUs may run */
 static bool begun;                      /* the first time, which the thread that starts the guest waits for */
 static struct waitqueue beginning = WAITQUEUE_INIT(beginning);
 
-/* Whatever stands there that is neither of the two words means nothing. */
+/* Anything there but the two words means nothing. */
 static enum availability availability_read(unsigned cpu)
 {
     char path[32], value[16];

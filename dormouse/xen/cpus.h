@@ -3,7 +3,7 @@
 #pragma once
 
 /*
- * Starts those of the first `most` CPUs that dom0 says nothing else about, and from now on does what it says. Returns
+ * Starts those of the first `most` CPUs that dom0 says nothing else about, and from now on does as it says. Returns
  * when they are online.
  */
 void cpus_init(unsigned most);

@@ -15,7 +15,7 @@ enum { WORD_BITS = 64, WORDS = 64 };
 struct shared_info *shared_info;
 static void (*handlers[EVTCHN_2L_NR_CHANNELS])(evtchn_port_t);
 
-/* Whose a port is, plus one: another vCPU that looks at the same word leaves it alone. 0: whoever sees it. */
+/* A port's vCPU, plus one: another one that looks at the same word leaves it alone. 0: any that sees it. */
 static uint8_t owners[EVTCHN_2L_NR_CHANNELS];
 
 /* Only ever filled in, by one CPU at a time. */
@@ -195,7 +195,7 @@ long evtchn_close(evtchn_port_t port)
     struct evtchn_close c = { .port = port };
 
     if (port < EVTCHN_2L_NR_CHANNELS)
-        evtchn_mask(port);      /* whoever is given this number next starts masked */
+        evtchn_mask(port);      /* the next port of this number starts masked */
     return event_channel_op(EVTCHNOP_close, &c);
 }
 

@@ -14,7 +14,7 @@ extern struct shared_info *shared_info;
 void evtchn_init(void);
 /* The same for the vCPU that calls. */
 void evtchn_init_cpu(void);
-/* In interrupt context: calls the handlers of what is pending. */
+/* In interrupt context: calls the handlers of pending events. */
 void evtchn_upcall(void);
 
 /* Calls fn(port) for each event from now on, and unmasks the port. */
@@ -27,9 +27,9 @@ void evtchn_register(evtchn_port_t port, void (*fn)(evtchn_port_t));
 enum { EVTCHN_KEPT = 64 };
 unsigned evtchn_keep_virq(unsigned virq, unsigned vcpu, void (*fn)(evtchn_port_t));
 unsigned evtchn_keep_ipi(unsigned vcpu, void (*fn)(evtchn_port_t));
-/* The port in this life, by what the call above returned. */
+/* The port in this life, by the number that the call above returned. */
 evtchn_port_t evtchn_kept_port(unsigned kept);
-/* In a new domain: every port is masked, what was bound is forgotten, and what is kept is bound anew. */
+/* In a new domain: every port is masked, bindings are forgotten, and kept ones are made anew. */
 extern const struct sleep_stage evtchn_stage;
 
 long evtchn_alloc_unbound(domid_t remote, evtchn_port_t *port);
@@ -40,7 +40,7 @@ long evtchn_bind_virq(unsigned virq, unsigned vcpu, evtchn_port_t *port);
 long evtchn_close(evtchn_port_t port);
 long evtchn_send(evtchn_port_t port);
 
-/* Which domain this is: what the other end of a channel to oneself says. */
+/* Which domain this is, as the other end of a channel to oneself says. */
 domid_t evtchn_own_domid(void);
 
 void evtchn_mask(evtchn_port_t port);

@@ -2,7 +2,7 @@
 /*
  * The back end's state, which it may change at any time to anything, drives four phases: AWAY, nothing is shared;
  * OFFERED, it can connect; CONNECTED; CLOSING, it has been told that it may let go. Only when it says Closed, or is no
- * more, is what was shared taken back. One that is Closed and still online is asked by Initialising to begin anew.
+ * more, is all that was shared taken back. One that is Closed and still online is asked by Initialising to begin anew.
  */
 #include "dormouse/xen/frontend.h"
 #include "dormouse/xen/console.h"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * The front end's half of the handshake by which a device connects through xenstore (xen/include/public/io/xenbus.h),
- * the same for all kinds. It runs on the watches' thread. What happens in between a device need not know: its back end
+ * the same for all kinds. It runs on the watches' thread. A device need not know of changes in between: its back end
  * may go away and come back, be another one in a new domain, or not be there yet.
  */
 #pragma once
@@ -15,8 +15,8 @@ struct frontend;
 /* All are called on the watches' thread, disconnected() also by a suspend's stage. */
 struct frontend_ops {
     const char *kind;               /* "vbd": its folder is device/vbd/NUMBER */
-    enum xenbus_state offered;      /* what the back end waits for */
-    /* The back end waits: shares what is to be shared, and writes it into f->path. -errno: the device is given up. */
+    enum xenbus_state offered;      /* the state that the back end waits for */
+    /* The back end waits: shares pages and a port, and names them in f->path. -errno: the device is given up. */
     int (*offer)(struct frontend *f);
     /* The back end has connected: reads what it says. -errno: the device is given up. */
     int (*connected)(struct frontend *f);
@@ -24,7 +24,7 @@ struct frontend_ops {
     void (*closing)(struct frontend *f);
     /* The back end has let go of everything, or claims to: all is taken back. Also when nothing had been offered. */
     void (*disconnected)(struct frontend *f);
-    /* It is given up: who waits for it waits in vain. From any thread. */
+    /* It is given up: waiting for it is in vain. From any thread. */
     void (*given_up)(struct frontend *f);
 };
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * The grant table, version 1 (xen/include/public/grant_table.h). Its entries are those of one life: in a new domain the
- * table is empty, and whoever gave a page gives it again.
+ * table is empty, and each giver of a page gives it again.
  */
 #pragma once
 #include "dormouse/xen/hypercall.h"

@@ -3,7 +3,7 @@
  * A device has two rings, and for each direction a few pages through which frames are copied. The back end may use
  * these, and nothing else, from the handshake until it is gone.
  *
- * `lock` of a device protects its rings. Who waits takes what there is; the interrupt only wakes.
+ * `lock` of a device protects its rings. A waiting thread takes answers; the interrupt only wakes.
  */
 #include "dormouse/xen/net.h"
 #include "arch/lock.h"
@@ -27,7 +27,7 @@ struct net {
     struct spinlock lock;
     struct net_ring ring;
     struct waitqueue moved;
-    char *pages;                    /* the two rings, what is sent, what is received */
+    char *pages;                    /* the two rings, buffers to send, buffers to receive */
     grant_ref_t refs[PAGES];
     bool shared;                    /* the pages are granted */
     evtchn_port_t port;             /* 0: none */
@@ -72,7 +72,7 @@ static void net_event(evtchn_port_t port)
             wake(&devices[i].moved);
 }
 
-/* Puts into the rings what is queued. */
+/* Puts queued buffers into the rings. */
 static void issue(struct net *n)
 {
     bool enabled = ring_lock(n);
@@ -257,7 +257,7 @@ static bool may_receive(void *arg)
     return n->given_up || n->told != n->connections || net_ring_has_answers(&n->ring);
 }
 
-/* As net_ring_receive(); what was sent frees its buffers on the way. */
+/* As net_ring_receive(); sent packets free their buffers on the way. */
 static int packet_take(struct net *n, struct net_packet *packet)
 {
     bool enabled = ring_lock(n);

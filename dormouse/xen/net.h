@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Network devices (xen/include/public/io/netif.h): Ethernet frames. What was not sent when the guest was saved, or when
- * its back end went away, is sent when there is one again, some perhaps twice; what would have come meanwhile is lost,
- * as on any wire. From any number of threads; errors are negative errno values.
+ * Network devices (xen/include/public/io/netif.h): Ethernet frames. Those not sent when the guest was saved, or when
+ * its back end went away, are sent when there is one again, some perhaps twice; those that would have come meanwhile
+ * are lost, as on any wire. From any number of threads; errors are negative errno values.
  */
 #pragma once
 #include "lib/base.h"
@@ -25,11 +25,11 @@ const uint8_t *net_mac(const struct net *n);
 int net_send(struct net *n, const void *frame, size_t length);
 
 /*
- * Waits for a frame; returns its length, what is beyond `size` is dropped. 0: the device has been connected, for the
+ * Waits for a frame; returns its length, bytes beyond `size` are dropped. 0: the device has been connected, for the
  * first time or again, and others may have to be told where this guest is now. -EIO: it was given up. *whole: its
  * checksums need not be looked at.
  */
 int net_receive(struct net *n, void *frame, size_t size, bool *whole);
 
-/* In a new domain: what was under way is queued for the back end that will be. */
+/* In a new domain: packets under way are queued for the back end that will be. */
 extern const struct sleep_stage net_stage;

@@ -56,7 +56,7 @@ unsigned net_ring_detach(struct net_ring *r)
     return queue_again(r->send);
 }
 
-/* ring.h: whoever asked to be told of one that is among the new ones is told. */
+/* ring.h: a back end that asked to be told of one among the new ones is told. */
 static bool publish(RING_IDX *produced, const RING_IDX *event, RING_IDX before, RING_IDX now)
 {
     if (now == before)
@@ -181,12 +181,12 @@ int net_ring_receive(struct net_ring *r, struct net_packet *packet, const char *
         if (end == r->rx_responses)
             return 0;
         memcpy(&answer, &r->rx->ring[r->rx_responses & (NET_RING_ENTRIES - 1)], sizeof(answer));
-        __asm__ volatile("" ::: "memory");          /* what was copied is looked at, not the page again */
+        __asm__ volatile("" ::: "memory");          /* the copy is looked at, not the page again */
         *lie = packet_check(r, &answer);
         if (*lie)
             return -EIO;
         r->rx_responses++;
-        /* who waits next looks once more, and from then on is told */
+        /* the next waiter looks once more, and from then on is told */
         __atomic_store_n(&r->rx->rsp_event, r->rx_responses + 1, __ATOMIC_SEQ_CST);
         r->receive[answer.id].state = NET_TAKEN;
         if (answer.status <= 0) {                   /* the back end had none for us after all */

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * A network device's two rings (xen/include/public/io/netif.h): which buffers the back end has, and what of its
- * answers can be believed. Pure: no lock (net.c's), no hypercall. A buffer is a page that the back end may use all the
- * time; its number is the request's id. A packet is in one buffer: more is not offered to the back end.
+ * A network device's two rings (xen/include/public/io/netif.h): which buffers the back end has, and how far its answers
+ * can be believed. Pure: no lock (net.c's), no hypercall. A buffer is a page that the back end may use all the time;
+ * its number is the request's id. A packet is in one buffer: more is not offered to the back end.
  */
 #pragma once
 #include "dormouse/xen/xen.h"
@@ -20,7 +20,7 @@ struct net_buffer {
         NET_ISSUED,                 /* the back end's */
     } state;
     grant_ref_t ref;
-    uint16_t length;                /* of what is to be sent */
+    uint16_t length;                /* of the packet to send */
 };
 
 struct net_packet {
@@ -39,15 +39,15 @@ struct net_ring {
 void net_ring_init(struct net_ring *r);
 /* Makes empty rings of two pages, before the back end sees them. */
 void net_ring_prepare(void *tx, void *rx);
-/* The rings that were prepared there are in use from now on, and all free buffers are queued for what will come. */
+/* The rings that were prepared there are in use from now on, and all free buffers are queued for packets to come. */
 void net_ring_attach(struct net_ring *r, void *tx, void *rx);
 /*
- * What the back end had is queued again: of a packet that it may have sent nobody knows, and twice is better than
+ * The back end's buffers are queued again: of a packet that it may have sent nobody knows, and twice is better than
  * never. How many those are.
  */
 unsigned net_ring_detach(struct net_ring *r);
 
-/* Puts into the rings what is queued. True: the back end wants to be told. */
+/* Puts queued buffers into the rings. True: the back end wants to be told. */
 bool net_ring_issue(struct net_ring *r);
 
 /* NULL, or in what way the back end lies. Buffers that were sent are free. */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * A guest's own sleep: it is saved, checkpointed, or moved by what runs in dom0, and goes on. One list of stages says
+ * A guest's own sleep: it is saved, checkpointed, or moved by dom0's toolstack, and goes on. One list of stages says
  * how (suspend.c); the runner is the host's (sleep/). For service threads, one at a time.
  */
 #pragma once
@@ -13,8 +13,8 @@ struct suspend {
 };
 
 /*
- * 0: slept, and goes on; -errno: a stage could not be entered, what was done is undone, and the guest goes on. Says so
- * in one line.
+ * 0: slept, and goes on; -errno: a stage could not be entered, those before it are undone, and the guest goes on. Says
+ * so in one line.
  */
 int suspend_guest(void);
 

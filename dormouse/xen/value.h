@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* What back ends write into xenstore, which may be anything, as values. Pure. */
+/* Text of back ends in xenstore, which may be anything, as values. Pure. */
 #pragma once
 #include "lib/base.h"
 

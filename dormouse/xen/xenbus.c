@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * One request at a time: `turn` is held from its first byte to the answer's last. Whoever has the turn reads the ring;
- * a watch event that comes in between is noted in its watch. Without a request it is the watches' thread that reads. A
+ * One request at a time: `turn` is held from its first byte to the answer's last. The turn's holder reads the ring; a
+ * watch event that comes in between is noted in its watch. Without a request it is the watches' thread that reads. A
  * thread that has the turn holds (thread.h), so that nobody is frozen with it.
  *
  * xenstored is believed nothing: indices, lengths and tokens are checked, and a ring that makes no sense is given up

@@ -25,7 +25,7 @@ int xenbus_write_number(const char *folder, const char *name, uint64_t value);
 int xenbus_read_number(const char *folder, const char *name, uint64_t most, uint64_t *value);
 
 /*
- * Calls fn(arg) on the watches' own thread, a service thread, whenever what is at or below `path` changes, and once at
+ * Calls fn(arg) on the watches' own thread, a service thread, whenever anything at or below `path` changes, and once at
  * the beginning of each life, until xenbus_unwatch(); the path lives as long. The watch's number, or -ENOSPC:
  * XENBUS_WATCHES are set.
  */

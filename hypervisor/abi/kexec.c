@@ -137,7 +137,7 @@ static long op_load(uint64_t arg_va)
 }
 
 /*
- * An ELF note that kexec-tools name in what they tell a kernel for crashes of the memory that there was. Linux has no
+ * An ELF note that kexec-tools name where they describe the memory that there was to a kernel for crashes. Linux has no
  * /proc/vmcore without a note, and ours says where in memory we are.
  */
 static struct PACKED {

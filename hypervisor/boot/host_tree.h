@@ -3,7 +3,7 @@
 #pragma once
 
 /*
- * Keeps a copy of it for dom0 (jump_set_device_tree()), without what the boot loader put in for the hypervisor and for
+ * Keeps a copy of it for dom0 (jump_set_device_tree()), without the boot loader's entries for the hypervisor and for
  * dom0. One line if that cannot be. Boot only.
  */
 void host_tree_keep(const void *fdt);

@@ -4,10 +4,10 @@
  * entries that lost their permission to write are forgotten by TLBs once for many pieces, before anybody is told that
  * they were dirty. A write through such a TLB entry in between is no loss: the caller reads the page after that.
  *
- * So that looking costs by what is dirty and not by what there is, a table of pages without anything to tell is not
- * looked into (S2_QUIET). Where the CPU writes the permission by itself (S2_DBM) nobody would hear of it: a table in
- * which nothing was dirty loses that, is quiet the next time, when TLBs have forgotten it, and has it again with the
- * first fault. One at a time collects.
+ * So that looking costs by the dirty pages and not by all, a table of pages without anything to tell is not looked into
+ * (S2_QUIET). Where the CPU writes the permission by itself (S2_DBM) nobody would hear of it: a table in which nothing
+ * was dirty loses that, is quiet the next time, when TLBs have forgotten it, and has it again with the first fault. One
+ * at a time collects.
  */
 #include "mm/p2m_dirty.h"
 
@@ -127,7 +127,7 @@ static void entry_take_dirty_state(uint64_t *pte)
         continue;
 }
 
-/* All of a table was looked at, and is clean but for what the CPU has made writable since. */
+/* All of a table was looked at, and is clean but for pages that the CPU has made writable since. */
 static void table_settle(struct collector *c, uint64_t *pte)
 {
     uint64_t *table = pte_table(*pte), sum;
@@ -300,7 +300,7 @@ static void entry_restore(uint64_t *pte, unsigned level, bool *holes)
         entry_set(pte, *pte & ~S2_CHANGED);
 }
 
-/* Does the table say what one block would? *block is that. */
+/* Does the table say the same as one block? *block is that. */
 static bool table_becomes_block(const uint64_t *table, uint64_t *block)
 {
     mfn_t first = pte_mfn(table[0]);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What the assembly files share: the values of the translation registers and small macros.
- * Register fields are those of the Arm ARM (DDI 0487), by name.
+ * Shared by the assembly files: the values of the translation registers and small macros. Register fields are those of
+ * the Arm ARM (DDI 0487), by name.
  */
 #pragma once
 

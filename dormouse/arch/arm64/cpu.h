@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What a vCPU is: registers by name, barriers, interrupt masking, and struct cpu, which each vCPU finds in
- * TPIDR_EL1. Invariant: a struct cpu is written by its own vCPU, or by vCPU 0 before that one was started.
+ * A vCPU: registers by name, barriers, interrupt masking, and struct cpu, which each vCPU finds in TPIDR_EL1.
+ * Invariant: a struct cpu is written by its own vCPU, or by vCPU 0 before that one was started.
  */
 #pragma once
 #include <stdbool.h>
@@ -35,7 +35,7 @@ static inline void wfi(void) { __asm__ volatile("dsb sy\n\twfi" ::: "memory"); }
 static inline void irq_enable(void) { __asm__ volatile("msr daifclr, #2" ::: "memory"); }
 static inline void irq_disable(void) { __asm__ volatile("msr daifset, #2" ::: "memory"); }
 
-/* Takes what interrupts are pending. Call with interrupts masked. */
+/* Takes pending interrupts. Call with interrupts masked. */
 static inline void irq_take(void)
 {
     irq_enable();
@@ -43,8 +43,8 @@ static inline void irq_take(void)
     irq_disable();
 }
 
-/* Sleeps until an interrupt is pending, and takes it. Call with interrupts masked, after looking at what is waited
- * for: an interrupt that came in between then still ends the sleep. */
+/* Sleeps until an interrupt is pending, and takes it. Call with interrupts masked, after testing the awaited
+ * condition: an interrupt that came in between then still ends the sleep. */
 static inline void irq_wait(void)
 {
     wfi();

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* C's functions that assembly calls, and the address of what it starts vCPUs at. */
+/* C's functions that assembly calls, and the address where it starts vCPUs. */
 #pragma once
 
 #include "dormouse/arch/arm64/cpu.h"

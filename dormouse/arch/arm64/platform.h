@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What the device tree says about this domain. Filled in once at boot, read-only afterwards.
- * All addresses are guest physical; interrupts are GIC INTIDs.
+ * This domain, as the device tree describes it. Filled in once at boot, read-only afterwards. All addresses are guest
+ * physical; interrupts are GIC INTIDs.
  */
 #pragma once
 #include "lib/base.h"
 
 struct platform {
     const void *fdt;
-    char bootargs[1024];            /* what the domain's configuration calls extra= */
+    char bootargs[1024];            /* extra= of the domain's configuration */
     unsigned gic_version;           /* 2 or 3 */
     uint64_t gicd, gicc, gicr;      /* distributor; CPU interface (2); first redistributor (3) */
     uint64_t gicr_size;
@@ -25,7 +25,7 @@ struct platform {
 };
 extern struct platform platform;
 
-/* Reads the tree at `fdt`; false if there is none. What a tree lacks stays zero. */
+/* Reads the tree at `fdt`; false if there is none. Members that a tree lacks stay zero. */
 bool platform_init(const void *fdt);
 /* The value of NAME=value in the boot arguments, as a number (decimal or 0x), else `otherwise`. */
 uint64_t platform_option(const char *name, uint64_t otherwise);

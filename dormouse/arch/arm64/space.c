@@ -45,7 +45,7 @@ void *entry_pointer(uint64_t entry)
     return entry & PTE_VALID ? (void *)(entry & PTE_FRAME) : NULL;
 }
 
-/* What was not mapped is not remembered: a walk that comes later sees the new entry. */
+/* Unmapped addresses are not remembered: a walk that comes later sees the new entry. */
 int entry_set(uint64_t *entry, uint64_t value, bool pinned)
 {
     (void)pinned;

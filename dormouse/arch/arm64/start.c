@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What an arm64 guest was started with: HVM parameters and the device tree. Without a PV console, dom0 prints by
- * console_io, and a guest of something else than Xen on its PL011.
+ * An arm64 guest is started with HVM parameters and the device tree. Without a PV console, dom0 prints by console_io,
+ * and a guest of something else than Xen on its PL011.
  */
 #include "machine/start.h"
 #include "dormouse/arch/arm64/gic.h"

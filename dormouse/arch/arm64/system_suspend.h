@@ -3,10 +3,10 @@
 #pragma once
 #include <stdint.h>
 
-/* What is kept over the suspend, and what the entry point found. system_suspend.S knows the offsets. */
+/* The registers kept over the suspend, and those that the entry point found. system_suspend.S knows the offsets. */
 struct system_suspend {
     uint64_t registers[14];         /* x19 to x30, sp, TPIDR_EL1 */
-    uint64_t context;               /* what came in x0; the struct's address, if all is well */
+    uint64_t context;               /* x0; the struct's address, if all is well */
     uint64_t current_el, daif, sctlr;
 };
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Exceptions. Everything runs on SP_EL1 of its vCPU. A synchronous exception saves all registers, so that the
- * handler may look at and change any of them (trap.h, struct frame). An interrupt saves only what C may
- * destroy: its cost is part of what the bench measures.
+ * handler may look at and change any of them (trap.h, struct frame). An interrupt saves only the registers that C may
+ * destroy: the bench measures its cost, too.
  */
 #include "arch/gprs.h"
 #include "dormouse/arch/arm64/asm.h"
@@ -107,7 +107,7 @@ irq:
     eret
 
 /*
- * user_run(struct user *): machine/user.h. What comes from EL0 finds SP_EL1 as it is here.
+ * user_run(struct user *): machine/user.h. Exceptions from EL0 find SP_EL1 as it is here.
  */
     .global user_run
 user_run:

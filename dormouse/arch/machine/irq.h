@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Interrupts of this CPU. machine/cpu.h has what an architecture does inline. */
+/* Interrupts of this CPU. machine/cpu.h has an architecture's inline ones. */
 #pragma once
 #include "lib/base.h"
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What an architecture knows of page tables of user programs: what an entry looks like, and how one is changed. Pages
- * are of 4 KiB, tables of TABLE_ENTRIES, the same on both; machine/memory.h says how many levels there are.
- * core/space.c walks them, one space at a time, and holds (thread.h) meanwhile: entries name frames of the machine.
+ * An architecture's page tables of user programs: the form of an entry, and how one is changed. Pages are of 4 KiB,
+ * tables of TABLE_ENTRIES, the same on both; machine/memory.h says how many levels there are. core/space.c walks them,
+ * one space at a time, and holds (thread.h) meanwhile: entries name frames of the machine.
  *
  * A root that is not pinned is plain memory, and so are its tables: nobody else knows of them. A pinned one, with all
  * that it leads to, is the hypervisor's to check, and may be loaded. On arm64, where guests' tables are their own, the
@@ -18,7 +18,7 @@ enum space_right { SPACE_READ = 0, SPACE_WRITE = 1, SPACE_EXECUTE = 2 };
 
 uint64_t entry_of_table(const void *table);
 uint64_t entry_of_page(const void *page, unsigned rights);
-/* What the entry leads to; NULL: nothing. */
+/* The table or page that the entry leads to; NULL: none. */
 void *entry_pointer(uint64_t entry);
 /* 0 or -errno. `pinned`: of a table below a pinned root. */
 int entry_set(uint64_t *entry, uint64_t value, bool pinned);
@@ -38,7 +38,7 @@ int root_unpin(const void *root);
  */
 enum { SPACES_MAX = 255 };
 void root_load(const void *root, unsigned number);
-/* No CPU remembers what was mapped there in that space, or anything of it. */
+/* No CPU remembers the old mapping there in that space, or anything of it. */
 void root_forget(uint64_t va, unsigned number);
 void root_forget_all(unsigned number);
 

@@ -17,13 +17,13 @@ struct start_pages {
 };
 void start_pages_get(struct start_pages *pages);
 
-/* The command line: what the domain's configuration calls extra=. */
+/* The command line: extra= of the domain's configuration. */
 const char *start_arguments(void);
 
 /* Where the shared page is; in a new domain it has to be mapped again, which puts it at the same place. */
 struct shared_info *shared_info_map(void);
 
-/* What a program needs beyond what guest_main() finds, once: memory to allocate from, where there is none yet. */
+/* A program's needs beyond guest_main()'s, once: memory to allocate from, where there is none yet. */
 void machine_start(void);
 
 /* Events reach this vCPU from now on. */

@@ -7,7 +7,7 @@
 #pragma once
 #include "machine/frame.h"
 
-/* image.ld: whole pages of what user programs execute, which begin at one */
+/* image.ld: user programs' code, in whole pages from the beginning of one */
 extern char image_user[], image_user_end[];
 
 enum { USER_VECTORS_SIZE = 544 };   /* of all vector registers, their control words, and a thread pointer */
@@ -20,7 +20,7 @@ struct user {
 
 enum user_event { USER_CALL, USER_FAULT };
 
-/* Zeroed but for what is named. */
+/* Zeroed but for the named registers. */
 void user_init(struct user *u, uint64_t pc, uint64_t sp, uint64_t argument);
 
 /* assembly: runs it until it needs the kernel. In a thread in its space, with interrupts masked before and after. */
@@ -28,6 +28,6 @@ enum user_event user_run(struct user *u);
 /* assembly: for a trap's handler: user_run() returns `event`; the registers are in u->frame. With interrupts masked. */
 NORETURN void user_leave(struct user *u, enum user_event event);
 
-/* What a switch of threads does not keep by itself. With interrupts masked. */
+/* The registers that a switch of threads does not keep by itself. With interrupts masked. */
 void user_switch_out(struct user *u);
 void user_switch_in(struct user *u);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* What assembly and C share. */
+/* Shared by assembly and C. */
 #pragma once
 
 #define STACK_SIZE      16384

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The order in which a PV guest comes up, and what its start info says. */
+/* The order in which a PV guest comes up, and its start info. */
 #include "dormouse/arch/x86_64/boot.h"
 #include "dormouse/dormouse.h"
 #include "dormouse/xen/console.h"
@@ -79,12 +79,12 @@ void irq_enable(void)
      * the way
      */
     if (__atomic_load_n(&vcpu_info_of(cpu_id())->evtchn_upcall_pending, __ATOMIC_SEQ_CST))
-        xen_version(XENVER_version, NULL);      /* any hypercall delivers what is pending */
+        xen_version(XENVER_version, NULL);      /* any hypercall delivers pending events */
 }
 
 void irq_wait(void)
 {
-    sched_op(SCHEDOP_block, NULL);              /* unmasks; on the way back what came is taken */
+    sched_op(SCHEDOP_block, NULL);              /* unmasks; pending events are taken on the way back */
     irq_disable();
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* What this architecture's files know of each other: the start info, and what assembly calls or is called by. */
+/* Shared by this architecture's files: the start info, and the calls between assembly and C. */
 #pragma once
 #include "dormouse/arch/x86_64/asm.h"
 #include "dormouse/xen/xen.h"
@@ -9,7 +9,7 @@
 /* Xen's at boot and after each restore; the page stays the guest's, the same GFN for ever. */
 extern struct start_info *start_info;
 
-/* All of the guest's frames, in the order of their GFNs; the domain builder's, kept up by whoever changes a frame. */
+/* All of the guest's frames, in the order of their GFNs; the domain builder's, kept up where a frame is changed. */
 extern xen_pfn_t *p2m;
 
 /*
@@ -24,7 +24,7 @@ void p2m_lists_publish(struct shared_info *shared);
  */
 void shared_info_unmap(void);
 
-/* image.ld: where what is executed, what is read, and what is written begins */
+/* image.ld: where code, constants and writable data begin */
 extern char image_text[], image_rodata[], image_data[];
 
 /* entry.S's */
@@ -41,5 +41,5 @@ void traps_init(void);
 /* The same table by vector, for another vCPU's context. */
 void traps_copy(struct trap_info *table);
 
-/* What the vCPU finds at %gs:0, with events masked. */
+/* The struct cpu that the vCPU finds at %gs:0, with events masked. */
 void cpu_prepare(unsigned id);

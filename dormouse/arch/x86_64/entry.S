@@ -203,7 +203,7 @@ context_switch:
     ret
 
     .global context_begin
-context_begin:                      // what context_new() leaves in rbx
+context_begin:                      // rbx: context_new()'s argument
     movq    %rbx, %rdi
     xorl    %ebp, %ebp
     call    thread_begin

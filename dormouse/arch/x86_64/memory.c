@@ -4,8 +4,8 @@
  * read-only for it and changes on request after a check (xen.h, mmu_update): a page becomes a table in three steps,
  * filled, made read-only, hooked in.
  *
- * Invariant: every frame of the guest is mapped once, at its place in the linear map; a table read-only, and so is what
- * the image does not write. Nothing that may be written may be executed.
+ * Invariant: every frame of the guest is mapped once, at its place in the linear map; a table read-only, and so are the
+ * image's code and constants. Nothing that may be written may be executed.
  */
 #include "machine/memory.h"
 #include "dormouse/arch/x86_64/boot.h"
@@ -143,7 +143,7 @@ static void image_protect(void)
         page_protect(at, PTE_NX);
 }
 
-/* What the builder mapped for all uses is no code from the image's data on; its page tables are read-only already. */
+/* Pages mapped for all uses by the builder are no code from image_data on; its page tables are read-only already. */
 static void data_protect(const char *mapped_end)
 {
     const char *tables = (const char *)start_info->pt_base, *tables_end = tables + start_info->nr_pt_frames * PAGE_SIZE;

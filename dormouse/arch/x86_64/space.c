@@ -18,8 +18,8 @@ _Static_assert(FLAT_KERNEL_SS == 0xe02b, "entry.S has the number");
 _Static_assert(sizeof(struct frame) == FRAME_SIZE && offsetof(struct user, kernel_sp) == FRAME_SIZE, "entry.S knows");
 
 /*
- * Xen interrupts a long one, and goes on with what it has noted in the vCPU when the guest calls again. With events
- * masked that is the same vCPU: none comes in between, after which the thread might be on another one.
+ * Xen interrupts a long one, and goes on by its notes in the vCPU when the guest calls again. With events masked that
+ * is the same vCPU: none comes in between, after which the thread might be on another one.
  */
 static long mmuext(const struct mmuext_op *ops, unsigned count)
 {
@@ -98,7 +98,7 @@ void root_forget(uint64_t va, unsigned number)
     mmuext(&(struct mmuext_op){ .cmd = MMUEXT_INVLPG_ALL, .arg1.linear_addr = va }, 1);
 }
 
-/* Who loads the next root forgets. */
+/* Loading the next root forgets. */
 void root_forget_all(unsigned number)
 {
     (void)number;
@@ -111,7 +111,7 @@ void code_written(void *page)
 
 void user_init(struct user *u, uint64_t pc, uint64_t sp, uint64_t argument)
 {
-    enum { FCW = 0, MXCSR = 24 };   /* offsets in FXSAVE's area, and what reset leaves there (Intel SDM 1, 10.5.1) */
+    enum { FCW = 0, MXCSR = 24 };   /* offsets in FXSAVE's area; the values are reset's (Intel SDM 1, 10.5.1) */
 
     memset(u, 0, sizeof(*u));
     u->frame.rip = pc;

@@ -106,7 +106,7 @@ bool evtchn_upcall_pending(const struct vcpu *v)
     const struct vcpu_info *info;
     bool pending;
 
-    /* Not for its speed: the lock is what keeps the page. */
+    /* Not for its speed: the lock keeps the page. */
     spin_lock(&v->domain->evtchn.lock);
     info = vcpu_info_of(v);
     pending = info && __atomic_load_n(&info->evtchn_upcall_pending, __ATOMIC_RELAXED);

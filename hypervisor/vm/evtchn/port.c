@@ -45,7 +45,7 @@ UNCHECKED_LOCKING void evtchn_domain_free(struct domain *d)
 {
     struct domain_evtchn *e = &d->evtchn;
 
-    /* A port in use is what another domain's may point to. */
+    /* Another domain's port may point to one in use. */
     BUG_ON(e->ports_used || e->fifo || e->pollers);
     for (unsigned i = 0; i < e->nr_buckets; i++)
         if (e->buckets[i].ports)

@@ -294,7 +294,7 @@ static void port_become(struct domain *d, struct port *p, const struct port_reco
         port_open(d, p, PORT_IPI);
     } else {
         p->remote = r->remote;
-        port_open(d, p, PORT_UNBOUND);   /* whom it was connected with connects again */
+        port_open(d, p, PORT_UNBOUND);   /* its former peer connects again */
     }
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* What a vCPU is (dormouse/arch/arm64/cpu.h), as the rest of Dormouse sees it. */
+/* A vCPU (dormouse/arch/arm64/cpu.h), as the rest of Dormouse sees it. */
 #pragma once
 #include "dormouse/arch/arm64/cpu.h"
 #include "dormouse/xen/xen.h"

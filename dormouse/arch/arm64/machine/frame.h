@@ -13,7 +13,7 @@ static inline uint64_t call_number(const struct frame *f) { return f->x[8]; }
 static inline uint64_t call_argument(const struct frame *f, unsigned i) { return f->x[i]; }
 static inline void call_result(struct frame *f, uint64_t value) { f->x[0] = value; }
 
-/* What a user program does; nothing of the kernel's is in its reach. */
+/* A user program's call; nothing of the kernel's is in its reach. */
 static inline uint64_t user_call(uint64_t number, uint64_t a, uint64_t b)
 {
     register uint64_t x0 __asm__("x0") = a;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What a thread is while it does not run: its stack, with the registers that a function has to keep on top of it.
- * Kernel code uses no vector registers, so there are none to switch.
+ * A thread that does not run: its stack, with the registers that a function has to keep on top of it. Kernel code uses
+ * no vector registers, so there are none to switch.
  */
 #pragma once
 #include "lib/base.h"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What a vCPU is: struct cpu, which the vCPU finds at %gs:0, with its vcpu_info in it. The upcall mask there is what
- * the interrupt flag is elsewhere; %gs makes it this vCPU's in one instruction, wherever the thread runs next.
+ * A vCPU: struct cpu, which the vCPU finds at %gs:0, with its vcpu_info in it. The upcall mask there is what the
+ * interrupt flag is elsewhere; %gs makes it this vCPU's in one instruction, wherever the thread runs next.
  */
 #pragma once
 #include "dormouse/arch/x86_64/asm.h"
@@ -44,7 +44,7 @@ static inline bool irq_is_enabled(void)
 }
 
 /*
- * Sleeps until an interrupt is pending, and takes it. Call with interrupts masked, after looking at what is waited for.
+ * Sleeps until an interrupt is pending, and takes it. Call with interrupts masked, after testing the awaited condition.
  */
 void irq_wait(void);
 

@@ -18,7 +18,7 @@ static inline uint64_t call_number(const struct frame *f) { return f->rax; }
 static inline uint64_t call_argument(const struct frame *f, unsigned i) { return i ? f->rsi : f->rdi; }
 static inline void call_result(struct frame *f, uint64_t value) { f->rax = value; }
 
-/* What a user program does; nothing of the kernel's is in its reach. */
+/* A user program's call; nothing of the kernel's is in its reach. */
 static inline uint64_t user_call(uint64_t number, uint64_t a, uint64_t b)
 {
     __asm__ volatile("syscall" : "+a"(number) : "D"(a), "S"(b) : "rcx", "r11", "memory");

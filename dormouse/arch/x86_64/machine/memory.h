@@ -16,7 +16,7 @@ extern char virt_base[];            /* image.ld */
 static inline gfn_t gfn_of(const void *p) { return GFN(((uintptr_t)p - (uintptr_t)virt_base) >> PAGE_SHIFT); }
 static inline void *gfn_pointer(gfn_t gfn) { return virt_base + (gfn.gfn << PAGE_SHIFT); }
 
-/* The p2m list, and what the machine knows (read-only, shared by all domains). */
+/* The p2m list, and the machine's reverse one (read-only, shared by all domains). */
 mfn_t gfn_to_mfn(gfn_t gfn);
 static inline gfn_t mfn_to_gfn(mfn_t mfn) { return GFN(machine_to_phys_mapping[mfn.mfn]); }
 
@@ -24,8 +24,8 @@ static inline gfn_t mfn_to_gfn(mfn_t mfn) { return GFN(machine_to_phys_mapping[m
 static inline uint64_t frame_of(const void *p) { return gfn_to_mfn(gfn_of(p)).mfn; }
 
 /*
- * All of the guest's memory is mapped, what the image does not write is read-only, and the pages that nothing uses are
- * free.
+ * All of the guest's memory is mapped, the image's code and constants are read-only, and the pages that nothing uses
+ * are free.
  */
 void memory_map_init(void);
 /* Puts one of the machine's pages, or with the page's own frame the page itself, at a page of the linear map. */
