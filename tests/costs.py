@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A plugin of pytest: each test's report tells what the test cost, for the table of tests/run."""
+"""A plugin of pytest: each test's report tells the test's cost, for the table of tests/run."""
 
 import resource
 
@@ -7,7 +7,7 @@ import pytest
 
 
 def cpu_seconds():
-    """What this process and those that it has waited for, machines too, have used of the processors."""
+    """The processor time of this process and of those that it has waited for, machines too."""
     used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     return sum(one.ru_utime + one.ru_stime for one in used)
 

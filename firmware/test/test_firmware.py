@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The firmware by itself: what the probe (probe.c) sees of it at EL2, and what it says when it cannot go on."""
+"""The firmware by itself: the probe's (probe.c) view of it at EL2, and its words when it cannot go on."""
 
 import re
 import subprocess
@@ -75,7 +75,7 @@ def test_racing_variant_wakes_at_once(tmp_path, gic):
 
 @pytest.mark.parametrize("gic", [2, 3])
 def test_reset_starts_all_cpus_again(gic):
-    """RAM keeps what it held, the secure RAM with the firmware's data too."""
+    """RAM keeps its content, the secure RAM with the firmware's data too."""
     with machine(arguments="probe=reset", gic=gic, smp=4) as lines:
         starts = [line for line, _ in zip((line for line in lines if line.startswith("probe ")), range(5))]
     assert starts == [f"probe reset: 4 CPUs, GICv{gic}"] * 5

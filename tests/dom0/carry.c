@@ -87,7 +87,7 @@ static bool write_pages(const struct domain *d, const struct image_header *h)
     return true;
 }
 
-/* 0: the guest says that all is as before; or what the hypervisor answered. */
+/* 0: the guest says that all is as before; or the hypervisor's answer. */
 static long restore_into(struct domain *d, const struct image_header *h)
 {
     long r;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What the dom0s have in common that save and restore the guest that knows what it is (tests/guests/record): its plan,
+ * The common parts of the dom0s that save and restore the guest that knows what it is (tests/guests/record): its plan,
  * and how it is spoken with. From one vCPU.
  */
 #pragma once
@@ -21,7 +21,7 @@ bool all_worked(void);
 /* The plan of the guest in this dom0's ramdisk; another image may be put into it. `fifo` as in its boot arguments. */
 struct domain_plan *checking_plan(bool fifo);
 volatile struct record_words *words_of(const struct domain *d);
-/* Prints what the guest wrote. */
+/* Prints the guest's output. */
 void hear(struct domain *d);
 /* Until the guest has written `value` there; false after a minute, or when the guest found something wrong. */
 bool wait_until(struct domain *d, const char *what, const volatile uint32_t *word, uint32_t value);

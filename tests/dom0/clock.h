@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The board's real-time clock, a PL031, as what ends a sleep of the host. Of one vCPU, with interrupts off but where
+ * The board's real-time clock, a PL031, which ends a sleep of the host. Of one vCPU, with interrupts off but where
  * said.
  */
 #pragma once

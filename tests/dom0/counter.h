@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * A program for the vCPUs of a domain that has no kernel (counter.S): it counts, sends, and does what its mailbox tells
- * it.
+ * A program for the vCPUs of a domain that has no kernel (counter.S): it counts, sends, and obeys its mailbox.
  */
 #pragma once
 

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * A dom0 that follows what a guest writes, as a tool does that copies a guest while it runs. Its ramdisk is the image
- * of tests/guests/dirty, which writes what it is told to. First each way in which a page becomes dirty, one by one and
- * exactly; then, with all the guest's vCPUs writing at once, round after round, only the pages that were dirty are
- * looked at again, and when the guest has been paused nothing may be other than what was seen last. Says `dirty: ok` at
- * the end, or `not ok` and why, and switches the machine off.
+ * A dom0 that follows a guest's writes, as a tool does that copies a guest while it runs. Its ramdisk is the image of
+ * tests/guests/dirty, which writes as it is told. First each way in which a page becomes dirty, one by one and exactly;
+ * then, with all the guest's vCPUs writing at once, round after round, only the pages that were dirty are looked at
+ * again, and when the guest has been paused nothing may be other than at the last look. Says `dirty: ok` at the end, or
+ * `not ok` and why, and switches the machine off.
  *
  *   rounds=N    how many rounds the storm lasts (default 20)
- *   look=M      instead of all that, what it costs to ask, for a guest of M MiB that has written to each 2 MiB of them
+ *   look=M      instead of all that, the cost of asking, for a guest of M MiB that has written to each 2 MiB of them
  */
 #include "dormouse/arch/arm64/timer.h"
 #include "dormouse/xen/console.h"
@@ -41,7 +41,7 @@ static void expect(const char *what, uint64_t got, uint64_t wanted)
     print("not ok %s: got %ld expected %ld\n", what, (long)got, (long)wanted);
 }
 
-/* The guest has done it when this returns; what it has to say about it. */
+/* The guest has done it when this returns its answer. */
 static long tell(enum mail_command command, uint64_t page, uint64_t count, uint64_t seed)
 {
     uint64_t end = timer_now() + (uint64_t)LIMIT_S * timer_frequency(), number = mail->number + 1;
@@ -233,7 +233,7 @@ static void a_storm(unsigned rounds)
 
 /*
  * Ticks for the first write to each of so many pages, and for the next, when nothing has to be noted: to one word of
- * each, which is the cost of noting, and to all words, which is what a guest that writes a lot is slowed down by.
+ * each, which is the cost of noting, and to all words, which is the slowdown of a guest that writes a lot.
  */
 static void what_it_costs(void)
 {

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * A dom0 without userland that makes sixteen domains at once and ends them, over and over: what a toolstack does, in a
+ * A dom0 without userland that makes sixteen domains at once and ends them, over and over: a toolstack's work, in a
  * thousandth of its time. Each domain has two vCPUs, small and large extents, a page that dom0 maps, and an event
  * channel each way. Some run all the time, the others wait for dom0's event; the host sleeps meanwhile when told so
  * (sleeps=N in all). Half of them end themselves, half are destroyed as they run, every third while dom0 still has its
- * page mapped. When they are gone, free memory has to be what it was, to the page. Says `domains: N of N`, or first
- * what went wrong, and switches the machine off.
+ * page mapped. When they are gone, free memory has to be as before, to the page. Says `domains: N of N`, or first what
+ * went wrong, and switches the machine off.
  */
 #include "dormouse/arch/arm64/timer.h"
 #include "dormouse/arch/arm64/trap.h"
@@ -41,7 +41,7 @@ static void on_event(evtchn_port_t port)
     events++;
 }
 
-/* Says what a call that has to work said instead. */
+/* Prints the error of a call that has to work. */
 static bool works(const char *what, long result)
 {
     if (result)
@@ -60,7 +60,7 @@ static bool create(struct subject *s)
            works("mapping its page", foreign_map(s->id, GFN(SMALL_AT), s->page));
 }
 
-/* A channel to dom0 for the vCPU, and what it starts with. */
+/* A channel to dom0 for the vCPU, and its mailbox and registers at the start. */
 static bool prepare_vcpu(struct subject *s, unsigned n, bool runs)
 {
     struct evtchn_alloc_unbound theirs = { .dom = s->id, .remote_dom = 0 };
@@ -203,7 +203,7 @@ static bool batch(unsigned sleeps)
     return true;
 }
 
-/* A domain that nobody finds any more is freed by whoever looked at it last, in a moment. */
+/* A domain that nobody finds any more is freed by the last one that looked at it, in a moment. */
 static bool every_page_is_back(uint64_t before)
 {
     uint64_t end = timer_now() + (uint64_t)LIMIT_S * timer_frequency(), now;

@@ -12,8 +12,8 @@
  *               other round
  *
  * In a round a few domains of random make run for a while beside each other. This side pauses them, looks into their
- * memory, follows what they write, changes the pool for their tables, and destroys one and makes another: then the
- * ports of those that stay have to be connected to somebody. At a round's end all are destroyed, and every page of the
+ * memory, follows their writes, changes the pool for their tables, and destroys one and makes another: then the ports
+ * of those that stay have to be connected to somebody. At a round's end all are destroyed, and every page of the
  * machine has to be free that was free before. Says `fuzz: ok` at the end, or `not ok` and why, and switches the
  * machine off.
  */
@@ -86,7 +86,7 @@ static void fail(const char *what, long r)
     print("not ok %s: %ld\n", what, r);
 }
 
-/* Prints what guests say, line by line; what begins with `#` only if asked for. */
+/* Prints guests' lines; those that begin with `#` only if asked for. */
 static void hear(unsigned i, bool all)
 {
     char text[256];
@@ -169,7 +169,7 @@ static void check_ports(domid_t id)
     }
 }
 
-/* What has to be true of those that live, looked at while they stand still. */
+/* The invariants of those that live, looked at while they stand still. */
 static void check_domains(void)
 {
     for (unsigned i = 0; i < MOST_DOMAINS; i++)
@@ -230,7 +230,7 @@ static void look_into(unsigned i)
 }
 
 /*
- * Follows what it writes for a while. There may be no page left in its pool for the tables that this takes, and a
+ * Follows its writes for a while. There may be no page left in its pool for the tables that this takes, and a
  * hypervisor from before it could do this at all is fuzzed without.
  */
 static void track(unsigned i)
@@ -276,7 +276,7 @@ static void handle(unsigned i)
     }
 }
 
-/* Once a second, so that whoever listens knows that the machine lives. */
+/* Once a second, so that the listener knows that the machine lives. */
 static void say_how_far(uint64_t round)
 {
     uint64_t now = timer_now();

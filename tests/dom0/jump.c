@@ -2,8 +2,8 @@
 /*
  * A dom0 that has the host jump into a system of two pages and back, again and again: that system is entered as the
  * arm64 boot protocol says, keeps its own state, and its results are there for dom0. Before that every stage of the
- * jump is made to fail once, and the host has to be as it was. Says `faults: N of N`, `jumps: N of N`, what a jump
- * there and back takes (ticks of the counter, the least), and crashes: the system is entered once more, and comes back.
+ * jump is made to fail once, and the host has to be as it was. Says `faults: N of N`, `jumps: N of N`, the time of a
+ * jump there and back (ticks of the counter, the least), and crashes: the system is entered once more, and comes back.
  */
 #include "dormouse/xen/hypercall.h"
 
@@ -90,7 +90,7 @@ static bool load(void)
     return kexec_op(KEXEC_CMD_kexec_load, &call) == 0;
 }
 
-/* It writes past the caches, which may still have what was there before. */
+/* It writes past the caches, which may still have the old content. */
 static void forget_lines(const void *at)
 {
     __asm__ volatile("dc civac, %0\n\tdc civac, %1\n\tdsb sy" : : "r"(at), "r"((const char *)at + 64) : "memory");

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What tests/dom0/jump.c has the host jump into: a system of one page of code and one of memory (struct jumped) behind
+ * The system that tests/dom0/jump.c has the host jump into: one page of code and one of memory (struct jumped) behind
  * it, at EL2 with the MMU off. It writes down how it was entered, takes one more step of its sum, and goes back;
  * entered again, it goes on where it left.
  */

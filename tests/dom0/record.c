@@ -9,7 +9,7 @@
  * At last the guest suspends itself: to be resumed; by PSCI SYSTEM_SUSPEND, and is saved while it sleeps; and to be
  * restored.
  *
- * What a restored domain says of itself before it has run has to be what was restored, byte for byte, but for the time
+ * The records of a restored domain before it has run have to be the restored ones, byte for byte, but for the time
  * that its vCPUs were off. After each cycle as many pages are free as before. Of each save a broken copy is tried, too,
  * in a third domain, while the second runs and dom0's other vCPU makes calls of its own about the third. Says
  * `record: N of N`, or `not ok` and why, and switches the machine off.
@@ -31,7 +31,7 @@ struct descriptor { uint16_t type, instance; uint32_t length; };
 static unsigned char saved[CHECKING_MOST_BYTES], again[CHECKING_MOST_BYTES], broken[CHECKING_MOST_BYTES];
 static const struct domain_plan *plan;
 
-/* --- dom0's other vCPU: disturbs whatever is done to one domain --- */
+/* --- dom0's other vCPU: disturbs all that is done to one domain --- */
 
 static volatile uint32_t victim, victim_size;   /* 0: none */
 static volatile uint32_t disturbing;            /* it is at it */
@@ -89,7 +89,7 @@ static uint32_t break_copy(uint32_t size)
     return draw() % 4 == 0 ? (uint32_t)(draw() % size) : size;
 }
 
-/* Whatever is done to a stream: it is refused or taken, and the domain can be destroyed, by now or in the middle. */
+/* However a stream is broken, it is refused or taken, and the domain can be destroyed, by now or in the middle. */
 static bool try_broken(uint32_t size)
 {
     struct domain d;
@@ -187,7 +187,7 @@ static uint64_t run_cycles(struct domain *d, uint64_t cycles)
     return done;
 }
 
-/* --- What the guest does by itself --- */
+/* --- The guest's own suspends --- */
 
 static bool suspend(struct domain *d)
 {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * A dom0 that asks for what cannot be: a domain that cannot be saved, and one that records do not fit into. Its ramdisk
- * is the guest, tests/guests/record. What the hypervisor answers is looked at here, what it says on the console by the
- * test. Says `refuse: done` or `not ok` and why, and switches the machine off.
+ * A dom0 that asks for the impossible: a domain that cannot be saved, and one that records do not fit into. Its ramdisk
+ * is the guest, tests/guests/record. The hypervisor's answers are looked at here, its words on the console by the test.
+ * Says `refuse: done` or `not ok` and why, and switches the machine off.
  */
 #include "tests/dom0/checking.h"
 
@@ -44,7 +44,7 @@ static void what_cannot_be_saved(const struct domain *d)
     answers("a save without room", domain_records_get(d->id, again, &room), -ENOBUFS);
 }
 
-/* What the records are refused with by a domain of this plan, which something was done to before. */
+/* A domain of this plan, which something was done to before, refuses the records with `wanted`. */
 static void is_refused(const char *what, const struct domain_plan *plan, long (*before)(struct domain *d), long wanted)
 {
     struct domain d;

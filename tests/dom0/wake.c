@@ -39,7 +39,7 @@ static bool sleep_once(uint64_t call_after)
     return clock_sleep_until_alarm() && clock_alarms() == before + 1;
 }
 
-/* Events come from whom the host has frozen: they are no reason to be awake. */
+/* Events come from domains that the host has frozen: they are no reason to be awake. */
 static bool sleep_with_an_event_waiting(void)
 {
     evtchn_port_t port;

@@ -9,12 +9,12 @@ build/fuzz/%: tests/fuzz/%.c build/sysroot/.done
 	@clang --target=aarch64-linux-gnu -std=gnu11 -O2 -g -Wall -Wextra -Werror -ffreestanding -mno-outline-atomics \
 		-fno-stack-protector -D__XEN_TOOLS__ -isystem $(@D)/include -nostdlib -static -fuse-ld=lld $< -o $@
 
-# build/fuzz/readers/NAME: what reads hostile input, fed with random bytes by libFuzzer on the build machine. Sources as for unit tests: the line
-# at the top of tests/fuzz/readers/NAME.c says what else goes in.
+# build/fuzz/readers/NAME: a reader of hostile input, fed with random bytes by libFuzzer on the build machine. Sources
+# as for unit tests: the line at the top of tests/fuzz/readers/NAME.c says what else goes in.
 READERS        := $(patsubst tests/fuzz/readers/%.c,build/fuzz/readers/%,$(wildcard tests/fuzz/readers/*.c))
 reader-sources  = $(shell sed -n 's|^/\* sources: \(.*\) \*/$$|\1|p' tests/fuzz/readers/$(1).c)
 
-# What of the hypervisor goes in is compiled and linked as for unit tests.
+# The hypervisor's part is compiled and linked as for unit tests.
 reader-hyp      = $(if $(findstring hypervisor/,$(call reader-sources,$(1))),$(filter-out -MMD -MP,$(unit-cflags)) -Wno-unused-function \
 	-fuse-ld=lld -Wl$(comma)--gc-sections $(unit-libs))
 comma          := ,

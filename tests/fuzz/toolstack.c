@@ -2,13 +2,13 @@
 /*
  * A toolstack gone mad: seeded random domctls, sysctls, memory and parameter operations on domains of its own making,
  * from dom0's user space through /dev/xen/privcmd. Half of the arguments are noise, half are nearly right, so that
- * calls get past the first check. After each round the domain is destroyed, and free memory has to be what it was, to
- * the page.
+ * calls get past the first check. After each round the domain is destroyed, and free memory has to be as before, to the
+ * page.
  *
  *   toolstack SEED ROUNDS        exits 0 iff it was, each time; the seed is printed first
  *
- * What would end dom0 or the machine by right is left out: destroying dom0, debug keys, taking dom0's interrupts,
- * starving it by weight. A static program without a C library, so that it runs wherever dom0 runs.
+ * Calls that would end dom0 or the machine by right are left out: destroying dom0, debug keys, taking dom0's
+ * interrupts, starving it by weight. A static program without a C library, so that it runs wherever dom0 runs.
  */
 #include <stdbool.h>
 #include <stddef.h>

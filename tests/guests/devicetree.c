@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The device tree of a domain is made by the tools from what the hypervisor told them: a wrong answer of a domctl shows
- * here. And what it names has to be there.
+ * The device tree of a domain is made by the tools from the hypervisor's answers: a wrong one of a domctl shows here.
+ * And all that it names has to be there.
  */
 #include "dormouse/arch/arm64/cpu.h"
 #include "dormouse/arch/arm64/gic.h"

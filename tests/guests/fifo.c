@@ -184,7 +184,7 @@ static evtchn_port_t other_end(evtchn_port_t port)
 
 /*
  * Reset closes every port of this domain; the other ends, in dom0, stay and wait. Bound again in the order of their
- * numbers, xenstore's port and the console's are what they were, and the console can go on.
+ * numbers, xenstore's port and the console's are as they were, and the console can go on.
  */
 static void reset_to_2_level(void)
 {

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The vector registers are each vCPU's own. Every vCPU fills all of them and FPCR, FPSR with what only it would write,
- * gives up the CPU in several ways, and looks. The runner puts all vCPUs of two such domains on one physical CPU, so
- * that whatever is not switched is seen: by another vCPU of this domain or by the other domain. DISR_EL1 belongs to
- * FEAT_RAS, which guests are not shown; where the CPU has it all the same, what one vCPU wrote there nobody else finds.
+ * The vector registers are each vCPU's own. Every vCPU fills all of them and FPCR, FPSR with values that only it would
+ * write, gives up the CPU in several ways, and looks. The runner puts all vCPUs of two such domains on one physical
+ * CPU, so that a register that is not switched is seen: by another vCPU of this domain or by the other domain. DISR_EL1
+ * belongs to FEAT_RAS, which guests are not shown; where the CPU has it all the same, a vCPU's value there nobody else
+ * finds.
  */
 #include "dormouse/arch/arm64/gic.h"
 #include "dormouse/arch/arm64/timer.h"

@@ -186,7 +186,7 @@ static void tick(unsigned intid)
     ticks++;
 }
 
-/* What it refuses; that it works is for kernels to show. An entry has to be RAM, and an instruction's address. */
+/* Its refusals; that it works is for kernels to show. An entry has to be RAM, and an instruction's address. */
 static void system_suspend_errors(void)
 {
     static const struct { uint32_t fn; const char *features, *odd, *nowhere; } calls[] = {

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# Runs test guests in dom0, one after the other, and prints what each said on its console:
+# Runs test guests in dom0, one after the other, and prints the console of each:
 #
 #   run-in-dom0.sh [-e EXTRA] IMAGE...
 #
@@ -11,7 +11,7 @@ LIMIT=${LIMIT:-120}
 extra=
 [ "$1" = -e ] && { extra=$2; shift 2; }
 
-config() {  # NAME IMAGE EXTRA: what a guest needs beyond the usual two vCPUs and 32 MiB
+config() {  # NAME IMAGE EXTRA: a guest's needs beyond the usual two vCPUs and 32 MiB
     local vcpus=2 more=
     case $1 in
         psci|fuzz) vcpus=4 ;;

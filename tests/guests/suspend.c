@@ -93,7 +93,7 @@ static void what_is_pending_wakes_at_once(void)
     timer_virtual_stop();
 }
 
-/* The mask is the CPU interface's: what passes the distributor wakes. */
+/* The mask is the CPU interface's: an interrupt that passes the distributor wakes. */
 static void the_priority_mask_does_not_matter(void)
 {
     gic_set_mask(0);

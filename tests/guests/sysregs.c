@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The virtual CPU: what its ID registers show (Arm ARM DDI 0487, ID_AA64*_EL1), that what they hide is not there, and
- * that there is one time.
+ * The virtual CPU: what its ID registers show (Arm ARM DDI 0487, ID_AA64*_EL1), that features they hide are not there,
+ * and that there is one time.
  */
 #include "dormouse/arch/arm64/timer.h"
 #include "dormouse/arch/arm64/trap.h"
@@ -67,7 +67,7 @@ static void hidden_features(void)
     }
 }
 
-/* Those that came after what the hypervisor knows, and those that belong to hidden features. */
+/* Those that came after the ones that the hypervisor knows, and those that belong to hidden features. */
 static void hidden_registers(void)
 {
     uint64_t any = registers[3][3] | registers[3][7];

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What a test guest says: one line per expectation, `ok NAME` or `not ok NAME: got X expected Y`, and at the end
+ * The output of a test guest: one line per expectation, `ok NAME` or `not ok NAME: got X expected Y`, and at the end
  * `done: N ok, M not ok`. A name states the behaviour. Call from one vCPU at a time.
  *
- * Where stock Xen departs from the public header or the architecture, the expectation stays what they say and the
+ * Where stock Xen departs from the public header or the architecture, the expectation stays theirs and the
  * test names the departure with expect_or_xen(): it is forgiven on stock Xen only, and said so.
  */
 #pragma once

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What the hypervisor tells a vCPU about itself in shared memory: vcpu_info, run states and the wall clock
+ * The shared memory in which the hypervisor tells a vCPU about itself: vcpu_info, run states and the wall clock
  * (xen/include/public/vcpu.h, xen.h).
  */
 #include "dormouse/arch/arm64/gic.h"
@@ -48,7 +48,7 @@ static uint64_t sum(const struct vcpu_runstate_info *r)
 static void run_states(void)
 {
     struct vcpu_runstate_info *r = &runstates[0], old;
-    enum { SLEEP_MS = 500, MS = 1000000 };   /* long beside what a busy build machine takes from a vCPU */
+    enum { SLEEP_MS = 500, MS = 1000000 };   /* long beside the time that a busy build machine takes from a vCPU */
 
     expect_equal("register_runstate_area", runstate_register(0, r), 0);
     expect_equal("a_running_vcpu_reads_running", r->state, RUNSTATE_running);

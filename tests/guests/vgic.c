@@ -168,7 +168,7 @@ static void mask_by_priority(void)
     expect_true("and_passes_in_the_end", wait_until(seen[SGI_A] == 2, 1000));
 }
 
-/* Runs with interrupts on inside the handler: what is more urgent comes in between, what is not waits. */
+/* Runs with interrupts on inside the handler: a more urgent interrupt comes in between, any other waits. */
 static void outer(unsigned intid)
 {
     uint64_t elr = sysreg_read(elr_el1), spsr = sysreg_read(spsr_el1);

@@ -48,7 +48,7 @@ def host(request):
 
 @pytest.fixture
 def guest(host):
-    """Makes guests of the file's machine and destroys what is left of them after the test."""
+    """Makes guests of the file's machine and destroys the rest of them after the test."""
     made = []
 
     def make(name, **options):
@@ -79,8 +79,8 @@ def standing(host):
 
 @pytest.fixture(scope="session")
 def counts():
-    """How often to repeat what wears things out. A dom0 without userland (tests/dom0) repeats the same much more
-    often."""
+    """How often to repeat operations that wear things out. A dom0 without userland (tests/dom0) repeats the same much
+    more often."""
     return {"cycles": 25 if SOAK else 3, "storm": 2048 if SOAK else 256, "storm sleeps": 128 if SOAK else 16,
             "sleeps": 100 if SOAK else 6, "races": 20 if SOAK else 3, "rounds": 4 if SOAK else 1,
             "alarms": 100 if SOAK else 8,

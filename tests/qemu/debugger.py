@@ -27,7 +27,7 @@ class Debugger:
         self._socket.settimeout(limit)
         self._socket.connect(str(path))
         self._data = b""
-        # QEMU tells single registers only to who has asked for their names
+        # QEMU tells single registers only to a client that has asked for their names
         self._ask("qXfer:features:read:target.xml:0,fff")
 
     @staticmethod

@@ -35,8 +35,8 @@ QUICK = "mitigations=off init_on_alloc=0 nokaslr audit=0 apparmor=0"
 # For Board.extra: a reset starts the machine again; otherwise it ends QEMU.
 REBOOTS = ["-action", "reboot=reset"]
 
-# What no console may show unless the test asked for it: a hypervisor or a kernel that has lost its footing. Linux's
-# words on stalls are no such thing: it judges by the clock, and a busy build machine makes it say them.
+# Lines that no console may show unless the test asked for them: a hypervisor or a kernel that has lost its footing.
+# Linux's words on stalls are no such thing: it judges by the clock, and a busy build machine makes it say them.
 ALARMS = re.compile(r"panic|assertion .*failed|kernel BUG|Oops|Unable to handle kernel|Xen (call trace|BUG|WARN)|"
                     r"unexpected (trap|exception)|stack smashing", re.I)
 
@@ -53,8 +53,8 @@ def is_stock_xen():
 def start_with_tree(scratch, hypervisor, tree):
     """QEMU's arguments that start a hypervisor with any bytes at all as its device tree.
 
-    Its own loader would check and change the tree. So what it starts is a flat binary of three instructions, which load
-    the tree's address and go to the hypervisor, both of which a plain loader has put in place.
+    Its own loader would check and change the tree. So it starts a flat binary of three instructions, which load the
+    tree's address and go to the hypervisor, both of which a plain loader has put in place.
     """
     entry, address = 0x40400000, 0x4A000000
     stub = Path(scratch) / "stub"
@@ -65,7 +65,7 @@ def start_with_tree(scratch, hypervisor, tree):
 
 
 class MachineError(AssertionError):
-    """The machine did not do what was waited for. The text ends with the console's tail."""
+    """The machine did not do as expected. The text ends with the console's tail."""
 
 
 @dataclass
@@ -79,7 +79,7 @@ class Result:
 
 @dataclass
 class Board:
-    """What the machine is made of. The defaults are those of `make run`."""
+    """The parts of the machine. The defaults are those of `make run`."""
 
     gic: int = 3
     cpu: str = "cortex-a57"
@@ -92,14 +92,14 @@ class Board:
     kernel: Path | None = IMAGES / "vmlinuz"              # None: no kernel module at all
     ramdisk: Path | None = IMAGES / "dom0.gz"
     disk: bool = True
-    image: Path = IMAGES / "dom0.img"                     # what is on it
+    image: Path = IMAGES / "dom0.img"                     # its content
     bios: Path | None = None                              # EL3 firmware; None: QEMU's own PSCI, which cannot suspend
     start: list = field(default_factory=list)             # replaces -kernel and -append
     extra: list = field(default_factory=list)             # more of QEMU's arguments
     files: list = field(default_factory=list)             # dom0 finds them in /tmp/job
     edit_tree: Callable[[str], str] | None = None         # changes the device tree's source
 
-    VIRTIO = "device"                                     # what QEMU's names of virtio devices end in
+    VIRTIO = "device"                                     # the end of QEMU's names of virtio devices
 
     # QEMU puts the hypervisor and its device tree below 0x48000000; modules have to lie above.
     KERNEL_ADDRESS = 0x4C000000
@@ -303,12 +303,12 @@ class Machine:
         return self
 
     def reboot(self):
-        """Restart dom0 and the machine with it. For a Board with REBOOTS; what is on its disk stays."""
+        """Restart dom0 and the machine with it. For a Board with REBOOTS; its disk keeps its content."""
         said = len(self.console)
         self.start("reboot")
         self.expect(r"^dom0: up", start=said)
         while self._line() != "agent: ready":
-            pass    # what the agent before it had still to say
+            pass    # the last words of the agent before it
 
     def _line(self):
         try:
@@ -337,7 +337,7 @@ class Machine:
         return Result(status, output)
 
     def free_pages(self):
-        """What `xl info` calls free_memory, to the page. The Python that asks stays: its start costs seconds under
+        """The free_memory of `xl info`, to the page. The Python that asks stays: its start costs seconds under
         emulation."""
         return int(self.run("""
             if ! test -p /run/free-pages; then
@@ -467,7 +467,7 @@ class Guest:
 
     def lateness(self):
         """The least and the most seconds that its date can be behind dom0's. Linux on Arm takes the time of its
-        counter's 0 for that of its boot, and is late for ever by what lies between."""
+        counter's 0 for that of its boot, and is late for ever by the time between."""
         before, shown, after = (int(where.run("date +%s").output) for where in (self.machine, self, self.machine))
         return before - shown - 1, after - shown + 1
 

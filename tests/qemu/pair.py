@@ -3,8 +3,8 @@
 
 They are joined by a network of QEMU's own, a socket between the two processes, which images/dom0/usr/local/bin/join
 puts into the bridge of each dom0; `first` and `second` know each other by these names, and ssh asks for no password.
-One disk is attached to both, /dev/shared in each dom0: a file that both QEMUs have open, so that what a guest writes
-here it reads there. Keys and disk are made anew for each pair, and go with it.
+One disk is attached to both, /dev/shared in each dom0: a file that both QEMUs have open, so that a guest's writes here
+are seen there. Keys and disk are made anew for each pair, and go with it.
 """
 
 import dataclasses
@@ -56,7 +56,7 @@ class Pair:
             "-device", "virtio-blk-device,drive=shared,serial=shared,share-rw=on"])
 
     def start(self, **options):
-        """Both at once: what costs at a start is the processor, and each has waits of its own."""
+        """Both at once: a start costs processor time, and each has waits of its own."""
         for name, board in zip(NAMES, self.boards):
             machine = Machine(f"{self.name}-{name}", board, **options)
             self.machines.append(machine)
@@ -73,8 +73,8 @@ class Pair:
         self.machines.append(Machine(f"{self.name}-second", self.boards[1]))
 
     def _set_clocks(self):
-        """As NTP keeps them: QEMU's clock shows whole seconds, and what a guest's clock goes on by is the difference
-        between the two machines'. The quickest answer of some is the best."""
+        """As NTP keeps them: QEMU's clock shows whole seconds, and a guest's clock goes on by the difference between
+        the two machines'. The quickest answer of some is the best."""
         for machine in self.machines:
             offsets = []
             for _ in range(5):

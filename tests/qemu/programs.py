@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Dormouse's programs as guests, and what their consoles have to say."""
+"""Dormouse's programs as guests, and the words of their consoles."""
 
 import re
 
@@ -31,7 +31,7 @@ EOF
         self.machine.wait_for(f"[ $(grep -c '{text}' {self.log}) -ge {n} ]")
 
     def counts(self):
-        """What it has counted, line by line: (count, milliseconds)."""
+        """Its counts, line by line: (count, milliseconds)."""
         lines = re.findall(r"^counter: (\d+) at (\d+) ms$", self.console(), re.M)
         return [(int(count), int(at)) for count, at in lines]
 

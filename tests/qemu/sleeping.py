@@ -13,7 +13,7 @@ FIRMWARE = BUILD / "firmware.bin"   # it has SYSTEM_SUSPEND, and loses what real
 
 
 def sleep_host(host, seconds=2, check=True):
-    """dom0 suspends to RAM with an alarm set; returns how that ended and what the hypervisor said of it.
+    """dom0 suspends to RAM with an alarm set; returns how that ended and the hypervisor's words on it.
 
     An alarm that comes before dom0 is down would wake nobody later. Linux tells by wakeup_count
     (Documentation/ABI/testing/sysfs-power): it does not sleep then, and is asked again.

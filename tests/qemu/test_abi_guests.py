@@ -14,7 +14,7 @@ CHECKS = sorted(path.stem for path in (ROOT / "tests/guests").glob("*.c") if pat
 def board(gic):
     # stock Xen needs GICv2 with one CPU to stay alive in this QEMU
     single = gic == 2 and is_stock_xen()
-    # one old CPU, and one with all that there is: what it has must not reach the guests
+    # one old CPU, and one with all that there is: its features must not reach the guests
     cpu = "cortex-a57" if gic == 3 or is_stock_xen() else "max"
     images = [BUILD / "guests" / f"{name}.img" for name in CHECKS + ["fuzz"]]
     return Board(gic=gic, cpu=cpu, smp=1 if single else 4,

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is wrong with how the machine is started is said in one line that names the thing; then the hypervisor halts, or
-goes on where that is documented. It never hangs without a word, and never leaves a register dump alone.
+"""An error in how the machine is started is said in one line that names the thing; then the hypervisor halts, or goes
+on where that is documented. It never hangs without a word, and never leaves a register dump alone.
 """
 
 import re
@@ -15,7 +15,7 @@ from machine import IMAGES, RUN_LIMIT, Board, Machine, hypervisor_path, start_wi
 
 pytestmark = pytest.mark.torpor_only("stock Xen has messages of its own")
 
-# One line of the hypervisor's, naming what is wrong.
+# One line of the hypervisor's, naming the thing.
 LINE = r"(?im)^\(XEN\) (torpor|gic|psci): .*({}).*$"
 
 
@@ -146,7 +146,7 @@ def good_tree(tmp_path_factory):
 
 
 def test_bytes_that_are_no_tree_stop_it_at_once(start, tmp_path):
-    # without a tree there is no console to say anything on: what matters is that nothing is started
+    # without a tree there is no console to say anything on: the point is that nothing is started
     halts(start(with_tree(tmp_path, b"\0" * 4096)))
 
 

@@ -38,7 +38,7 @@ def name_of(board):
 
 
 def check_machine(machine):
-    """What has to hold on every machine."""
+    """The checks of every machine."""
     board = machine.board
     info = dict(re.findall(r"^(\w+)\s*:[ ]*(.*)$", machine.run("xl info").output, re.M))
     assert int(info["nr_cpus"]) == board.smp
@@ -76,7 +76,7 @@ def test_machine_runs_dom0_and_a_guest(board):
         machine.check_console()
 
 
-# Addresses that are nobody's in test_memory_that_is_not_ours, and what is put there before the start.
+# Addresses that are nobody's in test_memory_that_is_not_ours, and the values put there before the start.
 KEPT = {0x78000000: 0x1111111111111111, 0x783ffff8: 0x2222222222222222, 0x80000000: 0x3333333333333333,
         0x8ffffff8: 0x4444444444444444, 0xa0000000: 0x5555555555555555, 0xa0fffff8: 0x6666666666666666}
 
@@ -106,7 +106,7 @@ def test_memory_that_is_not_ours_stays_untouched():
         machine.boot()
         total = int(machine.run("xl info total_memory").output)
         assert 1792 - 64 <= total <= 1792
-        # use up what is free, so that a page handed out wrongly would be found
+        # use up the free memory, so that a page handed out wrongly would be found
         free = int(machine.run("xl info free_memory").output)
         Guest(machine, "large", memory=free - 64).create()
         for address, value in KEPT.items():

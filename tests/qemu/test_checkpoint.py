@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Checkpoints of a running guest, one after the other into the same file, and what is restored from it."""
+"""Checkpoints of a running guest, one after the other into the same file, and the guests restored from it."""
 
 import re
 
@@ -134,7 +134,7 @@ def test_whatever_fails_the_guest_goes_on_and_the_file_is_as_it_was(host, keeper
         assert host.run(f"sha256sum < {FILE}; ls {FILE}*").output == f"{before}{FILE}\n", stage
         assert_lives(keeper)
         assert keeper.domid() == domid
-    # nobody knows what the guest has written to since
+    # nobody knows the guest's writes since
     assert begun_anew(checkpoint(host, "keeper"))
     assert not begun_anew(checkpoint(host, "keeper"))
 
@@ -145,7 +145,7 @@ def test_who_else_asks_what_was_written_to_is_found_out(host, keeper):
     checkpoint(host, "keeper", file=f"{FILE}.other")
     assert begun_anew(checkpoint(host, "keeper"))
     assert not begun_anew(checkpoint(host, "keeper"))
-    # what is no regular file gets an image that stands alone
+    # a file that is not regular gets an image that stands alone
     host.run(f"torpor checkpoint keeper /dev/stdout 2> /dev/null | cat > {FILE}.other")
     assert begun_anew(checkpoint(host, "keeper"))
     keeper.destroy()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Dirty tracking on the machine: a dom0 of our own (tests/dom0/dirty.c) follows what its guest writes.
+"""Dirty tracking on the machine: a dom0 of our own (tests/dom0/dirty.c) follows its guest's writes.
 
 By faults where the CPU has nothing better (cortex-a57), and by the dirty state that it keeps itself (max has
 FEAT_HAFDBS).
@@ -35,6 +35,6 @@ def test_asking_costs_by_what_was_written_and_not_by_what_there_is(cpu):
         said = re.search(r"a look takes (\d+) ticks .*, (\d+) after 64 pages, (\d+) after none", machine.console)
         assert said and "dirty: ok" in machine.console, machine.console[-4000:]
         everywhere, few, nothing = map(int, said.groups())
-        # instructions, for QEMU counts them: far from what looking at all of 131,072 pages takes, as the first time
+        # instructions, for QEMU counts them: far from the cost of looking at all of 131,072 pages, as the first time
         assert nothing < everywhere / 10 and few < everywhere / 10, said.group()
         assert machine.wait_exit() == 0

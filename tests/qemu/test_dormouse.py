@@ -143,7 +143,7 @@ def test_cpus_come_and_go_also_while_it_is_saved(x86):
     for n in (4, 1):
         x86.run(f"xl vcpu-set -i smp {n}")
         smp.wait_cpus(n)
-    # what was offline when it was saved goes online in the next life
+    # a CPU that was offline when the guest was saved goes online in the next life
     x86.run("xl save smp /root/save; xl restore /root/save")
     smp.wait("resumed in a new domain")
     smp.wait_cpus(1)

@@ -2,8 +2,8 @@
 """Guests that do everything wrong, on several vCPUs at once, beside each other, and destroyed in the middle of it.
 
 tests/guests/fuzz says what a guest does and checks, tests/dom0/fuzz.c what its dom0 does to it; both draw from the
-seed. In `make test` seeds and rounds are few and always the same: what a new seed finds must not depend on who happens
-to be building. How to look for more, and how to come back to what was found, is in CONTRIBUTING.md, "Fuzzing".
+seed. In `make test` seeds and rounds are few and always the same: a new seed's finds must not depend on who happens to
+be building. How to look for more, and how to come back to a find, is in CONTRIBUTING.md, "Fuzzing".
 """
 
 import random
@@ -38,7 +38,7 @@ def test_guests_that_do_everything_wrong_at_once_harm_nobody(gic, seed, counts):
 @pytest.mark.torpor_only("made to find what is wrong with Torpor; stock Xen in this QEMU has troubles of its own")
 @pytest.mark.parametrize("seed", range(1, 6 if SOAK else 2))
 def test_nor_do_they_where_each_instruction_takes_its_time(seed, counts):
-    # one CPU after the other, changed at any instruction: what is found so comes again with the same seed
+    # one CPU after the other, changed at any instruction: such a find comes again with the same seed
     storm(3, seed, 6 * counts["rounds"], 400, icount=1)
 
 
@@ -60,7 +60,7 @@ def test_xl_destroys_guests_that_do_everything_wrong():
         machine.boot()
         for i in range(3):
             create(f"fuzz{i}")
-        # dom0 keeps what it takes with its first guests: room for their ports, page tables for their memory
+        # dom0 keeps memory that it takes with its first guests: room for their ports, page tables for their memory
         machine.destroy_all()
         alive, before = [], machine.free_pages()
         for i in range(3, 30):

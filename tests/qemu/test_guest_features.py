@@ -18,7 +18,7 @@ def leave_rtc_to_a_guest(source):
     return source
 
 
-# What the guest's own device tree says of it: the same clock, behind a rate that is fixed.
+# The device's nodes in the guest's own tree: the same clock, behind a rate that is fixed.
 PARTIAL_TREE = """/dts-v1/;
 / {
     #address-cells = <2>;
@@ -80,7 +80,7 @@ def test_a_guest_gives_memory_back_and_gets_it_again(host, guest):
     assert host.free_pages() >= free + 60 * 256
     host.run(f"xenstore-write {target} {256 * 1024}")
     host.wait_for(f"xl list balloon | awk 'NR == 2 {{ exit !($3 == 256) }}'")
-    # of what had been mapped in large pieces, the tables for small ones remain: one page for 2 MiB at most
+    # of memory that had been mapped in large pieces, the tables for small ones remain: one page for 2 MiB at most
     assert free - 128 <= host.free_pages() <= free
     one.run("dd if=/dev/zero of=/tmp/fill bs=1M count=100 2>/dev/null && rm /tmp/fill")
 
@@ -100,7 +100,7 @@ def test_a_guests_clock_goes_as_dom0s(host, standing):
     there_before = float(one.run(clock).output)
     host.run("sleep 5")
     there = float(one.run(clock).output) - there_before
-    # what the guest saw lies within what dom0 saw, and the pause within that
+    # the guest's span lies within dom0's, and the pause within that
     assert 4.9 <= there <= float(host.run(clock).output) - before + 0.1
 
 

@@ -28,7 +28,7 @@ def load(host, arguments):
 
 
 def jump_and_back(host):
-    """What the other kernel has to say of itself is on the console, and then the hypervisor's word."""
+    """The other kernel's words about itself are on the console, and then the hypervisor's."""
     said = len(host.console)
     load(host, "pci=nomsi kexec_jump_back_entry=$(xenhypfs cat /torpor/jump/back-entry)")
     host.run("/tmp/job/torpor jump")

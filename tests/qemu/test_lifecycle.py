@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A guest's life by Debian's own xl, and what the tools show of the host."""
+"""A guest's life by Debian's own xl, and the tools' view of the host."""
 
 import re
 
@@ -29,7 +29,7 @@ def test_list_shows_dom0(host):
 
 def test_dmesg_is_the_consoles_text(host):
     said = host.run("xl dmesg").lines()
-    assert len(said) > 3 and said[-1] in host.console    # what stock Xen says before it has a UART is not there
+    assert len(said) > 3 and said[-1] in host.console    # stock Xen's words before it has a UART are not there
 
 
 def test_debug_keys_reach_the_hypervisor(host):

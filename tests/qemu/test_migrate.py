@@ -19,17 +19,17 @@ ADDRESS = "192.168.77.5"
 
 pytestmark = pytest.mark.torpor_only("stock Xen 4.17 migrates no guest on Arm")
 
-# What a guest says when its time or its devices were lost on the way
+# A guest's words when its time or its devices were lost on the way
 LOST = re.compile(r"soft lockup|rcu.*stall|clocksource.*unstable|kernel BUG|WARNING|blocked for more than|I/O error")
 
 SENDING = ["connect", "header", "track", "throttle", "precopy", "suspend", "rest", "state", "end"]
 RECEIVING = ["connect", "header", "memory", "state", "end", "host"]
 
-# For what is to fail: rounds that make it stand still for less are not what the test is about, and cost much
+# For migrations that are to fail: rounds that make the guest stand still for less are not their subject, and cost much
 BRIEFLY = "--max-downtime 60000"
 
 # The other machine's receiver at the end of a TCP connection. Under emulation ssh costs more than all else that a
-# migration does; most tests are not about that. What is to be run there stands in /tmp/receive.
+# migration does; most tests are not about that. The command to run there stands in /tmp/receive.
 PLAIN_PORT = 7000
 
 
@@ -66,26 +66,26 @@ class Traveller(Guest):
         return self.pair.other(self.machine)
 
     def command(self, receiver="torpor migrate-receive", sender="", options=BRIEFLY, behind=""):
-        """What moves it to the other machine, where `receiver` is run; its words go to /tmp/received, and who it is to
-        /tmp/pid."""
+        """The command that moves it to the other machine, where `receiver` is run; its words go to /tmp/received, its
+        process id to /tmp/pid."""
         self.target.run(f"echo 'echo $$ > /tmp/pid; exec {receiver} 2> /tmp/received' > /tmp/receive")
         link = f"socat -b 65536 - TCP:{self.pair.name_of(self.target)}:{PLAIN_PORT}{behind}"
         return f"{sender} torpor migrate {options} -s '' {self.name} '{link}'"
 
     def migrate(self, **how):
-        """What it says at its end to programs."""
+        """Its report to programs at the end."""
         result = self.machine.run(self.command(options="--json", **how) + " 2> /tmp/said || { cat /tmp/said; exit 1; }")
         self.machine = self.target
         return json.loads(result.lines()[-1])
 
     def fail_to_migrate(self, **how):
-        """What it says, here and there."""
+        """Its words, here and there."""
         result = self.machine.run(self.command(**how), check=False)
         assert result.status == 1, result.output
         return result.output + self.target.run("cat /tmp/received").output
 
     def migrate_by_ssh(self, check=True):
-        """What it says."""
+        """Its words."""
         result = self.machine.run(f"torpor migrate {self.name} {self.pair.name_of(self.target)}", check=False)
         if check:
             assert result.status == 0 and "Migration successful." in result.output, result.output
@@ -147,8 +147,8 @@ def names(machine):
     return [line.split()[0] for line in machine.run("xl list").lines()[2:]]
 
 
-# What an operation that is over may not leave: processes (a guest's monitor is none of them), and in xenstore domains
-# that are not there.
+# The traces that an operation may not leave at its end: processes (a guest's monitor is none of them), and in xenstore
+# domains that are not there.
 LEFT = """
     left() {
         for pid in $(pgrep -f 'torpor-save-helper|torpor migrate'); do
@@ -271,7 +271,7 @@ END
 
 
 class Breaking:
-    """A migration that waits in the middle for what a test does to it."""
+    """A migration that waits in the middle for the test to break it."""
 
     def __init__(self, worker, where, sender="", ssh=False):
         self.worker = worker
@@ -288,7 +288,7 @@ class Breaking:
         worker.target.wait_for("test -e /tmp/reached")
 
     def end(self, killed=False):
-        """Its only answer: what failed. Who is killed says nothing, and his guardian has the guest go on."""
+        """Its only answer: the failure. A killed process says nothing, and its guardian has the guest go on."""
         self.worker.machine.wait_for("test -e /tmp/status")
         status, _, said = self.worker.machine.run("cat /tmp/status /tmp/said").output.partition("\n")
         if killed:
@@ -301,8 +301,8 @@ class Breaking:
         self.worker.target.run("timeout 2 bash -c 'echo > /tmp/gate' || true")
 
 
-# Who may be killed, and whether he runs at the sender's. The oldest of the helpers is it; what it forked is to survive
-# it, as a guest's monitor is to survive the torpor that it comes from.
+# The processes that may be killed, and whether they run at the sender's. The oldest of the helpers is it; its forks are
+# to survive it, as a guest's monitor is to survive the torpor that it comes from.
 KILLED = {"ssh": ("pgrep -f '^ssh .*migrate-receive'", True), "sender": ("cat /tmp/pid", True),
           "sender's helper": ("pgrep -o -x torpor-save-hel", True), "receiver": ("cat /tmp/pid", False),
           "receiver's helper": ("pgrep -f '^/bin/bash /tmp/helper'", False)}
@@ -424,7 +424,7 @@ def exchange(pair, worker, board, **options):
 
 @pytest.mark.skipif(not SOAK, reason="SOAK: a machine more")
 def test_a_cpu_with_more_is_no_other_cpu_to_the_guest(pair, at_first):
-    """From cortex-a57 to max and back; what began on max sees max, and goes nowhere else."""
+    """From cortex-a57 to max and back; a guest that began on max sees max, and goes nowhere else."""
     exchange(pair, at_first, Board(cpu="max"))
     at_first.migrate()
     assert_works(pair, at_first)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a domain is, saved and restored by dom0s of our own (tests/dom0/record.c, carry.c, refuse.c), in a guest that
+"""A domain's state, saved and restored by dom0s of our own (tests/dom0/record.c, carry.c, refuse.c), in a guest that
 knows every value (tests/guests/record)."""
 
 import lzma
@@ -49,7 +49,7 @@ def test_what_cannot_be_saved_or_restored_is_refused_by_name():
 # --- Between machines
 
 # By a Torpor of 2026-11-22, before there was a second format of records, on a GICv3 and cortex-a57, with FIFO event
-# channels: what later versions have to go on restoring. Made by save() below.
+# channels: an image that later versions have to go on restoring. Made by save() below.
 OLD = Path(__file__).parent / "guest-of-format-1.xz"
 
 

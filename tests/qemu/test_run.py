@@ -21,7 +21,7 @@ def terminal():
         child.close(force=True)
 
 
-# QEMU's own escape is Ctrl-a too: what is to reach the machine is typed twice
+# QEMU's own escape is Ctrl-a too: one that is to reach the machine is typed twice
 SWITCH = "\x01\x01" * 3
 
 

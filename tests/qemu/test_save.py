@@ -13,7 +13,7 @@ IMAGE = "/root/guest.img"
 
 pytestmark = pytest.mark.torpor_only("stock Xen 4.17 saves no guest on Arm")
 
-# What is said of an image that is being read; everything else is what is wrong with it.
+# The words about an image that is being read; everything else names a fault of it.
 NARRATION = re.compile(r"Loading new save file|Savefile contains| *Parsing config|Restoring |Saving ")
 
 
@@ -134,7 +134,7 @@ def test_whatever_fails_while_saving_the_guest_goes_on(host, worker):
         assert complaints(result)[0].startswith("Failed to save domain, resuming domain: "), result.output
         assert_lives(worker)
         assert worker.domid() == domid
-    # a disk that is full, too; and what was there before is there still
+    # a disk that is full, too; and the file keeps its old content
     result = host.run("torpor save worker /dev/full", check=False)
     assert result.status == 1 and "No space left" in complaints(result)[0]
     assert_lives(worker)
@@ -258,7 +258,7 @@ def test_reboot_and_poweroff_are_handled_after_a_checkpoint_and_a_restore(host, 
 
 def test_nothing_is_leaked_by_saves_and_restores(host, guest):
     one = guest("leak").create()
-    save(host, "leak")   # dom0 has now what it takes for a look into guests
+    save(host, "leak")   # dom0 has now the memory for a look into guests
     host.destroy_all()
     free = host.free_pages()
     restore(host)
@@ -273,7 +273,7 @@ def test_nothing_is_leaked_by_saves_and_restores(host, guest):
 
 @pytest.fixture
 def mover(host, standing):
-    """A guest that counts. What migrates within one host has no disk: its two halves would share it."""
+    """A guest that counts. A guest that migrates within one host has no disk: its two halves would share it."""
     one = standing("mover", vcpus=2)
     # a domain that is received is called so while its console begins
     host.run("ln -sf guest-mover.log /var/log/xen/console/guest-mover--incoming.log")
@@ -354,8 +354,8 @@ BEHIND_SLOW = "python3 /tmp/slow.py | torpor migrate-receive"
 
 @pytest.fixture
 def hog(host, guest):
-    """A guest that writes the same 8 MiB over and over, with a cap of its own. What it writes costs it so much that it
-    is faster than the slow link, and with a few percent of a CPU slower."""
+    """A guest that writes the same 8 MiB over and over, with a cap of its own. Its writes cost it so much that it is
+    faster than the slow link, and with a few percent of a CPU slower."""
     host.run(f"cat > /tmp/slow.py <<'EOF'\n{SLOW}EOF")
     host.run("ln -sf guest-hog.log /var/log/xen/console/guest-hog--incoming.log")
     one = guest("hog").create()
@@ -383,7 +383,7 @@ def test_a_guest_that_dirties_fast_is_slowed_down_and_gets_back_what_it_had(host
 
 @pytest.mark.parametrize("killed", ["helper", "torpor"])
 def test_whoever_is_killed_a_guest_that_was_slowed_down_gets_back_what_it_had(host, hog, killed):
-    """The oldest of the helpers is the sender's; what it forked is to survive it."""
+    """The oldest of the helpers is the sender's; its forks are to survive it."""
     kill = {"helper": "kill -9 $(pgrep -of -- '--save-domain')", "torpor": "kill -9 $pid"}[killed]
     host.run(f"""
         rm -f {JOURNAL}

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""System errors where there is FEAT_RAS (entry/serror.c). QEMU has none of the physical ones, so what an ESB would have
-noted is put into the register that DISR_EL1 was just read to.
+"""System errors where there is FEAT_RAS (entry/serror.c). QEMU has none of the physical ones, so the value that an ESB
+would have noted is put into the register that DISR_EL1 was just read to.
 """
 
 from pathlib import Path

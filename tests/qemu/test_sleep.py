@@ -223,7 +223,7 @@ def let_power_key_wake(tree):
     return tree[:at] + "wakeup-source;\n" + tree[at:]
 
 
-# how to wake it, and what says so
+# how to wake it, and the waker's name
 WAKERS = [(lambda machine: machine.monitor("system_powerdown"), "pl061@9030000 (interrupt 39 of domain 0)"),
           (lambda machine: machine.send("x"), "pl011@9000000 (interrupt 33 of the hypervisor)")]
 

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # build/unit/NAME: the unit tests of tests/unit/test_NAME.c, for the build machine, with sanitizers. What else goes into
 # the program stands at the top of the test, in a comment of one line: /* sources: hypervisor/vm/evtchn/evtchn.c ... */
-# What nothing in the program refers to is left out with all that it would need (a file's record kinds, where no test saves or restores).
+# Code that nothing in the program refers to is left out with all that it would need (a file's record kinds, where no
+# test saves or restores).
 # build/unit/tsan_NAME: tests/unit/tsan_NAME.c in the same way, with threads and the sanitizer for these.
 
 unit-out     := build/unit

@@ -60,7 +60,7 @@ static inline struct shared_info *shared(struct domain *d) { return d->shared_in
 static inline struct vcpu_info *info(struct domain *d, unsigned v) { return d->vcpus[v]->evtchn.info; }
 static inline bool pending(struct domain *d, uint32_t port) { return bitmap_test(shared(d)->evtchn_pending, port); }
 
-/* What a guest does in its upcall, of the 2-level form: takes all that is pending and not masked. */
+/* A guest's upcall, of the 2-level form: takes all that is pending and not masked. */
 static inline void guest_take_all(struct domain *d, unsigned vcpu)
 {
     info(d, vcpu)->evtchn_upcall_pending = 0;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * A machine of pretended CPUs, for the tests of the scheduler and the timers: one thread plays them in turn, a step of
- * time for each. What other CPUs do at the same moment is played where the scheduler has let go of its lock, that is
- * while a vCPU is switched out or in. A tick of the counter is a microsecond.
+ * time for each. The acts of other CPUs at the same moment are played where the scheduler has let go of its lock, that
+ * is while a vCPU is switched out or in. A tick of the counter is a microsecond.
  */
 #pragma once
 
@@ -20,7 +20,7 @@
 #define STEP      25
 #define MAX_VCPUS 5000
 
-/* What cpu/ does not look into. */
+/* Not looked into by cpu/. */
 struct vcpu {
     struct sched_vcpu sched;
     unsigned id, pause_count;
@@ -45,7 +45,7 @@ extern uint64_t now;
 extern struct comparator comparator[MAX_CPUS];
 extern struct vcpu *vcpus[MAX_VCPUS];    /* all that domain_new() made */
 extern unsigned vcpu_count, switches;
-extern void (*meanwhile)(void);          /* what another CPU does while this one switches */
+extern void (*meanwhile)(void);          /* another CPU's act while this one switches */
 
 void machine(unsigned cpu_count);
 /* Everybody stops, and leaves nothing behind. */

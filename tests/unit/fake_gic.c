@@ -25,7 +25,7 @@ static struct {
     uint32_t apr;                      /* a bit for each of 32 priorities */
     unsigned eoi_count;
     bool on, split;
-    uint32_t waiting;                  /* what irq_handle_all() will be told, 0: nothing */
+    uint32_t waiting;                  /* the interrupt for irq_handle_all(), 0: none */
 } interface[FAKE_CPUS];
 
 static struct { bool enabled, edge, active[FAKE_CPUS]; unsigned target; } irqs[FAKE_NR_IRQS];

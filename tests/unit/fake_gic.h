@@ -2,7 +2,7 @@
 /*
  * An interrupt controller for unit tests, as dev/gic.h promises one: CPUs with list registers, a virtual CPU interface
  * that a guest acknowledges and ends interrupts at, and physical interrupts that are enabled, pending and active. And
- * what else vm/vgic*.c needs of a machine: domains, kicks, a heap that counts.
+ * the rest that vm/vgic*.c needs of a machine: domains, kicks, a heap that counts.
  */
 #pragma once
 

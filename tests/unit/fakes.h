@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * A machine for unit tests: what the parts under test call in other rooms, kept simple enough to be obviously right,
- * and counting everything that is taken and given back. Each frame is an allocation of its own, so
+ * A machine for unit tests: the functions that the parts under test call in other rooms, kept simple enough to be
+ * obviously right, and counting everything that is taken and given back. Each frame is an allocation of its own, so
  * that the address sanitizer sees every access to one that is gone.
  */
 #pragma once

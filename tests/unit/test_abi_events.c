@@ -83,7 +83,7 @@ static int teardown(void **state)
     (void)state;
     fake_preempt_every(0);
     domain_destroy_all(guest);
-    domain_destroy_all(host);   /* which may still map what was the guest's */
+    domain_destroy_all(host);   /* which may still map frames of the guest's */
     domain_end(guest);
     domain_end(host);
     fake_assert_nothing_left();
@@ -269,7 +269,7 @@ static void a_copy_and_an_unmap_through_the_call(void **state)
     assert_int_equal(grant_op(host, GNTTABOP_map_grant_ref, &map, 1), 0);
     flush.a.dev_bus_addr = map.dev_bus_addr;
     assert_int_equal(grant_op(host, GNTTABOP_cache_flush, &flush, 1), 0);
-    /* Stopped: the call goes on from what stands in its registers. */
+    /* Stopped: the call goes on from its registers. */
     flush.a.dev_bus_addr = fake_mfn(guest, 8).mfn << PAGE_SHIFT;
     assert_int_equal(grant_map_frame(guest, 1, GFN(TABLE_GFN + 1)), 0);
     fake_preempt_every(1);

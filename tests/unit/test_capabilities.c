@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* sources: hypervisor/vm/capabilities.c lib/ranges.c */
-/* What a domain may map against a model that is an array of flags. */
+/* A domain's capabilities against a model that is an array of flags. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -16,7 +16,7 @@
 
 static long bytes;
 static bool fail;
-static void (*meanwhile)(void);   /* what another CPU does when memory has been freed */
+static void (*meanwhile)(void);   /* another CPU's act when memory has been freed */
 
 void *heap_alloc_array(size_t n, size_t size)
 {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* sources: record/record.c hypervisor/base/time.c hypervisor/vm/clock.c hypervisor/vm/shared_info.c */
-/* The wall clock that domains read: what dom0 said, in each domain's own time. A tick is a microsecond here. */
+/* The wall clock that domains read: dom0's word, in each domain's own time. A tick is a microsecond here. */
 #include "base/time.h"
 
 #include <setjmp.h>
@@ -84,7 +84,7 @@ static uint64_t published_ns(const struct domain *d)
     return (((uint64_t)s->wc_sec_hi << 32) + s->wc_sec) * 1000000000 + s->wc_nsec;
 }
 
-/* As Linux on Arm does it: the published time, and what the virtual counter counted since. */
+/* As Linux on Arm does it: the published time, and the virtual counter's ticks since. */
 static uint64_t date_s(const struct domain *d)
 {
     return (published_ns(d) / 1000 + now - d->clock.counter_offset) / SECOND;

@@ -265,7 +265,7 @@ static void crash_key_panics(void **state)
 }
 
 /*
- * The lock is held by who printed last, the UART sleeps, dom0 has begun a line: a panic's lines come out, to the last
+ * The lock is held by the last to print, the UART sleeps, dom0 has begun a line: a panic's lines come out, to the last
  * character.
  */
 static void a_panic_prints_whatever_holds_the_console(void **state)

@@ -33,7 +33,7 @@ struct cpu cpus[MAX_CPUS];
 
 static struct { const char *name; uint64_t value; } registers[64];
 static const char *const of_walks[] = { "vttbr_el2", "ttbr0_el1", "ttbr1_el1", "tcr_el1", "mair_el1", "sctlr_el1" };
-static bool guest_ran;     /* since the last DSB: what it began may still be under way */
+static bool guest_ran;     /* since the last DSB: its walks may still be under way */
 static unsigned flushes;
 static uint64_t flushed;   /* VTTBR_EL2 at the last */
 
@@ -88,7 +88,7 @@ static void assert_one_guests(const char *const *names, unsigned n, const char *
             fail_msg("after %s was written, %s is not of the same guest as %s", written, names[i], names[0]);
 }
 
-/* What a walk that is guessed at this moment would use. */
+/* The registers that a walk guessed at this moment would use. */
 static void assert_walks_are_sound(const char *written)
 {
     static const char *const flat[] = { "vttbr_el2", "sctlr_el1" };

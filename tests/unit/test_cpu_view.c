@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* sources: hypervisor/vm/arm64/cpu_view.c hypervisor/vm/arm64/idregs.c record/record.c */
-/* A domain moves between hosts: it goes on seeing the CPU that it began on, or the name of what is missing is said. */
+/* A domain moves between hosts: it goes on seeing the CPU that it began on, or the missing feature is named. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -156,7 +156,7 @@ static void an_older_one_is_refused_by_the_name_of_what_it_lacks(void **state)
     set("id_aa64pfr0_el1", 0x1101000000112222);
     set("mvfr0_el1", 0x10110022);
     assert_refused("needs a feature of AArch32, or one that has no name here, which this host's CPUs have not");
-    set("id_aa64isar0_el1", 0x1221111110012120);   /* what has a name comes first */
+    set("id_aa64isar0_el1", 0x1221111110012120);   /* a feature with a name comes first */
     assert_refused("needs FEAT_LSE, which this host's CPUs have not");
 }
 

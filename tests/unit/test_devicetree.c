@@ -26,7 +26,7 @@
 #define RAMDISK_AT 0x5c000000u
 #define FUZZ_SEEDS 3000
 
-static char printed[4096];   /* what was printed since the last reset */
+static char printed[4096];   /* the output since the last reset */
 static uint8_t *tree;        /* the tree under test, DT_MAX_SIZE bytes */
 static uint8_t out[1 << 18];
 
@@ -40,7 +40,7 @@ void printk(const char *fmt, ...)
     va_end(ap);
 }
 
-/* What the visitor was told. */
+/* Told to the visitor. */
 static struct {
     struct boot_range mmio[256], memory[16];
     struct { unsigned irq; bool edge; char device[32]; } irqs[256];
@@ -273,7 +273,7 @@ static void assert_cells(const char *path, const char *name, unsigned n, const u
 
 #define CELLS(...) (sizeof((uint32_t[]){ __VA_ARGS__ }) / 4), (const uint32_t[]){ __VA_ARGS__ }
 
-/* --- What the machine is --- */
+/* --- The machine --- */
 
 static void machine_is_found(void **state)
 {
@@ -469,7 +469,7 @@ static void banks_are_sorted_and_merged(void **state)
     assert_int_equal(boot_ranges_at(&b.ram, 2).size, 0xf000);
 }
 
-/* --- What is missing or wrong is told --- */
+/* --- Missing and wrong things are told --- */
 
 static void expect_refusal(int err, const char *words)
 {

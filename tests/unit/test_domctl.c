@@ -7,7 +7,7 @@
 /* sources: tests/unit/fakes.c */
 /*
  * Domctls through their hypercall: who may, of which domain, in which state; what a new domain's description may say;
- * what registers, bitmaps, devices may be set. What is below (domains, scheduler, p2m) only notes what it was asked.
+ * what registers, bitmaps, devices may be set. The rooms below (domains, scheduler, p2m) only note the calls.
  */
 #include "fakes.h"
 
@@ -704,7 +704,7 @@ static void rights_to_devices_are_only_handed_on(void **state)
     p->nr_mfns = UINT64_MAX;
     assert_int_equal(call(), -EINVAL);
     p->nr_mfns = 0x1000;
-    assert_int_equal(call(), -EPERM);   /* leaves what the caller has */
+    assert_int_equal(call(), -EPERM);   /* leaves the caller's own range */
     p->nr_mfns = 0x10;
     assert_int_equal(call(), 0);
     assert_true(capability_has(guest, CAPABILITY_IOMEM, 0x8100, 0x810f));
@@ -972,7 +972,7 @@ static void a_collection_keeps_its_place_in_the_call(void **state)
     fake_preempt_every(0);
 }
 
-/* What is dirty is told once: who was interrupted by another that cleans does not have all of it. */
+/* A dirty page is told once: a caller interrupted by another that cleans does not have them all. */
 static void a_collection_that_another_cleaned_in_the_middle_of_is_none(void **state)
 {
     static const uint32_t ops[] = { XEN_DOMCTL_SHADOW_OP_CLEAN, XEN_DOMCTL_SHADOW_OP_PEEK };
@@ -1061,7 +1061,7 @@ static void pages_are_copied_out_one_behind_the_other_and_holes_are_told(void **
         fake_set_type(guest, 2, P2M_RAM_RW);
     }
     fake_preempt_every(0);
-    /* what it has of others is not its own */
+    /* a foreign frame is not its own */
     fake_set_type(guest, 1, P2M_FOREIGN_RW);
     c = begin_copy(buffer, 0, 3);
     assert_int_equal(call(), 0);

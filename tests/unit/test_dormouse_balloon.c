@@ -35,7 +35,7 @@ int frame_give_back(void *page)
         return -ENOMEM;
     is_away[page_of(page)] = true;
     away++;
-    memset(page, 0xee, PAGE_SIZE);          /* whoever looks finds nothing */
+    memset(page, 0xee, PAGE_SIZE);          /* a reader finds nothing */
     return 0;
 }
 int frame_get(void *page)

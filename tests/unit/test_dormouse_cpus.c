@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* sources: dormouse/xen/cpus.c */
-/* Which CPUs run, against what dom0 writes into cpu/N/availability. */
+/* Which CPUs run, against dom0's writes into cpu/N/availability. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -48,7 +48,7 @@ static void node_set(const char *path, const char *value)
     snprintf(nodes[i].value, sizeof(nodes[i].value), "%s", value ? value : "");
 }
 
-/* Somebody else writes it, or with NULL takes it away, and whoever watches is told. */
+/* Somebody else writes it, or with NULL takes it away, and its watchers are told. */
 static void changes(const char *path, const char *value)
 {
     node_set(path, value);

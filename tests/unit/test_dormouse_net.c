@@ -254,7 +254,7 @@ static void what_comes_by_udp_goes_back_and_adds_up(void **state)
     assert_int_equal(inet_take(&us, frame, &length, true, &udp), INET_UDP);
 }
 
-/* What a frame says of itself never leads beyond it: the sanitizer looks. */
+/* A frame's own fields never lead beyond it: the sanitizer looks. */
 static void frames_cut_off_and_flipped_do_no_harm(void **state)
 {
     static const struct {

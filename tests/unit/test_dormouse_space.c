@@ -86,7 +86,7 @@ void code_written(void *page) { (void)page; }
 unsigned smp_call(uint64_t mask, void (*fn)(void *), void *arg, bool wait)
 {
     assert_int_equal(mask, 1);
-    assert_true(wait && !holds);        /* whoever holds would keep a suspend from stopping the CPUs */
+    assert_true(wait && !holds);        /* a holder would keep a suspend from stopping the CPUs */
     calls++;
     fn(arg);
     return 1;
@@ -125,7 +125,7 @@ static void pages_that_are_mapped_are_found_and_nothing_else(void **state)
         if (!s) {
             spaces[n] = space_new();
         } else if (rand() % 200 == 0) {
-            space_free(s);              /* with what is mapped */
+            space_free(s);              /* with its mappings */
             spaces[n] = NULL;
             memset(have[n], 0, sizeof(have[n]));
         } else if (rand() % 20 == 0) {

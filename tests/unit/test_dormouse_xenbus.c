@@ -27,11 +27,11 @@ static unsigned watches_set, said, held;
 static void (*watch_thread)(void *);
 static jmp_buf nothing_to_do;
 static bool in_watch_thread;
-static void (*lie)(struct xsd_sockmsg *answer);     /* what is done to each answer's head */
+static void (*lie)(struct xsd_sockmsg *answer);     /* changes each answer's head */
 static const char *event_before_answer;             /* a watch event's path and token, with the NUL between */
 static size_t event_length;
 
-/* --- what the client stands on --- */
+/* --- the client's foundations --- */
 
 void start_pages_get(struct start_pages *pages)
 {
@@ -106,7 +106,7 @@ static void serve(const struct xsd_sockmsg *head, const char *data)
     }
 }
 
-/* Takes what stands in the ring, and serves a request when the last of its bytes is there. */
+/* Takes the ring's content, and serves a request when the last of its bytes is there. */
 static void xenstored(void)
 {
     static char message[sizeof(struct xsd_sockmsg) + XENSTORE_PAYLOAD_MAX];

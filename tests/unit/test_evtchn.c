@@ -443,7 +443,7 @@ static int destroy_events(struct domain *d)
     return err;
 }
 
-/* The caller of a reset that was interrupted need not come back; what it left is no business of the destroy's. */
+/* The caller of a reset that was interrupted need not come back; its remains are no business of the destroy's. */
 static void a_reset_never_finished_hides_no_port_from_destroy(void **state)
 {
     uint32_t p, q, first_p, first_q;

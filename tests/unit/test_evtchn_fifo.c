@@ -27,7 +27,7 @@ static void fifo_start(struct domain *d)
     guest_take_all(d, 1);
 }
 
-/* What a guest does in its upcall, by the protocol of the header: the next event, or 0. */
+/* A guest's upcall, by the protocol of the header: the next event, or 0. */
 static uint32_t fifo_next(struct domain *d, unsigned v, uint32_t heads[16])
 {
     struct evtchn_fifo_control_block *c = control(d, v);

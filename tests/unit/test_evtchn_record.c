@@ -78,7 +78,7 @@ static void fifo_start(struct domain *d)
 
 static event_word_t *word_of(struct domain *d, uint32_t port) { return (event_word_t *)fake_page(d, ARRAY_GFN) + port; }
 
-/* What a guest does in its upcall: the next event of the default priority, or 0. */
+/* A guest's upcall: the next event of the default priority, or 0. */
 static uint32_t next_event(struct domain *d, uint32_t *head)
 {
     struct evtchn_fifo_control_block *block = fake_page(d, CONTROL_GFN);
@@ -516,7 +516,7 @@ static void a_reset_in_the_middle_of_it_leaves_a_domain_that_can_be_destroyed(vo
     assert_true(act_at > 8);
 }
 
-/* --- The same with one who sends to a port that the toolstack opened for the new domain --- */
+/* --- The same with a sender to a port that the toolstack opened for the new domain --- */
 
 static uint32_t senders;
 

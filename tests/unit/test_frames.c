@@ -41,7 +41,7 @@ static void a_block_is_zeroed_owned_and_given_back(void **state)
     }
 }
 
-/* A guest with its caches off reads memory, and executes what the instruction caches have. */
+/* A guest with its caches off reads memory, and executes the instruction caches' content. */
 static void nothing_of_the_last_owner_is_in_caches(void **state)
 {
     unsigned clears;
@@ -195,7 +195,7 @@ static void limits_are_kept(void **state)
     assert_int_equal(frames_release_all(D(0), never_preempt), 0);
 }
 
-/* A failed allocation must not have cost what was claimed for the next one. */
+/* A failed allocation must not have cost the claim for the next one. */
 static void a_refused_allocation_leaves_the_claim(void **state)
 {
     mfn_t mfn;
@@ -224,7 +224,7 @@ static void a_claim_keeps_others_out(void **state)
     page = page_alloc();   /* the hypervisor's own little things are not kept from it */
     assert_non_null(page);
     page_free(page);
-    /* Its own allocations use it up; a new claim replaces it, counting what is owned. */
+    /* Its own allocations use it up; a new claim replaces it, counting the frames owned. */
     assert_int_equal(frames_alloc_domain(D(0), 9, 0, 0, &mfn), 0);
     assert_int_equal(frames_claimed(D(0)), all - 1024);
     assert_int_equal(frames_claim(D(0), 512), 0);
@@ -291,7 +291,7 @@ static void release_all_can_be_interrupted(void **state)
     frame_put(mfn);
 }
 
-/* The model: whose each of the first frames is, how often referenced, whether released. */
+/* The model: the owner of each of the first frames, how often referenced, whether released. */
 #define MODEL 6000
 /* owner 0: free, 1..: domain, 255: hypervisor */
 static struct { uint8_t owner, released; uint16_t refs; } model[MODEL];

@@ -183,7 +183,7 @@ static void only_real_ram_of_the_granter_can_be_granted(void **state)
     give(1, TABLE_GFN, GTF_permit_access);
     assert_int_equal(map(1, GNTMAP_host_map, &handle), GNTST_bad_page);
     assert_int_equal(entry(granter, 1)->flags, GTF_permit_access);
-    /* What it only maps itself is not its to give. */
+    /* A page that it only maps is not its to give. */
     *entry(mapper, 2) = (struct grant_entry_v1){ GTF_permit_access, granter->id, MAP_GFN + 9 };
     give(9, 5, GTF_permit_access);
     assert_int_equal(map(9, GNTMAP_host_map, &handle), GNTST_okay);
@@ -315,7 +315,7 @@ static void handles_run_out_at_the_limit_and_come_back(void **state)
     for (uint32_t handle = 0; handle < 256; handle++)
         assert_int_equal(grant_unmap_ref(mapper, handle, 0, bus), GNTST_okay);
     assert_int_equal(entry(granter, 1)->flags, GTF_permit_access);
-    /* What was taken beyond one page for them is given back, and can be had again. */
+    /* Pages taken for them beyond one are given back, and can be had again. */
     assert_int_equal(mapper->grants.maptrack_pages, 1);
     assert_int_equal(grant_unmap_ref(mapper, 200, 0, bus), GNTST_bad_handle);
     for (unsigned i = 0; i < 256; i++)
@@ -588,7 +588,7 @@ static void the_last_unmap_frees_the_handles_pages_in_slices(void **state)
     for (uint32_t handle = 0; handle < MANY; handle++)
         assert_int_equal(grant_unmap_ref(d, handle, 0, bus), GNTST_okay);
     assert_true(fake_pages_freed() <= 16);
-    /* What is not freed yet is used again. */
+    /* Pages not freed yet are used again. */
     for (uint32_t i = 0; i < 200; i++)
         assert_int_equal(grant_map_ref(d, &op), GNTST_okay);
     while (more) {

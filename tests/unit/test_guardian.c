@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* sources: tools/guardian.c tools/helper/detach.c tools/helper/transfer.c */
-/* What is under way is brought to an end when its process is killed, by somebody who knows how far it has come. */
+/* An operation under way is brought to an end when its process is killed, by one that knows how far it has come. */
 #include "tools/guardian.h"
 
 #include <setjmp.h>
@@ -18,7 +18,7 @@
 #include "tools/guests.h"
 #include "tools/torpor.h"
 
-/* What all processes see. */
+/* Seen by all processes. */
 static struct world {
     unsigned opened, rescued;
     int context;

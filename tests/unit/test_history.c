@@ -44,7 +44,7 @@ static char error[HISTORY_ERROR_SIZE];
 
 static int parse(const char *text) { return history_parse(&journal, text, strlen(text), error); }
 
-/* What a printer writes about it; freed by the next call. */
+/* A printer's text about it; freed by the next call. */
 static const char *printed(void (*print)(const struct journal *, FILE *))
 {
     FILE *out = text_open();

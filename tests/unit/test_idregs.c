@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* sources: hypervisor/vm/arm64/idregs.c */
-/* What guests see of CPUs that have everything, nothing, or what a real one has. */
+/* The guests' view of CPUs that have everything, nothing, or the features of a real one. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -15,7 +15,7 @@
 #define EVERYTHING UINT64_C(0x7777777777777777)   /* the seventh revision of each feature */
 
 static struct domain d;
-static uint64_t machine;          /* what each register reads as, but for those below */
+static uint64_t machine;          /* the value of each register, but for those below */
 static const char *named;
 static uint64_t named_value;
 

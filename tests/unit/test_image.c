@@ -41,7 +41,7 @@ static const char *path_of(const char *name)
     return path;
 }
 
-/* What is told on the way is of no interest here. */
+/* The words on the way are of no interest here. */
 static int make_folder(void **state)
 {
     (void)state;

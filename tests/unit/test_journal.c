@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* sources: tools/helper/journal.c tools/helper/transfer.c */
-/* The journal of operations: lines stay whole whoever writes, the file stays small, what it tells is found again. */
+/* The journal of operations: lines stay whole whoever writes, the file stays small, its content is found again. */
 #include "tools/helper/journal.h"
 
 #include <errno.h>

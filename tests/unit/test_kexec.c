@@ -442,7 +442,7 @@ static void a_jump_is_of_the_image_that_was_asked_for_and_once(void **state)
     assert_int_equal(type, KEXEC_CRASH);
     assert_int_equal(entry, AT(1) + 64);
     assert_false(kexec_take_armed(&type, &entry));
-    /* what changes the image takes the wish back */
+    /* a change of the image takes the wish back */
     assert_int_equal(exec_type(CRASH), 0);
     assert_int_equal(append(AT(1), segment(AT(5), PAGE_SIZE, 10)), 0);
     assert_false(kexec_is_armed());

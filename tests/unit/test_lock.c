@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /* sources: hypervisor/base/stack_guard.c */
 /*
- * Spinlocks: one at a time, nobody forgotten, nobody lets newcomers in before who waits; and the value of the stack
- * protector.
+ * Spinlocks: one at a time, nobody forgotten, nobody lets newcomers in before those that wait; and the value of the
+ * stack protector.
  */
 #include <pthread.h>
 #include <setjmp.h>
@@ -66,7 +66,7 @@ static void *enter_once(void *data)
     return NULL;
 }
 
-/* The one who lets go does not get it again before those who have waited meanwhile. */
+/* The one that lets go does not get it again before those that have waited meanwhile. */
 static void who_waits_comes_before_newcomers(void **state)
 {
     pthread_t waiters[3];
@@ -89,7 +89,7 @@ static void who_waits_comes_before_newcomers(void **state)
     }
 }
 
-/* Whose turn it is does not run: the next ones take the lock all the same, and the order goes on behind them. */
+/* A waiter that has its turn does not run: the next take the lock all the same, and the order goes on behind them. */
 static void a_turn_that_nobody_takes_is_passed_over(void **state)
 {
     (void)state;

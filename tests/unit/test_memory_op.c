@@ -2,8 +2,8 @@
 /* sources: hypervisor/abi/memory.c hypervisor/abi/memory_map.c hypervisor/vm/memory.c hypervisor/vm/shared_info.c */
 /* sources: hypervisor/vm/capabilities.c lib/ranges.c tests/unit/fakes.c */
 /*
- * HYPERVISOR_memory_op over a memory of a few pages: what a list call has done when it stops, wherever it stops, and
- * that every reference that a mapping took is given back.
+ * HYPERVISOR_memory_op over a memory of a few pages: a list call's progress when it stops, wherever it stops, and that
+ * every reference that a mapping took is given back.
  */
 #include "fakes.h"
 
@@ -147,7 +147,7 @@ static int teardown(void **state)
     (void)state;
     for (unsigned i = 0; i < 2; i++)
         frame_free_shared(grant_pages[i]);
-    /* Who maps goes before who is mapped. */
+    /* A domain that maps goes before the one mapped. */
     fake_domain_release(host);
     fake_domain_release(guest);
     fake_domain_release(other);
@@ -157,7 +157,7 @@ static int teardown(void **state)
     return 0;
 }
 
-/* As abi_hypercall() does: again as long as it says so, with what it left in the registers. */
+/* As abi_hypercall() does: again as long as it says so, with the registers as it left them. */
 static long call(unsigned op, void *arg)
 {
     struct vcpu *v = current_vcpu();
@@ -230,7 +230,7 @@ static void a_mapping_that_fails_gives_its_frames_back(void **state)
     fake_fail_allocation(0);
     assert_int_equal(reserve(XENMEM_populate_physmap, list, 1, 1), 0);
     assert_int_equal(pool_used(), 2);
-    assert_int_equal(reserve(XENMEM_decrease_reservation, list, 1, 1), 1);   /* what was there before stayed */
+    assert_int_equal(reserve(XENMEM_decrease_reservation, list, 1, 1), 1);   /* the old block stayed */
 }
 
 static void a_call_that_is_interrupted_goes_on_where_it_was(void **state)

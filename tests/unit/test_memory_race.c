@@ -3,8 +3,8 @@
 /* sources: lib/ranges.c hypervisor/mm/p2m.c hypervisor/mm/p2m_table.c hypervisor/mm/heap.c */
 /* sources: hypervisor/mm/buddy.c hypervisor/mm/frames.c */
 /*
- * Two vCPUs change one domain's memory: what one does, the other does something in the middle of, at every place where
- * the first lets go of a lock. Whatever the place, what is mapped is the domain's, once, and nothing else is.
+ * Two vCPUs change one domain's memory: in the middle of a change by one the other makes its own, at every place where
+ * the first lets go of a lock. Whatever the place, the mapped frames are the domain's, once, and no others are.
  */
 #include "machine.h"
 
@@ -40,7 +40,7 @@ static void assert_sound(void)
         assert_int_equal(frame_refs(e.mfn), 2);
         frame_put(e.mfn);
     }
-    assert_true(D->frames.total >= mapped);   /* what was replaced is mapped nowhere */
+    assert_true(D->frames.total >= mapped);   /* replaced frames are mapped nowhere */
 }
 
 static int setup(void **state)

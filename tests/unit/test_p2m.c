@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* sources: tests/unit/machine.c hypervisor/mm/p2m.c hypervisor/mm/p2m_table.c */
 /* sources: hypervisor/mm/buddy.c hypervisor/mm/frames.c */
-/* Stage-2 tables against a model that is one array; and what they may not lose: references, and their own pages. */
+/* Stage-2 tables against a model that is one array; and that they lose neither references nor their own pages. */
 #include "machine.h"
 
 #include <stdlib.h>
@@ -56,7 +56,7 @@ static void assert_maps(uint64_t gfn, uint64_t mfn, enum p2m_type type, unsigned
 
 static int map(uint64_t gfn, uint64_t mfn, uint64_t nr) { return p2m_map(P, GFN(gfn), MFN(mfn), nr, P2M_RAM_RW); }
 
-/* Whatever is there, run by run; holes are passed over. */
+/* All that is there, run by run; holes are passed over. */
 static int unmap(uint64_t gfn, uint64_t nr)
 {
     int err = 0;
@@ -136,7 +136,7 @@ static void unmap_exact_takes_only_what_is_named(void **state)
     assert_maps(LARGE + 6, MFN_RAM + 6, P2M_RAM_RW, 0);
 }
 
-/* What a builder does that populates 2 MiB at a time. */
+/* As a builder that populates 2 MiB at a time. */
 static void the_last_of_512_blocks_makes_one_of_1_gib(void **state)
 {
     (void)state;
@@ -236,8 +236,8 @@ static void a_foreign_page_outlives_its_owner(void **state)
 }
 
 /*
- * A change that cannot be made whole is not begun: what another vCPU finds meanwhile, or takes, would be undone under
- * its hands.
+ * A change that cannot be made whole is not begun: an entry that another vCPU finds meanwhile, or takes, would be
+ * undone under its hands.
  */
 static void a_map_that_fails_changes_nothing(void **state)
 {

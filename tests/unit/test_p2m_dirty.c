@@ -4,7 +4,7 @@
 /* sources: hypervisor/mm/buddy.c hypervisor/mm/frames.c */
 /*
  * Dirty tracking against a model that is one array: a CPU writes as the entries let it, with and without a dirty state
- * of its own; others write past the p2m; memory comes and goes; who collects is told of each page at once or the next
+ * of its own; others write past the p2m; memory comes and goes; the collector is told of each page at once or the next
  * time, and of no other.
  */
 #include "machine.h"
@@ -239,7 +239,7 @@ static void who_writes_past_the_p2m_is_seen_as_long_as_he_can(void **state)
     }
     frame_put_writer(mfn);
     collect(true, WINDOW);
-    assert_int_equal(bits(), 1);       /* what he wrote last */
+    assert_int_equal(bits(), 1);       /* the writer's last writes */
     collect(true, WINDOW);
     assert_int_equal(bits(), 0);
     assert_true(p2m_get_frame_to_write(P, GFN(8), false, &mfn));
@@ -258,7 +258,7 @@ static void who_writes_past_the_p2m_is_seen_as_long_as_he_can(void **state)
     assert_true(p2m_get_frame_to_write(P, GFN(8), false, &mfn));
     frame_put_writer(mfn);
     stop();
-    start();                           /* what was before does not count */
+    start();                           /* earlier writes do not count */
     collect(true, WINDOW);
     assert_int_equal(bits(), 0);
     stop();
@@ -330,7 +330,7 @@ static void memory_that_came_or_went_is_told(void **state)
     assert_int_equal(P->table_pages, tables - 1);
     assert_int_equal(memory_decrease(D, GFN(1024), 0), 0);
     stop();
-    assert_int_equal(P->table_pages, 2);   /* for what lies below gfn 512 */
+    assert_int_equal(P->table_pages, 2);   /* for gfns below 512 */
     populate(10, 0);
 }
 
@@ -496,7 +496,7 @@ static void a_quiet_table_tells_what_becomes_of_it(void **state)
     assert_false(quiet(3));
     get_quiet();
     assert_true(quiet(3));
-    populate(2048, 0);     /* which takes what was let go */
+    populate(2048, 0);     /* which takes the page let go */
     populate(10, 0);
     assert_false(quiet(3));
     collect(true, WINDOW);
@@ -508,7 +508,7 @@ static void a_quiet_table_tells_what_becomes_of_it(void **state)
     collect(false, WINDOW);
     assert_int_equal(bits(), 1);
     assert_true(bit(10));
-    /* what a table says of itself is forgotten with tracking */
+    /* a table's own marks are forgotten with tracking */
     get_quiet();
     stop();
     assert_true(cpu_writes(P, 11));
@@ -579,7 +579,7 @@ static unsigned act_at, value[PAGES], copy[PAGES], tlb_filled_at[PAGES];
 
 static unsigned flushes(void) { return 1 + machine_flushes + machine_entry_flushes; }
 
-/* By what the TLB knows, as long as nobody made it forget. */
+/* By the TLB's entries, as long as nobody made it forget. */
 static void vcpu_writes(uint64_t gfn)
 {
     if (tlb_filled_at[gfn] != flushes() && cpu_writes(P, gfn))
@@ -705,7 +705,7 @@ static void random_memory(void)
         if (!all)
             return;
     } else {
-        /* what lies there is given back first: nobody is to have frames that are mapped nowhere */
+        /* the pages there are given back first: nobody is to have frames that are mapped nowhere */
         for (uint64_t i = gfn; i < gfn + BIT(order); i++)
             if (mapped[i])
                 assert_int_equal(memory_decrease(D, GFN(i), 0), 0);

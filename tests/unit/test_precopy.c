@@ -14,7 +14,7 @@
 /* A guest of `ram` pages with content that writes to `hot` of them, over and over, at `dirty` pages a millisecond. */
 struct world {
     double ram, hot, dirty, link;     /* link: pages a millisecond */
-    unsigned full_cap;                /* what the guest may use; it writes in proportion to what it gets */
+    unsigned full_cap;                /* the guest's own cap; it writes in proportion to its share */
     bool slows;                       /* the policy may slow it down */
     unsigned burst;                   /* a round in which it writes three times as fast; 0: none */
     unsigned max_ms, fixed_ms;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* sources: tools/progress_text.c tools/helper/journal.c tools/helper/transfer.c tools/helper/report.c */
-/* What people and programs are told of an operation, and what its reports add to the journal. */
+/* The words to people and programs about an operation, and its reports' additions to the journal. */
 #include "tools/progress_text.h"
 
 #include <errno.h>
@@ -93,7 +93,7 @@ static void the_summary_has_the_totals_and_says_when_more_was_asked_for(void **s
     assert_string_equal(line, "web: saved in 1.0 s, 1.0 MiB");
 }
 
-/* What one of the printers has printed; freed by the caller. */
+/* The output of one of the printers; freed by the caller. */
 static char *printed;
 static FILE *start(void)
 {

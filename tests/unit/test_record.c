@@ -2,7 +2,7 @@
 /* sources: record/record.c */
 /*
  * The reader and writer of records: a stream that was written is read back, and one that was changed anywhere is
- * refused with the name of what is wrong and where, before anything is restored. Then each byte of a stream in turn.
+ * refused with the name of the fault and its place, before anything is restored. Then each byte of a stream in turn.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -240,7 +240,7 @@ static void what_is_cut_off_anywhere_is_refused(void **state)
 {
     (void)state;
     for (size = 0; size < ALL; size++) {
-        /* in memory of just that size: who reads on is seen */
+        /* in memory of just that size: reading on is seen */
         unsigned char *cut = malloc(size ? size : 1);
 
         memcpy(cut, stream, size);

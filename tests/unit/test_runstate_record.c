@@ -24,7 +24,7 @@ static bool gone;             /* the second page, as soon as it has been looked 
 uint64_t system_time_ns(void) { return 1000; }
 unsigned record_count_vcpus(const void *d) { return ((const struct domain *)d)->max_vcpus; }
 
-/* The p2m's lock is waited for here, which is not for who holds what the scheduler waits for. */
+/* The p2m's lock is waited for here, which is not for a holder of a lock that the scheduler waits for. */
 bool record_place_is(struct domain *d, gfn_t gfn, mfn_t mfn)
 {
     locks_held |= host_locks_held;

@@ -289,7 +289,7 @@ static void a_sleeper_does_not_hoard(void **state)
     machine_end();
 }
 
-/* What it ran while it was alone is no debt that keeps it from running later. */
+/* The time that it ran alone is no debt that keeps it from running later. */
 static void who_ran_alone_is_not_starved(void **state)
 {
     struct domain *a, *b;
@@ -480,7 +480,7 @@ static void yield_lets_the_other_run(void **state)
     machine_end();
 }
 
-/* A light vCPU is far ahead in virtual time after one slice: who yields to it must not go that far back. */
+/* A light vCPU is far ahead in virtual time after one slice: a vCPU that yields to it must not go that far back. */
 static void yield_costs_little(void **state)
 {
     struct domain *heavy, *light;
@@ -544,7 +544,7 @@ static void wake_late(void)
         wake(late);
 }
 
-/* Between the choice and the switch the CPU runs nobody yet; who is queued then still has its turn after a slice. */
+/* Between the choice and the switch the CPU runs nobody yet; a vCPU queued then still has its turn after a slice. */
 static void who_wakes_during_a_switch_is_seen(void **state)
 {
     struct domain *d;
@@ -681,8 +681,8 @@ static uint64_t processor_ns(void)
 }
 
 /*
- * What it costs to yield, wake and block on CPU 0 while `others` vCPUs wait for CPU 1, and as many for both behind a
- * used-up budget.
+ * The cost of yield, wake and block on CPU 0 while `others` vCPUs wait for CPU 1, and as many for both behind a used-up
+ * budget.
  */
 static uint64_t cost_of_turns(unsigned others)
 {

@@ -2,8 +2,8 @@
 /* sources: tools/segments.c tools/image.c tools/helper/stream.c tools/helper/pack.c */
 /* sources: tools/helper/transfer.c */
 /*
- * The file of a guest's checkpoints, against a guest that is an array: what is composed is the guest as it was at the
- * last whole checkpoint, whatever the file ends with.
+ * The file of a guest's checkpoints, against a guest that is an array: composed, it is the guest as it was at the last
+ * whole checkpoint, whatever the file ends with.
  */
 #include "tools/segments.h"
 
@@ -127,7 +127,7 @@ static int take(void *context, void *buffer, size_t size)
     return read(*(int *)context, buffer, size) == (ssize_t)size ? 0 : -ENODATA;
 }
 
-/* What a reader makes of a plain stream that begins behind a head and libxl's beginning. */
+/* The guest that a reader makes of a plain stream that begins behind a head and libxl's beginning. */
 static void read_guest(int fd, struct guest *g)
 {
     struct record record = { .type = RECORD_DOMAIN };
@@ -352,7 +352,7 @@ static void a_flipped_bit_anywhere_is_found(void **state)
     close(fd);
 }
 
-/* What was written anew where a checkpoint broke off counts only with all that is before it. */
+/* A segment written anew where a checkpoint broke off counts only with all that is before it. */
 static void segments_of_other_places_and_files_do_not_count(void **state)
 {
     uint64_t second = ends[1] - ends[0], third = ends[2] - ends[1];

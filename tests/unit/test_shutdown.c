@@ -151,8 +151,8 @@ static void the_toolstack_takes_back_only_its_own_pauses(void **state)
 }
 
 /*
- * Resumed in the middle of a shutdown, it is not unpaused before it is paused: its count would wrap, and what waits
- * then waits for ever.
+ * Resumed in the middle of a shutdown, it is not unpaused before it is paused: its count would wrap, and waiters then
+ * wait for ever.
  */
 static void nobody_resumes_what_is_shut_down_but_not_paused_yet(void **state)
 {

@@ -20,9 +20,9 @@
 
 #define STAGES 20
 
-/* What the stages did: their numbers in the order of the calls, + entered, - left. */
+/* The calls of the stages: their numbers in order, + entered, - left. */
 static char calls[2048];
-static int failing[STAGES];           /* what entering returns */
+static int failing[STAGES];           /* the result of entering */
 static unsigned notes[STAGES];        /* how many entering makes */
 static uint64_t now;
 static struct sleep *sleeping;
@@ -87,7 +87,7 @@ static int set_up(void **state)
     sleep_fault_clear();
     sleep_test_level_set("host", NULL);
     sleep_test_level_set("jump", NULL);
-    /* of exactly its size, for the address sanitizer; full of what an earlier run may have left */
+    /* of exactly its size, for the address sanitizer; full of an earlier run's remains */
     sleeping = malloc(sizeof(*sleeping));
     memset(sleeping, 0xa5, sizeof(*sleeping));
     sleeping->list = &list;
@@ -445,7 +445,7 @@ static unsigned random_below(unsigned n)
     return (unsigned)(random_state >> 33) % n;
 }
 
-/* The model: what is set, and from that, what has to happen. */
+/* The model: the faults that are set, and from them, the calls to come. */
 struct model_fault {
     bool this_list, used_up, always;
     int stage, error;     /* stage -1: any */
@@ -469,7 +469,7 @@ static int model_result_of_entering(unsigned n)
     return failing[n];
 }
 
-/* Leaves in `calls` what is to be called, and says how many stages are to be entered. */
+/* Leaves in `calls` the calls to come, and says how many stages are to be entered. */
 static unsigned model_run(int *error, bool *turned_back)
 {
     unsigned entered = 0;
@@ -518,7 +518,7 @@ static void set_random_list(void)
     }
 }
 
-/* Independent of the model: whatever was entered is left once if it can be, in reverse, and nothing else is. */
+/* Independent of the model: each stage that was entered is left once if it can be, in reverse, and no other is. */
 static void assert_entered_is_left(unsigned entered)
 {
     char left[sizeof(calls)] = "";

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* sources: sleep/ops.c sleep/sleep.c */
-/* The operations tables and notifiers: what is called, in which order, on every way a sleep can take. */
+/* The operations tables and notifiers: the calls and their order, on every way a sleep can take. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -30,7 +30,7 @@ static int called(const char *name)
 #define CALL_VOID(name) static void do_##name(struct sleep *s) { (void)s; called(#name); }
 CALL(begin) CALL(prepare) CALL(enter) CALL_VOID(finish) CALL_VOID(end) CALL_VOID(recover)
 CALL(pre_snapshot) CALL_VOID(leave) CALL(pre_restore) CALL_VOID(restore_cleanup)
-/* What stands between the operations in a real list. */
+/* The stages between the operations in a real list. */
 CALL(devices) CALL_VOID(devices_back) CALL(cpus) CALL_VOID(cpus_back) CALL(image) CALL(jump)
 
 static const struct sleep_stage devices_stage = { "devices", do_devices, do_devices_back };

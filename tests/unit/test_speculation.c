@@ -71,7 +71,7 @@ static void cpu_is(uint64_t name, int32_t one, int32_t two, int32_t three)
 
 static bool hardened(void) { return vbar == (uint64_t)vectors_hardened; }
 
-/* One after the other, for what was seen once is remembered. */
+/* One after the other, for an answer seen once is remembered. */
 static void each_cpu_gets_what_it_needs_and_guests_the_answer_of_the_worst(void **state)
 {
     (void)state;

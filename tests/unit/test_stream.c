@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* sources: tools/helper/stream.c tools/helper/pack.c */
-/* The stream of a saved domain: what is written is read again, and whatever is done to it is found. */
+/* The stream of a saved domain: written, it is read again, and every change to it is found. */
 #include "tools/helper/stream.h"
 
 #include <errno.h>
@@ -281,7 +281,7 @@ static void a_left_out_record_is_found(void **state)
     free(t.bytes);
 }
 
-/* Puts a number and a right checksum on what was changed in record i, as who forges an image would. */
+/* Puts a number and a right checksum on the change in record i, as a forger of images would. */
 static void seal(struct tape *t, unsigned i)
 {
     size_t size = starts[i + 1] - starts[i];
@@ -448,7 +448,7 @@ static int read_bomb(size_t size)
     return error;
 }
 
-/* What decompresses to a page of the same bytes, with something before or behind the frame. */
+/* Data that decompresses to a page of the same bytes, with something before or behind the frame. */
 static int read_frames(const void *before, size_t before_size, const void *behind, size_t behind_size)
 {
     static uint8_t bytes[STREAM_PAGE_SIZE], all[2 * STREAM_PAGE_SIZE];
@@ -473,7 +473,7 @@ static int read_frames(const void *before, size_t before_size, const void *behin
     return error;
 }
 
-/* RFC 8878, 3.1.2, and what libzstd also reads: a frame of nothing, and frames of versions before there was an RFC. */
+/* RFC 8878, 3.1.2, and more that libzstd reads: a frame of nothing, and frames of versions before there was an RFC. */
 static void what_is_not_one_frame_of_the_rfc_is_refused(void **state)
 {
     static const uint8_t skippable[] = { 0x50, 0x2a, 0x4d, 0x18, 4, 0, 0, 0, 1, 2, 3, 4 };

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* sources: tools/helper/throttle.c tools/helper/detach.c tools/helper/transfer.c */
-/* Who is slowed down gets back what it had, however the one ends that slowed it down. */
+/* A domain that is slowed down gets back its cap, however the one ends that slowed it down. */
 #include "tools/helper/throttle.h"
 
 #include <errno.h>

@@ -42,7 +42,7 @@ static struct timeline timeline;
 
 static int parse(const char *text) { return timeline_parse(&timeline, text, strlen(text)); }
 
-/* What a printer writes about the timeline; freed by the next call. */
+/* A printer's text about the timeline; freed by the next call. */
 static const char *printed(void (*print)(const struct timeline *, FILE *))
 {
     FILE *out = text_open();

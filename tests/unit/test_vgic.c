@@ -147,7 +147,7 @@ static void injecting_into_the_running_vcpu_costs_one_list_register(void **state
     assert_taken_and_ended(0, 31);
     fake_lr_accesses();
     vgic_inject(d, v0, 31);
-    assert_int_equal(fake_lr_accesses(), 2);   /* what it held is read, what it shall hold written */
+    assert_int_equal(fake_lr_accesses(), 2);   /* its content is read, the new one written */
     assert_int_equal(fake_kicks(v0), 0);
     assert_taken_and_ended(0, 31);
 }
@@ -299,7 +299,7 @@ static void the_most_urgent_come_first_however_many(void **state)
     assert_int_equal(fake_ack(0), NOTHING);
 }
 
-/* A vCPU's list registers still have what its guest ended: no switch looks into them. */
+/* A vCPU's list registers still have the interrupts that its guest ended: no switch looks into them. */
 static void what_was_ended_costs_a_switch_no_list_register(void **state)
 {
     (void)state;

@@ -84,7 +84,7 @@ static void random_step(void)
         fake_settle();
 }
 
-/* The guest ends what it has, takes what comes, and lets devices be quiet. */
+/* The guest ends its interrupts, takes those that come, and lets devices be quiet. */
 static void quiet_down(void)
 {
     fake_settle();

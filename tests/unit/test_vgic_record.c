@@ -3,8 +3,8 @@
 /* sources: hypervisor/vm/vgic/v2.c hypervisor/vm/vgic/v3.c hypervisor/vm/vgic/record.c hypervisor/vm/irq.c */
 /* sources: hypervisor/dev/irq.c hypervisor/vm/mmio.c record/record.c tests/unit/fake_gic.c */
 /*
- * The interrupt controller's records: a guest goes on in another domain with what was pending, active and waiting; and
- * with whatever a stream says.
+ * The interrupt controller's records: a guest goes on in another domain with its pending, active and waiting
+ * interrupts; and with whatever a stream says.
  */
 #include "vgic_guest.h"
 

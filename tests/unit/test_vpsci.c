@@ -163,7 +163,7 @@ static void *starter(void *arg)
     return NULL;
 }
 
-/* The vCPU's CPU: what was started goes off at once, and leaves a moment later. */
+/* The vCPU's CPU: a started vCPU goes off at once, and leaves a moment later. */
 static void *target(void *arg)
 {
     struct vcpu *v = arg;

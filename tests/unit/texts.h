@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define TEXT_MOST 4096    /* bytes by which text_changed() may be longer than what it changes */
+#define TEXT_MOST 4096    /* bytes by which text_changed() may be longer than its sample */
 
 static inline unsigned count(const char *text, const char *what)
 {

@@ -6,7 +6,7 @@
 
 #include <pthread.h>
 
-/* What each thread has of its own. */
+/* Each thread's own. */
 uint32_t threads_random(uint32_t below);
 void threads_seed(uint32_t seed);       /* the main thread's */
 bool threads_preempt(void);             /* now and then: for preempt_pending() */

@@ -2,8 +2,8 @@
 /*
  * Dirty tracking among threads: vCPUs write through TLBs that know what the tables said until they are told to forget
  * it, others write past the p2m, memory comes and goes, and tools that follow it all come and do not always come back.
- * Who has a copy of a domain, and reads a page again when he is told that it is dirty, is told of every page that is
- * other than his copy.
+ * A holder of a copy of a domain that reads a page again when told that it is dirty is told of every page that is other
+ * than its copy.
  */
 #include "threads_part.h"
 
@@ -19,7 +19,7 @@
 /* threads_memory.c's pages, and a block; its word is 0 */
 enum { GFNS = 1024, BLOCK_GFN = 512, VMIDS = 256, WORD = 1 };
 
-/* Entries count as long as nobody told the VMID's TLBs to forget. Who writes by one holds `use` for reading. */
+/* Entries count as long as nobody told the VMID's TLBs to forget. A writer by one holds `use` for reading. */
 static struct tlb { pthread_rwlock_t use; unsigned flushes; } tlbs[VMIDS];
 static _Thread_local struct tlb_entry { unsigned flushes; uint64_t mfn; bool valid, writable; } entries[VMIDS][GFNS];
 
@@ -124,7 +124,7 @@ static void another_writes(struct domain *d)
     frame_put_writer(mfn);
 }
 
-/* Whatever is other than the copy is told. */
+/* Every page other than the copy is told. */
 static void follow(struct domain *d)
 {
     uint64_t bits[GFNS / 64] = { 0 }, *values = copies[d->id].values;

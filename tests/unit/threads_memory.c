@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Frames and p2m among threads: extents come and go, in a pool of tables that is mostly too small, pages of others are
- * mapped, limits, claims and pools change, and what is in a page is only ever its owner's. Each toolstack call goes to
+ * mapped, limits, claims and pools change, and a page's content is only ever its owner's. Each toolstack call goes to
  * any domain, also one that dies.
  */
 #include "threads_part.h"
@@ -17,7 +17,7 @@
 #define GFNS  64u
 #define LIMIT (THREADS_FRAMES / 3)
 
-/* What a domain writes into its pages, and has as its handle: no other has ever written the same. */
+/* The mark that a domain writes into its pages, and has as its handle: no other has ever written the same. */
 static uint64_t next_mark = 1;
 
 static uint64_t mark_of(const struct domain *d)
@@ -49,7 +49,7 @@ static unsigned random_order(void)
     return orders[threads_random(threads_random(10) ? 7 : 8)];
 }
 
-/* What is mapped as a domain's RAM is its own as long as it is mapped: a reference to it, or false if there is none. */
+/* A page mapped as a domain's RAM is its own as long as it is mapped: a reference to it, or false if there is none. */
 static bool page_get(struct domain *d, gfn_t gfn, mfn_t *mfn)
 {
     struct p2m_entry e;
@@ -64,7 +64,7 @@ static bool page_get(struct domain *d, gfn_t gfn, mfn_t *mfn)
     return is_ram;
 }
 
-/* A page of d's: zero when it got it, or what it wrote. */
+/* A page of d's: zero when it got it, or its own writes. */
 static void use_page(struct domain *d)
 {
     uint64_t *word, mark;

@@ -10,7 +10,7 @@
 static const struct pair_play *play;
 static struct domain *domains[2];
 
-/* Held for reading while a vCPU of the domain is in a hypercall, for writing by whoever pauses it for good. */
+/* Held for reading while a vCPU of the domain is in a hypercall, for writing by the one that pauses it for good. */
 static pthread_rwlock_t running[2] = { PTHREAD_RWLOCK_INITIALIZER, PTHREAD_RWLOCK_INITIALIZER };
 static bool paused[2];
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Two fake domains, two vCPUs of each at once, which do random things to themselves and each other; each domain in turn
- * is destroyed while the other goes on. What is tried out with them is a struct pair_play.
+ * is destroyed while the other goes on. Each trial with them is a struct pair_play.
  */
 #pragma once
 

@@ -32,7 +32,7 @@ static void create(struct domain *d, unsigned n)
     threads_expect(evtchn_alloc_consumer(d, (domid_t)(2 - n), on_notify, &console[n]) == 0);
 }
 
-/* What the guest itself does to the memory that it shares with us. */
+/* The guest's own acts on the memory that it shares with us. */
 static void guest_touches(struct domain *d)
 {
     struct shared_info *shared = d->shared_info.page;
@@ -96,7 +96,7 @@ static void guest_step(struct domain *d, struct domain *peer, unsigned n, unsign
     }
 }
 
-/* What a privileged domain may do to one that is not its own, also while that one dies. */
+/* A privileged domain's acts on one that is not its own, also while that one dies. */
 static void toolstack_step(struct domain *d, domid_t remote)
 {
     struct evtchn_port_status status;
@@ -119,7 +119,7 @@ static int destroy(struct domain *d, unsigned n)
     return evtchn_domain_destroy(d, threads_preempt);
 }
 
-/* Every reference that a port had is gone: what is left is the creator's. */
+/* Every reference that a port had is gone: the rest are the creator's. */
 static void check(struct domain *d)
 {
     threads_expect(d->evtchn.ports_used == 0);

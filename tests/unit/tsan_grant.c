@@ -59,7 +59,7 @@ static void guest_unmaps(struct domain *d)
         ;
 }
 
-/* Nothing is copied: what this is about is what holds the frames. */
+/* Nothing is copied: this is about the holders of the frames. */
 static void guest_copies(struct domain *d, struct domain *peer)
 {
     struct grant_copy_end end[2];

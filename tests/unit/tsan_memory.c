@@ -29,7 +29,7 @@ static const struct threads_part *const parts[] = { &threads_dirty, &threads_mem
 static char *ram;
 static unsigned rounds = 12000;
 
-/* The domains, by number; as vm/domain.c, only shorter. Who runs as one of its vCPUs has `running` for reading. */
+/* The domains, by number; as vm/domain.c, only shorter. A thread that runs as a vCPU has `running` for reading. */
 static struct spinlock list_lock = SPINLOCK_INIT;
 static struct domain *domains[THREADS_DOMAINS + 1];
 static pthread_rwlock_t running[THREADS_DOMAINS + 1];
@@ -159,7 +159,7 @@ static void act(struct domain *self, struct domain *other)
     pthread_rwlock_unlock(&running[self->id]);
 }
 
-/* Who is waited for may need the CPU that this thread has. */
+/* The one waited for may need the CPU that this thread has. */
 static void yield(void) { syscall(SYS_sched_yield); }
 
 /* Another CPU comes in between, often where it hurts: on few host CPUs that would be rare. */
@@ -206,7 +206,7 @@ int main(int argc, char **argv)
     threads_start(threads, THREADS, cpu, seed * THREADS);
     threads_join(threads, THREADS);
     /*
-     * Whoever holds a frame of another lets go of it with its own end: the numbers are free only when all are through.
+     * A holder of a frame of another lets go of it with its own end: the numbers are free only when all are through.
      */
     for (domid_t id = 1; id <= THREADS_DOMAINS; id++) {
         struct domain *d = domain_get(id);

@@ -3,8 +3,8 @@
 /* sources: hypervisor/vm/vgic/v2.c hypervisor/vm/vgic/v3.c hypervisor/vm/vgic/record.c hypervisor/vm/irq.c */
 /* sources: hypervisor/dev/irq.c hypervisor/vm/mmio.c record/record.c tests/unit/fake_gic.c arch/arm64/lock.c */
 /*
- * Random bytes as the records of an interrupt controller (libFuzzer), of either version. What is taken is lived with:
- * the guest runs, takes what it is sent and is saved again, and each interrupt is in one place.
+ * Random bytes as the records of an interrupt controller (libFuzzer), of either version. Records that are taken are
+ * lived with: the guest runs, takes what it is sent and is saved again, and each interrupt is in one place.
  */
 #include "../../unit/vgic_guest.h"
 
@@ -69,7 +69,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         live();
         stop();
         if (records_save(&table, d, &w, &fault))
-            abort();   /* what was restored can be saved */
+            abort();   /* a restored controller can be saved */
     }
     fake_guest_free(d);
     return 0;

@@ -3,7 +3,7 @@
 /* sources: tools/timeline_text.c tools/timeline.c tools/helper/journal.c tools/helper/transfer.c */
 /*
  * Random bytes as a line of the journal of operations (libFuzzer): refused with a reason, or printed in all its forms;
- * and what is printed as JSON says the same when it is read again.
+ * and its JSON says the same when it is read again.
  */
 #include "tools/history.h"
 

@@ -10,7 +10,7 @@ size_t LLVMFuzzerMutate(uint8_t *data, size_t size, size_t most);
 
 enum { DESCRIPTOR_BYTES = 8 };
 
-/* A byte or a few: what stands behind stays where it was. */
+/* A byte or a few: the bytes behind stay where they were. */
 static size_t change_bytes(uint8_t *data, size_t size, unsigned seed)
 {
     uint64_t state = seed;

@@ -4,8 +4,8 @@
 /* sources: hypervisor/vm/evtchn/deliver.c hypervisor/vm/evtchn/virq.c hypervisor/vm/evtchn/record.c */
 /* sources: hypervisor/vm/grant/grant.c hypervisor/vm/grant/map.c hypervisor/vm/grant/record.c arch/arm64/lock.c */
 /*
- * Random bytes as the records of a domain (libFuzzer): parameters, grants and event channels, which say most of what is
- * the guest's choice. What is taken is lived with: events are sent, the domain is saved again and destroyed, and
+ * Random bytes as the records of a domain (libFuzzer): parameters, grants and event channels, which hold most of the
+ * guest's choices. Records that are taken are lived with: events are sent, the domain is saved again and destroyed, and
  * nothing may be left of it. A stream whose frames are wrong is refused at the first byte: see mutate.h.
  */
 #include "../../unit/evtchn_domains.h"

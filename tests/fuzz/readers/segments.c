@@ -2,7 +2,7 @@
 /* sources: tools/segments.c tools/image.c tools/helper/stream.c tools/helper/pack.c */
 /* sources: tools/helper/transfer.c */
 /*
- * Random bytes as a file of checkpoints (libFuzzer): it is read, and what is whole in it composed. The mutator puts the
+ * Random bytes as a file of checkpoints (libFuzzer): it is read, and its whole part composed. The mutator puts the
  * checksums right after each change, as far as the lengths lead; every other time.
  */
 #include "tools/segments.h"
@@ -67,12 +67,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (s.whole < size && (!s.error[0] || !memchr(s.error, 0, sizeof(s.error))))
         abort();   /* nothing is left out without a line that says why */
     if (s.count && segments_compose(&s, true, take_any, &all))
-        abort();   /* what was whole a moment ago can be read */
+        abort();   /* a part that was whole a moment ago can be read */
     segments_free(&s);
     return 0;
 }
 
-/* --- what to begin with: a checkpoint, and the changes since */
+/* --- the first input: a checkpoint, and the changes since */
 
 static int put(void *context, void *buffer, size_t size)
 {
@@ -125,7 +125,7 @@ static size_t make_seed(uint8_t *data, size_t most)
 
 /* --- checksums, as far as the sizes lead */
 
-/* Each returns where what follows begins; 0: nothing does. */
+/* Each returns where the next part begins; 0: nowhere. */
 static size_t seal_head(uint8_t *data, size_t size, size_t at)
 {
     uint32_t length;

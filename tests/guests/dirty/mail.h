@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What tests/dom0/dirty.c tells its guest to write, and where: pages are counted from the start of RAM, and all that is
+ * The writes that tests/dom0/dirty.c tells its guest to make: pages are counted from the start of RAM, and all that is
  * looked at is in the window, which begins behind the guest's own image, stacks and tables. dom0 writes the command
  * last; the guest answers with the same number.
  */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The guest of tests/dom0/dirty.c, which says in a page that both see what is to be written (mail.h). */
+/* The guest of tests/dom0/dirty.c, which names the writes in a page that both see (mail.h). */
 #include "dormouse/arch/arm64/cpu.h"
 #include "dormouse/arch/arm64/timer.h"
 #include "dormouse/dormouse.h"

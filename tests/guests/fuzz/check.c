@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What has to hold whatever a domain does to itself.
+ * The invariants, whatever a domain does to itself.
  *
  * - A word of the playground is 0 or its tag, which only this domain in this life can know and which belongs to its
  *   address. A frame that was not zeroed, that has a second owner, or is mapped at two places breaks this, sooner or
  *   later.
- * - What was written while nobody else runs is still there a moment later.
+ * - A value written while nobody else runs is still there a moment later.
  * - A domain owns at least the frames that it finds mapped, and how many more it owns, which are those that it mapped
  *   others over, never becomes less. The second is true of a domain that is `counted`: it gives away frames of the
  *   playground only, and nobody else holds any of those.

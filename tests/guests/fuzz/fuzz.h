@@ -5,7 +5,7 @@
  * Time goes by in epochs. An epoch has a plan, drawn from (seed, epoch) alone: a few kinds of operation out of all, for
  * a mix of everything seldom brings the same two together. An operation is drawn from (seed, epoch, vCPU, its number)
  * alone, so a seed brings the same calls again, in an order that only concurrency changes. Between two epochs all vCPUs
- * but vCPU 0 stand still or are off, and vCPU 0 checks what has to hold (check.c).
+ * but vCPU 0 stand still or are off, and vCPU 0 checks the invariants (check.c).
  *
  * Interrupts come at any place of a call. The hypervisor stops a long one for them, and goes on with it when it is made
  * again. Some are not: the interrupt's handler returns behind the call, no vCPU makes one of its kind for the rest of
@@ -15,7 +15,7 @@
  *   garden      never given away: each word has its one value
  *   playground  frames come and go; a word is 0 or its tag, whoever looks at it whenever. Also at SPARSE_ADDRESS, far
  *               above RAM, where each 2 MiB take a table of stage 2's small pool
- *   arena       anything goes: what the hypervisor and other domains may write to lies here
+ *   arena       anything goes: the pages that the hypervisor and other domains may write to
  */
 #pragma once
 #include "dormouse/arch/arm64/cpu.h"
@@ -34,7 +34,7 @@ enum {
 #define SPARSE_ADDRESS UINT64_C(0x88000000)
 #define UART_ADDRESS   UINT64_C(0x22000000)     /* GUEST_PL011_BASE, which arch-arm.h tells toolstacks only */
 
-/* main.c: what the arguments say */
+/* main.c: from the arguments */
 extern uint64_t seed;
 extern bool trace;
 extern bool counted;                /* see check.c */
@@ -43,8 +43,8 @@ extern domid_t own_id;
 extern uint64_t (*arena)[512];
 
 /*
- * An epoch's habits, drawn with its plan: what each operation would draw anew from all there is would be medium always,
- * and seldom twice the same.
+ * An epoch's habits, drawn with its plan: a value that each operation would draw anew from all there is would be medium
+ * always, and seldom twice the same.
  */
 struct habits {
     unsigned slot, reach;           /* memory: at the end of which slot, and how many pages to each side */
@@ -96,7 +96,7 @@ void check_init(void);
 /* The word is 0 or its tag; false if there is no page. */
 bool tag_check(const volatile uint64_t *p);
 void tag_write(volatile uint64_t *p);
-/* What this side believes to be mapped of the playground, frame by frame. Others change it at the same time. */
+/* The playground as this side believes it to be mapped, frame by frame. Others change it at the same time. */
 extern bool believed[SLOTS * SLOT_PAGES];
 /* Somebody may have put something there since the last check. */
 extern bool tried[SLOTS * SLOT_PAGES];

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Grants between neighbours, each of which runs this program: few references, and each maps what it finds. The lower
- * half of the references lets others write, and names frames of the arena only; the upper half lets them read anything.
+ * Grants between neighbours, each of which runs this program: few references, and each maps those that it finds. The
+ * lower half of the references lets others write, and names frames of the arena only; the upper half lets them read
+ * anything.
  */
 #include "dormouse/xen/grant.h"
 #include "tests/guests/fuzz/fuzz.h"

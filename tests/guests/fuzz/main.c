@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * A guest that does everything wrong, on all its vCPUs at once. What it shows is that the hypervisor answers, and that
- * the domain, the host and the neighbours go on. fuzz.h has the plan of it.
+ * A guest that does everything wrong, on all its vCPUs at once. It shows that the hypervisor answers, and that the
+ * domain, the host and the neighbours go on. fuzz.h has the plan of it.
  *
  *   seed=S    which calls; random when not given     epochs=N   how many (default 200; 0: until it is destroyed)
  *   from=E    begin with epoch E                     ops=N      operations of an epoch on each vCPU (default 400)
@@ -28,8 +28,8 @@
 enum { PLAN_KINDS = 7, WHOLE_CHECK_EVERY = 8, BEAT_LEAST = 10, BEAT_MOST = 16 };
 
 /*
- * What meets, because it is about the same objects. Noise may leave an interrupt controller in any state: no vCPU takes
- * interrupts then.
+ * Calls that meet, because they are about the same objects. Noise may leave an interrupt controller in any state: no
+ * vCPU takes interrupts then.
  */
 enum family { MEMORY, EVENTS, GRANTS, PROCESSORS, NOISE, FAMILIES };
 static const struct kind {
@@ -100,7 +100,7 @@ void violation(const char *fmt, ...)
     shutdown(SHUTDOWN_crash);
 }
 
-/* A timer that comes again and again, at any place of what goes on, seldom or often. */
+/* A timer that comes again and again, in the middle of anything, seldom or often. */
 static void beat(void)
 {
     uint64_t span = BIT(BEAT_LEAST + draw_aside() % (habits.beat - BEAT_LEAST + 1));
@@ -111,7 +111,7 @@ static void beat(void)
 static bool beats(void) { return sysreg_read(cntv_ctl_el0) & TIMER_ENABLE; }
 
 /*
- * What a call is, but for its arguments; never 0. A command has six bits at most (memory_op, from where a long one goes
+ * A call's kind, without its arguments; never 0. A command has six bits at most (memory_op, from where a long one goes
  * on); a greater first argument is a pointer, or says from where the hypervisor goes on.
  */
 static uint64_t call_kind(uint64_t number, uint64_t a1) { return 1 + number * 64 + (a1 < PAGE_SIZE ? a1 % 64 : 0); }
@@ -192,7 +192,7 @@ static void epoch_run(uint64_t e)
 }
 
 /*
- * Waits a moment without being in the way of those who work. Only the timer's interrupt counts, and is taken: others
+ * Waits a moment without being in the way of vCPUs that work. Only the timer's interrupt counts, and is taken: others
  * may be pending for good.
  */
 static void rest(void)
@@ -229,7 +229,7 @@ static bool at_rest(unsigned vcpu)
 }
 
 /*
- * Waits until nobody else makes calls any more. Who is at rest turns nobody on, so once all are in one look, the next
+ * Waits until nobody else makes calls any more. A vCPU at rest turns nobody on, so once all are in one look, the next
  * look is true.
  */
 static void wait_for_rest(void)
@@ -268,7 +268,7 @@ static void habits_draw(void)
     };
 }
 
-/* One family's kinds, or two families', some of them several times: what is often made meets itself, too. */
+/* One family's kinds, or two families', some of them several times: a call that is often made meets itself, too. */
 static void plan_draw(uint64_t e, uint64_t only)
 {
     uint64_t left = 0;
@@ -299,7 +299,7 @@ static void epoch_whole(uint64_t e)
     epoch_run(e);
     wait_for_rest();
     check_all(e % WHOLE_CHECK_EVERY == 0);
-    /* what was left in the midst of a call is also destroyed so, before it is made again */
+    /* a domain left in the midst of a call is also destroyed so, before it is made again */
     if (mortal && one_in(unfinished ? 2 : 64))
         shutdown(SHUTDOWN_poweroff);
 }

@@ -77,7 +77,7 @@ static unsigned list_mapped(uint64_t gfn, unsigned order)
     return n;
 }
 
-/* What fails was given back by somebody else, or a block lacks a table to be split: on to the next. */
+/* A frame that fails was given back by somebody else, or a block lacks a table to be split: on to the next. */
 static void give_back_listed(unsigned order, unsigned n)
 {
     for (unsigned i = 0; i < n; i++) {
@@ -156,7 +156,7 @@ void memory_touch(void)
         touch_page(draw_page());
 }
 
-/* In the arena, what can be put there: grant frames, the shared page, nothing, and memory again. */
+/* In the arena, anything that can be put there: grant frames, the shared page, nothing, and memory again. */
 void memory_place(void)
 {
     struct xen_add_to_physmap add = {

@@ -3,7 +3,7 @@
  * Noise: hypercalls, loads and stores, system registers and firmware calls with random arguments, some of them nearly
  * right.
  *
- * Calls that shut down are never made, whatever the hypervisor may write to or unmap lies in the arena, and registers
+ * Calls that shut down are never made, all that the hypervisor may write to or unmap lies in the arena, and registers
  * that hold up this kernel itself are left alone. Interrupts are masked meanwhile, because a random configuration of
  * the interrupt controller may rightfully make one stay for ever; interrupts_restore() sets it right again.
  */
@@ -17,7 +17,7 @@
 
 enum { HYPERCALLS = 64, BUFFER = 24, MULTICALLS = 6, SGIS = 0xffff };
 
-/* each vCPU's own: what was looked at is what is called */
+/* each vCPU's own: it calls the very code that was looked at */
 static uint32_t code[MAX_CPUS][16] __attribute__((aligned(64)));
 static multicall_entry_t multicalls[MAX_CPUS][MULTICALLS];
 static unsigned console_port, store_port;
@@ -200,7 +200,7 @@ void noise_hypercall(void)
 {
     struct random_call c = draw_call();
 
-    if (counted)    /* what it gave away or took, nobody could tell */
+    if (counted)    /* nobody could tell the frames that it gave away or took */
         noise_mmio();
     else if (c.number == __HYPERVISOR_multicall)
         multicall();
@@ -299,11 +299,11 @@ void noise_sysreg(void)
     /* QEMU 7.2 adds the virtual offset to CNTV_CVAL in 64 bits, and its main loop spins once that overflows */
     if (op0 == 3 && op1 == 3 && crn == 14)
         value &= ~0ul >> 2;
-    /* QEMU 7.2 keeps three bits of what is written to ICC_BPR1_EL1 after it has checked the whole, and dies of an
+    /* QEMU 7.2 keeps three bits of a value written to ICC_BPR1_EL1 after it has checked the whole, and dies of an
        assertion (icv_gprio_mask) at the next interrupt taken if those are zero */
     if (op0 == 3 && op1 == 0 && crn == 12 && crm == 12 && op2 == 3)
         value &= 7;
-    /* SYS (op0 1) takes an address: cache and translation maintenance of the arena, or of what is not there */
+    /* SYS (op0 1) takes an address: cache and translation maintenance of the arena, or of absent memory */
     if (op0 == 1)
         value = one_in(4) ? draw_mmio_address() : draw_arena(), read = false;
     run_instruction(0xd5000000 | (uint32_t)read << 21 | op0 << 19 | op1 << 16 | crn << 12 | crm << 8 | op2 << 5, value,
@@ -364,8 +364,8 @@ static bool timer_offered(void)
 }
 
 /*
- * What was acknowledged by chance holds back all that follows, and stock Xen has no way to clear it: then there is no
- * wait.
+ * An interrupt acknowledged by chance holds back all that follow, and stock Xen has no way to clear it: then there is
+ * no wait.
  */
 bool interrupts_restore(void)
 {

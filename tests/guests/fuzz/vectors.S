@@ -55,7 +55,7 @@ fuzz_vectors:
     hand_on 0x700
     hand_on 0x780
 
-    // What a vCPU does that is started only to go off: nothing else. PSCI CPU_OFF is 0x84000002.
+    // The program of a vCPU that is started only to go off. PSCI CPU_OFF is 0x84000002.
     .global flicker
 flicker:
     mov     w0, #2

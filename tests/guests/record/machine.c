@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What vCPU 0 has: it is in the middle of an interrupt, interrupts masked; its controller, its timers and EL1's
+ * The state of vCPU 0: it is in the middle of an interrupt, interrupts masked; its controller, its timers and EL1's
  * registers have values that it knows.
  */
 #include "tests/guests/record/record.h"
@@ -15,7 +15,7 @@
 /* --- The interrupt controller --- */
 
 /* An SPI that vCPU 0 has acknowledged and not ended, ones that are pending and wait, and ones in every other state. */
-static unsigned taken;    /* what was acknowledged and not ended */
+static unsigned taken;    /* the interrupt acknowledged and not ended */
 
 enum { SPI_TAKEN = 40, SPI_FIRST = 41, SPI_COUNT = 8, PPI_FIRST = 20, PPI_COUNT = 5, SGI_PENDING = 9 };
 
@@ -54,7 +54,7 @@ static void gic_fill(void)
     }
     for (unsigned i = 0; i < PPI_COUNT; i++)
         gic_fill_one(PPI_FIRST + i, i + 3);
-    /* pending, above what this vCPU is in the middle of, so that it stays so */
+    /* pending, above the one that this vCPU is in the middle of, so that it stays so */
     gic_set_priority(SGI_PENDING, 0xe0);
     gic_send_sgi(SGI_PENDING, 0);
     gic_set_priority(SPI_TAKEN, 0x30);
@@ -68,7 +68,7 @@ static void gic_fill(void)
     gic_set_mask(0xe8);
 }
 
-/* What is pending and enabled would end a suspend before it began. */
+/* An interrupt that is pending and enabled would end a suspend before it began. */
 static void gic_calm(void)
 {
     unsigned ack;

@@ -71,7 +71,7 @@ static void suspend_itself(void)
     words->answered = count;
 }
 
-/* Alone, with nothing pending that could wake it: what is so is noted anew. */
+/* Alone, with nothing pending that could wake it: the state is noted anew. */
 static void sleep_until_woken(void)
 {
     static struct system_suspend suspend;

@@ -8,10 +8,10 @@ void see(const char *name, unsigned index, uint64_t value);
 /* Says that something is not as before; from any vCPU. */
 void wrong(const char *name, unsigned index, uint64_t before, uint64_t now);
 
-/* What vCPU 0 has: of its interrupt controller, EL1's registers and its timers (machine.c). */
+/* The state of vCPU 0: its interrupt controller, EL1's registers and its timers (machine.c). */
 void machine_fill(void);
 void machine_see(void);
-/* Takes what could wake it from a suspend; gives EL1's registers, which a suspend loses, their values again. */
+/* Takes interrupts that could end a suspend; gives EL1's registers, which a suspend loses, their values again. */
 void machine_prepare_to_sleep(void);
 void machine_wake(void);
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What the domain has of the hypervisor's: event channels, grants, parameters, a watchdog; and pages of its memory,
+ * The domain's objects in the hypervisor: event channels, grants, parameters, a watchdog; and pages of its memory,
  * which nobody else writes.
  *
  * With FIFO event channels a queue has events of three ports when the domain is saved. At each look its first is taken
@@ -216,7 +216,7 @@ void things_see(void)
     see("HVM_PARAM_CONSOLE_PFN", 0, hvm_param(HVM_PARAM_CONSOLE_PFN));
 }
 
-/* The new domain has neither; what the toolstack said stays. */
+/* The new domain has neither; the toolstack's parameter stays. */
 void things_see_the_loss(void)
 {
     for (evtchn_port_t port = 1; port < 16; port++) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What tests/guests/record and tests/dom0/record.c say to each other, in the page of the console's ring behind the
- * ring. dom0 raises `generation` in a domain that it has restored; the guest looks at everything, and answers.
+ * The words between tests/guests/record and tests/dom0/record.c, in the page of the console's ring behind the ring.
+ * dom0 raises `generation` in a domain that it has restored; the guest looks at everything, and answers.
  */
 #pragma once
 #include "lib/base.h"
@@ -15,6 +15,6 @@ struct record_words {
     volatile uint32_t wrong;         /* ... or was not */
     volatile uint32_t suspend;       /* dom0's: the guest is to suspend itself, as a kernel that is to be saved does */
     volatile uint32_t answered;      /* the guest's: it has done so this often, and goes on */
-    volatile int32_t answer;         /* what the call said: 1 where it had been, 0 in a new domain */
+    volatile int32_t answer;         /* the call's answer: 1 where it had been, 0 in a new domain */
     volatile uint32_t sleep, slept;  /* the same by PSCI SYSTEM_SUSPEND, which dom0 wakes it from */
 };

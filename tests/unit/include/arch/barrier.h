@@ -5,7 +5,7 @@
 static inline void isb(void) { }
 static inline void dsb_ish(void) { __atomic_thread_fence(__ATOMIC_SEQ_CST); }
 static inline void dsb_ishst(void) { __atomic_thread_fence(__ATOMIC_SEQ_CST); }
-/* What a test wants to know of. */
+/* For tests that want to know of it. */
 __attribute__((weak)) void (*host_dsb_nsh)(void);
 
 static inline void dsb_nsh(void)
@@ -18,7 +18,7 @@ static inline void dsb_sy(void) { __atomic_thread_fence(__ATOMIC_SEQ_CST); }
 static inline void smp_mb(void) { __atomic_thread_fence(__ATOMIC_SEQ_CST); }
 static inline void smp_rmb(void) { __atomic_thread_fence(__ATOMIC_SEQ_CST); }
 
-/* What others do while somebody writes in several steps. */
+/* Others' acts while somebody writes in several steps. */
 __attribute__((weak)) void (*host_between_writes)(void);
 
 static inline void smp_wmb(void)

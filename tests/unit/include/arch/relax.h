@@ -2,7 +2,7 @@
 /* The host as an architecture, for unit tests. */
 #pragma once
 
-/* What others do meanwhile. */
+/* Others' acts meanwhile. */
 __attribute__((weak)) void (*host_relax)(void);
 
 static inline void cpu_relax(void)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Hypercalls of a guest, for unit tests of Dormouse: what a test does not define is not called. */
+/* Hypercalls of a guest, for unit tests of Dormouse: one that a test does not define is not called. */
 #pragma once
 #include <stdint.h>
 
