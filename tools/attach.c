@@ -4,7 +4,7 @@
  *
  * libxl keeps each domain's configuration ("libxl-json" of its userdata), and refuses a device to a domain that it
  * keeps none of. So the domain gets a preliminary one, in place of which libxl puts the one that it was given, without
- * the interfaces; they are added to that at the end.
+ * these devices; they are added to that at the end.
  */
 #include "tools/attach.h"
 
@@ -24,13 +24,13 @@
 
 #define KEPT "libxl-json"
 
+/* The domain's configuration with those devices alone, and the file with it; -1: there are none. */
 static struct {
-    int fd;                     /* of the configuration; valid while there are interfaces: */
-    libxl_device_nic *nics;
-    int count;
-} taken;
+    libxl_domain_config config;
+    int fd;
+} early = { .fd = -1 };
 
-/* --- those that can be attached early */
+/* --- those that can be attached early: all of a kind or none, so that they keep their order */
 
 static bool script_only_connects(const char *script)
 {
@@ -46,33 +46,66 @@ static bool has_address(const libxl_mac *mac)
     return memcmp(mac, &none, sizeof(none)) != 0;
 }
 
-/* All of them, so that they keep their order; and all is said of them that libxl would make up, and remember. */
-static bool can_be_early(const libxl_domain_config *config)
+/* All is said of it that libxl would make up, and remember. */
+static bool nic_can_be_early(const libxl_device_nic *nic)
 {
-    for (int i = 0; i < config->num_nics; i++) {
-        libxl_device_nic *nic = &config->nics[i];
+    return nic->devid >= 0 && has_address(&nic->mac) && script_only_connects(nic->script);
+}
 
-        if (nic->devid < 0 || !has_address(&nic->mac) || !script_only_connects(nic->script))
+static bool is_block_device(const char *path)
+{
+    struct stat status;
+
+    return path && stat(path, &status) == 0 && S_ISBLK(status.st_mode);
+}
+
+static bool disk_can_be_early(const libxl_device_disk *disk)
+{
+    return (disk->backend == LIBXL_DISK_BACKEND_PHY || disk->backend == LIBXL_DISK_BACKEND_UNKNOWN) &&
+           disk->format == LIBXL_DISK_FORMAT_RAW && disk->specification != LIBXL_DISK_SPECIFICATION_VIRTIO &&
+           !disk->script && !disk->is_cdrom && !disk->removable && !disk->backend_domid && !disk->backend_domname &&
+           is_block_device(disk->pdev_path);
+}
+
+static bool nics_can_be_early(const libxl_domain_config *config)
+{
+    for (int i = 0; i < config->num_nics; i++)
+        if (!nic_can_be_early(&config->nics[i]))
             return false;
-    }
     return config->num_nics > 0;
 }
 
-static int open_config(libxl_ctx *libxl, libxl_domain_config *config)
+static bool disks_can_be_early(const libxl_domain_config *config)
 {
-    char *json = config_to_json(libxl, config);
-    int fd = json ? memfd_create("configuration", MFD_CLOEXEC) : -1, error = fd < 0 ? -ENOMEM : 0;
-
-    if (!error)
-        error = write_all(fd, json, strlen(json));
-    free(json);
-    if (!error)
-        return fd;
-    if (fd >= 0)
-        close(fd);
-    failure("the configuration cannot be passed on: %s", strerror(-error));
-    return error;
+    for (int i = 0; i < config->num_disks; i++)
+        if (!disk_can_be_early(&config->disks[i]))
+            return false;
+    return config->num_disks > 0;
 }
+
+/* From one to the other, where it has none. */
+static void move_devices(libxl_domain_config *to, libxl_domain_config *from, bool nics, bool disks)
+{
+    if (nics) {
+        to->nics = from->nics;
+        to->num_nics = from->num_nics;
+        from->nics = NULL;
+        from->num_nics = 0;
+    }
+    if (disks) {
+        to->disks = from->disks;
+        to->num_disks = from->num_disks;
+        from->disks = NULL;
+        from->num_disks = 0;
+    }
+}
+
+static void move_early(libxl_domain_config *to, libxl_domain_config *from)
+{
+    move_devices(to, from, from->num_nics, from->num_disks);
+}
+
+/* --- the configuration, passed on and kept */
 
 static int set_path(const char *name, const char *format, int number)
 {
@@ -83,26 +116,27 @@ static int set_path(const char *name, const char *format, int number)
     return setenv(name, path, 1) ? -errno : 0;
 }
 
-int attach_begin(libxl_ctx *libxl, libxl_domain_config *config)
+/* To a file, which the other process finds by the environment. */
+static int pass_on(libxl_ctx *libxl)
 {
-    int fd;
+    char *json = config_to_json(libxl, &early.config);
+    int fd = json ? memfd_create("configuration", MFD_CLOEXEC) : -1, error = fd < 0 ? -ENOMEM : 0;
 
-    if (!can_be_early(config))
+    if (!error)
+        error = write_all(fd, json, strlen(json));
+    if (!error)
+        error = set_path(ATTACH_PROGRAM, "exe", 0);
+    if (!error)
+        error = set_path(ATTACH_CONFIG, "fd/%d", fd);
+    free(json);
+    if (!error) {
+        early.fd = fd;
         return 0;
-    fd = open_config(libxl, config);
-    if (fd < 0)
-        return fd;
-    if (set_path(ATTACH_PROGRAM, "exe", 0) || set_path(ATTACH_CONFIG, "fd/%d", fd)) {
-        close(fd);
-        failure("out of memory");
-        return -ENOMEM;
     }
-    taken.fd = fd;
-    taken.nics = config->nics;
-    taken.count = config->num_nics;
-    config->nics = NULL;
-    config->num_nics = 0;
-    return 0;
+    if (fd >= 0)
+        close(fd);
+    failure("the configuration cannot be passed on: %s", strerror(-error));
+    return error;
 }
 
 static int keep(libxl_ctx *libxl, uint32_t id, libxl_domain_config *config)
@@ -116,12 +150,13 @@ static int keep(libxl_ctx *libxl, uint32_t id, libxl_domain_config *config)
     return json && !rc ? 0 : -EIO;
 }
 
-/* The interfaces, to what libxl keeps. */
-static int keep_interfaces(libxl_ctx *libxl, uint32_t id)
+/* These devices, too. */
+static int keep_early(libxl_ctx *libxl, uint32_t id)
 {
+    bool nics = early.config.num_nics, disks = early.config.num_disks;
     libxl_domain_config kept;
     uint8_t *json = NULL;
-    int size = 0, error = 0;
+    int size = 0, error;
 
     if (libxl_userdata_retrieve(libxl, id, KEPT, &json, &size) || size <= 0 || json[size - 1]) {
         free(json);
@@ -131,14 +166,35 @@ static int keep_interfaces(libxl_ctx *libxl, uint32_t id)
     libxl_domain_config_init(&kept);
     error = config_from_json(libxl, "libxl", (const char *)json, &kept);
     if (!error) {
-        kept.nics = taken.nics;
-        kept.num_nics = taken.count;
+        move_devices(&kept, &early.config, nics, disks);
         error = keep(libxl, id, &kept);
-        kept.nics = NULL;
-        kept.num_nics = 0;
+        move_devices(&early.config, &kept, nics, disks);
     }
     libxl_domain_config_dispose(&kept);
     free(json);
+    return error;
+}
+
+static void give_back(libxl_domain_config *config)
+{
+    move_early(config, &early.config);
+    libxl_domain_config_dispose(&early.config);
+}
+
+int attach_begin(libxl_ctx *libxl, libxl_domain_config *config)
+{
+    bool nics = nics_can_be_early(config), disks = disks_can_be_early(config);
+    int error;
+
+    if (!nics && !disks)
+        return 0;
+    libxl_domain_config_init(&early.config);
+    libxl_domain_create_info_copy(libxl, &early.config.c_info, &config->c_info);
+    libxl_domain_build_info_copy(libxl, &early.config.b_info, &config->b_info);
+    move_devices(&early.config, config, nics, disks);
+    error = pass_on(libxl);
+    if (error)
+        give_back(config);
     return error;
 }
 
@@ -146,17 +202,15 @@ int attach_end(libxl_ctx *libxl, uint32_t id, libxl_domain_config *config)
 {
     int error = 0;
 
-    if (!taken.count)
+    if (early.fd < 0)
         return 0;
     unsetenv(ATTACH_PROGRAM);
     unsetenv(ATTACH_CONFIG);
-    close(taken.fd);
+    close(early.fd);
+    early.fd = -1;
     if (id != ATTACH_NO_DOMAIN)
-        error = keep_interfaces(libxl, id);
-    config->nics = taken.nics;
-    config->num_nics = taken.count;
-    taken.nics = NULL;
-    taken.count = 0;
+        error = keep_early(libxl, id);
+    give_back(config);
     return error;
 }
 
@@ -180,43 +234,57 @@ static char *read_file(const char *path)
     return text;
 }
 
-/* Of the domain alone, without any device. */
-static int keep_preliminary(libxl_ctx *libxl, uint32_t id, libxl_domain_config *config)
-{
-    libxl_domain_config bare;
-    int error;
-
-    libxl_domain_config_init(&bare);
-    libxl_domain_create_info_copy(libxl, &bare.c_info, &config->c_info);
-    libxl_domain_build_info_copy(libxl, &bare.b_info, &config->b_info);
-    error = keep(libxl, id, &bare);
-    libxl_domain_config_dispose(&bare);
-    return error;
-}
-
 /* libxl gives a device some seconds, for which a busy host has other things to do while it takes in a guest. */
-static int attach_one(libxl_ctx *libxl, uint32_t id, libxl_device_nic *nic)
+static int attach_nic(libxl_ctx *libxl, uint32_t id, libxl_device_nic *nic)
 {
     int rc = libxl_device_nic_add(libxl, id, nic, NULL);
 
     if (rc != ERROR_TIMEDOUT)
         return rc;
-    detail("network interface %d of domain %u is attached again, for it took too long", nic->devid, id);
     libxl_device_nic_destroy(libxl, id, nic, NULL);
     return libxl_device_nic_add(libxl, id, nic, NULL);
 }
 
-static int attach(libxl_ctx *libxl, uint32_t id, libxl_domain_config *config)
+static int attach_disk(libxl_ctx *libxl, uint32_t id, libxl_device_disk *disk)
 {
-    int rc = keep_preliminary(libxl, id, config);
+    int rc = libxl_device_disk_add(libxl, id, disk, NULL);
 
-    for (int i = 0; i < config->num_nics && !rc; i++) {
-        rc = attach_one(libxl, id, &config->nics[i]);
+    if (rc != ERROR_TIMEDOUT)
+        return rc;
+    libxl_device_disk_destroy(libxl, id, disk, NULL);
+    return libxl_device_disk_add(libxl, id, disk, NULL);
+}
+
+static int attach_all(libxl_ctx *libxl, uint32_t id, libxl_domain_config *devices)
+{
+    int rc = 0;
+
+    for (int i = 0; i < devices->num_disks && !rc; i++) {
+        rc = attach_disk(libxl, id, &devices->disks[i]);
         if (rc)
-            failure("network interface %d cannot be attached to domain %u: libxl's error %d", config->nics[i].devid,
+            failure("disk %s cannot be attached to domain %u: libxl's error %d", devices->disks[i].vdev, id, rc);
+    }
+    for (int i = 0; i < devices->num_nics && !rc; i++) {
+        rc = attach_nic(libxl, id, &devices->nics[i]);
+        if (rc)
+            failure("network interface %d cannot be attached to domain %u: libxl's error %d", devices->nics[i].devid,
                     id, rc);
     }
     return rc;
+}
+
+static int attach(libxl_ctx *libxl, uint32_t id, libxl_domain_config *config)
+{
+    libxl_domain_config devices;
+    int error;
+
+    libxl_domain_config_init(&devices);
+    move_early(&devices, config);
+    error = keep(libxl, id, config);   /* the preliminary one */
+    if (!error)
+        error = attach_all(libxl, id, &devices);
+    libxl_domain_config_dispose(&devices);
+    return error;
 }
 
 int attach_run(int argc, char **argv)

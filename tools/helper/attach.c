@@ -46,7 +46,7 @@ static int enter_attach(struct sleep *s)
     if (child > 0)
         return 0;
     child = 0;
-    return helper_fail(h, -errno, "its network interfaces cannot be attached: %s", strerror(errno));
+    return helper_fail(h, -errno, "its devices cannot be attached: %s", strerror(errno));
 }
 
 /* Its status, as waitpid() has it; 0 without one. */
@@ -68,7 +68,7 @@ static void leave_attach(struct sleep *s)
 
 static int enter_attached(struct sleep *s)
 {
-    return wait_for_it() ? helper_fail(s->context, -EIO, "its network interfaces were not attached") : 0;
+    return wait_for_it() ? helper_fail(s->context, -EIO, "its devices were not attached") : 0;
 }
 
 const struct sleep_stage attach_stage = { "attach", enter_attach, leave_attach };

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The process that attaches a domain's network interfaces while its memory is restored (tools/attach.h). */
+/* The process that attaches devices of a domain while its memory is restored (tools/attach.h). */
 #pragma once
 
 #include "sleep/sleep.h"
