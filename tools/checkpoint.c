@@ -40,6 +40,7 @@ struct checkpoint {
     const char *file, *config_file;
     struct commit_token token;         /* of the guest as it is now, but for the period */
     bool watched;                      /* our monitor waits for its end */
+    bool stands;                       /* the guest, still: it could not go on, which is for the guardian to see to */
     struct save_options options;
 };
 
@@ -117,7 +118,7 @@ static int suspend_and_write(struct checkpoint *c, int fd, const char *partial, 
     unsetenv(SINCE);
     if (rc)
         fprintf(stderr, "Failed to save domain, resuming domain: %s\n", save_reason());
-    save_go_on(c->libxl, c->guest, c->watched);
+    c->stands = save_go_on(c->libxl, c->guest, c->watched);
     progress_went_on("resumed");
     c->watched = true;
     return rc ? -EIO : 0;
@@ -292,7 +293,8 @@ static int take(struct checkpoint *c)
     progress_begin("checkpoint", doing, c->options.json);
     progress_domain(c->libxl, c->guest->name, c->guest->id);
     error = take_shown(c);
-    guardian_end();
+    if (!c->stands)
+        guardian_end();
     progress_end(error, error ? "resumed" : "checkpointed", "");
     return error;
 }

@@ -230,8 +230,8 @@ static int go_on_here(struct migration *m, const char *why)
 {
     if (m->away && libxl_domain_rename(m->libxl, m->guest.id, m->away, m->guest.name))
         failure("domain %u is still called %s", m->guest.id, m->away);
-    save_go_on(m->libxl, &m->guest, false);
-    guardian_end();
+    if (save_go_on(m->libxl, &m->guest, false) == EXIT_SUCCESS)
+        guardian_end();
     progress_went_on("resumed");
     end_transport(m);
     fprintf(stderr, "Migration failed, resuming at sender: %s\n", why);

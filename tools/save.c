@@ -155,7 +155,10 @@ static int finish(libxl_ctx *libxl, const struct guest *guest, enum afterwards a
         rc = libxl_domain_pause(libxl, guest->id, NULL);
     if (rc)
         failure("%s (%u) cannot be paused: libxl's error %d", guest->name, guest->id, rc);
-    return save_go_on(libxl, guest, false) || rc ? EXIT_FAILURE : EXIT_SUCCESS;
+    if (save_go_on(libxl, guest, false))
+        return EXIT_FAILURE;
+    guardian_end();
+    return rc ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
 int save_read_downtime(const char *text, uint32_t *ms)
@@ -227,10 +230,11 @@ static int write_and_finish(libxl_ctx *libxl, const struct guest *guest, struct 
     if (!error)
         error = image_commit(file);
     if (error && !goes_on)
-        go_on(libxl, guest);
+        status = go_on(libxl, guest);
     if (!error && !goes_on)
         status = finish(libxl, guest, afterwards);
-    guardian_end();
+    else if (status == EXIT_SUCCESS)
+        guardian_end();
     progress_end(error, error ? "resumed" : "saved", "");
     return error ? EXIT_FAILURE : status;
 }

@@ -53,6 +53,7 @@ void save_rescue(const void *context, char reached, int fd);
 /*
  * Lets the guest go on, if it has come to be suspended, and takes the request back if it has not. xl's monitor is told
  * by its suspending that the guest has ended, so it gets another; but for one that is watched by ours. The guardian is
- * told of it. Returns an exit status.
+ * told of it; should that fail, it is for the guardian to try again, which is not to be ended then. Returns an exit
+ * status.
  */
 int save_go_on(libxl_ctx *libxl, const struct guest *guest, bool watched);
