@@ -8,11 +8,24 @@
 
 static uint64_t frequency;
 static uint64_t boot_counter;
+static int64_t bias;
 
 uint64_t counter_now(void)
 {
     isb();   /* not read before earlier instructions are done */
-    return read_sysreg(cntpct_el0);
+    return read_sysreg(cntpct_el0) + (uint64_t)bias;
+}
+
+int64_t counter_bias(void) { return bias; }
+void counter_set_bias(int64_t ticks) { bias = ticks; }
+
+uint64_t counter_to_machine(uint64_t at)
+{
+    uint64_t machine;
+
+    if (bias >= 0)
+        return at > (uint64_t)bias ? at - (uint64_t)bias : 0;
+    return __builtin_add_overflow(at, -(uint64_t)bias, &machine) ? UINT64_MAX : machine;
 }
 
 uint64_t counter_frequency(void) { return frequency; }

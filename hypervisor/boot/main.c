@@ -29,6 +29,7 @@
 #include "lib/errno.h"
 #include "mm/el2.h"
 #include "mm/frames.h"
+#include "power/handover.h"
 #include "power/host.h"
 #include "vm/domain.h"
 #include "vm/dump.h"
@@ -248,6 +249,7 @@ NORETURN void hypervisor_start(uint64_t fdt_pa, uint64_t image_pa)
     dump_register_keys();
     hypfs_init();
     host_sleep_init();
+    handover_init(TORPOR_VERSION, fdt, boot.fdt_size);
     if (options.crashkernel)
         host_tree_keep(fdt_at(fdt));
     console_input_init();

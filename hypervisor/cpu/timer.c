@@ -40,7 +40,7 @@ static void queue_remove(struct timer_queue *q, struct timer *t) REQUIRES(q->loc
 static void queue_program(struct timer_queue *q) REQUIRES(q->lock)
 {
     if (q->heap.root) {
-        write_sysreg(q->heap.root->key, cnthp_cval_el2);
+        write_sysreg(counter_to_machine(q->heap.root->key), cnthp_cval_el2);
         write_sysreg(CNT_CTL_ENABLE, cnthp_ctl_el2);
     } else {
         write_sysreg(0, cnthp_ctl_el2);

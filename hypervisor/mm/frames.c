@@ -44,6 +44,17 @@ uint64_t frames_owned(const struct frame_owner *o) { return __atomic_load_n(&o->
 uint64_t frames_limit(const struct frame_owner *o) { return __atomic_load_n(&o->max, __ATOMIC_RELAXED); }
 void frames_set_limit(struct frame_owner *o, uint64_t pages) { __atomic_store_n(&o->max, pages, __ATOMIC_RELAXED); }
 
+void frames_describe(struct handover_frames *f)
+{
+    paddr_t start = PADDR(frame_table.first << PAGE_SHIFT), end = PADDR(start.pa + (frame_table.count << PAGE_SHIFT));
+
+    *f = (struct handover_frames){
+        .table = virt_to_mfn(frame_table.frames).mfn << PAGE_SHIFT, .size = frames_table_size(start, end),
+        .first = frame_table.first, .count = frame_table.count, .entry_size = sizeof(struct frame),
+        .state_shift = STATE_SHIFT, .state_mask = STATE_MASK >> STATE_SHIFT, .used_from = HYPERVISOR,
+    };
+}
+
 /* The one question that is asked of a number that a guest made up. */
 bool frame_is_ram(mfn_t mfn)
 {

@@ -12,6 +12,7 @@
 
 #include "arch/lock.h"
 #include "lib/base.h"
+#include "lib/handover.h"
 
 #define FRAME_NONE UINT32_MAX   /* the end of an owner's list */
 
@@ -59,6 +60,9 @@ void frames_add(paddr_t start, uint64_t size);
 /* The machine's RAM, the hypervisor's own included, and the free part of it; in frames. */
 uint64_t frames_total(void);
 uint64_t frames_free(void);
+
+/* How another program finds out which frames are in use. */
+void frames_describe(struct handover_frames *f);
 
 /* The highest frame of RAM. */
 mfn_t frames_last(void);

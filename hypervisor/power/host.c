@@ -182,8 +182,9 @@ static void report(const struct host_sleep *h)
         return;
     }
     if (s->list == &jump_list) {
-        printk("torpor: jumped into another kernel, and back after %lu.%03lu s; down in %lu us, up in %lu us",
-               ms / 1000, ms % 1000, (h->down_ns - h->began_ns) / 1000, (end - h->up_ns) / 1000);
+        printk("torpor: %s after %lu.%03lu s; down in %lu us, up in %lu us",
+               h->restored ? "restored from its image" : "jumped into another kernel, and back", ms / 1000, ms % 1000,
+               (h->down_ns - h->began_ns) / 1000, (end - h->up_ns) / 1000);
         return;
     }
     if (!h->woken)

@@ -21,6 +21,7 @@ struct host_sleep {
     uint64_t began_ns;           /* system time */
     uint64_t down_ns;            /* when the last stage was reached, system time; 0: it was not */
     uint64_t up_ns;              /* when the CPU came back */
+    bool restored;               /* of a jump: the host's memory was put back in another life of the machine */
     bool woken;
     unsigned wake_irq;
     domid_t wake_domain;

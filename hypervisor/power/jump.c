@@ -21,6 +21,7 @@
 #include "lib/print.h"
 #include "lib/string.h"
 #include "mm/el2.h"
+#include "power/handover.h"
 #include "power/host.h"
 #include "sleep/ops.h"
 #include "vm/freeze.h"
@@ -62,8 +63,10 @@ static int jump_enter(struct sleep *s)
     struct host_sleep *h = s->context;
 
     h->down_ns = s->now_ns();
+    handover_leave();
     cpu_stages_off();
     (void)cpu_sleep(&jump_context, leave);
+    h->restored = handover_return();
     h->up_ns = s->now_ns();
     sleep_note(s, SLEEP_ASLEEP, "away", 0, 0, h->down_ns, h->up_ns);
     return 0;
@@ -84,6 +87,7 @@ void machine_enter_crash_kernel(void)
         return;
     printk("torpor: going to the kernel that dom0 has loaded for a crash\n");
     kexec_clean_caches(KEXEC_CRASH);
+    handover_leave();
     write_sysreg(0, cnthp_ctl_el2);
     write_sysreg(0, cntv_ctl_el0);
     (void)cpu_sleep(&jump_context, leave);
@@ -110,16 +114,27 @@ const struct sleep_list jump_list = { .name = "jump", .stages = stages, .count =
 
 /* --- Handed by dom0 to the kernel */
 
-static size_t back_entry_read(const struct hypfs_entry *e, void *buf, size_t size)
+static size_t address_text(paddr_t at, void *buf, size_t size)
 {
     char text[24];
     size_t n;
 
-    (void)e;
-    snprintf(text, sizeof(text), "0x%lx", image_to_paddr(jump_back_entry).pa);
+    snprintf(text, sizeof(text), "0x%lx", at.pa);
     n = strlen(text) + 1;
     memcpy(buf, text, min_u64(n, size));
     return n;
+}
+
+static size_t back_entry_read(const struct hypfs_entry *e, void *buf, size_t size)
+{
+    (void)e;
+    return address_text(image_to_paddr(jump_back_entry), buf, size);
+}
+
+static size_t handover_read(const struct hypfs_entry *e, void *buf, size_t size)
+{
+    (void)e;
+    return address_text(handover_address(), buf, size);
 }
 
 static size_t device_tree_read(const struct hypfs_entry *e, void *buf, size_t size)
@@ -131,6 +146,7 @@ static size_t device_tree_read(const struct hypfs_entry *e, void *buf, size_t si
 
 const struct hypfs_entry jump_dir[JUMP_ENTRIES] = {
     { .name = "back-entry", .type = HYPFS_STRING, .read = back_entry_read },
+    { .name = "handover", .type = HYPFS_STRING, .read = handover_read },
     { .name = "device-tree", .type = HYPFS_BLOB, .read = device_tree_read },
 };
 

@@ -10,8 +10,8 @@
 /* The stages of a jump, in order. */
 extern const struct sleep_list jump_list;
 
-/* /torpor/jump in hypfs: the entry and the tree for a kernel that is jumped into. */
-#define JUMP_ENTRIES 2
+/* /torpor/jump in hypfs: the way back, where the handover stands, and the tree for a kernel that is jumped into. */
+#define JUMP_ENTRIES 3
 extern const struct hypfs_entry jump_dir[JUMP_ENTRIES];
 
 /* Boot: the platform's operations. */

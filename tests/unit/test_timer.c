@@ -192,6 +192,34 @@ static void time_is_exact_at_any_frequency(void **state)
     assert_true(system_time_to_ticks(UINT64_MAX) == UINT64_MAX);
 }
 
+/* The machine's counter begins again, lower or higher, and ours goes on; timers are set in the machine's. */
+static void a_counter_that_goes_on_sets_the_machines_comparator(void **state)
+{
+    static const int64_t biases[] = { 0, 1, 1000000, -1, -1000000 };
+    struct counted t = { .due = 0 };
+
+    (void)state;
+    machine(3);
+    host_cpu = 2;   /* no other test has left a timer there */
+    now = 5000000;
+    time_init(1000000);
+    for (unsigned i = 0; i < ARRAY_SIZE(biases); i++) {
+        counter_set_bias(biases[i]);
+        assert_true(counter_now() == now + (uint64_t)biases[i]);
+        timer_init(&t.timer, count_fire, &t);
+        t.due = counter_now() + 100;
+        timer_set(&t.timer, t.due);
+        assert_int_equal(comparator[2].cval, now + 100);
+        timer_stop(&t.timer);
+    }
+    counter_set_bias(700);
+    assert_int_equal(counter_to_machine(699), 0);
+    assert_true(counter_to_machine(UINT64_MAX) == UINT64_MAX - 700);
+    counter_set_bias(-700);
+    assert_true(counter_to_machine(UINT64_MAX - 1) == UINT64_MAX);
+    counter_set_bias(0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -199,6 +227,7 @@ int main(void)
         cmocka_unit_test(a_timer_may_set_itself_again),
         cmocka_unit_test(who_stops_a_timer_waits_where_it_fires_even_if_it_was_set_elsewhere_since),
         cmocka_unit_test(a_cpu_that_is_off_leaves_its_timers_to_another),
+        cmocka_unit_test(a_counter_that_goes_on_sets_the_machines_comparator),
         cmocka_unit_test(time_is_exact_at_any_frequency),
     };
 

@@ -184,7 +184,7 @@ void vtimer_load(struct vcpu *v)
 {
     if (v->vtimer.virt.queued)
         timer_stop(&v->vtimer.virt);
-    write_sysreg(v->domain->clock.counter_offset, cntvoff_el2);
+    write_sysreg(v->domain->clock.counter_offset - (uint64_t)counter_bias(), cntvoff_el2);
     write_sysreg(v->vtimer.cval, cntv_cval_el0);
     isb();
     write_sysreg(v->vtimer.ctl & (CNT_CTL_ENABLE | CNT_CTL_IMASK), cntv_ctl_el0);

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * What the hypervisor tells the keeper, the program that saves the host's memory while another kernel runs
+ * (tools/keeper), and what the keeper tells it when it has put the memory back. It stands in the hypervisor's image,
+ * at the address that /torpor/jump/handover in hypfs names. Whose memory is whose is not copied for the keeper: it is
+ * told how to read the frame table, as makedumpfile is told of Linux's.
+ *
+ * Addresses are physical unless another kind is named. The layout is the same in both programs: 64-bit fields alone.
+ */
+#pragma once
+
+#include <stdint.h>
+
+#define HANDOVER_MAGIC   UINT64_C(0x31564f48524f5054)   /* "TPORHOV1" */
+#define HANDOVER_VERSION 1
+
+/* A frame's state is (word >> state_shift) & state_mask, in the first word of its entry; below used_from it is free. */
+struct handover_frames {
+    uint64_t table;                  /* of the first frame's entry */
+    uint64_t size;                   /* of the whole table, bytes */
+    uint64_t first, count;           /* frames of 4 KiB */
+    uint64_t entry_size;
+    uint64_t state_shift, state_mask, used_from;
+};
+
+struct handover_range {
+    uint64_t start, size;
+};
+
+struct handover {
+    uint64_t magic, version, size;
+    char program[32];                /* "Torpor 0.1" */
+    uint64_t address;                /* its own */
+    uint64_t back_entry;             /* entered at EL2, MMU off, on the CPU that was left on */
+    uint64_t context;                /* registers x19 to x30 and sp of the CPU that left: 13 words */
+    struct handover_frames frames;
+    struct handover_range window;    /* the other kernel's memory, which is not the host's */
+    struct handover_range image;     /* the hypervisor's program and data, at image_base for EL2 */
+    uint64_t image_base;
+    uint64_t direct_map;             /* where EL2 has physical address 0 */
+    struct handover_range tree;      /* the boot loader's device tree; like image and table, no frame of it is in use */
+    uint64_t counter_frequency;      /* Hz */
+    uint64_t counter_bias;           /* the host's counter less CNTPCT_EL0, as the host left */
+    uint64_t left_mpidr;             /* MPIDR_EL1's affinity fields of the CPU that left */
+    uint64_t boot_mpidr;             /* and of the one that firmware starts */
+    /* The keeper's: */
+    uint64_t restored;               /* 1: all of this was put back, and the counter has begun again */
+    uint64_t restored_bias;          /* counter_bias from now on */
+};
