@@ -12,14 +12,13 @@ include images/build.mk
 include hypervisor/build.mk
 include firmware/build.mk
 include tools/build.mk
-include package/build.mk
 include dormouse/build.mk
 include tests/unit/build.mk
 include tests/guests/build.mk
 include tests/fuzz/build.mk
 include bench/build.mk
 
-.PHONY: all run run-x86 test soak clean help
+.PHONY: all run run-hibernate run-x86 test soak clean help
 
 all: build/torpor build/firmware.bin build/tools/torpor build/tools/torpor-save-helper
 
@@ -27,11 +26,15 @@ all: build/torpor build/firmware.bin build/tools/torpor build/tools/torpor-save-
 run: $(HYPERVISOR) build/firmware.bin images
 	@HYPERVISOR=$(HYPERVISOR) tests/qemu/run
 
+## run-hibernate: a host with a running guest goes to a disk, is switched off, and goes on in a new machine
+run-hibernate: $(HYPERVISOR) images
+	@HYPERVISOR=$(HYPERVISOR) tests/qemu/run-hibernate
+
 ## run-x86: Dormouse on Debian's stock Xen for amd64: a guest is saved, restored, and goes on
 run-x86: x86-images dormouse
 	@tests/qemu/run-x86
 
-TESTED := $(HYPERVISOR) locks firmware-variants images x86-images dormouse $(unit-tests) $(GUEST_IMAGES) $(DOM0_IMAGES) $(FUZZERS) $(READERS) build/deb/.done
+TESTED := $(HYPERVISOR) locks firmware-variants images x86-images dormouse $(unit-tests) $(GUEST_IMAGES) $(DOM0_IMAGES) $(FUZZERS) $(READERS)
 
 ## test: every test there is; the last line is "N passed, N failed"
 test: $(TESTED)

@@ -3,7 +3,7 @@
 # build/tools/torpor-save-helper: the program that libxl starts to save and restore a domain.
 
 tools-out     := build/tools
-tools-sources := $(wildcard tools/*.c) $(addprefix tools/helper/,transfer.c detach.c stream.c pack.c journal.c report.c options.c)
+tools-sources := $(wildcard tools/*.c) $(addprefix tools/helper/,transfer.c detach.c stream.c pack.c journal.c report.c options.c) tools/keeper/image.c
 tools-objects := $(tools-sources:%=$(tools-out)/%.o)
 helper-sources := $(wildcard tools/helper/*.c) sleep/sleep.c
 helper-objects := $(helper-sources:%=$(tools-out)/%.o)
@@ -20,7 +20,7 @@ $(tools-out)/torpor: $(tools-objects)
 $(tools-out)/torpor-save-helper: $(helper-objects)
 
 $(tools-out)/torpor $(tools-out)/torpor-save-helper:
-	@clang $(tools-target) -fuse-ld=lld -pie -nostdlib -Wl,--build-id=sha1,-z,relro,-z,now,-z,noexecstack,--no-undefined,--as-needed -o $@ \
+	@clang $(tools-target) -fuse-ld=lld -pie -nostdlib -Wl,-z,relro,-z,now,-z,noexecstack,--no-undefined,--as-needed -o $@ \
 		$(tools-lib)/Scrt1.o $(tools-lib)/crti.o $^ -L$(tools-lib) $(tools-libs) -lc $(tools-lib)/crtn.o
 
 $(tools-out)/%.c.o: %.c build/sysroot/.done tools/build.mk
@@ -38,3 +38,12 @@ $(tools-out)/.root: $(tools-out)/torpor $(tools-out)/torpor-save-helper tools/to
 	@install -D -m 644 tools/torpor.bash $(tools-out)/root/usr/share/bash-completion/completions/torpor
 	@install -D -m 644 tools/libvirtd.conf $(tools-out)/root/usr/lib/systemd/system/libvirtd.service.d/torpor.conf
 	@touch $@
+
+# build/tools/keeper: the program that saves and restores the host's memory from another kernel (images/keeper).
+keeper-objects := $(patsubst %,$(tools-out)/%.o,$(wildcard tools/keeper/*.c))
+
+$(tools-out)/keeper: $(keeper-objects)
+	@clang $(tools-target) -fuse-ld=lld -pie -nostdlib -Wl,-z,relro,-z,now,-z,noexecstack,--no-undefined,--as-needed -o $@ \
+		$(tools-lib)/Scrt1.o $(tools-lib)/crti.o $^ $(tools-lib)/libfdt.a -lc -L$(tools-lib) $(tools-lib)/crtn.o
+
+-include $(keeper-objects:.o=.d)

@@ -14,13 +14,13 @@
 #include <xen/kexec.h>
 
 #include "tools/host.h"
+#include "tools/jump.h"
 #include "tools/sleeps.h"
 #include "tools/torpor.h"
 
 #define EXEC_NONE (-1)   /* docs/abi.md, kexec_op */
 
-/* The machine's device tree, for a kernel that runs on the machine and not in dom0: kexec --dtb. */
-static int write_device_tree(const char *path)
+int jump_write_device_tree(const char *path)
 {
     xenhypfs_handle *hypfs = xenhypfs_open(library_logger(), 0);
     struct xenhypfs_dirent *entry = NULL;
@@ -31,32 +31,29 @@ static int write_device_tree(const char *path)
     if (error)
         failure("cannot read the machine's device tree from the hypervisor: %s", strerror(error));
     else if (entry->size == 0)
-        error = failure("the hypervisor has kept no device tree: it needs crashkernel= on its command line");
+        error = -failure("the hypervisor has kept no device tree: it needs crashkernel= on its command line");
     else if (!(file = fopen(path, "we")) || fwrite(tree, entry->size, 1, file) != 1)
-        error = failure("cannot write %s: %s", path, strerror(errno));
+        error = -failure("cannot write %s: %s", path, strerror(errno));
     if (file && fclose(file) && !error)
-        error = failure("cannot write %s: %s", path, strerror(errno));
+        error = -failure("cannot write %s: %s", path, strerror(errno));
     free(tree);
     free(entry);
     if (hypfs)
         xenhypfs_close(hypfs);
-    return error ? EXIT_FAILURE : EXIT_SUCCESS;
+    return error;
 }
 
-static int jump(xc_interface *xc)
+int jump_go(xc_interface *xc)
 {
     int error;
 
     if (xc_kexec_status(xc, KEXEC_TYPE_CRASH) <= 0)
-        return failure("no kernel to jump into is loaded: kexec -p (torpor(1), jump)");
+        return -failure("no kernel to jump into is loaded: kexec -p (torpor(1), jump)");
     if (xc_kexec_exec(xc, KEXEC_TYPE_CRASH))
-        return failure("the hypervisor does not jump: %s", strerror(errno));
+        return -failure("the hypervisor does not jump: %s", strerror(errno));
     error = host_suspend();
     (void)xc_kexec_exec(xc, EXEC_NONE);
-    if (error)
-        return EXIT_FAILURE;
-    sleeps_print_outcome();
-    return EXIT_SUCCESS;
+    return error;
 }
 
 int command_jump(const struct command *c, int argc, char **argv)
@@ -74,13 +71,15 @@ int command_jump(const struct command *c, int argc, char **argv)
     if (optind != argc)
         return usage_error(c, "a jump takes no arguments");
     if (tree)
-        return write_device_tree(tree);
+        return jump_write_device_tree(tree) ? EXIT_FAILURE : EXIT_SUCCESS;
     if (host_check())
         return EXIT_FAILURE;
     xc = xc_interface_open(library_logger(), library_logger(), 0);
     if (!xc)
         return failure("the hypervisor cannot be reached (%s): is this dom0, and are you root?", strerror(errno));
-    status = jump(xc);
+    status = jump_go(xc) ? EXIT_FAILURE : EXIT_SUCCESS;
+    if (status == EXIT_SUCCESS)
+        sleeps_print_outcome();
     xc_interface_close(xc);
     return status;
 }

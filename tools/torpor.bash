@@ -25,7 +25,7 @@ _torpor()
         fi
     done
     case $command in
-    '') words='suspend wake save restore checkpoint migrate migrate-receive jump timeline help -v -h' ;;
+    '') words='suspend wake save restore checkpoint migrate migrate-receive jump hibernate snapshot dump timeline help -v -h' ;;
     suspend)
         [[ $previous == -t || $previous == --timeout ]] && return
         if [[ $word == -* ]]; then
@@ -81,7 +81,18 @@ _torpor()
             words='--operation --domain --list --json --svg --help 0 1 2 3 4 5 6 7 -'
         fi
         ;;
-    help) words='suspend wake save restore checkpoint migrate migrate-receive timeline' ;;
+    hibernate | snapshot)
+        if [[ $word != -* ]]; then
+            _torpor_files
+            return
+        fi
+        words='--to --kernel --keeper --append --check --help'
+        ;;
+    dump)
+        _torpor_files
+        return
+        ;;
+    help) words='suspend wake save restore checkpoint migrate migrate-receive jump hibernate snapshot dump timeline' ;;
     esac
     mapfile -t COMPREPLY < <(compgen -W "$words" -- "$word")
 }

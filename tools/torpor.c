@@ -11,8 +11,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "tools/attach.h"
-#include "tools/helper/attach.h"
 #include "tools/logger.h"
 
 static const struct command commands[] = {
@@ -64,6 +62,22 @@ static const struct command commands[] = {
     { "jump", command_jump, "[-d FILE]", "Go to the kernel that kexec -p has loaded, until it comes back",
       "All guests are frozen meanwhile.\n"
       "-d, --device-tree FILE   only write the machine's device tree to FILE, for kexec --dtb\n" },
+    { "hibernate", command_hibernate, "[--check] [-t PARTITION] [-k KERNEL] [-i KEEPER] [-a WORDS]",
+      "Save the whole host, guests running, to a partition, and power off",
+      "    --check           only say whether that could be done\n"
+      "-t, --to PARTITION    a partition or disk of its own (default: /dev/disk/by-partlabel/torpor)\n"
+      "-k, --kernel FILE     the kernel that saves (default: dom0's, /boot/vmlinuz-RELEASE)\n"
+      "-i, --keeper FILE     its ramdisk (default: /usr/lib/torpor/keeper.gz)\n"
+      "-a, --append WORDS    more for its command line\n" },
+    { "snapshot", command_snapshot, "[--check] [-t PARTITION] [-k KERNEL] [-i KEEPER] [-a WORDS]",
+      "The same, but go on",
+      "    --check           only say whether that could be done\n"
+      "-t, --to PARTITION    a partition or disk of its own (default: /dev/disk/by-partlabel/torpor)\n"
+      "-k, --kernel FILE     the kernel that saves (default: dom0's, /boot/vmlinuz-RELEASE)\n"
+      "-i, --keeper FILE     its ramdisk (default: /usr/lib/torpor/keeper.gz)\n"
+      "-a, --append WORDS    more for its command line\n" },
+    { "dump", command_dump, "[-t PARTITION] FILE", "Copy what was saved on a partition to a file, for debuggers",
+      "-t, --to PARTITION    which (default: /dev/disk/by-partlabel/torpor)\n" },
     { "timeline", command_timeline, "[-o | -d DOMAIN] [--json | --svg FILE] [N | -], or -l [-d DOMAIN]",
       "Show what the last sleeps, saves, restores and migrations consisted of",
       "-o, --operation  what was last done to a guest, instead of the host's last sleep\n"
@@ -185,8 +199,6 @@ int main(int argc, char **argv)
 {
     int option;
 
-    if (argc && strcmp(argv[0], ATTACH_NAME) == 0)
-        return attach_run(argc, argv);
     opterr = 0;
     while ((option = getopt(argc, argv, "+:vh")) >= 0) {
         switch (option) {

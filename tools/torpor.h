@@ -25,6 +25,9 @@ int command_migrate(const struct command *c, int argc, char **argv);
 int command_migrate_receive(const struct command *c, int argc, char **argv);
 int command_restore(const struct command *c, int argc, char **argv);
 int command_wake(const struct command *c, int argc, char **argv);
+int command_hibernate(const struct command *c, int argc, char **argv);
+int command_snapshot(const struct command *c, int argc, char **argv);
+int command_dump(const struct command *c, int argc, char **argv);
 int command_jump(const struct command *c, int argc, char **argv);
 int command_timeline(const struct command *c, int argc, char **argv);
 
