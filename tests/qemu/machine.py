@@ -289,10 +289,7 @@ class Machine:
     def boot(self, limit=BOOT_LIMIT):
         """Wait for dom0's userland and its agent."""
         self.expect(r"^dom0: up", limit)
-        self._agent = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self._agent.settimeout(limit)
-        self._agent.connect(str(self._agent_socket))
-        self._incoming = self._agent.makefile("rb")
+        self.attach(limit)
         if self._line() != "agent: ready":
             raise self._failure("dom0's agent did not come up")
         if self.board.files:
@@ -301,6 +298,13 @@ class Machine:
                 mkdir -p /tmp/job
                 tar xf "/dev/${disk##*/}" -C /tmp/job""")
         return self
+
+    def attach(self, limit=BOOT_LIMIT):
+        """Connect to the agent of a dom0 that may have been up before this machine was."""
+        self._agent = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self._agent.settimeout(limit)
+        self._agent.connect(str(self._agent_socket))
+        self._incoming = self._agent.makefile("rb")
 
     def reboot(self):
         """Restart dom0 and the machine with it. For a Board with REBOOTS; its disk keeps its content."""

@@ -1,0 +1,169 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The host goes to a disk, guests running, and comes back from it in another machine."""
+
+import hashlib
+import random
+import re
+import shutil
+import subprocess
+import time
+
+import pytest
+
+from conftest import SOAK, life_of
+from hibernating import (HOW, TORPOR, HibernatingBoard, begin_hibernation, find_image_disk, hibernate, make_disks,
+                         wait_restored)
+from machine import Guest, Machine
+from sleeping import end_traffic, start_traffic
+
+pytestmark = pytest.mark.torpor_only("stock Xen 4.17 cannot hibernate")
+soak_only = pytest.mark.skipif(not SOAK, reason="for `make soak`: it takes minutes")
+
+FILES = "find / -xdev -type f ! -path '/tmp/*'"   # a guest's, which are in its memory
+USUAL = r"^keeper: no image; the host boots as usual$"
+
+
+def start_guest(host):
+    host.run("cp /guest/disk.img /root/one.img")
+    one = Guest(host, "one", disk="/root/one.img", address="192.168.77.2").create()
+    start_traffic(host, [one])
+    one.run(f"{FILES} -exec md5sum {{}} + > /tmp/files")
+    return one
+
+
+def snapshot(host):
+    said = len(host.console)
+    host.run(f"{TORPOR} snapshot {HOW}")
+    assert re.search(r"torpor: jumped into another kernel, and back", host.console[said:])
+
+
+def see_it_go_on(host, one):
+    """In a machine that was switched on with its image: the tool, the date, and the guest go on."""
+    said = wait_restored(host)
+    assert re.search(r"^the host was saved to \S+ \(\d+ MiB\), powered off, and goes on\nstatus 0$", said, re.M), said
+    date, clock = map(int, host.run("date +%s; cat /sys/class/rtc/rtc0/since_epoch").output.split())
+    assert abs(date - clock) <= 2   # seconds: the counter went on by the time that the machine was off
+    one.machine = host
+    one.run("md5sum -c /tmp/files > /dev/null")
+    end_traffic(host, [one])
+
+
+def end(host):
+    host.destroy_all()
+    host.poweroff()
+    host.check_console()
+
+
+def flip_a_bit(path, at):
+    with open(path, "r+b") as file:
+        file.seek(at)
+        byte = file.read(1)[0]
+        file.seek(at)
+        file.write(bytes([byte ^ 4]))
+
+
+def digest(path):
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@pytest.mark.parametrize("name,parts", [("gic2-1cpu", {"gic": 2, "smp": 1})] + SOAK * [
+    ("gic3-2cpu", {"smp": 2}), ("gic3-4cpu-max-3gib", {"smp": 4, "cpu": "max", "mem": 3072})])
+def test_a_host_with_a_guest_at_work_goes_on_in_a_new_machine(name, parts, tmp_path):
+    make_disks(tmp_path)
+    board = HibernatingBoard(folder=tmp_path, **parts)
+    with Machine(f"hibernate-down-{name}", board) as host:
+        host.expect(USUAL)
+        host.boot()
+        find_image_disk(host)
+        one = start_guest(host)
+        snapshot(host)
+        hibernate(host)
+    with Machine(f"hibernate-up-{name}", board) as host:
+        see_it_go_on(host, one)
+        end(host)
+
+
+@soak_only
+def test_snapshots_are_taken_again_and_again(tmp_path):
+    make_disks(tmp_path)
+    with life_of(Machine("hibernate-snapshots", HibernatingBoard(folder=tmp_path))) as host:
+        find_image_disk(host)
+        one = start_guest(host)
+        for _ in range(5):
+            snapshot(host)
+        end_traffic(host, [one])
+        host.run(f"{TORPOR} dump -t /dev/disk-of-images /root/core; rm /root/core")
+    core = subprocess.run(["llvm-readelf", "-h", "-n", tmp_path / "image.img"], check=True, capture_output=True,
+                          text=True).stdout
+    assert "CORE (Core file)" in core and "TORPOR" in core and "VMCOREINFO" in core
+    with Machine("hibernate-after-snapshots", HibernatingBoard(folder=tmp_path)) as host:
+        host.expect(USUAL)   # the disks have gone on
+
+
+@soak_only
+def test_an_image_that_is_damaged_or_foreign_or_used_is_left_alone(tmp_path):
+    make_disks(tmp_path)
+    image, right = tmp_path / "image.img", tmp_path / "right.img"
+    board = HibernatingBoard(folder=tmp_path)
+    with Machine("hibernate-damaged", board) as host:
+        host.boot()
+        find_image_disk(host)
+        one = start_guest(host)
+        hibernate(host)
+    shutil.copy(image, right)
+
+    def refused(why, **parts):
+        before = digest(image)
+        with Machine("hibernate-refused", HibernatingBoard(folder=tmp_path, **parts)) as machine:
+            machine.expect(rf"^keeper: the image on \S+ is left as it is, for {why}; the host boots as usual$")
+            machine.expect(r"torpor: Torpor \S+, Xen ABI")
+        assert digest(image) == before
+        shutil.copy(right, image)
+
+    flip_a_bit(image, 64)
+    refused("its header is damaged")
+    flip_a_bit(image, 100 << 20)
+    refused("its data are damaged")
+    refused("it is of another machine", smp=2 if board.smp == 1 else 1)
+    refused("it is of another machine", mem=2048)
+    with Machine("hibernate-right", board) as host:
+        see_it_go_on(host, one)
+        end(host)
+    with Machine("hibernate-used", board) as host:
+        host.expect(USUAL)
+
+
+@soak_only
+def test_a_partition_that_cannot_take_the_image_is_found_out_first(tmp_path):
+    make_disks(tmp_path, mebibytes=64)
+    with life_of(Machine("hibernate-small", HibernatingBoard(folder=tmp_path))) as host:
+        find_image_disk(host)
+        said = host.run(f"{TORPOR} hibernate --check {HOW} 2>&1", check=False)
+        assert said.status == 1 and re.search(r"is too small: it has 64 MiB, and .* may need \d+$", said.output)
+        said = host.run(f"{TORPOR} hibernate --check -k /guest/vmlinuz -i keeper.gz -t /dev/vdc 2>&1", check=False)
+        assert said.status == 1 and re.search(r"in use|has something else on it", said.output)
+
+
+@soak_only
+def test_power_may_fail_at_any_moment(tmp_path):
+    """Either the host boots as usual, or it is restored whole."""
+    make_disks(tmp_path)
+    board, moments = HibernatingBoard(folder=tmp_path), random.Random(1)
+    for turn in range(10):
+        with Machine(f"hibernate-cut-{turn}", board) as host:
+            if host.expect(rf"{USUAL}|^keeper: into the host$").group().endswith("usual"):
+                host.boot()
+            else:
+                host.attach()
+            find_image_disk(host)
+            begin_hibernation(host)
+            if turn % 2 == 0:
+                host.expect(r"^keeper: saved \d+ of")
+                time.sleep(moments.uniform(0, 15))   # the cut; what is expected does not depend on when
+                continue
+            host.expect(r"^keeper: the host is saved")
+            host.wait_exit()
+        with Machine(f"hibernate-cut-up-{turn}", board) as host:
+            host.expect(r"^keeper: checked \d+ of")
+            time.sleep(moments.uniform(0, 40))

@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: Apache-2.0
+/* sources: tools/keeper/image.c */
+/*
+ * The image of a host's memory: what is written is what is read, byte for byte, and nothing that was changed on the
+ * disk gets through.
+ */
+#include "tools/keeper/image.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <cmocka.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define RAM       UINT64_C(0x40000000)
+#define PARTITION (UINT64_C(64) << 20)
+
+static const uint8_t id[IMAGE_ID] = "0123456789abcde";
+
+static struct handover handover = {
+    .magic = HANDOVER_MAGIC, .version = HANDOVER_VERSION, .size = sizeof(handover), .back_entry = RAM + 0x201000,
+    .window = { RAM + (1u << 20), 1u << 20 }, .image = { RAM + 0x200000, 0x100000 }, .image_base = 0x8000000000,
+    .direct_map = 0x800000000000, .counter_frequency = 1000,
+};
+
+struct made {
+    struct image_header header;
+    void *tables;
+};
+
+/* Pages that are data at even addresses of a list, and zero at odd; a chunk's sum per 256 pages of data. */
+static struct made make_image(unsigned pages, enum image_state state)
+{
+    static uint8_t chunk[IMAGE_CHUNK];
+    struct image_writer w = { .handover = &handover };
+    struct image_times times = { .counter = 5000, .seconds = 100 };
+    struct image_note_text notes[] = {
+        { "TORPOR", IMAGE_NOTE_HANDOVER, sizeof(handover), &handover },
+        { "TORPOR", IMAGE_NOTE_MACHINE, 7, "memory" },
+        { "TORPOR", IMAGE_NOTE_TIMES, sizeof(times), &times },
+        { "VMCOREINFO", 0, 5, "dom0\n" },
+    };
+    struct made m;
+
+    for (unsigned i = 0; i < pages; i++)
+        assert_int_equal(image_add_page(&w, RAM + (i < 256 ? i : i + 256) * IMAGE_PAGE, i % 8 == 7), 0);
+    for (uint64_t left = w.data_size, n; left; left -= n) {
+        n = left < IMAGE_CHUNK ? left : IMAGE_CHUNK;
+        assert_int_equal(image_add_chunk(&w, chunk, n), 0);
+    }
+    assert_int_equal(image_finish(&w, notes, 4, id, state, &m.header, &m.tables), 0);
+    image_writer_free(&w);
+    return m;
+}
+
+static void what_is_written_is_read(void **state)
+{
+    struct made m = make_image(600, IMAGE_HIBERNATED);
+    struct image i;
+    uint64_t data = 0;
+
+    (void)state;
+    assert_true(image_is_ours(&m.header));
+    assert_int_equal(image_state(&m.header), IMAGE_HIBERNATED);
+    assert_null(image_check_header(&m.header, PARTITION));
+    assert_null(image_check(&i, &m.header, m.tables));
+    assert_string_equal(i.machine, "memory");
+    assert_memory_equal(&i.handover, &handover, sizeof(handover));
+    assert_int_equal(i.times.counter, 5000);
+    for (size_t n = 0; n < i.count; n++)
+        data += i.loads[n].p_filesz;
+    assert_int_equal(data, 525 * IMAGE_PAGE);
+    assert_int_equal(i.chunks, 3);
+    assert_int_equal(i.loads[0].p_filesz, 7 * IMAGE_PAGE);
+    assert_int_equal(i.loads[0].p_memsz, 8 * IMAGE_PAGE);
+    free(m.tables);
+}
+
+static void the_state_may_change_and_nothing_else(void **state)
+{
+    struct made m = make_image(20, IMAGE_HIBERNATED);
+
+    (void)state;
+    image_set_state(&m.header, IMAGE_USED);
+    assert_null(image_check_header(&m.header, PARTITION));
+    free(m.tables);
+}
+
+/* Every bit of the header but the state's, and of the tables, one at a time. */
+static void a_flipped_bit_is_found(void **state)
+{
+    struct made m = make_image(20, IMAGE_HIBERNATED);
+    struct image i;
+
+    (void)state;
+    for (size_t bit = 0; bit < 8 * sizeof(m.header); bit++) {
+        struct image_header h = m.header;
+
+        ((uint8_t *)&h)[bit / 8] ^= (uint8_t)(1u << bit % 8);
+        if (bit / 8 != EI_ABIVERSION + 7)
+            assert_non_null(image_check_header(&h, PARTITION));
+    }
+    for (size_t bit = 0; bit < 8 * m.header.tables_size; bit += 37) {
+        ((uint8_t *)m.tables)[bit / 8] ^= (uint8_t)(1u << bit % 8);
+        assert_non_null(image_check(&i, &m.header, m.tables));
+        ((uint8_t *)m.tables)[bit / 8] ^= (uint8_t)(1u << bit % 8);
+    }
+    assert_null(image_check(&i, &m.header, m.tables));
+    free(m.tables);
+}
+
+static void a_damaged_chunk_is_found(void **state)
+{
+    static uint8_t chunk[IMAGE_CHUNK];
+    struct made m = make_image(600, IMAGE_SNAPSHOT);
+    struct image i;
+
+    (void)state;
+    assert_null(image_check(&i, &m.header, m.tables));
+    assert_true(image_chunk_is_right(&i, 0, chunk));
+    chunk[77777] = 1;
+    assert_false(image_chunk_is_right(&i, 0, chunk));
+    chunk[77777] = 0;
+    assert_int_equal(image_chunk_size(&i, 2), 525 * IMAGE_PAGE - 2 * IMAGE_CHUNK);
+    free(m.tables);
+}
+
+static void a_partition_that_shrank_is_found(void **state)
+{
+    struct made m = make_image(600, IMAGE_HIBERNATED);
+
+    (void)state;
+    assert_null(image_check_header(&m.header, m.header.tables + m.header.tables_size));
+    assert_non_null(image_check_header(&m.header, m.header.tables + m.header.tables_size - 1));
+    free(m.tables);
+}
+
+static void a_claim_is_ours_and_no_image(void **state)
+{
+    struct image_header h, zero = { .version = 0 };
+
+    (void)state;
+    image_claim(&h, id);
+    assert_true(image_is_ours(&h));
+    assert_int_equal(image_state(&h), IMAGE_CLAIMED);
+    assert_non_null(image_check_header(&h, PARTITION));
+    assert_false(image_is_ours(&zero));
+}
+
+/* The window is another kernel's memory while the image is put back. */
+static void an_image_that_reaches_into_the_window_is_refused(void **state)
+{
+    struct handover right = handover;
+    struct made m;
+    struct image i;
+
+    (void)state;
+    handover.window.start = RAM;
+    m = make_image(20, IMAGE_HIBERNATED);
+    assert_non_null(image_check(&i, &m.header, m.tables));
+    handover = right;
+    free(m.tables);
+}
+
+static void more_headers_than_elf_counts_are_counted_elsewhere(void **state)
+{
+    struct image_writer w = { .handover = &handover };
+    struct image_times times = { 0 };
+    struct image_note_text notes[] = {
+        { "TORPOR", IMAGE_NOTE_HANDOVER, sizeof(handover), &handover },
+        { "TORPOR", IMAGE_NOTE_MACHINE, 1, "" },
+        { "TORPOR", IMAGE_NOTE_TIMES, sizeof(times), &times },
+    };
+    struct image_header h;
+    struct image i;
+    void *tables;
+
+    (void)state;
+    for (uint64_t n = 0; n < 70000; n++)
+        assert_int_equal(image_add_page(&w, RAM + (4096 + 2 * n) * IMAGE_PAGE, true), 0);
+    assert_int_equal(image_finish(&w, notes, 3, id, IMAGE_SNAPSHOT, &h, &tables), 0);
+    assert_int_equal(h.elf.e_phnum, PN_XNUM);
+    assert_null(image_check_header(&h, PARTITION));
+    assert_null(image_check(&i, &h, tables));
+    assert_int_equal(i.count, 70000);
+    image_writer_free(&w);
+    free(tables);
+}
+
+static void a_counter_goes_on_by_the_time_that_went_by(void **state)
+{
+    const struct image_times then = { .counter = 9000, .seconds = 100 };
+    struct image_times now = { .counter = 50, .seconds = 107 };
+
+    (void)state;
+    assert_int_equal(image_bias(&then, 0, &now, 1000) + 50, 16000);
+    assert_int_equal(image_bias(&then, -3000, &now, 1000) + 50, 13000);
+    now.counter = 1000000;
+    assert_int_equal(image_bias(&then, 0, &now, 1000), 16000 - 1000000);
+    now.seconds = 90;   /* set back */
+    assert_int_equal(image_bias(&then, 0, &now, 1000) + 1000000, 9000);
+    now.seconds = 0;
+    assert_int_equal(image_bias(&then, 0, &now, 1000) + 1000000, 9000);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_is_written_is_read),
+        cmocka_unit_test(the_state_may_change_and_nothing_else),
+        cmocka_unit_test(a_flipped_bit_is_found),
+        cmocka_unit_test(a_damaged_chunk_is_found),
+        cmocka_unit_test(a_partition_that_shrank_is_found),
+        cmocka_unit_test(a_claim_is_ours_and_no_image),
+        cmocka_unit_test(an_image_that_reaches_into_the_window_is_refused),
+        cmocka_unit_test(more_headers_than_elf_counts_are_counted_elsewhere),
+        cmocka_unit_test(a_counter_goes_on_by_the_time_that_went_by),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
