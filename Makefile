@@ -12,6 +12,7 @@ include images/build.mk
 include hypervisor/build.mk
 include firmware/build.mk
 include tools/build.mk
+include package/build.mk
 include dormouse/build.mk
 include tests/unit/build.mk
 include tests/guests/build.mk
@@ -34,7 +35,7 @@ run-hibernate: $(HYPERVISOR) images
 run-x86: x86-images dormouse
 	@tests/qemu/run-x86
 
-TESTED := $(HYPERVISOR) locks firmware-variants images x86-images dormouse $(unit-tests) $(GUEST_IMAGES) $(DOM0_IMAGES) $(FUZZERS) $(READERS)
+TESTED := $(HYPERVISOR) locks firmware-variants images x86-images dormouse $(unit-tests) $(GUEST_IMAGES) $(DOM0_IMAGES) $(FUZZERS) $(READERS) build/deb/.done
 
 ## test: every test there is; the last line is "N passed, N failed"
 test: $(TESTED)

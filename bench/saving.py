@@ -112,7 +112,7 @@ def last_operation_of(m, what):
 def half_full_without_disk(m, mib):
     """A guest moved within one host has no disk: its two halves would share it. So it is filled with random bytes."""
     m.run("ln -sf guest-moved.log /var/log/xen/console/guest-moved--incoming.log")
-    guest = Guest(m, "moved", memory=mib).create()
+    guest = Guest(m, "moved", memory=mib, address="192.168.77.5").create()
     guest.run(f"mkdir -p /fill; mount -t tmpfs -o size=90% fill /fill; "
               f"dd if=/dev/urandom of=/fill/data bs=1M count={mib // 2 - 64} 2>/dev/null")
     return guest

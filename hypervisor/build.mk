@@ -11,12 +11,21 @@ hyp-flags := $(bare-flags) -Ihypervisor
 hyp-cflags := $(bare-cflags) -Wframe-larger-than=4000 -fno-jump-tables -D__XEN_TOOLS__ -MMD -MP
 hyp-ldflags := $(bare-ldflags) --orphan-handling=warn -T arch/arm64/torpor.lds --gc-sections --build-id=sha1
 
-build/torpor: $(hyp-out)/torpor.elf
+build/torpor: $(hyp-out)/torpor.elf $(hyp-out)/efi.ok
 	@llvm-objcopy -O binary $< $@
 	@echo "built $@ ($$(stat -c %s $@) bytes)"
 
 $(hyp-out)/torpor.elf: $(hyp-objects) arch/arm64/torpor.lds
 	@ld.lld $(hyp-ldflags) -o $@ $(hyp-objects) $(bare-libfdt)
+
+# UEFI's stub runs where the firmware put it. Of all that is reached from it (but the panic of a stack that overflows, and the start that
+# it leads to) nothing may hold an address that the linker has stored.
+$(hyp-out)/efi.ok: $(hyp-objects)
+	@ld.lld -r --gc-sections -e efi_start -o $(@D)/efi.o \
+		$(filter-out %/arch/arm64/head.S.o %/base/panic.c.o,$(hyp-objects)) $(bare-libfdt)
+	@! llvm-objdump -r $(@D)/efi.o | sed -n '/^RELOCATION RECORDS FOR \[\.debug/,/^$$/d; /ABS\(64\|32\|16\) /p' | grep . || \
+		{ echo "hypervisor/boot/efi reaches code or data with stored addresses (above)" >&2; exit 1; }
+	@touch $@
 
 $(hyp-out)/%.c.o: %.c $(bare-include)/.done flags.mk hypervisor/build.mk
 	@mkdir -p $(@D)

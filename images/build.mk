@@ -5,7 +5,7 @@
 .PHONY: images
 
 IMAGES := vmlinuz dom0.gz dom0.img keeper.gz
-images: $(IMAGES:%=build/images/%)
+images: $(IMAGES:%=build/images/%) build/debian/uefi/.done
 
 # As an ordinary user: files in a disk are to be root's all the same
 FAKEROOT := $(if $(filter 0,$(shell id -u)),,fakeroot)
@@ -25,6 +25,11 @@ build/sysroot/.done: images/sysroot.packages | images/fetch build/.packages
 build/debian/kernel/.done: | images/fetch build/.packages
 	@images/fetch arm64 build/debian/kernel linux-image-arm64 xen-hypervisor-4.17-arm64 busybox-static
 	@/sbin/depmod -b $(CURDIR)/build/debian/kernel $$(ls build/debian/kernel/lib/modules)
+	@touch $@
+
+# a machine's UEFI firmware, and the boot loader that it starts
+build/debian/uefi/.done: | images/fetch build/.packages
+	@images/fetch arm64 build/debian/uefi qemu-efi-aarch64 grub-efi-arm64-bin
 	@touch $@
 
 build/debian/dom0/.done: images/dom0.packages | images/fetch build/.packages

@@ -20,7 +20,7 @@ $(tools-out)/torpor: $(tools-objects)
 $(tools-out)/torpor-save-helper: $(helper-objects)
 
 $(tools-out)/torpor $(tools-out)/torpor-save-helper:
-	@clang $(tools-target) -fuse-ld=lld -pie -nostdlib -Wl,-z,relro,-z,now,-z,noexecstack,--no-undefined,--as-needed -o $@ \
+	@clang $(tools-target) -fuse-ld=lld -pie -nostdlib -Wl,--build-id=sha1,-z,relro,-z,now,-z,noexecstack,--no-undefined,--as-needed -o $@ \
 		$(tools-lib)/Scrt1.o $(tools-lib)/crti.o $^ -L$(tools-lib) $(tools-libs) -lc $(tools-lib)/crtn.o
 
 $(tools-out)/%.c.o: %.c build/sysroot/.done tools/build.mk

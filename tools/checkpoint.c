@@ -40,6 +40,7 @@ struct checkpoint {
     const char *file, *config_file;
     struct commit_token token;         /* of the guest as it is now, but for the period */
     bool watched;                      /* our monitor waits for its end */
+    bool stands;                       /* the guest, still: it could not go on, which is for the guardian to see to */
     struct save_options options;
 };
 
@@ -103,11 +104,13 @@ static const char *why_anew(const struct checkpoint *c, const struct commit *las
 
 /* --- one checkpoint */
 
-static int suspend_and_write(struct checkpoint *c, int fd, const char *since)
+/* partial: the file that fd is of, as long as that is not to be kept; or NULL. */
+static int suspend_and_write(struct checkpoint *c, int fd, const char *partial, const char *since)
 {
+    struct save_rescue rescue = { c->guest, partial };
     int rc;
 
-    if (guardian_begin(save_rescue, c->guest, -1))
+    if (guardian_begin(save_rescue, &rescue, -1))
         return -EAGAIN;
     if (since)
         setenv(SINCE, since, 1);
@@ -115,7 +118,7 @@ static int suspend_and_write(struct checkpoint *c, int fd, const char *since)
     unsetenv(SINCE);
     if (rc)
         fprintf(stderr, "Failed to save domain, resuming domain: %s\n", save_reason());
-    save_go_on(c->libxl, c->guest, c->watched);
+    c->stands = save_go_on(c->libxl, c->guest, c->watched);
     progress_went_on("resumed");
     c->watched = true;
     return rc ? -EIO : 0;
@@ -127,13 +130,13 @@ static int write_alone(struct checkpoint *c, struct image_file *file, const char
     int error = image_write_head(file->fd, file->name, json);
 
     if (!error)
-        error = suspend_and_write(c, file->fd, NULL);
+        error = suspend_and_write(c, file->fd, NULL, NULL);
     return error ? error : image_commit(file);
 }
 
-/* before NULL: of everything. The commit record is written when all else is on the disk. */
-static int write_segment(struct checkpoint *c, int fd, const char *json, const struct commit *before,
-                         struct commit *commit)
+/* before NULL: of everything, to a partial file. The commit record is written when all else is on the disk. */
+static int write_segment(struct checkpoint *c, int fd, const char *partial, const char *json,
+                         const struct commit *before, struct commit *commit)
 {
     uint64_t begin = before ? before->end + sizeof(*before) : 0;
     char since[16] = "all";
@@ -145,7 +148,7 @@ static int write_segment(struct checkpoint *c, int fd, const char *json, const s
         return cannot_write(c, -errno);
     error = image_write_checkpoint_head(fd, c->file, json);
     if (!error)
-        error = suspend_and_write(c, fd, since);
+        error = suspend_and_write(c, fd, partial, since);
     if (error)
         return error;
     error = fsync(fd) ? -errno : commit_write(fd, begin, before, &c->token, commit);
@@ -163,7 +166,7 @@ static int write_anew(struct checkpoint *c, const char *json, struct commit *com
         *commit = (struct commit){ 0 };
         error = write_alone(c, &file, json);
     } else {
-        error = write_segment(c, file.fd, json, NULL, commit);
+        error = write_segment(c, file.fd, file.partial, json, NULL, commit);
         if (!error)
             error = image_commit(&file);
     }
@@ -174,7 +177,7 @@ static int write_anew(struct checkpoint *c, const char *json, struct commit *com
 static int append(struct checkpoint *c, int fd, const char *json, const struct commit *before,
                   struct commit *commit)
 {
-    int error = write_segment(c, fd, json, before, commit);
+    int error = write_segment(c, fd, NULL, json, before, commit);
 
     if (error && ftruncate(fd, (off_t)(before->end + sizeof(*before))))
         detail("%s: what is behind its last checkpoint stays there: %s", c->file, strerror(errno));
@@ -290,6 +293,8 @@ static int take(struct checkpoint *c)
     progress_begin("checkpoint", doing, c->options.json);
     progress_domain(c->libxl, c->guest->name, c->guest->id);
     error = take_shown(c);
+    if (!c->stands)
+        guardian_end();
     progress_end(error, error ? "resumed" : "checkpointed", "");
     return error;
 }

@@ -14,6 +14,9 @@
  */
 #pragma once
 
+/* The reason in the journal of an operation that a guardian has brought to its end. */
+#define GUARDIAN_REASON "torpor was killed"
+
 /*
  * Runs in the guardian, within guests_open() and guests_close(). context: as it was at guardian_begin(); reached: the
  * last one told, 0: none; fd: guardian_begin()'s, by the number that it has here. Nobody reads its messages.

@@ -6,8 +6,8 @@
  *     receiver: BANNER
  *     sender:   the stream that torpor save writes to a file, live
  *     receiver: READY      it has a whole domain NAME--incoming, paused; or FAILED: it cannot make one
- *     sender:   GO         its own is NAME--migratedaway now, suspended
- *     receiver: STARTED    its own is NAME, and runs; or FAILED: nothing is left of it
+ *     sender:   GO         its own is NAME--migratedaway, suspended
+ *     receiver: STARTED    its own runs, and is NAME; or FAILED: nothing is left of it
  *     sender:   destroys its own, or lets it go on
  *
  * Invariant: until GO is sent the guest is the sender's, which lets it go on whatever happens; once it may have
@@ -206,18 +206,23 @@ static int not_taken(struct migration *m, int error)
                                                                   : link_error(error));
 }
 
-/* In the guardian: the receiver's word is heard for a sender that cannot hear it any more, and nobody is told. */
+/* In the guardian: the receiver's word is heard for a sender that cannot hear it any more. */
 static void rescue_sent(const void *context, char reached, int from)
 {
     const struct migration *m = context;
+    bool handing_over = reached == HANDING_OVER;
     char report[LONGEST + 1] = "";
+    int error = handing_over ? hear(from, report, patience_ms(), false) : 0;
 
-    if (reached == HANDING_OVER && hear(from, report, patience_ms(), false))
-        return;
-    if (reached == HANDED_OVER || strcmp(report, STARTED) == 0)
+    if (reached == HANDED_OVER || strcmp(report, STARTED) == 0) {
+        progress_went_on("handed over");
         libxl_domain_destroy(guests_libxl(), m->guest.id, NULL);
-    else if (!reached || strcmp(report, FAILED) == 0)
-        save_rescue(&m->guest, reached, from);
+        progress_end(0, "handed over", GUARDIAN_REASON);
+    } else if (!handing_over || strcmp(report, FAILED) == 0) {
+        save_rescue(&(struct save_rescue){ .guest = &m->guest }, reached, from);
+    } else {
+        progress_end(error ? error : -EPROTO, "undefined", GUARDIAN_REASON);
+    }
 }
 
 /* It is ours, as it was, and goes on before anything else is looked after. */
@@ -225,7 +230,8 @@ static int go_on_here(struct migration *m, const char *why)
 {
     if (m->away && libxl_domain_rename(m->libxl, m->guest.id, m->away, m->guest.name))
         failure("domain %u is still called %s", m->guest.id, m->away);
-    save_go_on(m->libxl, &m->guest, false);
+    if (save_go_on(m->libxl, &m->guest, false) == EXIT_SUCCESS)
+        guardian_end();
     progress_went_on("resumed");
     end_transport(m);
     fprintf(stderr, "Migration failed, resuming at sender: %s\n", why);
@@ -247,6 +253,20 @@ static int lost(struct migration *m, int error)
     return EXIT_FAILURE;
 }
 
+/* The other host may have it whole. 0, or -errno and it has its name. */
+static int rename_away(struct migration *m)
+{
+    if (asprintf(&m->away, "%s" SAVE_AWAY, m->guest.name) < 0) {
+        m->away = NULL;
+        return -ENOMEM;
+    }
+    if (libxl_domain_rename(m->libxl, m->guest.id, m->guest.name, m->away) == 0)
+        return 0;
+    free(m->away);
+    m->away = NULL;
+    return -EIO;
+}
+
 /* The receiver has it whole: from here on only one of the two says who goes on. */
 static int hand_over(struct migration *m)
 {
@@ -254,15 +274,6 @@ static int hand_over(struct migration *m)
     int error, rc;
 
     fprintf(stderr, "migration sender: Target has acknowledged transfer.\n");
-    if (asprintf(&m->away, "%s" SAVE_AWAY, m->guest.name) < 0) {
-        m->away = NULL;
-        return go_on_here(m, "out of memory");
-    }
-    if (libxl_domain_rename(m->libxl, m->guest.id, m->guest.name, m->away)) {
-        free(m->away);
-        m->away = NULL;
-        return go_on_here(m, "it cannot be renamed");
-    }
     fprintf(stderr, "migration sender: Giving target permission to start.\n");
     guardian_tell(HANDING_OVER);
     error = tell(m->to, GO);
@@ -276,6 +287,7 @@ static int hand_over(struct migration *m)
     if (error)
         return lost(m, error);
     guardian_tell(HANDED_OVER);
+    progress_stage("start", 0);
     progress_went_on("handed over");
     m->outcome = "handed over";
     fprintf(stderr, "migration sender: Target reports successful startup.\n");
@@ -302,7 +314,12 @@ static int send_domain(struct migration *m, const char *json)
     }
     if (save_write(m->libxl, &m->guest, m->to, &m->options))
         return go_on_here(m, save_reason());
+    error = rename_away(m);                    /* while the receiver is busy with the end of it */
+    progress_stage("rename", error);
+    if (error)
+        return go_on_here(m, "it cannot be renamed");
     error = expect(m->from, READY, patience_ms());
+    progress_stage("ready", error);
     return error ? go_on_here(m, link_error(error)) : hand_over(m);
 }
 
@@ -427,15 +444,6 @@ static int unpause(libxl_ctx *libxl, uint32_t id)
     return rc;
 }
 
-static int start(libxl_ctx *libxl, uint32_t id, const char *name, bool paused)
-{
-    if (give_name(libxl, id, name))
-        return failure("domain %u cannot be renamed to %s", id, name);
-    if (!paused && unpause(libxl, id))
-        return failure("%s (%u) cannot be unpaused", name, id);
-    return EXIT_SUCCESS;
-}
-
 /* Only when nothing is left of it may the sender's go on. */
 static int give_up(libxl_ctx *libxl, uint32_t id, const char *why, int to)
 {
@@ -449,28 +457,35 @@ static int give_up(libxl_ctx *libxl, uint32_t id, const char *why, int to)
 /* The sender has let go: it is ours to start. */
 static int take_over(libxl_ctx *libxl, uint32_t id, const char *name, const struct receiver *r, int to)
 {
-    if (start(libxl, id, name, r->paused))
+    if (!r->paused && unpause(libxl, id)) {
+        failure("%s (%u) cannot be unpaused", name, id);
         return give_up(libxl, id, "it does not start", to);
+    }
+    progress_stage("start", 0);
     progress_went_on("received");
+    if (give_name(libxl, id, name))
+        failure("domain %u runs, and cannot be renamed to %s", id, name);
+    tell(to, STARTED);   /* runs here, whether the sender hears it or not */
     fprintf(stderr, "migration target: Domain started successfully.\n");
     if (!r->unwatched)
         monitor_in_background(id, false);
-    tell(to, STARTED);   /* runs here, whether the sender hears it or not */
     return EXIT_SUCCESS;
 }
 
 /* In the guardian. */
 static void rescue_received(const void *context, char reached, int to)
 {
+    int status = EXIT_FAILURE;
     const char *name;
     uint32_t id;
 
     if (!restore_find(guests_libxl(), &id, &name))
         tell(to, FAILED);
     else if (reached == TAKING_OVER)
-        take_over(guests_libxl(), id, name, context, to);
+        status = take_over(guests_libxl(), id, name, context, to);
     else
         give_up(guests_libxl(), id, "the receiver was killed", to);
+    progress_end(status ? -EINTR : 0, status ? "failed" : "received", GUARDIAN_REASON);
 }
 
 /* The domain is whole, and paused. */
@@ -484,6 +499,7 @@ static int finish_receiving(libxl_ctx *libxl, uint32_t id, const char *name, con
         error = expect(STDIN_FILENO, GO, patience_ms());
     if (error)
         return give_up(libxl, id, link_error(error), STDOUT_FILENO);
+    progress_stage("permission", 0);
     guardian_tell(TAKING_OVER);
     fprintf(stderr, "migration target: Got permission, starting domain.\n");
     return take_over(libxl, id, name, r, STDOUT_FILENO);

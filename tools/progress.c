@@ -219,6 +219,19 @@ void progress_domain(libxl_ctx *libxl, const char *name, uint32_t domid)
     }
 }
 
+void progress_stage(const char *name, int result)
+{
+    struct journal_stage stage = { .result = result, .end_ns = since_began() };
+
+    if (!under_way)
+        return;
+    snprintf(stage.name, sizeof(stage.name), "%s", name);
+    for (uint32_t i = 0; i < journal.stage_count; i++)
+        if (journal.stages[i].end_ns > stage.start_ns)
+            stage.start_ns = journal.stages[i].end_ns;
+    journal_add_stage(&journal, &stage);
+}
+
 void progress_went_on(const char *event)
 {
     if (!under_way || journal.resumed_ns)

@@ -34,6 +34,12 @@ void progress_settle(void);
 /* Other output to the terminal meanwhile comes behind this. */
 void progress_make_way(void);
 
+/*
+ * A stage beside the helper's is over: it began when the latest one ended. The helper has ended, too. result: 0 or
+ * -errno.
+ */
+void progress_stage(const char *name, int result);
+
 /* The guest runs again: "resumed", "handed over", "restored". */
 void progress_went_on(const char *event);
 

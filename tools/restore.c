@@ -14,6 +14,7 @@
 
 #include <libxl_utils.h>
 
+#include "tools/attach.h"
 #include "tools/config.h"
 #include "tools/guardian.h"
 #include "tools/guests.h"
@@ -28,7 +29,7 @@
 
 /* xl holds it while it makes a domain: memory that is free for one is not for another. */
 #define XL_LOCK   "/var/lock/xl"
-#define NO_DOMAIN ((uint32_t)-1)
+#define NO_DOMAIN ATTACH_NO_DOMAIN
 
 struct restore_options {
     bool paused, console, debug, foreground, unwatched, vnc, vnc_password, json;
@@ -150,6 +151,7 @@ static void destroy_unfinished(const void *context, char reached, int fd)
     (void)context, (void)reached, (void)fd;
     if (restore_find(guests_libxl(), &id, &name))
         libxl_domain_destroy(guests_libxl(), id, NULL);
+    progress_end(-EINTR, "failed", GUARDIAN_REASON);
 }
 
 static int begin_guardian(libxl_ctx *libxl, const struct restore_request *request, const libxl_domain_config *config,
@@ -170,26 +172,32 @@ static int make_domain(libxl_ctx *libxl, const char *source, int fd, libxl_domai
 {
     libxl_domain_restore_params params;
     const char *recalled;
-    int rc;
+    int rc, error;
 
+    *id = NO_DOMAIN;
+    error = attach_begin(libxl, config);
+    if (error)
+        return error;
     libxl_domain_restore_params_init(&params);
     params.stream_version = 2;
-    *id = NO_DOMAIN;
     logger_forget();
     progress_listen();
     operation_begin(libxl);
     rc = libxl_domain_create_restore(libxl, config, id, fd, -1, &params, NULL, NULL);
     operation_end();
     progress_settle();
+    progress_stage("devices", rc ? -EIO : 0);
     libxl_domain_restore_params_dispose(&params);
     recalled = recall_end();
-    if (!rc)
+    error = attach_end(libxl, rc ? ATTACH_NO_DOMAIN : *id, config);
+    if (!rc && !error)
         return 0;
-    failure("%s was not restored from %s: %s", config->c_info.name, source,
-            operation_interrupted() ? "interrupted"
-            : *recalled             ? recalled
-            : *logger_reason()      ? logger_reason()
-                                    : "libxl does not say why (torpor -v)");
+    if (rc)
+        failure("%s was not restored from %s: %s", config->c_info.name, source,
+                operation_interrupted() ? "interrupted"
+                : *recalled             ? recalled
+                : *logger_reason()      ? logger_reason()
+                                        : "libxl does not say why (torpor -v)");
     if (*id != NO_DOMAIN && *id)
         libxl_domain_destroy(libxl, *id, NULL);
     return -EIO;
@@ -292,6 +300,7 @@ static int let_go(libxl_ctx *libxl, uint32_t id, const struct restore_options *o
         progress_end(-EIO, "failed", "it cannot be unpaused");
         return EXIT_FAILURE;
     }
+    progress_stage("start", 0);
     progress_went_on("restored");
     progress_end(0, "restored", "");
     if (options->vnc)

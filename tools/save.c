@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <libxl_utils.h>
 
@@ -87,7 +88,7 @@ int save_go_on(libxl_ctx *libxl, const struct guest *guest, bool watched)
     if (rc)
         return failure("%s (%u) does not go on: libxl's error %d; torpor wake %s may help", guest->name, guest->id, rc,
                        guest->name);
-    guardian_end();
+    guardian_tell(SAVE_WENT_ON);
     if (!watched && (taken || suspended))
         monitor_in_background(guest->id, true);
     return EXIT_SUCCESS;
@@ -106,17 +107,29 @@ static bool take_name_back(libxl_ctx *libxl, const struct guest *guest)
     return ours;
 }
 
-void save_rescue(const void *context, char reached, int fd)
+/* False: it is not there any more. */
+static bool rescue_guest(const struct guest *guest)
 {
-    const struct guest *guest = context;
     bool taken = true;
 
-    (void)reached, (void)fd;
     if (!take_name_back(guests_libxl(), guest))
-        return;
+        return false;
     guest_release(guest, &taken);
-    if (taken && guest_await_suspension(guest, SUSPENDS_MS))
+    if (taken && guest_await_suspension(guest, SUSPENDS_MS)) {
         save_go_on(guests_libxl(), guest, false);
+        progress_went_on("resumed");
+    }
+    return true;
+}
+
+void save_rescue(const void *context, char reached, int fd)
+{
+    const struct save_rescue *r = context;
+
+    (void)fd;
+    if (r->partial)
+        unlink(r->partial);
+    progress_end(-EINTR, reached == SAVE_WENT_ON || rescue_guest(r->guest) ? "resumed" : "failed", GUARDIAN_REASON);
 }
 
 static int destroy(libxl_ctx *libxl, const struct guest *guest)
@@ -142,7 +155,10 @@ static int finish(libxl_ctx *libxl, const struct guest *guest, enum afterwards a
         rc = libxl_domain_pause(libxl, guest->id, NULL);
     if (rc)
         failure("%s (%u) cannot be paused: libxl's error %d", guest->name, guest->id, rc);
-    return save_go_on(libxl, guest, false) || rc ? EXIT_FAILURE : EXIT_SUCCESS;
+    if (save_go_on(libxl, guest, false))
+        return EXIT_FAILURE;
+    guardian_end();
+    return rc ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
 int save_read_downtime(const char *text, uint32_t *ms)
@@ -168,6 +184,7 @@ int save_write(libxl_ctx *libxl, const struct guest *guest, int fd, const struct
     rc = libxl_domain_suspend(libxl, guest->id, fd, options->live ? LIBXL_SUSPEND_LIVE : 0, NULL);
     operation_end();
     progress_settle();
+    progress_stage("libxl", rc ? -EIO : 0);
     return rc;
 }
 
@@ -182,10 +199,11 @@ const char *save_reason(void)
 static int write_image(libxl_ctx *libxl, const struct guest *guest, struct image_file *file, const char *json,
                        const struct save_options *options)
 {
-    int error = image_write_head(file->fd, file->name, json);
+    struct save_rescue rescue = { guest, file->partial };
+    int error = guardian_begin(save_rescue, &rescue, -1);
 
     if (!error)
-        error = guardian_begin(save_rescue, guest, -1);
+        error = image_write_head(file->fd, file->name, json);
     if (error || save_write(libxl, guest, file->fd, options) == 0)
         return error;
     fprintf(stderr, "Failed to save domain, resuming domain: %s\n", save_reason());
@@ -212,9 +230,11 @@ static int write_and_finish(libxl_ctx *libxl, const struct guest *guest, struct 
     if (!error)
         error = image_commit(file);
     if (error && !goes_on)
-        go_on(libxl, guest);
+        status = go_on(libxl, guest);
     if (!error && !goes_on)
         status = finish(libxl, guest, afterwards);
+    else if (status == EXIT_SUCCESS)
+        guardian_end();
     progress_end(error, error ? "resumed" : "saved", "");
     return error ? EXIT_FAILURE : status;
 }

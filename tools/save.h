@@ -36,15 +36,24 @@ char *save_config(libxl_ctx *libxl, const struct guest *guest, const char *confi
 int save_write(libxl_ctx *libxl, const struct guest *guest, int fd, const struct save_options *options);
 const char *save_reason(void);
 
+/* The context of save_rescue(). */
+struct save_rescue {
+    const struct guest *guest;      /* of its name, or of that with SAVE_AWAY behind it */
+    const char *partial;            /* the file that is nothing before its save is over; NULL: none */
+};
+
 /*
- * The guardian's, from before save_write() on, for a guest (the context) of its or of another name: it gets its name
- * back and goes on as by save_go_on(), with a request that it has taken and not followed yet awaited.
+ * The guardian's, from before save_write() on: the guest gets its name back and goes on as by save_go_on(), with a
+ * request that it has taken and not followed yet awaited; but for one that has been told SAVE_WENT_ON. The partial file
+ * goes, and the journal gets its line.
  */
-void save_rescue(const void *guest, char reached, int fd);
+enum { SAVE_WENT_ON = 'w' };
+void save_rescue(const void *context, char reached, int fd);
 
 /*
  * Lets the guest go on, if it has come to be suspended, and takes the request back if it has not. xl's monitor is told
  * by its suspending that the guest has ended, so it gets another; but for one that is watched by ours. The guardian is
- * told that this is the end. Returns an exit status.
+ * told of it; should that fail, it is for the guardian to try again, which is not to be ended then. Returns an exit
+ * status.
  */
 int save_go_on(libxl_ctx *libxl, const struct guest *guest, bool watched);

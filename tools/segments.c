@@ -261,10 +261,7 @@ static int pass_record(struct pass *p, const struct record *record, uint64_t at)
 
 static bool is_chunk(const struct record *record)
 {
-    for (size_t i = 0; i < sizeof(order) / sizeof(order[0]); i++)
-        if (record->type == order[i])
-            return false;
-    return true;
+    return record->type == RECORD_CHUNK || record->type == RECORD_PACKED;
 }
 
 /* The helper's stream, from its header to END. */
@@ -272,6 +269,8 @@ static int pass_stream(struct pass *p, const struct tape *t)
 {
     int error = reader_header(p->stream);
 
+    if (!error && p->stream->has_needs)
+        return fail(p->s, -EBADMSG, "it is of another program's format at byte %llu", (unsigned long long)t->at);
     for (size_t step = 0; !error && step < sizeof(order) / sizeof(order[0]);) {
         uint64_t at = t->at;
         struct record record;
@@ -515,7 +514,7 @@ static int compose_stream(struct composer *c, bool keep)
 {
     const struct segment *g = &c->s->newest;
     struct domain_record domain = g->domain;
-    int error = writer_header(&c->out);
+    int error = writer_header(&c->out, false);
 
     domain.flags &= ~DOMAIN_CHANGES;
     if (!error)

@@ -11,6 +11,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "tools/attach.h"
+#include "tools/helper/attach.h"
 #include "tools/logger.h"
 
 static const struct command commands[] = {
@@ -199,6 +201,8 @@ int main(int argc, char **argv)
 {
     int option;
 
+    if (argc && strcmp(argv[0], ATTACH_NAME) == 0)
+        return attach_run(argc, argv);
     opterr = 0;
     while ((option = getopt(argc, argv, "+:vh")) >= 0) {
         switch (option) {

@@ -3,10 +3,12 @@
  * From the boot loader's hands to C at the link address.
  *
  * The file is an arm64 Image (Linux Documentation/arm64/booting.rst): entered with x0 = physical address of the
- * device tree, MMU and D-cache off, anywhere in RAM on a 2 MiB boundary. Two small page tables are built: the
- * identity of the gigabyte in which the image stands, to survive the switch, and the image at IMAGE_BASE in
- * 2 MiB blocks. C then builds the real tables (mm/el2.c). Secondary CPUs come in at secondary_entry with x0 = their
- * struct cpu.
+ * device tree, MMU and D-cache off, anywhere in RAM on a 2 MiB boundary. It is a UEFI application, too, by a second
+ * head (Microsoft PE format), which firmware enters at efi_start (boot/efi/start.h), and that then comes here.
+ *
+ * Two small page tables are built: the identity of the gigabyte in which the image stands, to survive the switch, and
+ * the image at IMAGE_BASE in 2 MiB blocks. C then builds the real tables (mm/el2.c). Secondary CPUs come in at
+ * secondary_entry with x0 = their struct cpu.
  */
 #include "arch/layout.h"
 
@@ -25,8 +27,8 @@
     .section .head.text, "ax"
     .globl _head
 _head:
+    ccmp    x18, #0, #0xd, pl   // "MZ", and harmless
     b       primary_entry
-    .long   0
     .quad   0                   // text_offset
     .quad   image_size
     .quad   0xa                 // little endian, 4 KiB pages, anywhere in memory
@@ -34,7 +36,52 @@ _head:
     .quad   0
     .quad   0
     .ascii  "ARM\x64"
+    .long   pe_head - _head
+
+/*
+ * Microsoft PE format, 3.3 and 3.4: two sections, code with constants and data, each in the file where it is in memory.
+ * No relocations: the stub needs none (hypervisor/build.mk, "efi").
+ */
+    .balign 8
+pe_head:
+    .ascii  "PE\0\0"
+    .short  0xaa64              // machine: ARM64
+    .short  2                   // sections
+    .long   0, 0, 0             // time, symbols
+    .short  pe_sections - pe_optional
+    .short  0x206               // executable, no line numbers, no debug information
+pe_optional:
+    .short  0x20b               // PE32+
+    .byte   0, 0                // linker
+    .long   pe_code_size
+    .long   pe_data_size
     .long   0
+    .long   pe_entry
+    .long   PE_HEAD_SIZE        // where code begins
+    .quad   0                   // preferred base: none
+    .long   4096, PE_FILE_ALIGN
+    .short  0, 0, 0, 0, 0, 0    // versions: system, image, subsystem
+    .long   0
+    .long   image_size
+    .long   PE_HEAD_SIZE
+    .long   0                   // check sum
+    .short  10                  // EFI application
+    .short  0
+    .quad   0, 0, 0, 0          // stack, heap
+    .long   0
+    .long   6                   // data directories: none has anything
+    .quad   0, 0, 0, 0, 0, 0
+pe_sections:
+    .ascii  ".text\0\0\0"
+    .long   pe_code_size, PE_HEAD_SIZE, pe_code_size, PE_HEAD_SIZE
+    .long   0, 0
+    .short  0, 0
+    .long   0x60000020          // code, read, execute
+    .ascii  ".data\0\0\0"
+    .long   pe_data_size, pe_data, pe_data_file_size, pe_data
+    .long   0, 0
+    .short  0, 0
+    .long   0xc0000040          // data, read, write
 
 primary_entry:
     mov     x20, x0             // device tree
@@ -184,6 +231,8 @@ cpu_leave_to:
 
     .globl cpu_leaving
 cpu_leaving:
+    mov     x5, xzr
+leave:
     ldr     x3, =SCTLR_EL2_OFF
     msr     sctlr_el2, x3
     isb
@@ -200,7 +249,7 @@ cpu_leaving:
     msr     cntvoff_el2, xzr
     msr     vttbr_el2, xzr
     isb
-    mov     x0, xzr
+    mov     x0, x5
     mov     x1, xzr
     mov     x2, xzr
     mov     x3, xzr
@@ -287,6 +336,19 @@ build_boot_tables:
     dsb     sy
     mov     x30, x15
     ret
+
+/* NORETURN void cpu_leave_firmware(char *copy, void *tree): the firmware's tables have both images where they are. */
+    .section .text.cpu_leave_firmware, "ax"
+    .globl cpu_leave_firmware
+cpu_leave_firmware:
+    msr     daifset, #0xf
+    mov     x5, x1
+    adrp    x1, leave
+    add     x1, x1, :lo12:leave
+    adrp    x2, _head
+    sub     x1, x1, x2
+    add     x1, x1, x0
+    br      x1
 
     .section .bss, "aw", %nobits
     .balign 4096

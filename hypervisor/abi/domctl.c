@@ -6,6 +6,7 @@
 
 #include "abi/abi.h"
 #include "abi/domctl_copy.h"
+#include "abi/domctl_needs.h"
 #include "arch/lock.h"
 #include "arch/nospec.h"
 #include "vm/domain.h"
@@ -103,10 +104,13 @@ static int domctl_run(struct domain *d, const struct domctl_entry *entry, struct
 
 static const struct domctl_entry *domctl_find(uint32_t command)
 {
-    static const struct domctl_entry unknown, copy_pages = { domctl_copy_pages, COPY_BACK | NOT_OWN };
+    static const struct domctl_entry unknown, copy_pages = { domctl_copy_pages, COPY_BACK | NOT_OWN },
+                                     needs = { domctl_needs, COPY_BACK | NOT_OWN };
 
     if (command == TORPOR_DOMCTL_COPY_PAGES)
         return &copy_pages;
+    if (command == TORPOR_DOMCTL_NEEDS)
+        return &needs;
     return command < ARRAY_SIZE(entries) ? &entries[index_nospec(command, ARRAY_SIZE(entries))] : &unknown;
 }
 

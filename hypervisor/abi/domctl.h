@@ -49,6 +49,8 @@ domctl_op domctl_max_mem, domctl_cache_flush, domctl_set_pool, domctl_get_pool;
 /* domctl_dirty.c: which pages are written to. */
 domctl_op domctl_shadow;
 
+domctl_op domctl_needs;   /* domctl_needs.h */
+
 /* domctl_copy.c: the content of its pages (domctl_copy.h). */
 domctl_op domctl_copy_pages;
 

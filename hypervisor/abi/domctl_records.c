@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * XEN_DOMCTL_gethvmcontext, _sethvmcontext and _gethvmcontext_partial: a domain's records (vm/records.h) to the
- * toolstack and back. A stream is copied whole into memory of the hypervisor's before anything of it is looked at.
+ * XEN_DOMCTL_gethvmcontext, _sethvmcontext and _gethvmcontext_partial, and TORPOR_DOMCTL_NEEDS: a domain's records
+ * (vm/records.h) to the toolstack and back. A stream is copied whole into memory of the hypervisor's before anything of
+ * it is looked at.
  */
 #include "abi/domctl.h"
 
 #include <xen/domctl.h>
 
+#include "abi/domctl_needs.h"
 #include "lib/errno.h"
 #include "mm/heap.h"
 #include "vm/domain.h"
@@ -82,5 +84,42 @@ int domctl_get_record(struct domain *d, struct xen_domctl *op)
         error = copy_to_guest(c->buffer.q, w.to, w.used);
     c->bufsz = w.used;
     heap_free(w.to, w.size);
+    return error;
+}
+
+_Static_assert(sizeof(struct torpor_domctl_needs) <= sizeof(((struct xen_domctl *)0)->u), "it fits into a domctl");
+
+static int needs_to_guest(struct domain *d, struct torpor_domctl_needs *n, void *room)
+{
+    struct record_writer w = { .to = room, .size = n->size };
+    int error = domain_save_needs(d, &w);
+
+    if (!error)
+        error = copy_to_guest(n->buffer, room, w.used);
+    n->size = (uint32_t)w.used;
+    return error;
+}
+
+static int needs_from_guest(struct domain *d, const struct torpor_domctl_needs *n, void *room)
+{
+    int error = copy_from_guest(room, n->buffer, n->size);
+
+    return error ? error : domain_check_needs(d, room, n->size);
+}
+
+int domctl_needs(struct domain *d, struct xen_domctl *op)
+{
+    struct torpor_domctl_needs *n = (void *)&op->u;
+    uint32_t size = n->size;
+    void *room;
+    int error;
+
+    if (!size || size > TORPOR_NEEDS_MAX || n->check > 1)
+        return -EINVAL;
+    room = heap_alloc(size);
+    if (!room)
+        return -ENOMEM;
+    error = n->check ? needs_from_guest(d, n, room) : needs_to_guest(d, n, room);
+    heap_free(room, size);
     return error;
 }

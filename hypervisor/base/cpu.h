@@ -83,7 +83,7 @@ bool preempt_pending(void);
 /* Waits for ever, with everything masked. */
 NORETURN void cpu_halt(void);
 
-/* torpor.lds: the image, of which [image_start, text_end) is code. */
-extern char image_start[], text_end[], rodata_end[], image_end[];
+/* torpor.lds: the image, of which [image_start, text_end) is code, and the file's content ends at data_end. */
+extern char image_start[], text_end[], rodata_end[], data_end[], image_end[];
 
 #include "arch/current.h"

@@ -276,6 +276,8 @@ static const struct {
     { "guest_loglvl", accept },
     { "console_timestamps", accept },
     { "placeholder", accept },   /* GRUB's, where a kernel's name would be */
+    { "no-real-mode", accept },  /* Debian's GRUB passes this and the next to any Xen: a PC's */
+    { "edd", accept },
 };
 
 static void read_word(struct word w)

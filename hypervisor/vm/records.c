@@ -39,6 +39,11 @@ static const struct record_kind *const kinds[] = {
 
 static const struct record_table table = { kinds, ARRAY_SIZE(kinds) };
 
+/* Of the state that stays as it is while the domain runs, the part that hosts differ in. */
+static const struct record_kind *const needs_kinds[] = { &cpu_view_record, &gic_record };
+
+static const struct record_table needs = { needs_kinds, ARRAY_SIZE(needs_kinds) };
+
 unsigned record_count_one(const void *domain)
 {
     (void)domain;
@@ -114,6 +119,25 @@ int domain_save_record(struct domain *d, unsigned id, unsigned instance, struct 
     error = records_save_one(&table, d, id, instance, w, &fault);
     domain_unpause(d);
     return error && error != -ENOENT && error != -ENOBUFS ? tell(d, "cannot be saved", error, &fault) : error;
+}
+
+int domain_save_needs(struct domain *d, struct record_writer *w)
+{
+    struct record_fault fault;
+    int error;
+
+    if (!has_its_vcpus(d) || d->privileged)
+        return -EINVAL;
+    error = records_save(&needs, d, w, &fault);
+    return error && error != -ENOBUFS ? tell(d, "cannot be saved", error, &fault) : error;
+}
+
+int domain_check_needs(struct domain *d, const void *stream, size_t size)
+{
+    struct record_fault fault;
+    int error = records_check(&needs, d, stream, size, &fault);
+
+    return error ? tell(d, "cannot be restored", error, &fault) : 0;
 }
 
 int domain_restore_records(struct domain *d, const void *stream, size_t size)

@@ -34,6 +34,7 @@ enum {
     RECORD_CORE,
     RECORD_VCPU,
     RECORD_VUART,
+    RECORD_GIC,
 };
 
 /* record_kind.count of a kind that a domain has once, and of one that each of its vCPUs has. */
@@ -65,5 +66,11 @@ MUST_CHECK int domain_save_record(struct domain *d, unsigned id, unsigned instan
  * One caller at a time.
  */
 MUST_CHECK int domain_restore_records(struct domain *d, const void *stream, size_t size);
+/*
+ * The part of it that another host may not have (TORPOR_DOMCTL_NEEDS), of a domain with its vCPUs that may run; and
+ * whether this host has it for d: as records_check(). A line on the console names the record and the reason.
+ */
+MUST_CHECK int domain_save_needs(struct domain *d, struct record_writer *w);
+MUST_CHECK int domain_check_needs(struct domain *d, const void *stream, size_t size);
 /* d is about to run for the first time. */
 void records_begin(struct domain *d);

@@ -108,6 +108,13 @@ static void defaults_are_xens(void **state)
     assert_non_null(strstr(printed, "no dom0_mem= given"));
 }
 
+static void what_debians_grub_passes_to_any_xen_is_taken_in_silence(void **state)
+{
+    (void)state;
+    options_parse("placeholder dom0_mem=768M no-real-mode edd=off");
+    assert_string_equal(printed, "");
+}
+
 static void what_the_lab_passes_is_understood(void **state)
 {
     (void)state;
@@ -299,6 +306,7 @@ int main(void)
         cmocka_unit_test(ranges_behave_as_a_bitmap),
         cmocka_unit_test(full_lists_and_wrapping_ranges_are_refused),
         cmocka_unit_test_setup(defaults_are_xens, setup),
+        cmocka_unit_test_setup(what_debians_grub_passes_to_any_xen_is_taken_in_silence, setup),
         cmocka_unit_test_setup(what_the_lab_passes_is_understood, setup),
         cmocka_unit_test_setup(dom0_mem_takes_units_and_limits, setup),
         cmocka_unit_test_setup(bad_values_leave_the_default_and_are_told, setup),

@@ -20,6 +20,7 @@
 #include "abi/ctl_bitmap.h"
 #include "abi/domctl.h"
 #include "abi/domctl_copy.h"
+#include "abi/domctl_needs.h"
 #include "base/cpu.h"
 #include "base/time.h"
 #include "dev/gic.h"
@@ -255,6 +256,13 @@ int domain_restore_records(struct domain *d, const void *stream, size_t size)
     assert_ptr_equal(d, guest);
     seen.restored = size == 8 && !memcmp(stream, records, 8);
     return result_of_next();
+}
+
+int domain_save_needs(struct domain *d, struct record_writer *w) { return domain_save_records(d, w); }
+
+int domain_check_needs(struct domain *d, const void *stream, size_t size)
+{
+    return domain_restore_records(d, stream, size);
 }
 
 static int setup(void **state)
@@ -876,6 +884,41 @@ static void records_are_measured_fetched_and_put_back(void **state)
     assert_int_equal(call(), -EINVAL);
 }
 
+static void needs_are_fetched_and_checked(void **state)
+{
+    struct torpor_domctl_needs *n = (void *)&op.u;
+    char buffer[16] = { 0 };
+
+    (void)state;
+    begin(TORPOR_DOMCTL_NEEDS);
+    assert_int_equal(call(), -EINVAL);
+    n->buffer = (uintptr_t)buffer;
+    n->size = sizeof(buffer);
+    assert_int_equal(call(), 0);
+    assert_int_equal(n->size, 8);
+    assert_memory_equal(buffer, records, 8);
+    n->size = 7;
+    assert_int_equal(call(), -ENOBUFS);
+    n->check = 1;
+    n->size = 8;
+    assert_int_equal(call(), 0);
+    assert_true(seen.restored);
+    next_error = -EOPNOTSUPP;
+    assert_int_equal(call(), -EOPNOTSUPP);
+    fake_fail_allocation(0);
+    assert_int_equal(call(), -ENOMEM);
+    n->check = 2;
+    assert_int_equal(call(), -EINVAL);
+    n->check = 1;
+    n->size = TORPOR_NEEDS_MAX + 1;
+    assert_int_equal(call(), -EINVAL);
+    n->size = 8;
+    n->buffer = 8;
+    assert_int_equal(call(), -EFAULT);
+    op.domain = 0;
+    assert_int_equal(call(), -EINVAL);
+}
+
 static void one_record_is_fetched_alone(void **state)
 {
     struct xen_domctl_hvmcontext_partial *c = &op.u.hvmcontext_partial;
@@ -1163,6 +1206,7 @@ int main(void)
         TEST(a_cache_flush_goes_on_where_it_was),
         TEST(sizes_are_in_the_abis_units),
         TEST(records_are_measured_fetched_and_put_back),
+        TEST(needs_are_fetched_and_checked),
         TEST(one_record_is_fetched_alone),
     };
 

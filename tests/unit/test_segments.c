@@ -87,7 +87,7 @@ static void write_segment(int fd, const struct guest *g, const bool *dirty, bool
     assert_int_equal(image_write_checkpoint_head(fd, "test", "{}"), 0);
     assert_int_equal(write(fd, begin, sizeof(begin)), sizeof(begin));
     stream_begin(&s, put, &fd);
-    assert_int_equal(writer_header(&s), 0);
+    assert_int_equal(writer_header(&s, false), 0);
     assert_int_equal(writer_record(&s, RECORD_DOMAIN, &(struct piece){ &domain, sizeof(domain) }, 1), 0);
     for (unsigned i = 0; i < CHUNKS && twice; i++)
         write_chunk(&s, &other, i, dirty, &end);

@@ -84,7 +84,7 @@ static struct tape make_sample(void)
     if (packed)
         assert_int_equal(writer_compress(&s), 0);
     records = 0;
-    assert_int_equal(writer_header(&s), 0);
+    assert_int_equal(writer_header(&s, false), 0);
     write_record(&s, &t, RECORD_DOMAIN, &(struct piece){ &domain, sizeof(domain) }, 1);
     starts[records++] = t.size;
     assert_int_equal(writer_chunk(&s, &chunk, page), 0);
@@ -110,6 +110,7 @@ static int look_into(struct stream *s, const struct record *record)
     case RECORD_CHUNK:
     case RECORD_PACKED: return record_chunk(s, record, &chunk, &data);
     case RECORD_PARAMS: return record_params(s, record, params, &size);
+    case RECORD_NEEDS:
     case RECORD_STATE: return record_state(s, record, &data, &size);
     case RECORD_TRACK: return record_track(s, record, &track);
     case RECORD_END: return record_end(s, record, &end);
@@ -186,6 +187,38 @@ static void what_is_written_is_read_again(void **state)
     assert_memory_equal(data, "hello, state", 13);
     stream_end(&s);
     free(t.bytes);
+}
+
+static void needs_are_told_of_by_the_header(void **state)
+{
+    struct domain_record domain = { .vcpus = 2 };
+    uint64_t needs[1 + STREAM_MAX_NEEDS / 8] = { STREAM_MAX_NEEDS - 3 };
+    struct record record;
+    const uint8_t *data;
+    struct stream s;
+    size_t size;
+
+    (void)state;
+    for (unsigned has = 0; has < 2; has++) {
+        struct tape t = { 0 };
+
+        records = 0;
+        stream_begin(&s, tape_write, &t);
+        assert_int_equal(writer_header(&s, has), 0);
+        write_record(&s, &t, RECORD_DOMAIN, &(struct piece){ &domain, sizeof(domain) }, 1);
+        write_record(&s, &t, RECORD_NEEDS, &(struct piece){ needs, sizeof(needs) }, 1);
+        stream_end(&s);
+        stream_begin(&s, tape_read, &t);
+        assert_int_equal(reader_header(&s), 0);
+        assert_int_equal(s.has_needs, has);
+        assert_int_equal(reader_next(&s, &record), 0);
+        assert_int_equal(reader_next(&s, &record), 0);
+        assert_int_equal(record.type, RECORD_NEEDS);
+        assert_int_equal(record_state(&s, &record, &data, &size), 0);
+        assert_int_equal(size, STREAM_MAX_NEEDS - 3);
+        stream_end(&s);
+        free(t.bytes);
+    }
 }
 
 static void reading_stops_behind_the_end(void **state)
@@ -348,7 +381,7 @@ static void another_format_is_refused_by_name(void **state)
     } changes[] = {
         { 0, 0, "does not begin" }, { 8, 0, "does not begin" }, { 15, 2, "version 2" },
         { 16, 1, "big-endian" },    { 24, 2, "type" },          { 32, 2, "format 2.0" },
-        { 36, 2, "format 1.2" },    { 28, 14, "damaged" },      { 20, 1, "damaged" },
+        { 36, 3, "format 1.3" },    { 28, 14, "damaged" },      { 20, 1, "damaged" },
     };
 
     (void)state;
@@ -527,7 +560,7 @@ static void a_failed_write_says_where(void **state)
 
     (void)state;
     stream_begin(&s, write_nothing, NULL);
-    assert_int_equal(writer_header(&s), -ENOSPC);
+    assert_int_equal(writer_header(&s, false), -ENOSPC);
     assert_string_equal(s.error, "writing failed at byte 0: No space left on device");
     stream_end(&s);
 }
@@ -537,6 +570,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(checksum_is_that_of_its_specification),
         cmocka_unit_test(what_is_written_is_read_again),
+        cmocka_unit_test(needs_are_told_of_by_the_header),
         cmocka_unit_test(reading_stops_behind_the_end),
         cmocka_unit_test(cut_off_anywhere_is_found),
         cmocka_unit_test(a_flipped_bit_is_found_wherever_it_is),

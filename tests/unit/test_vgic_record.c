@@ -143,6 +143,24 @@ static void another_controller_is_refused(void **state)
     assert_int_equal(restore(stream, size), -EBADMSG);
 }
 
+/* TORPOR_DOMCTL_NEEDS has this record of it alone. */
+static void another_controller_is_refused_before_there_is_memory(void **state)
+{
+    static const struct record_kind *const needs[] = { &gic_record };
+    static const struct record_table needs_table = { needs, ARRAY_SIZE(needs) };
+    struct record_writer w = { stream, sizeof(stream), 0, NULL };
+
+    (void)state;
+    assert_int_equal(records_save(&needs_table, d, &w, &fault), 0);
+    renew();
+    assert_int_equal(records_check(&needs_table, d, stream, w.used, &fault), 0);
+    stream[24 + 16] ^= 1;   /* version 2 or 3 */
+    assert_int_equal(records_check(&needs_table, d, stream, w.used, &fault), -EOPNOTSUPP);
+    stream[24 + 16] ^= 1;
+    stream[24 + 20]++;      /* bits of priority */
+    assert_int_equal(records_check(&needs_table, d, stream, w.used, &fault), -EOPNOTSUPP);
+}
+
 static void a_device_that_is_passed_through_stays(void **state)
 {
     (void)state;
@@ -185,6 +203,7 @@ int main(void)
         EITHER(what_it_was_saved_from_is_what_it_saves),
         V2(a_senders_sgi_stays_that_senders),
         EITHER(another_controller_is_refused),
+        EITHER(another_controller_is_refused_before_there_is_memory),
         EITHER(a_device_that_is_passed_through_stays),
         EITHER(any_bit_may_be_another),
     };

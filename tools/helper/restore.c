@@ -17,7 +17,9 @@
 #include <xenstore.h>
 #include <xen/hvm/params.h>
 
+#include "tools/helper/attach.h"
 #include "tools/helper/libxl.h"
+#include "tools/helper/needs.h"
 #include "tools/helper/recorder.h"
 
 static int check_type(struct helper *h, const struct record *record, enum record_type type)
@@ -34,6 +36,25 @@ static int next_of(struct helper *h, enum record_type type, struct record *recor
     int error = reader_next(&h->stream, record);
 
     return error ? helper_stream_fail(h, error) : check_type(h, record, type);
+}
+
+#define REFUSED "the hypervisor refuses its state: %s (xl dmesg may say why)"
+
+/* An older hypervisor checks it with all the rest. */
+static int check_needs(struct helper *h)
+{
+    struct record record;
+    const uint8_t *needs;
+    size_t size;
+    int error = next_of(h, RECORD_NEEDS, &record);
+
+    if (error)
+        return error;
+    error = record_state(&h->stream, &record, &needs, &size);
+    if (error)
+        return helper_stream_fail(h, error);
+    error = needs_check(&h->memory, needs, size);
+    return error && error != -ENOSYS ? helper_fail(h, error, REFUSED, strerror(-error)) : 0;
 }
 
 static int enter_header(struct sleep *s)
@@ -63,6 +84,9 @@ static int enter_header(struct sleep *s)
         return helper_fail(h, -EINVAL, "the image is of a domain with %u vCPUs, its configuration has %u", domain.vcpus,
                            vcpus);
     recorder_tell(&(struct report){ .kind = REPORT_BEGIN, .begin = { .ram_pages = domain.pages } });
+    error = h->stream.has_needs ? check_needs(h) : 0;
+    if (error)
+        return error;
     return libxl_static_data_done() ? helper_fail(h, -EIO, "libxl does not go on") : 0;
 }
 
@@ -188,7 +212,7 @@ static int enter_state(struct sleep *s)
     if (error)
         return helper_stream_fail(h, error);
     if (xc_domain_hvm_setcontext(h->memory.xc, h->memory.domid, (uint8_t *)state, (uint32_t)size))
-        return helper_fail(h, -errno, "the hypervisor refuses its state: %s (xl dmesg may say why)", strerror(errno));
+        return helper_fail(h, -errno, REFUSED, strerror(errno));
     return 0;
 }
 
@@ -259,7 +283,8 @@ static const struct sleep_stage host_stage = { "host", enter_host, NULL };
 static const struct sleep_stage end_stage = { "end", enter_end, NULL };
 
 static const struct sleep_stage *const restore_stages[] = {
-    &connect_stage, &header_stage, &memory_stage, &state_stage, &end_stage, &host_stage,
+    &connect_stage, &header_stage, &attach_stage, &memory_stage, &state_stage, &end_stage, &attached_stage,
+    &host_stage,
 };
 
 const struct sleep_list restore_list = { "restore", restore_stages, ARRAY_SIZE(restore_stages) };

@@ -16,6 +16,7 @@
 #include <xen/hvm/params.h>
 
 #include "tools/helper/libxl.h"
+#include "tools/helper/needs.h"
 #include "tools/helper/recorder.h"
 #include "tools/helper/throttle.h"
 #include "tools/helper/track.h"
@@ -33,10 +34,24 @@ static void tell_begin(const struct helper *h, const struct sleep *s, uint64_t r
     recorder_tell(&r);
 }
 
+/* Not of a checkpoint, whose file is put together of many; nor where the hypervisor does not tell. */
+static int read_needs(struct helper *h, uint8_t *needs, size_t *size)
+{
+    int error = h->checkpoint ? -ENOSYS : needs_read(&h->memory, needs, size);
+
+    if (error == -ENOSYS) {
+        *size = 0;
+        return 0;
+    }
+    return error ? helper_fail(h, error, "the hypervisor does not tell what CPU it has: %s", strerror(-error)) : 0;
+}
+
 static int enter_header(struct sleep *s)
 {
+    uint8_t needs[sizeof(uint64_t) + STREAM_MAX_NEEDS];
     struct helper *h = s->context;
     struct domain_record domain = { 0 };
+    size_t needs_size;
     bool suspended;
     int error = helper_look(h, &domain.vcpus, &domain.pages, &suspended);
 
@@ -44,11 +59,16 @@ static int enter_header(struct sleep *s)
         return helper_fail(h, error, "the domain cannot be looked at: %s", strerror(-error));
     domain.flags = h->changes_only ? DOMAIN_CHANGES : 0;
     tell_begin(h, s, domain.pages);
+    error = read_needs(h, needs, &needs_size);
+    if (error)
+        return error;
     error = h->options.compress ? writer_compress(&h->stream) : 0;
     if (!error)
-        error = writer_header(&h->stream);
+        error = writer_header(&h->stream, needs_size);
     if (!error)
         error = writer_record(&h->stream, RECORD_DOMAIN, &(struct piece){ &domain, sizeof(domain) }, 1);
+    if (!error && needs_size)
+        error = writer_record(&h->stream, RECORD_NEEDS, &(struct piece){ needs, needs_size }, 1);
     return write_failed(h, error);
 }
 

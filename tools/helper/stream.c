@@ -21,7 +21,9 @@
 #define IMAGE_VERSION 3
 #define DOMAIN_TYPE   0x54500000u     /* ours: a domain of Torpor on arm64 */
 #define FORMAT_MAJOR  1               /* of the records; where libxc has Xen's version */
-#define FORMAT_MINOR  1               /* 0: it has no PACKED */
+#define MINOR_PLAIN   0               /* it has no PACKED, */
+#define MINOR_PACKED  1               /* and no NEEDS */
+#define MINOR_NEEDS   2
 #define PAGE_SHIFT_4K 12
 
 struct header {
@@ -55,6 +57,7 @@ static const struct record_kind {
     { RECORD_STATE, "STATE", sizeof(uint64_t), sizeof(uint64_t) + STREAM_MAX_STATE },
     { RECORD_PACKED, "PACKED", sizeof(struct chunk_record) + sizeof(uint64_t) + 8,
       sizeof(struct chunk_record) + sizeof(uint64_t) + CHUNK_PAGES * STREAM_PAGE_SIZE },
+    { RECORD_NEEDS, "NEEDS", sizeof(uint64_t), sizeof(uint64_t) + STREAM_MAX_NEEDS },
     { RECORD_TRACK, "TRACK", sizeof(struct track_record), sizeof(struct track_record) },
 };
 
@@ -114,7 +117,7 @@ static struct header make_header(void)
 {
     return (struct header){
         .marker = IMAGE_MARKER, .id = htobe32(IMAGE_ID), .version = htobe32(IMAGE_VERSION),
-        .type = DOMAIN_TYPE, .page_shift = PAGE_SHIFT_4K, .major = FORMAT_MAJOR, .minor = FORMAT_MINOR,
+        .type = DOMAIN_TYPE, .page_shift = PAGE_SHIFT_4K, .major = FORMAT_MAJOR, .minor = MINOR_NEEDS,
     };
 }
 
@@ -128,11 +131,11 @@ static int need_pack(struct stream *s)
 
 int writer_compress(struct stream *s) { return need_pack(s); }
 
-int writer_header(struct stream *s)
+int writer_header(struct stream *s, bool has_needs)
 {
     struct header header = make_header();
 
-    header.minor = s->pack ? FORMAT_MINOR : 0;
+    header.minor = has_needs ? MINOR_NEEDS : s->pack ? MINOR_PACKED : MINOR_PLAIN;
     return put(s, &header, sizeof(header));
 }
 
@@ -210,9 +213,10 @@ int reader_header(struct stream *s)
         return fail(s, -EINVAL, "it is of a domain of type 0x%x, and not of one of Torpor on arm64", header.type);
     if (header.major != want.major || header.minor > want.minor)
         return fail(s, -EINVAL, "it has format %u.%u, this program knows up to %u.%u", header.major, header.minor,
-                    FORMAT_MAJOR, FORMAT_MINOR);
+                    want.major, want.minor);
     if (memcmp(&header, &want, offsetof(struct header, minor)))
         return fail(s, -EINVAL, "its header is damaged");
+    s->has_needs = header.minor >= MINOR_NEEDS;
     return 0;
 }
 

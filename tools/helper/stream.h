@@ -7,10 +7,12 @@
  * moved is found before it is used.
  *
  *     DOMAIN  the domain that the image is of
+ *     NEEDS   the part of its state that a host may not have, from TORPOR_DOMCTL_NEEDS, so that it is refused before
+ *             its memory is read. A stream that has this record, behind DOMAIN, has minor version 2
  *     CHUNK   2 MiB of guest-physical memory: which pages there are, and the content of those that are not zero; as
  *             many as it takes, and a later one for the same place has the changes
  *     PACKED  a CHUNK whose content is compressed: behind its bits the size in bytes of a zstd frame, the frame, and
- *             zeroes up to a multiple of 8. A stream that may have such records has minor version 1, others have 0
+ *             zeroes up to a multiple of 8. A stream that may have such records has minor version 1 or 2, others have 0
  *     PARAMS  HVM parameters
  *     STATE   all else that the domain is, from XEN_DOMCTL_gethvmcontext
  *     TRACK   in a checkpoint: the period of dirty tracking that follows it
@@ -31,6 +33,7 @@
 #define CHUNK_WORDS      (CHUNK_PAGES / 64)
 #define STREAM_MAX_GFN   (UINT64_C(1) << 36)      /* 48 bits of address, the most that stage 2 has */
 #define STREAM_MAX_STATE (16u << 20)              /* bytes of STATE */
+#define STREAM_MAX_NEEDS 4096u                    /* bytes of NEEDS */
 #define STREAM_MAX_PARAMS 16u
 #define STREAM_MAX_VCPUS 128u
 
@@ -41,6 +44,7 @@ enum record_type {
     RECORD_PARAMS,
     RECORD_STATE,
     RECORD_PACKED,
+    RECORD_NEEDS,
     RECORD_TRACK = 0x54500010,
 };
 
@@ -87,6 +91,7 @@ struct stream {
     uint64_t records, position;      /* moved so far; position in bytes */
     uint8_t *body;                   /* of the last record, body_size bytes have room; the reader's */
     size_t body_size;
+    bool has_needs;                  /* there is a NEEDS; the reader's, once it has the header */
     struct pack *pack;               /* writing: NULL, it is not compressed; reading: NULL, nothing was */
     char error[STREAM_ERROR_SIZE];   /* one line, when a function has returned an error */
 };
@@ -98,7 +103,8 @@ void stream_end(struct stream *s);
 
 /* Before the header: chunks are compressed. -ENOMEM. */
 int writer_compress(struct stream *s);
-int writer_header(struct stream *s);
+/* has_needs: a NEEDS comes behind DOMAIN. */
+int writer_header(struct stream *s, bool has_needs);
 /* body: pieces of together a multiple of 8 bytes. */
 struct piece {
     const void *data;
@@ -122,7 +128,7 @@ int reader_next(struct stream *s, struct record *record);
 
 /*
  * A record's content, checked. record_chunk() is for CHUNK and PACKED; *data: the pages' content, one after the other;
- * *state: *size bytes; *params: *count of them.
+ * *state: *size bytes, of a STATE or a NEEDS; *params: *count of them.
  */
 int record_domain(struct stream *s, const struct record *record, struct domain_record *domain);
 int record_chunk(struct stream *s, const struct record *record, struct chunk_record *chunk, const uint8_t **data);

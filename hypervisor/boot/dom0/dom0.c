@@ -173,10 +173,13 @@ static bool kernel_runs_in_place(const struct builder *x)
             x->b->ramdisk.start + x->b->ramdisk.size <= x->b->kernel.start);
 }
 
+/* To memory itself: dom0's kernel begins with its caches off. */
 static void copy_module(uint64_t to, const struct boot_range *module)
 {
-    memmove(mfn_to_virt(MFN(to >> PAGE_SHIFT)) + (to & ~PAGE_MASK),
-            mfn_to_virt(MFN(module->start >> PAGE_SHIFT)) + (module->start & ~PAGE_MASK), module->size);
+    char *at = (char *)mfn_to_virt(MFN(to >> PAGE_SHIFT)) + (to & ~PAGE_MASK);
+
+    memmove(at, mfn_to_virt(MFN(module->start >> PAGE_SHIFT)) + (module->start & ~PAGE_MASK), module->size);
+    cache_clean(at, module->size);
 }
 
 /* crashkernel=: part of dom0's memory, which its kernel is told to keep off. */

@@ -143,21 +143,29 @@ static int distributor_save(void *object, unsigned instance, struct record_write
                           : 0;
 }
 
+static int host_check(const struct domain_vgic *g, uint32_t version, uint32_t priority_bits, struct record_reader *in)
+{
+    if (version != g->version)
+        return record_refuse(in, -EOPNOTSUPP,
+                             version == 3 ? "is a GICv3's, and this host's is a GICv2"
+                                          : "is another version's than this host's GICv3");
+    if (priority_bits != gic.priority_bits)
+        return record_refuse(in, -EOPNOTSUPP, "is of a controller with another number of priorities than this host's");
+    return 0;
+}
+
 static int distributor_check(void *object, unsigned instance, struct record_reader *in)
 {
     const struct domain_vgic *g = &((struct domain *)object)->vgic;
     struct distributor_record r;
-    int error = 0;
+    int error;
 
     (void)instance;
     if (!record_read(in, &r, sizeof(r)))
         return -EBADMSG;
-    if (r.version != g->version)
-        return record_refuse(in, -EOPNOTSUPP,
-                             r.version == 3 ? "is a GICv3's, and this host's is a GICv2"
-                                            : "is another version's than this host's GICv3");
-    if (r.priority_bits != gic.priority_bits)
-        return record_refuse(in, -EOPNOTSUPP, "is of a controller with another number of priorities than this host's");
+    error = host_check(g, r.version, r.priority_bits, in);
+    if (error)
+        return error;
     if (r.nr_spis != g->nr_spis)
         return record_refuse(in, -EBADMSG, "has another number of SPIs than the domain was made with");
     if (r.groups & ~3u)
@@ -185,6 +193,34 @@ static int distributor_restore(void *object, unsigned instance, struct record_re
 const struct record_kind vgic_record = {
     .name = "VGIC", .id = RECORD_VGIC, .version = 1, .count = record_count_one,
     .save = distributor_save, .check = distributor_check, .restore = distributor_restore,
+};
+
+/* --- The part of that which a host has or has not; it is restored with the rest --- */
+
+struct gic_record {
+    uint32_t version, priority_bits;
+};
+
+static int gic_save(void *object, unsigned instance, struct record_writer *w)
+{
+    struct gic_record r = { ((struct domain *)object)->vgic.version, gic.priority_bits };
+
+    (void)instance;
+    record_write(w, &r, sizeof(r));
+    return 0;
+}
+
+static int gic_check(void *object, unsigned instance, struct record_reader *in)
+{
+    struct gic_record r;
+
+    (void)instance;
+    return record_read(in, &r, sizeof(r)) ? host_check(&((struct domain *)object)->vgic, r.version, r.priority_bits, in)
+                                          : -EBADMSG;
+}
+
+const struct record_kind gic_record = {
+    .name = "GIC", .id = RECORD_GIC, .version = 1, .count = record_count_one, .save = gic_save, .check = gic_check,
 };
 
 /* --- Each vCPU's private interrupts and interface --- */

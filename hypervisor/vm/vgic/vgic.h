@@ -61,7 +61,7 @@ int vgic_reserve_spi(struct domain *d, unsigned intid);
 void vgic_pair_private(struct vcpu *v, unsigned intid, unsigned irq);
 
 struct record_kind;
-extern const struct record_kind vgic_record, vgic_vcpu_record;
+extern const struct record_kind vgic_record, vgic_vcpu_record, gic_record;
 
 /* An enabled interrupt that v would take, its own PSTATE.I aside: wakes a WFI. Exact for a vCPU that does not run. */
 bool vgic_pending(struct vcpu *v);

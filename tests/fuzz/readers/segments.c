@@ -94,7 +94,7 @@ static void write_segment(int fd, bool changes, struct commit *commit)
     struct stream s;
 
     stream_begin(&s, put, &fd);
-    if (image_write_checkpoint_head(fd, "fuzz", "{}") || put(&fd, (void *)begin, LIBXL) || writer_header(&s) ||
+    if (image_write_checkpoint_head(fd, "fuzz", "{}") || put(&fd, (void *)begin, LIBXL) || writer_header(&s, false) ||
         writer_record(&s, RECORD_DOMAIN, &(struct piece){ &domain, sizeof(domain) }, 1) ||
         writer_chunk(&s, &chunk, page) ||
         writer_record(&s, RECORD_PARAMS, &(struct piece){ &param, sizeof(param) }, 1) ||

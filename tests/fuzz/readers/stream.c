@@ -76,6 +76,7 @@ static int look(struct stream *s, const struct record *record)
         error = record_params(s, record, params, &size);
         return error ? error : (int)(touch(params, size * sizeof(params[0])) & 0);
     case RECORD_STATE:
+    case RECORD_NEEDS:
         error = record_state(s, record, &data, &size);
         return error ? error : (int)(touch(data, size) & 0);
     case RECORD_TRACK:
@@ -119,8 +120,9 @@ static size_t make_seed(uint8_t *data, size_t most)
     struct stream s;
 
     stream_begin(&s, add, &t);
-    if (writer_compress(&s) || writer_header(&s) ||
+    if (writer_compress(&s) || writer_header(&s, true) ||
         writer_record(&s, RECORD_DOMAIN, &(struct piece){ &domain, sizeof(domain) }, 1) ||
+        writer_record(&s, RECORD_NEEDS, &(struct piece){ state, sizeof(state) }, 1) ||
         writer_record(&s, RECORD_PARAMS, &(struct piece){ &param, sizeof(param) }, 1) ||
         writer_record(&s, RECORD_STATE, &(struct piece){ state, sizeof(state) }, 1) ||
         writer_record(&s, RECORD_CHUNK, (struct piece[]){ { &chunk, sizeof(chunk) }, { page, sizeof(page) } }, 2) ||

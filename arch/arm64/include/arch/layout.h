@@ -8,6 +8,10 @@
 #define DIRECT_MAP_BASE   0x800000000000
 #define DIRECT_MAP_BITS   47
 
+/* torpor.lds: what UEFI takes for the file's head, and where its sections may begin and end in the file */
+#define PE_HEAD_SIZE      4096
+#define PE_FILE_ALIGN     512
+
 /* Memory attribute indices of MAIR_EL2 */
 #define MAIR_DEVICE_nGnRE 0
 #define MAIR_NORMAL_WB    1

@@ -25,3 +25,9 @@ extern char resume_entry[];
 NORETURN void cpu_leave_to(uint64_t entry, uint64_t tables, uint64_t leaving);
 extern char jump_back_entry[], cpu_leaving[], boot_root[];
 extern struct cpu_context jump_context;
+
+/*
+ * This CPU leaves firmware that has its MMU and caches on, and enters `copy`, another copy of this image, as a boot
+ * loader does, with the device tree `tree`. What is needed of both is clean to the point of coherency.
+ */
+NORETURN void cpu_leave_firmware(char *copy, void *tree);
