@@ -166,7 +166,7 @@ static int stage_enter(struct sleep *s, const struct sleep_stage *stage)
     struct sleep_event *e = event_begin(s, SLEEP_ENTER, stage);
     int error = fault_take(s->list->name, stage->name);
 
-    if (!error)
+    if (!error && stage->enter)
         error = stage->enter(s);
     event_end(s, e, error);
     return error;

@@ -17,7 +17,8 @@ struct sleep;
 
 struct sleep_stage {
     const char *name;
-    int (*enter)(struct sleep *s);    /* 0, or -errno with nothing of this stage left entered */
+    /* 0, or -errno with nothing of this stage left entered; NULL: there is nothing to do */
+    int (*enter)(struct sleep *s);
     /* the exact reverse of enter; NULL: there is nothing to reverse, and no line tells of it */
     void (*leave)(struct sleep *s);
 };

@@ -4,10 +4,9 @@
  * enough is taken.
  */
 #include "dormouse/core/memory.h"
-#include "arch/lock.h"
+#include "dormouse/core/lock.h"
 #include "lib/bitmap.h"
 #include "lib/string.h"
-#include "machine/cpu.h"
 
 static struct spinlock lock = SPINLOCK_INIT;
 static char *base;                  /* of page 0; the bitmap lies there */
@@ -24,14 +23,12 @@ void memory_init(void *start, void *end)
     own = (unsigned)(align_up(BITMAP_WORDS((uint64_t)count) * sizeof(uint64_t), PAGE_SIZE) / PAGE_SIZE);
     BUG_ON(own > count);
     used = start;
-    bool enabled = irq_save();
-    spin_lock(&lock);
+    bool enabled = spin_lock_irq(&lock);
     memset(used, 0, own * PAGE_SIZE);
     for (unsigned i = 0; i < own; i++)
         bitmap_set(used, i);
     free_pages = count - own;
-    spin_unlock(&lock);
-    irq_restore(enabled);
+    spin_unlock_irq(&lock, enabled);
 }
 
 /* The first of n free pages in a row; `count`: there are none. */
@@ -49,42 +46,34 @@ static unsigned run_find(unsigned n) REQUIRES(lock)
 
 void *pages_alloc(unsigned n)
 {
-    bool enabled = irq_save();
-
-    spin_lock(&lock);
+    bool enabled = spin_lock_irq(&lock);
     unsigned at = run_find(n);
     if (at < count) {
         for (unsigned i = 0; i < n; i++)
             bitmap_set(used, at + i);
         free_pages -= n;
     }
-    spin_unlock(&lock);
-    irq_restore(enabled);
+    spin_unlock_irq(&lock, enabled);
     return at < count ? memset(base + at * PAGE_SIZE, 0, n * PAGE_SIZE) : NULL;
 }
 
 void pages_free(void *pages, unsigned n)
 {
     unsigned at = (unsigned)(((char *)pages - base) / (ptrdiff_t)PAGE_SIZE);
-    bool enabled = irq_save();
+    bool enabled = spin_lock_irq(&lock);
 
-    spin_lock(&lock);
     for (unsigned i = 0; i < n; i++) {
         BUG_ON(!bitmap_test(used, at + i));
         bitmap_clear(used, at + i);
     }
     free_pages += n;
-    spin_unlock(&lock);
-    irq_restore(enabled);
+    spin_unlock_irq(&lock, enabled);
 }
 
 uint64_t pages_free_count(void)
 {
-    bool enabled = irq_save();
-
-    spin_lock(&lock);
+    bool enabled = spin_lock_irq(&lock);
     uint64_t n = free_pages;
-    spin_unlock(&lock);
-    irq_restore(enabled);
+    spin_unlock_irq(&lock, enabled);
     return n;
 }

@@ -6,7 +6,7 @@
  * while it is held.
  */
 #include "dormouse/core/thread.h"
-#include "arch/lock.h"
+#include "dormouse/core/lock.h"
 #include "dormouse/core/memory.h"
 #include "dormouse/core/smp.h"
 #include "dormouse/core/space.h"
@@ -49,20 +49,6 @@ static struct thread *ended[MAX_CPUS];      /* the stack that the CPU has just l
 static bool due[MAX_CPUS];                  /* somebody else is to run here */
 static bool freezing GUARDED_BY(lock);
 static struct waitqueue freezer = WAITQUEUE_INIT(freezer);
-
-static bool threads_lock(void) ACQUIRES(lock)
-{
-    bool enabled = irq_save();
-
-    spin_lock(&lock);
-    return enabled;
-}
-
-static void threads_unlock(bool enabled) RELEASES(lock)
-{
-    spin_unlock(&lock);
-    irq_restore(enabled);
-}
 
 static bool may_run(const struct thread *t, unsigned cpu) REQUIRES(lock)
 {
@@ -185,17 +171,17 @@ void thread_preempt(void)
 
     if (!due[cpu] || !current[cpu])
         return;
-    bool enabled = threads_lock();
+    bool enabled = spin_lock_irq(&lock);
     reschedule();
-    threads_unlock(enabled);
+    spin_unlock_irq(&lock, enabled);
 }
 
 UNCHECKED_LOCKING void thread_begin(struct thread *self)
 {
     free_ended();
-    threads_unlock(true);
+    spin_unlock_irq(&lock, true);
     self->fn(self->arg);
-    threads_lock();
+    spin_lock_irq(&lock);
     self->state = DEAD;
     list_remove(&self->all);
     reschedule();
@@ -238,11 +224,11 @@ static int start(const char *name, void (*fn)(void *), void *arg, bool service)
         return -ENOMEM;
     thread_init(t, name, (char *)t + STACK_PAGES * PAGE_SIZE, fn, arg);
     t->service = service;
-    bool enabled = threads_lock();
+    bool enabled = spin_lock_irq(&lock);
     list_push_back(&all_threads, &t->all);
     make_runnable(t);
     timer_set();
-    threads_unlock(enabled);
+    spin_unlock_irq(&lock, enabled);
     return 0;
 }
 
@@ -258,10 +244,10 @@ int thread_start_service(const char *name, void (*fn)(void *), void *arg)
 
 void thread_yield(void)
 {
-    bool enabled = threads_lock();
+    bool enabled = spin_lock_irq(&lock);
 
     reschedule();
-    threads_unlock(enabled);
+    spin_unlock_irq(&lock, enabled);
 }
 
 static void sleeper_insert(struct thread *t) REQUIRES(lock)
@@ -291,56 +277,56 @@ static bool block(struct waitqueue *queue, uint64_t deadline) REQUIRES(lock)
 
 void thread_sleep_until(uint64_t at)
 {
-    bool enabled = threads_lock();
+    bool enabled = spin_lock_irq(&lock);
 
     if (time_now() < at)
         block(NULL, at);
-    threads_unlock(enabled);
+    spin_unlock_irq(&lock, enabled);
 }
 
 bool wait_until(struct waitqueue *queue, bool (*ready)(void *), void *arg, uint64_t deadline)
 {
-    bool enabled = threads_lock();
+    bool enabled = spin_lock_irq(&lock);
     bool is_ready = ready(arg);
 
     while (!is_ready && block(queue, deadline))
         is_ready = ready(arg);
-    threads_unlock(enabled);
+    spin_unlock_irq(&lock, enabled);
     return is_ready;
 }
 
 void wake(struct waitqueue *queue)
 {
-    bool enabled = threads_lock();
+    bool enabled = spin_lock_irq(&lock);
 
     wake_locked(queue);
-    threads_unlock(enabled);
+    spin_unlock_irq(&lock, enabled);
 }
 
 void mutex_lock(struct mutex *m)
 {
-    bool enabled = threads_lock();
+    bool enabled = spin_lock_irq(&lock);
 
     while (m->owner)
         block(&m->queue, NEVER);
     m->owner = current[cpu_id()];
-    threads_unlock(enabled);
+    spin_unlock_irq(&lock, enabled);
 }
 
 void mutex_unlock(struct mutex *m)
 {
-    bool enabled = threads_lock();
+    bool enabled = spin_lock_irq(&lock);
 
     BUG_ON(m->owner != current[cpu_id()]);
     m->owner = NULL;
     wake_locked(&m->queue);
-    threads_unlock(enabled);
+    spin_unlock_irq(&lock, enabled);
 }
 
 /* The alarm, in interrupt context. */
 static void alarm(void)
 {
-    bool enabled = threads_lock();
+    bool enabled = spin_lock_irq(&lock);
     uint64_t now = time_now();
 
     while (!list_empty(&sleepers)) {
@@ -353,15 +339,15 @@ static void alarm(void)
     }
     due[cpu_id()] = true;
     timer_set();
-    threads_unlock(enabled);
+    spin_unlock_irq(&lock, enabled);
 }
 
 void threads_timer_set(void)
 {
-    bool enabled = threads_lock();
+    bool enabled = spin_lock_irq(&lock);
 
     timer_set();
-    threads_unlock(enabled);
+    spin_unlock_irq(&lock, enabled);
 }
 
 void threads_init(void)
@@ -374,28 +360,28 @@ void threads_init(void)
     char *stack = pages_alloc(STACK_PAGES);     /* the first thread has the one that the CPU began on */
     BUG_ON(!stack);
     thread_init(&idle[cpu], "idle", stack + STACK_PAGES * PAGE_SIZE, idle_begin, NULL);
-    bool enabled = threads_lock();
+    bool enabled = spin_lock_irq(&lock);
     list_push_back(&all_threads, &first.all);
     current[cpu] = &first;
-    threads_unlock(enabled);
+    spin_unlock_irq(&lock, enabled);
     time_alarm_init_cpu(alarm);
 }
 
 void thread_cpu_init(void)
 {
     unsigned cpu = cpu_id();
-    bool enabled = threads_lock();
+    bool enabled = spin_lock_irq(&lock);
 
     idle[cpu] = (struct thread){ .name = "idle", .state = RUNNING };
     list_init(&idle[cpu].link);
     current[cpu] = &idle[cpu];
-    threads_unlock(enabled);
+    spin_unlock_irq(&lock, enabled);
     time_alarm_init_cpu(alarm);
 }
 
 void thread_set_user(struct space *space, struct user *user)
 {
-    bool enabled = threads_lock();
+    bool enabled = spin_lock_irq(&lock);
     struct thread *self = current[cpu_id()];
 
     self->space = space;
@@ -404,7 +390,7 @@ void thread_set_user(struct space *space, struct user *user)
         space_load(space);
         user_switch_in(user);
     }
-    threads_unlock(enabled);
+    spin_unlock_irq(&lock, enabled);
 }
 
 struct user *thread_user(void)
@@ -414,15 +400,15 @@ struct user *thread_user(void)
 
 void thread_hold(void)
 {
-    bool enabled = threads_lock();
+    bool enabled = spin_lock_irq(&lock);
 
     current[cpu_id()]->holds++;
-    threads_unlock(enabled);
+    spin_unlock_irq(&lock, enabled);
 }
 
 void thread_release(void)
 {
-    bool enabled = threads_lock();
+    bool enabled = spin_lock_irq(&lock);
     struct thread *self = current[cpu_id()];
 
     BUG_ON(!self->holds);
@@ -431,7 +417,7 @@ void thread_release(void)
         wake_locked(&freezer);
         reschedule();
     }
-    threads_unlock(enabled);
+    spin_unlock_irq(&lock, enabled);
 }
 
 /* Asked under the lock, as wait_until() says. */
@@ -453,28 +439,28 @@ static void make_all_due(void) REQUIRES(lock)
 
 static void freezing_set(bool on)
 {
-    bool enabled = threads_lock();
+    bool enabled = spin_lock_irq(&lock);
 
     freezing = on;
     make_all_due();
-    threads_unlock(enabled);
+    spin_unlock_irq(&lock, enabled);
 }
 
 void thread_cpu_leave(unsigned cpu)
 {
-    bool enabled = threads_lock();
+    bool enabled = spin_lock_irq(&lock);
 
     make_due(cpu);
-    threads_unlock(enabled);
+    spin_unlock_irq(&lock, enabled);
 }
 
 void threads_distribute(void)
 {
-    bool enabled = threads_lock();
+    bool enabled = spin_lock_irq(&lock);
 
     make_all_due();
     timer_set();
-    threads_unlock(enabled);
+    spin_unlock_irq(&lock, enabled);
 }
 
 static int freeze_enter(struct sleep *s)

@@ -4,11 +4,10 @@
  * never exceeds the ring's size; only the holder of `lock` moves out_prod, only xenconsoled moves out_cons.
  */
 #include "dormouse/xen/console.h"
+#include "dormouse/core/lock.h"
 #include "dormouse/xen/hypercall.h"
 #include "dormouse/xen/suspend.h"
-#include "machine/cpu.h"
 #include "machine/start.h"
-#include "arch/lock.h"
 #include "lib/print.h"
 #include "lib/stack_protector.h"
 #include "dormouse/xen/xen.h"
@@ -82,16 +81,14 @@ void print(const char *fmt, ...)
     int n = vsnprintf(line, sizeof(line), fmt, ap);
     va_end(ap);
     n = (int)min_u64((uint64_t)n, sizeof(line) - 1);
-    bool enabled = irq_save();
-    spin_lock(&lock);
+    bool enabled = spin_lock_irq(&lock);
     if (ring) {
         put(line, (size_t)n);
         notify();
     } else {
         machine_put(line, (size_t)n);
     }
-    spin_unlock(&lock);
-    irq_restore(enabled);
+    spin_unlock_irq(&lock, enabled);
 }
 
 void console_flush(void)

@@ -102,18 +102,10 @@ int console_read_line(char *text, size_t size)
     return (int)line.length;
 }
 
-static int console_input_enter(struct sleep *s)
-{
-    (void)s;
-    return 0;
-}
-
 static void console_input_leave(struct sleep *s)
 {
     if (suspend_is_new_domain(s) && listening)
         listen();
 }
 
-const struct sleep_stage console_input_stage = {
-    .name = "console input", .enter = console_input_enter, .leave = console_input_leave,
-};
+const struct sleep_stage console_input_stage = { .name = "console input", .leave = console_input_leave };

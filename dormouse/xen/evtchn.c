@@ -30,6 +30,28 @@ static unsigned kept_count;
 static bool restored;                   /* this is not the first life */
 static bool registered[MAX_CPUS];       /* its vcpu_info, by this domain; a vCPU that was off keeps its place */
 
+/*
+ * The word is read again for each port: a handler may return in another life than it was called in (stop_here in
+ * core/smp.c), where the same bits are other ports', or masked, and not to be cleared.
+ */
+static void word_serve(unsigned w)
+{
+    uint64_t seen = 0, bits;
+
+    while ((bits = __atomic_load_n(&shared_info->evtchn_pending[w], __ATOMIC_ACQUIRE) &
+                   ~__atomic_load_n(&shared_info->evtchn_mask[w], __ATOMIC_ACQUIRE) & ~seen)) {
+        unsigned bit = (unsigned)__builtin_ctzl(bits);
+        evtchn_port_t port = w * WORD_BITS + bit;
+
+        seen |= BIT(bit);
+        if (owners[port] && owners[port] != cpu_id() + 1)
+            continue;
+        evtchn_clear(port);
+        if (handlers[port])
+            handlers[port](port);
+    }
+}
+
 void evtchn_upcall(void)
 {
     struct vcpu_info *info = vcpu_info_of(cpu_id());
@@ -37,21 +59,8 @@ void evtchn_upcall(void)
     __atomic_store_n(&info->evtchn_upcall_pending, 0, __ATOMIC_RELAXED);
     uint64_t words = __atomic_exchange_n(&info->evtchn_pending_sel, 0, __ATOMIC_ACQ_REL);
     while (words) {
-        unsigned w = (unsigned)__builtin_ctzl(words);
-        uint64_t bits = __atomic_load_n(&shared_info->evtchn_pending[w], __ATOMIC_ACQUIRE) &
-                        ~shared_info->evtchn_mask[w];
-
+        word_serve((unsigned)__builtin_ctzl(words));
         words &= words - 1;
-        while (bits) {
-            evtchn_port_t port = w * WORD_BITS + (unsigned)__builtin_ctzl(bits);
-
-            bits &= bits - 1;
-            if (owners[port] && owners[port] != cpu_id() + 1)
-                continue;
-            evtchn_clear(port);
-            if (handlers[port])
-                handlers[port](port);
-        }
     }
 }
 
@@ -123,10 +132,14 @@ evtchn_port_t evtchn_kept_port(unsigned number)
     return kept[number].port;
 }
 
-static int evtchn_enter(struct sleep *s)
+/*
+ * What the old domain's events left there was saved at some moment between them. A selector bit without the flag above
+ * would keep this life's events from being told for ever. As an upcall does, from the top to the bottom.
+ */
+static void vcpu_info_clear(struct vcpu_info *info)
 {
-    (void)s;
-    return 0;
+    __atomic_store_n(&info->evtchn_upcall_pending, 0, __ATOMIC_SEQ_CST);
+    __atomic_store_n(&info->evtchn_pending_sel, 0, __ATOMIC_SEQ_CST);
 }
 
 static void evtchn_leave(struct sleep *s)
@@ -135,6 +148,8 @@ static void evtchn_leave(struct sleep *s)
         return;
     restored = true;
     mask_all();
+    for (unsigned id = 0; id < MAX_CPUS; id++)
+        vcpu_info_clear(vcpu_info_of(id));
     for (unsigned port = 0; port < EVTCHN_2L_NR_CHANNELS; port++) {
         handlers[port] = NULL;
         owners[port] = 0;
@@ -146,7 +161,7 @@ static void evtchn_leave(struct sleep *s)
         kept_bind(&kept[i]);
 }
 
-const struct sleep_stage evtchn_stage = { .name = "event channels", .enter = evtchn_enter, .leave = evtchn_leave };
+const struct sleep_stage evtchn_stage = { .name = "event channels", .leave = evtchn_leave };
 
 void evtchn_register(evtchn_port_t port, void (*fn)(evtchn_port_t))
 {

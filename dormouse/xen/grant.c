@@ -4,11 +4,10 @@
  * and an entry ends by a compare-and-swap that sees GTF_reading and GTF_writing clear.
  */
 #include "dormouse/xen/grant.h"
-#include "arch/lock.h"
+#include "dormouse/core/lock.h"
 #include "dormouse/xen/console.h"
 #include "lib/bitmap.h"
 #include "lib/errno.h"
-#include "machine/cpu.h"
 #include "machine/grant.h"
 #include "machine/memory.h"
 
@@ -51,25 +50,20 @@ bool grant_end(grant_ref_t ref)
 /* The first ones are the tools', for console and xenstore. -ENOSPC. */
 static long reference_take(void)
 {
-    bool enabled = irq_save();
-
-    spin_lock(&lock);
+    bool enabled = spin_lock_irq(&lock);
     unsigned ref = bitmap_find(given, ENTRIES, GNTTAB_NR_RESERVED_ENTRIES, false);
     if (ref < ENTRIES)
         bitmap_set(given, ref);
-    spin_unlock(&lock);
-    irq_restore(enabled);
+    spin_unlock_irq(&lock, enabled);
     return ref < ENTRIES ? (long)ref : -ENOSPC;
 }
 
 static void reference_put(grant_ref_t ref)
 {
-    bool enabled = irq_save();
+    bool enabled = spin_lock_irq(&lock);
 
-    spin_lock(&lock);
     bitmap_clear(given, ref);
-    spin_unlock(&lock);
-    irq_restore(enabled);
+    spin_unlock_irq(&lock, enabled);
 }
 
 long grant_give(domid_t to, const void *page)

@@ -64,12 +64,6 @@ const struct sleep_stage dom0_stage = { .name = "dom0", .enter = dom0_enter, .le
 
 /* --- EL2's own registers: nothing to keep, for they are set up from constants and tables --- */
 
-static int core_enter(struct sleep *s)
-{
-    (void)s;
-    return 0;
-}
-
 static void core_leave(struct sleep *s)
 {
     const struct host_sleep *h = host_of(s);
@@ -78,7 +72,7 @@ static void core_leave(struct sleep *s)
     sched_skip(&current_vcpu()->sched, ns_to_ticks(h->up_ns - h->down_ns));   /* dom0 did not run while it slept */
 }
 
-const struct sleep_stage core_stage = { .name = "core", .enter = core_enter, .leave = core_leave };
+const struct sleep_stage core_stage = { .name = "core", .leave = core_leave };
 
 /* --- The sleep itself --- */
 

@@ -212,6 +212,16 @@ static void assert_event(unsigned i, enum sleep_event_kind kind, const char *nam
     assert_int_equal(e->end, end);
 }
 
+static void a_stage_without_enter_is_left_and_may_be_made_to_fail(void **state)
+{
+    (void)state;
+    stages[1].enter = NULL;
+    assert_run(0, "+0 +2 -2 -1 -0 ");
+    assert_int_equal(sleep_fault_set("host", "stage1", -EIO, false), 0);
+    assert_run(-EIO, "+0 -0 ");
+    assert_ptr_equal(sleeping->failed, &stages[1]);
+}
+
 static void the_timeline_says_what_when_and_with_which_result(void **state)
 {
     (void)state;
@@ -610,6 +620,7 @@ int main(void)
         TEST(a_stage_with_nothing_to_reverse_is_passed_over),
         TEST(a_struct_sleep_can_be_used_again),
         TEST(a_stage_sees_where_it_is_and_why_it_is_left),
+        TEST(a_stage_without_enter_is_left_and_may_be_made_to_fail),
         TEST(the_timeline_says_what_when_and_with_which_result),
         TEST(a_note_keeps_what_it_was_given),
         TEST(notes_without_room_are_lost_and_stages_lines_are_not),
