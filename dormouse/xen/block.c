@@ -9,7 +9,7 @@
  * the old back end was at work, and a page of data perhaps before it had come.
  */
 #include "dormouse/xen/block.h"
-#include "arch/lock.h"
+#include "dormouse/core/lock.h"
 #include "dormouse/core/memory.h"
 #include "dormouse/core/thread.h"
 #include "dormouse/xen/block_ring.h"
@@ -17,11 +17,9 @@
 #include "dormouse/xen/evtchn.h"
 #include "dormouse/xen/frontend.h"
 #include "dormouse/xen/grant.h"
-#include "dormouse/xen/suspend.h"
 #include "lib/errno.h"
 #include "lib/print.h"
 #include "lib/string.h"
-#include "machine/cpu.h"
 #include <xen/io/protocols.h>
 
 enum { RING_ORDER_MAX = 1, RING_PAGES_MAX = 1 << RING_ORDER_MAX, XVD_MAJOR = 202 };
@@ -32,17 +30,13 @@ struct block {
     char name[8];
     struct spinlock lock;
     struct block_ring ring;
-    struct waitqueue moved;         /* a slot is free, an answer has come, the device is there or given up */
     char *data;                     /* BLOCK_SLOT_PAGES for each slot */
     char *ring_pages;
     unsigned ring_order;            /* how large the ring is that was offered */
     grant_ref_t ring_refs[RING_PAGES_MAX];
     unsigned shared_ring_pages;     /* how many pages of the ring, */
     unsigned shared_slots;          /* and of how many slots, are granted */
-    evtchn_port_t port;             /* 0: none */
     bool ready;                     /* it has been connected once */
-    bool given_up;
-    bool leaked;                    /* a back end did not let go of our pages: they cannot be used again */
     uint64_t sectors, block_sectors;
     uint64_t discard_sectors;       /* 0: not offered */
     bool flush, readonly;
@@ -54,27 +48,6 @@ static unsigned device_count;
 static struct block *block_of(struct frontend *f)
 {
     return container_of(f, struct block, frontend);
-}
-
-static bool ring_lock(struct block *b) ACQUIRES(b->lock)
-{
-    bool enabled = irq_save();
-
-    spin_lock(&b->lock);
-    return enabled;
-}
-
-static void ring_unlock(struct block *b, bool enabled) RELEASES(b->lock)
-{
-    spin_unlock(&b->lock);
-    irq_restore(enabled);
-}
-
-static void block_event(evtchn_port_t port)
-{
-    for (unsigned i = 0; i < device_count; i++)
-        if (devices[i].port == port)
-            wake(&devices[i].moved);
 }
 
 static char *slot_data(const struct block *b, const struct block_slot *slot)
@@ -116,7 +89,7 @@ static int tell(struct block *b, unsigned order)
     if (!error && !order)
         error = xenbus_write_number(path, "ring-ref", b->ring_refs[0]);
     if (!error)
-        error = xenbus_write_number(path, "event-channel", b->port);
+        error = xenbus_write_number(path, "event-channel", b->frontend.port);
     if (!error)
         error = xenbus_write_in(path, "protocol", XEN_IO_PROTO_ABI_NATIVE);
     return error ? error : xenbus_write_number(path, "feature-persistent", 1);
@@ -128,20 +101,12 @@ static int offer(struct frontend *f)
     uint64_t order = 0;
     int error;
 
-    if (b->leaked)
-        return -EBUSY;
     xenbus_read_number(f->backend, "max-ring-page-order", UINT32_MAX, &order);
     order = min_u64(order, RING_ORDER_MAX);
-    b->given_up = false;
     block_ring_prepare(b->ring_pages, PAGE_SIZE << order);
     b->ring_order = (unsigned)order;
     error = share(b, 1u << order);
-    if (!error)
-        error = (int)evtchn_alloc_unbound(f->backend_domain, &b->port);
-    if (error)
-        return error;
-    evtchn_register(b->port, block_event);
-    return tell(b, (unsigned)order);
+    return error ? error : tell(b, (unsigned)order);
 }
 
 /* A parameter need not be there, but has to make sense if it is. */
@@ -186,7 +151,7 @@ static int parameters_read(struct block *b)
 static void notify(struct block *b, bool wanted)
 {
     if (wanted)
-        evtchn_send(b->port);
+        evtchn_send(b->frontend.port);
 }
 
 static int connected(struct frontend *f)
@@ -197,14 +162,13 @@ static int connected(struct frontend *f)
 
     if (error)
         return error;
-    bool enabled = ring_lock(b);
+    bool enabled = spin_lock_irq(&b->lock);
     block_ring_attach(&b->ring, b->ring_pages, PAGE_SIZE << b->ring_order);
     bool wanted = block_ring_issue(&b->ring);
     unsigned n = b->ring.requests;
     b->ready = true;
-    ring_unlock(b, enabled);
+    spin_unlock_irq(&b->lock, enabled);
     notify(b, wanted);
-    wake(&b->moved);
     if (again)
         print("dormouse: %s: connected again, requests issued again: %u\n", b->name, n);
     return 0;
@@ -213,39 +177,30 @@ static int connected(struct frontend *f)
 static void closing(struct frontend *f)
 {
     struct block *b = block_of(f);
-    bool enabled = ring_lock(b);
+    bool enabled = spin_lock_irq(&b->lock);
 
     block_ring_detach(&b->ring);
-    ring_unlock(b, enabled);
+    spin_unlock_irq(&b->lock, enabled);
 }
 
-static void disconnected(struct frontend *f)
+static bool disconnected(struct frontend *f)
 {
     struct block *b = block_of(f);
-    bool all;
+    bool all = grant_take_back_pages(b->shared_ring_pages, b->ring_refs);
 
-    if (b->port)
-        evtchn_close(b->port);
-    b->port = 0;
-    all = grant_take_back_pages(b->shared_ring_pages, b->ring_refs);
     b->shared_ring_pages = 0;
     while (b->shared_slots)
         all &= grant_take_back_pages(BLOCK_SLOT_PAGES, b->ring.slots[--b->shared_slots].refs);
-    if (all)
-        return;
-    b->leaked = true;
-    frontend_give_up(f, "its back end has gone and did not let go of our pages");
+    return all;
 }
 
 static void given_up(struct frontend *f)
 {
     struct block *b = block_of(f);
-    bool enabled = ring_lock(b);
+    bool enabled = spin_lock_irq(&b->lock);
 
-    b->given_up = true;
     block_ring_fail(&b->ring, -EIO);
-    ring_unlock(b, enabled);
-    wake(&b->moved);
+    spin_unlock_irq(&b->lock, enabled);
 }
 
 static const struct frontend_ops ops = {
@@ -257,7 +212,7 @@ static bool settled(void *arg)
 {
     const struct block *b = arg;
 
-    return b->ready || b->given_up;
+    return b->ready || frontend_is_given_up(&b->frontend);
 }
 
 /* A number of vbd-interface.txt: major 202, sixteen minors for each disk. */
@@ -276,7 +231,7 @@ struct block *block_open(const char *name)
 
     if (device_count == BLOCK_DEVICES || !number_of(name, &number))
         return NULL;
-    *b = (struct block){ .lock = SPINLOCK_INIT, .moved = WAITQUEUE_INIT(b->moved) };
+    *b = (struct block){ .lock = SPINLOCK_INIT };
     snprintf(b->name, sizeof(b->name), "%s", name);
     block_ring_init(&b->ring);
     b->ring.handle = (blkif_vdev_t)number;
@@ -287,8 +242,8 @@ struct block *block_open(const char *name)
     device_count++;
     if (frontend_start(&b->frontend, &ops, number))
         return NULL;
-    wait_until(&b->moved, settled, b, NEVER);
-    return b->given_up ? NULL : b;
+    wait_until(&b->frontend.moved, settled, b, NEVER);
+    return frontend_is_given_up(&b->frontend) ? NULL : b;
 }
 
 uint64_t block_sectors(const struct block *b) { return b->sectors; }
@@ -299,13 +254,13 @@ bool block_is_readonly(const struct block *b) { return b->readonly; }
 /* Takes all answers, and puts queued requests into the room that they left. */
 static void collect(struct block *b)
 {
-    bool enabled = ring_lock(b);
+    bool enabled = spin_lock_irq(&b->lock);
     const char *lie = block_ring_collect(&b->ring);
     bool wanted = !lie && block_ring_issue(&b->ring);
 
-    ring_unlock(b, enabled);
+    spin_unlock_irq(&b->lock, enabled);
     notify(b, wanted);
-    wake(&b->moved);
+    wake(&b->frontend.moved);
     if (lie)
         frontend_give_up(&b->frontend, lie);
 }
@@ -332,7 +287,7 @@ static void slot_wait(struct block *b, struct block_slot *slot)
     struct wait_for w = { .b = b, .slot = slot };
 
     while (!is_done(slot)) {
-        wait_until(&b->moved, slot_moved, &w, NEVER);
+        wait_until(&b->frontend.moved, slot_moved, &w, NEVER);
         collect(b);
     }
 }
@@ -344,7 +299,7 @@ static bool may_take(void *arg)
     for (unsigned i = 0; i < BLOCK_SLOTS; i++)
         if (__atomic_load_n(&b->ring.slots[i].state, __ATOMIC_RELAXED) == SLOT_FREE)
             return true;
-    return b->given_up;
+    return frontend_is_given_up(&b->frontend);
 }
 
 /* NULL: the device is given up, or, without `wait`, no slot is free. */
@@ -353,34 +308,34 @@ static struct block_slot *slot_take(struct block *b, bool wait)
     struct block_slot *slot = NULL;
 
     for (;;) {
-        bool enabled = ring_lock(b);
-        bool give_up = b->given_up;
+        bool enabled = spin_lock_irq(&b->lock);
+        bool give_up = frontend_is_given_up(&b->frontend);
 
         if (!give_up)
             slot = block_ring_take(&b->ring);
-        ring_unlock(b, enabled);
+        spin_unlock_irq(&b->lock, enabled);
         if (slot || give_up || !wait)
             return slot;
-        wait_until(&b->moved, may_take, b, NEVER);
+        wait_until(&b->frontend.moved, may_take, b, NEVER);
     }
 }
 
 static void slot_give(struct block *b, struct block_slot *slot)
 {
     block_ring_free(slot);
-    wake(&b->moved);
+    wake(&b->frontend.moved);
 }
 
 static void slot_queue(struct block *b, struct block_slot *slot)
 {
-    bool enabled = ring_lock(b), wanted = false;
+    bool enabled = spin_lock_irq(&b->lock), wanted = false;
 
     block_ring_queue(&b->ring, slot);
-    if (b->given_up)
+    if (frontend_is_given_up(&b->frontend))
         block_ring_fail(&b->ring, -EIO);
     else
         wanted = block_ring_issue(&b->ring);
-    ring_unlock(b, enabled);
+    spin_unlock_irq(&b->lock, enabled);
     notify(b, wanted);
 }
 
@@ -410,12 +365,18 @@ static unsigned slots_begin(struct block *b, uint8_t operation, uint64_t sector,
     return n;
 }
 
+/* Of whole blocks of the disk. */
+static bool is_range(const struct block *b, uint64_t sector, uint64_t sectors)
+{
+    return sector <= b->sectors && sectors <= b->sectors - sector && !((sector | sectors) & (b->block_sectors - 1));
+}
+
 static int transfer(struct block *b, uint8_t operation, uint64_t sector, char *buffer, unsigned sectors)
 {
     struct block_slot *begun[BLOCK_SLOTS];
     int result = 0;
 
-    if (sector > b->sectors || sectors > b->sectors - sector || (sector | sectors) & (b->block_sectors - 1))
+    if (!is_range(b, sector, sectors))
         return -EINVAL;
     while (sectors && !result) {
         unsigned n = slots_begin(b, operation, sector, buffer, sectors, begun);
@@ -476,32 +437,7 @@ int block_discard(struct block *b, uint64_t sector, uint64_t sectors)
 {
     if (!b->discard_sectors)
         return -EOPNOTSUPP;
-    if (sector > b->sectors || sectors > b->sectors - sector || (sector | sectors) & (b->block_sectors - 1))
+    if (!is_range(b, sector, sectors))
         return -EINVAL;
     return order(b, BLKIF_OP_DISCARD, sector, sectors);
 }
-
-/* --- Suspend --- */
-
-static int block_enter(struct sleep *s)
-{
-    (void)s;
-    return 0;
-}
-
-/* Ports and grants are the old domain's: there is nothing to close, and nobody has a page mapped. */
-static void block_leave(struct sleep *s)
-{
-    if (!suspend_is_new_domain(s))
-        return;
-    for (unsigned i = 0; i < device_count; i++) {
-        struct block *b = &devices[i];
-
-        b->port = 0;
-        b->leaked = false;
-        b->given_up = false;
-        frontend_forget(&b->frontend);
-    }
-}
-
-const struct sleep_stage block_stage = { .name = "block", .enter = block_enter, .leave = block_leave };

@@ -6,7 +6,6 @@
  */
 #pragma once
 #include "lib/base.h"
-#include "sleep/sleep.h"
 
 struct block;
 
@@ -28,6 +27,3 @@ int block_write(struct block *b, uint64_t sector, const void *buffer, unsigned s
 int block_flush(struct block *b);
 /* These sectors' content is of no use to anybody any more. -EOPNOTSUPP: not offered. */
 int block_discard(struct block *b, uint64_t sector, uint64_t sectors);
-
-/* In a new domain: requests under way are queued for the back end that will be. */
-extern const struct sleep_stage block_stage;

@@ -5,10 +5,26 @@
  * more, is all that was shared taken back. One that is Closed and still online is asked by Initialising to begin anew.
  */
 #include "dormouse/xen/frontend.h"
+#include "dormouse/core/lock.h"
 #include "dormouse/xen/console.h"
+#include "dormouse/xen/evtchn.h"
+#include "dormouse/xen/suspend.h"
 #include "lib/errno.h"
 #include "lib/print.h"
 #include "lib/string.h"
+
+static struct spinlock lock = SPINLOCK_INIT;
+static struct list frontends GUARDED_BY(lock) = LIST_INIT(frontends);   /* only ever longer */
+
+static void event(evtchn_port_t port)
+{
+    bool enabled = spin_lock_irq(&lock);
+
+    list_for_each (f, &frontends, struct frontend, link)
+        if (f->port == port)
+            wake(&f->moved);
+    spin_unlock_irq(&lock, enabled);
+}
 
 static void state_set(struct frontend *f, enum xenbus_state state)
 {
@@ -21,13 +37,37 @@ void frontend_give_up(struct frontend *f, const char *why)
         return;
     print("dormouse: %s: %s: given up\n", f->path, why);
     f->ops->given_up(f);
+    wake(&f->moved);
     state_set(f, XenbusStateClosed);        /* the back end closes, too, and lets go */
+}
+
+bool frontend_is_given_up(const struct frontend *f)
+{
+    return __atomic_load_n(&f->dead, __ATOMIC_ACQUIRE);
+}
+
+static int port_open(struct frontend *f)
+{
+    int error = (int)evtchn_alloc_unbound(f->backend_domain, &f->port);
+
+    if (error)
+        f->port = 0;
+    else
+        evtchn_register(f->port, event);
+    return error;
+}
+
+static void port_close(struct frontend *f)
+{
+    if (f->port)
+        evtchn_close(f->port);
+    f->port = 0;
 }
 
 static void offer(struct frontend *f)
 {
     f->phase = FRONTEND_OFFERED;
-    if (f->ops->offer(f))
+    if (f->leaked || port_open(f) || f->ops->offer(f))
         frontend_give_up(f, "it cannot be offered to its back end");
     else
         state_set(f, f->ops->offered);
@@ -40,6 +80,7 @@ static void connect(struct frontend *f)
         frontend_give_up(f, "what the back end says of it makes no sense");
     else if (f->ops->offered != XenbusStateConnected)
         state_set(f, XenbusStateConnected);
+    wake(&f->moved);
 }
 
 static void close(struct frontend *f)
@@ -55,7 +96,10 @@ static void lose(struct frontend *f)
         return;
     f->phase = FRONTEND_AWAY;
     f->ops->closing(f);
-    f->ops->disconnected(f);
+    port_close(f);
+    f->leaked = !f->ops->disconnected(f);
+    if (f->leaked)
+        frontend_give_up(f, "its back end has gone and did not let go of our pages");
 }
 
 static void lose_closed(struct frontend *f)
@@ -117,7 +161,6 @@ static void backend_unfollow(struct frontend *f)
         xenbus_unwatch(f->watch);
     f->watch = -1;
     f->backend[0] = '\0';
-    __atomic_store_n(&f->dead, false, __ATOMIC_RELEASE);
 }
 
 /* In a new domain the watch of the state is still that of the old one's back end. */
@@ -126,6 +169,7 @@ static void backend_follow(struct frontend *f, const char *backend)
     uint64_t domain;
 
     backend_unfollow(f);
+    __atomic_store_n(&f->dead, false, __ATOMIC_RELEASE);
     if (xenbus_read_number(f->path, "backend-id", DOMID_FIRST_RESERVED - 1, &domain)) {
         frontend_give_up(f, "it has no back end's domain");
         return;
@@ -160,19 +204,36 @@ int frontend_start(struct frontend *f, const struct frontend_ops *ops, unsigned 
     char backend[sizeof(f->backend)];
     int result;
 
-    *f = (struct frontend){ .ops = ops, .watch = -1 };
+    *f = (struct frontend){ .ops = ops, .watch = -1, .moved = WAITQUEUE_INIT(f->moved) };
     snprintf(f->path, sizeof(f->path), "device/%s/%u", ops->kind, number);
     snprintf(f->backend_node, sizeof(f->backend_node), "%s/backend", f->path);
     result = xenbus_read(f->backend_node, backend, sizeof(backend));
     if (result < 0)
         return result;
+    bool enabled = spin_lock_irq(&lock);
+    list_push_back(&frontends, &f->link);
+    spin_unlock_irq(&lock, enabled);
     result = xenbus_watch(f->backend_node, backend_look, f);
     return result < 0 ? result : 0;
 }
 
-void frontend_forget(struct frontend *f)
+/* Ports and grants are the old domain's: there is nothing to close, and nobody has a page mapped. */
+static void forget(struct frontend *f)
 {
+    f->port = 0;
     lose(f);
+    f->leaked = false;
     f->backend[0] = '\0';       /* it was the old domain's; the watch of our own node finds the new one's */
     __atomic_store_n(&f->dead, false, __ATOMIC_RELEASE);
 }
+
+/* Nobody is frozen with the lock, for its holders mask interrupts; no event comes, for all ports are masked. */
+static UNCHECKED_LOCKING void devices_leave(struct sleep *s)
+{
+    if (!suspend_is_new_domain(s))
+        return;
+    list_for_each (f, &frontends, struct frontend, link)
+        forget(f);
+}
+
+const struct sleep_stage devices_stage = { .name = "devices", .leave = devices_leave };

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The front end's half of the handshake by which a device connects through xenstore (xen/include/public/io/xenbus.h),
- * the same for all kinds. It runs on the watches' thread. A device need not know of changes in between: its back end
- * may go away and come back, be another one in a new domain, or not be there yet.
+ * What front ends of all kinds have in common: the handshake by which a device connects through xenstore
+ * (xen/include/public/io/xenbus.h), its event channel, and that it can be given up. The handshake runs on the watches'
+ * thread. A device need not know of changes in between: its back end may go away and come back, be another one in a new
+ * domain, or not be there yet.
  */
 #pragma once
+#include "dormouse/core/thread.h"
 #include "dormouse/xen/xen.h"
 #include "dormouse/xen/xenbus.h"
 #include "lib/base.h"
@@ -16,15 +18,18 @@ struct frontend;
 struct frontend_ops {
     const char *kind;               /* "vbd": its folder is device/vbd/NUMBER */
     enum xenbus_state offered;      /* the state that the back end waits for */
-    /* The back end waits: shares pages and a port, and names them in f->path. -errno: the device is given up. */
+    /* The back end waits: shares pages, and names them and f->port in f->path. -errno: the device is given up. */
     int (*offer)(struct frontend *f);
     /* The back end has connected: reads what it says. -errno: the device is given up. */
     int (*connected)(struct frontend *f);
     /* From now on nothing is asked of the back end, which goes. */
     void (*closing)(struct frontend *f);
-    /* The back end has let go of everything, or claims to: all is taken back. Also when nothing had been offered. */
-    void (*disconnected)(struct frontend *f);
-    /* It is given up: waiting for it is in vain. From any thread. */
+    /*
+     * The back end has let go of everything, or claims to: all pages are taken back. Also when nothing had been
+     * offered. False: some are still in its hands, and the device is given up for this life.
+     */
+    bool (*disconnected)(struct frontend *f);
+    /* It is given up: nothing that waits for it does so any longer. From any thread. */
     void (*given_up)(struct frontend *f);
 };
 
@@ -33,11 +38,15 @@ struct frontend {
     char path[32];                  /* its own folder */
     char backend[XENBUS_PATH_MAX - 32];     /* the back end's, which has room for names; empty: there is none */
     domid_t backend_domain;
+    evtchn_port_t port;             /* to the back end; 0: none */
+    struct waitqueue moved;         /* woken by its events, when it is connected, and when it is given up */
     /* frontend.c's: */
+    struct list link;
     char backend_node[48], state_node[XENBUS_PATH_MAX];
     enum frontend_phase { FRONTEND_AWAY, FRONTEND_OFFERED, FRONTEND_CONNECTED, FRONTEND_CLOSING } phase;
     int watch;                      /* of the back end's state; -1: none */
     bool dead;
+    bool leaked;                    /* a back end did not let go of our pages: they cannot be used again */
 };
 
 /* Begins; 0, -ENOENT: this domain has no such device, or xenbus_watch()'s. Once for each device. */
@@ -48,6 +57,7 @@ int frontend_start(struct frontend *f, const struct frontend_ops *ops, unsigned 
  * thread.
  */
 void frontend_give_up(struct frontend *f, const char *why);
+bool frontend_is_given_up(const struct frontend *f);
 
-/* For a suspend's stage, in a new domain: nothing is shared with anybody, and the handshake begins again. */
-void frontend_forget(struct frontend *f);
+/* In a new domain nothing is shared with anybody, and the handshake begins again. */
+extern const struct sleep_stage devices_stage;

@@ -6,7 +6,7 @@
  * `lock` of a device protects its rings. A waiting thread takes answers; the interrupt only wakes.
  */
 #include "dormouse/xen/net.h"
-#include "arch/lock.h"
+#include "dormouse/core/lock.h"
 #include "dormouse/core/memory.h"
 #include "dormouse/core/thread.h"
 #include "dormouse/xen/console.h"
@@ -14,11 +14,9 @@
 #include "dormouse/xen/frontend.h"
 #include "dormouse/xen/grant.h"
 #include "dormouse/xen/net_ring.h"
-#include "dormouse/xen/suspend.h"
 #include "dormouse/xen/value.h"
 #include "lib/errno.h"
 #include "lib/string.h"
-#include "machine/cpu.h"
 
 enum { PAGES = 2 + 2 * NET_BUFFERS };
 
@@ -26,13 +24,10 @@ struct net {
     struct frontend frontend;
     struct spinlock lock;
     struct net_ring ring;
-    struct waitqueue moved;
     char *pages;                    /* the two rings, buffers to send, buffers to receive */
     grant_ref_t refs[PAGES];
     bool shared;                    /* the pages are granted */
-    evtchn_port_t port;             /* 0: none */
     unsigned connections, told;     /* how many there were, and how many net_receive() has told of */
-    bool given_up, leaked;
     uint8_t mac[6];
 };
 
@@ -43,20 +38,6 @@ static struct net *net_of(struct frontend *f)
     return container_of(f, struct net, frontend);
 }
 
-static bool ring_lock(struct net *n) ACQUIRES(n->lock)
-{
-    bool enabled = irq_save();
-
-    spin_lock(&n->lock);
-    return enabled;
-}
-
-static void ring_unlock(struct net *n, bool enabled) RELEASES(n->lock)
-{
-    spin_unlock(&n->lock);
-    irq_restore(enabled);
-}
-
 static char *page_of(const struct net *n, unsigned page)
 {
     return n->pages + page * PAGE_SIZE;
@@ -65,22 +46,15 @@ static char *page_of(const struct net *n, unsigned page)
 static char *send_page(const struct net *n, unsigned buffer) { return page_of(n, 2 + buffer); }
 static char *receive_page(const struct net *n, unsigned buffer) { return page_of(n, 2 + NET_BUFFERS + buffer); }
 
-static void net_event(evtchn_port_t port)
-{
-    for (unsigned i = 0; i < NET_DEVICES; i++)
-        if (devices[i].port == port)
-            wake(&devices[i].moved);
-}
-
 /* Puts queued buffers into the rings. */
 static void issue(struct net *n)
 {
-    bool enabled = ring_lock(n);
+    bool enabled = spin_lock_irq(&n->lock);
     bool wanted = net_ring_issue(&n->ring);
 
-    ring_unlock(n, enabled);
+    spin_unlock_irq(&n->lock, enabled);
     if (wanted)
-        evtchn_send(n->port);
+        evtchn_send(n->frontend.port);
 }
 
 /* --- The handshake --- */
@@ -92,7 +66,7 @@ static int tell(struct net *n)
         const char *name;
         uint64_t value;
     } nodes[] = {
-        { "tx-ring-ref", n->refs[0] }, { "rx-ring-ref", n->refs[1] }, { "event-channel", n->port },
+        { "tx-ring-ref", n->refs[0] }, { "rx-ring-ref", n->refs[1] }, { "event-channel", n->frontend.port },
         { "request-rx-copy", 1 }, { "feature-rx-notify", 1 },
     };
     int error = 0;
@@ -107,9 +81,6 @@ static int offer(struct frontend *f)
     struct net *n = net_of(f);
     int error;
 
-    if (n->leaked)
-        return -EBUSY;
-    n->given_up = false;
     net_ring_prepare(page_of(n, 0), page_of(n, 1));
     error = grant_give_pages(f->backend_domain, n->pages, PAGES, n->refs);
     if (error)
@@ -119,10 +90,6 @@ static int offer(struct frontend *f)
         n->ring.send[i].ref = n->refs[2 + i];
         n->ring.receive[i].ref = n->refs[2 + NET_BUFFERS + i];
     }
-    error = (int)evtchn_alloc_unbound(f->backend_domain, &n->port);
-    if (error)
-        return error;
-    evtchn_register(n->port, net_event);
     return tell(n);
 }
 
@@ -134,60 +101,42 @@ static int connected(struct frontend *f)
 
     if (error < 0 || !value_mac(mac, n->mac))
         return -EINVAL;
-    bool enabled = ring_lock(n);
+    bool enabled = spin_lock_irq(&n->lock);
     net_ring_attach(&n->ring, page_of(n, 0), page_of(n, 1));
     n->connections++;
-    ring_unlock(n, enabled);
+    spin_unlock_irq(&n->lock, enabled);
     issue(n);
-    wake(&n->moved);
     return 0;
 }
 
 static void closing(struct frontend *f)
 {
     struct net *n = net_of(f);
-    bool enabled = ring_lock(n);
+    bool enabled = spin_lock_irq(&n->lock);
 
     net_ring_detach(&n->ring);
-    ring_unlock(n, enabled);
+    spin_unlock_irq(&n->lock, enabled);
 }
 
-static void disconnected(struct frontend *f)
+static bool disconnected(struct frontend *f)
 {
     struct net *n = net_of(f);
+    bool shared = n->shared;
 
-    if (n->port)
-        evtchn_close(n->port);
-    n->port = 0;
-    if (!n->shared)
-        return;
     n->shared = false;
-    n->leaked = !grant_take_back_pages(PAGES, n->refs);
-    if (n->leaked)
-        frontend_give_up(f, "its back end has gone and did not let go of our pages");
-}
-
-static void given_up(struct frontend *f)
-{
-    struct net *n = net_of(f);
-    bool enabled = ring_lock(n);
-
-    n->given_up = true;
-    net_ring_detach(&n->ring);
-    ring_unlock(n, enabled);
-    wake(&n->moved);
+    return !shared || grant_take_back_pages(PAGES, n->refs);
 }
 
 static const struct frontend_ops ops = {
     .kind = "vif", .offered = XenbusStateConnected, .offer = offer, .connected = connected,
-    .closing = closing, .disconnected = disconnected, .given_up = given_up,
+    .closing = closing, .disconnected = disconnected, .given_up = closing,
 };
 
 static bool settled(void *arg)
 {
     const struct net *n = arg;
 
-    return n->connections || n->given_up;
+    return n->connections || frontend_is_given_up(&n->frontend);
 }
 
 struct net *net_open(unsigned number)
@@ -196,13 +145,13 @@ struct net *net_open(unsigned number)
 
     if (number >= NET_DEVICES || n->pages)
         return NULL;
-    *n = (struct net){ .lock = SPINLOCK_INIT, .moved = WAITQUEUE_INIT(n->moved) };
+    *n = (struct net){ .lock = SPINLOCK_INIT };
     net_ring_init(&n->ring);
     n->pages = pages_alloc(PAGES);
     if (!n->pages || frontend_start(&n->frontend, &ops, number))
         return NULL;
-    wait_until(&n->moved, settled, n, NEVER);
-    return n->given_up ? NULL : n;
+    wait_until(&n->frontend.moved, settled, n, NEVER);
+    return frontend_is_given_up(&n->frontend) ? NULL : n;
 }
 
 const uint8_t *net_mac(const struct net *n) { return n->mac; }
@@ -216,17 +165,17 @@ static bool may_send(void *arg)
     for (unsigned i = 0; i < NET_BUFFERS; i++)
         if (n->ring.send[i].state == NET_FREE)
             return true;
-    return n->given_up || net_ring_has_answers(&n->ring);
+    return frontend_is_given_up(&n->frontend) || net_ring_has_answers(&n->ring);
 }
 
 /* A buffer to send from; NET_BUFFERS: none is free. */
 static unsigned send_take(struct net *n)
 {
-    bool enabled = ring_lock(n);
+    bool enabled = spin_lock_irq(&n->lock);
     const char *lie = net_ring_collect_sent(&n->ring);
     unsigned buffer = lie ? NET_BUFFERS : net_ring_take(&n->ring);
 
-    ring_unlock(n, enabled);
+    spin_unlock_irq(&n->lock, enabled);
     if (lie)
         frontend_give_up(&n->frontend, lie);
     return buffer;
@@ -238,14 +187,14 @@ int net_send(struct net *n, const void *frame, size_t length)
 
     if (length > NET_FRAME_MAX)
         return -EINVAL;
-    while (!n->given_up && (buffer = send_take(n)) == NET_BUFFERS)
-        wait_until(&n->moved, may_send, n, NEVER);
-    if (n->given_up)
+    while (!frontend_is_given_up(&n->frontend) && (buffer = send_take(n)) == NET_BUFFERS)
+        wait_until(&n->frontend.moved, may_send, n, NEVER);
+    if (frontend_is_given_up(&n->frontend))
         return -EIO;
     memcpy(send_page(n, buffer), frame, length);
-    bool enabled = ring_lock(n);
+    bool enabled = spin_lock_irq(&n->lock);
     net_ring_send(&n->ring, buffer, (uint16_t)length);
-    ring_unlock(n, enabled);
+    spin_unlock_irq(&n->lock, enabled);
     issue(n);
     return 0;
 }
@@ -254,29 +203,29 @@ static bool may_receive(void *arg)
 {
     const struct net *n = arg;
 
-    return n->given_up || n->told != n->connections || net_ring_has_answers(&n->ring);
+    return frontend_is_given_up(&n->frontend) || n->told != n->connections || net_ring_has_answers(&n->ring);
 }
 
 /* As net_ring_receive(); sent packets free their buffers on the way. */
 static int packet_take(struct net *n, struct net_packet *packet)
 {
-    bool enabled = ring_lock(n);
+    bool enabled = spin_lock_irq(&n->lock);
     const char *lie = net_ring_collect_sent(&n->ring);
     int got = lie ? -EIO : net_ring_receive(&n->ring, packet, &lie);
 
-    ring_unlock(n, enabled);
+    spin_unlock_irq(&n->lock, enabled);
     if (got < 0)
         frontend_give_up(&n->frontend, lie);
-    wake(&n->moved);
+    wake(&n->frontend.moved);
     return got;
 }
 
 static void packet_give_back(struct net *n, unsigned buffer)
 {
-    bool enabled = ring_lock(n);
+    bool enabled = spin_lock_irq(&n->lock);
 
     net_ring_give_back(&n->ring, buffer);
-    ring_unlock(n, enabled);
+    spin_unlock_irq(&n->lock, enabled);
     issue(n);
 }
 
@@ -285,8 +234,8 @@ int net_receive(struct net *n, void *frame, size_t size, bool *whole)
     struct net_packet packet;
 
     for (;;) {
-        wait_until(&n->moved, may_receive, n, NEVER);
-        if (n->given_up)
+        wait_until(&n->frontend.moved, may_receive, n, NEVER);
+        if (frontend_is_given_up(&n->frontend))
             return -EIO;
         if (n->told != n->connections) {
             n->told = n->connections;
@@ -301,29 +250,3 @@ int net_receive(struct net *n, void *frame, size_t size, bool *whole)
     packet_give_back(n, packet.buffer);
     return (int)length;
 }
-
-/* --- Suspend --- */
-
-static int net_enter(struct sleep *s)
-{
-    (void)s;
-    return 0;
-}
-
-/* Ports and grants are the old domain's: there is nothing to close, and nobody has a page mapped. */
-static void net_leave(struct sleep *s)
-{
-    if (!suspend_is_new_domain(s))
-        return;
-    for (unsigned i = 0; i < NET_DEVICES; i++) {
-        struct net *n = &devices[i];
-
-        if (!n->pages)
-            continue;
-        n->port = 0;
-        n->leaked = n->given_up = false;
-        frontend_forget(&n->frontend);
-    }
-}
-
-const struct sleep_stage net_stage = { .name = "net", .enter = net_enter, .leave = net_leave };

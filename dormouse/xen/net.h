@@ -6,7 +6,6 @@
  */
 #pragma once
 #include "lib/base.h"
-#include "sleep/sleep.h"
 
 struct net;
 
@@ -30,6 +29,3 @@ int net_send(struct net *n, const void *frame, size_t length);
  * checksums need not be looked at.
  */
 int net_receive(struct net *n, void *frame, size_t size, bool *whole);
-
-/* In a new domain: packets under way are queued for the back end that will be. */
-extern const struct sleep_stage net_stage;

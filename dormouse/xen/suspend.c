@@ -8,13 +8,12 @@
 #include "dormouse/core/space.h"
 #include "dormouse/core/thread.h"
 #include "dormouse/core/time.h"
-#include "dormouse/xen/block.h"
 #include "dormouse/xen/console.h"
 #include "dormouse/xen/console_input.h"
 #include "dormouse/xen/evtchn.h"
+#include "dormouse/xen/frontend.h"
 #include "dormouse/xen/grant.h"
 #include "dormouse/xen/hypercall.h"
-#include "dormouse/xen/net.h"
 #include "dormouse/xen/xenbus.h"
 #include "machine/cpu.h"
 #include "machine/suspend.h"
@@ -56,8 +55,7 @@ static const struct sleep_stage hypercall_stage = { .name = "hypercall", .enter 
 
 static const struct sleep_stage *const stages[] = {
     &freeze_stage,
-    &block_stage,
-    &net_stage,
+    &devices_stage,
     &xenbus_stage,
     &console_stage,
     &console_input_stage,

@@ -12,7 +12,9 @@
 #include <cmocka.h>
 
 #include "dormouse/xen/console.h"
+#include "dormouse/xen/evtchn.h"
 #include "dormouse/xen/frontend.h"
+#include "dormouse/xen/suspend.h"
 #include "dormouse/xen/value.h"
 #include "lib/errno.h"
 
@@ -23,9 +25,13 @@ enum { NODES = 16, WATCHES = 4 };
 
 static struct { char path[160], value[160]; } nodes[NODES];
 static struct { const char *path; void (*fn)(void *); void *arg; } watches[WATCHES];
-static struct frontend frontend;
-static unsigned said, offers, connects, closings, disconnects, give_ups;
+static struct frontend *frontend;
+static unsigned said, offers, connects, closings, disconnects, give_ups, wakes;
 static int offer_result, connected_result;
+static bool keeps_pages;                    /* the back end, when it goes */
+static evtchn_port_t last_port, closed_port;
+static long port_result;
+static void (*port_event)(evtchn_port_t);
 
 /* --- xenstore --- */
 
@@ -105,12 +111,32 @@ int xenbus_watch(const char *path, void (*fn)(void *), void *arg)
 void xenbus_unwatch(int watch) { watches[watch].path = NULL; }
 void print(const char *fmt, ...) { (void)fmt; said++; }
 
+/* --- event channels and threads --- */
+
+long evtchn_alloc_unbound(domid_t remote, evtchn_port_t *port)
+{
+    assert_int_equal(remote, 0);
+    *port = port_result ? 0 : ++last_port;
+    return port_result;
+}
+void evtchn_register(evtchn_port_t port, void (*fn)(evtchn_port_t))
+{
+    assert_int_equal(port, last_port);
+    port_event = fn;
+}
+long evtchn_close(evtchn_port_t port) { closed_port = port; return 0; }
+void wake(struct waitqueue *queue)
+{
+    assert_ptr_equal(queue, &frontend->moved);
+    wakes++;
+}
+
 /* --- a device --- */
 
 static int offer(struct frontend *f) { (void)f; offers++; return offer_result; }
 static int connected(struct frontend *f) { (void)f; connects++; return connected_result; }
 static void closing(struct frontend *f) { (void)f; closings++; }
-static void disconnected(struct frontend *f) { (void)f; disconnects++; }
+static bool disconnected(struct frontend *f) { (void)f; disconnects++; return !keeps_pages; }
 static void given_up(struct frontend *f) { (void)f; give_ups++; }
 
 static const struct frontend_ops ops = {
@@ -128,19 +154,32 @@ static unsigned own_state(void)
 
 static void backend_is(const char *state) { changes(BACKEND "/state", state); }
 
+static void begin_new_life(void)
+{
+    struct suspend suspend = { .new_domain = true };
+    struct sleep sleep = { .context = &suspend };
+
+    keeps_pages = false;                    /* nobody has any */
+    devices_stage.leave(&sleep);
+}
+
 static int begin(void **state)
 {
     (void)state;
+    begin_new_life();                       /* those of earlier tests have nothing under way */
     memset(nodes, 0, sizeof(nodes));
     memset(watches, 0, sizeof(watches));
-    said = offers = connects = closings = disconnects = give_ups = 0;
+    said = offers = connects = closings = disconnects = give_ups = wakes = 0;
     offer_result = connected_result = 0;
+    port_result = 0;
+    closed_port = 0;
+    frontend = calloc(1, sizeof(*frontend));
     node_set("device/vbd/51712/backend", BACKEND);
     node_set("device/vbd/51712/backend-id", "0");
     node_set("device/vbd/51712/state", "1");
     node_set(BACKEND "/state", "1");
     node_set(BACKEND "/online", "1");
-    assert_int_equal(frontend_start(&frontend, &ops, 51712), 0);
+    assert_int_equal(frontend_start(frontend, &ops, 51712), 0);
     changes("device/vbd/51712/backend", BACKEND);       /* a new watch fires once */
     assert_string_equal(watches[1].path, BACKEND "/state");
     return 0;
@@ -173,8 +212,10 @@ static void it_connects_step_by_step_and_each_once(void **state)
 
 static void there_is_none(void **state)
 {
+    struct frontend none;
+
     (void)state;
-    assert_int_equal(frontend_start(&frontend, &ops, 51728), -ENOENT);
+    assert_int_equal(frontend_start(&none, &ops, 51728), -ENOENT);
 }
 
 static void one_that_closes_and_is_still_online_begins_anew(void **state)
@@ -232,7 +273,9 @@ static void in_a_new_domain_it_follows_the_new_back_end(void **state)
 {
     (void)state;
     connect_it();
-    frontend_forget(&frontend);
+    begin_new_life();
+    assert_int_equal(closed_port, 0);           /* it was the old domain's */
+    assert_int_equal(frontend->port, 0);
     assert_int_equal(disconnects, 1);
     backend_is("2");                            /* the old one's watch, set again */
     assert_int_equal(offers, 1);
@@ -296,8 +339,8 @@ static void given_up_while_in_use_it_works_when_attached_anew(void **state)
 {
     (void)state;
     connect_it();
-    frontend_give_up(&frontend, "an answer to no request");
-    frontend_give_up(&frontend, "and another one");
+    frontend_give_up(frontend, "an answer to no request");
+    frontend_give_up(frontend, "and another one");
     assert_int_equal(said, 1);
     assert_int_equal(own_state(), XenbusStateClosed);
     backend_is("6");
@@ -307,6 +350,66 @@ static void given_up_while_in_use_it_works_when_attached_anew(void **state)
     changes("device/vbd/51712/backend", BACKEND);
     connect_it();
     assert_int_equal(connects, 2);
+}
+
+static void its_events_wake_the_threads_that_wait_for_it(void **state)
+{
+    (void)state;
+    connect_it();
+    assert_int_equal(wakes, 1);                 /* it is connected */
+    port_event(frontend->port);
+    assert_int_equal(wakes, 2);
+    port_event(frontend->port + 1);             /* another device's */
+    assert_int_equal(wakes, 2);
+    frontend_give_up(frontend, "an answer to no request");
+    assert_int_equal(wakes, 3);
+}
+
+static void each_connection_has_a_port_of_its_own(void **state)
+{
+    evtchn_port_t first;
+
+    (void)state;
+    connect_it();
+    first = frontend->port;
+    backend_is("5");
+    assert_int_equal(closed_port, 0);           /* the back end may still want to be told */
+    backend_is("6");
+    assert_int_equal(closed_port, first);
+    connect_it();
+    assert_int_equal(frontend->port, first + 1);
+}
+
+static void without_a_port_nothing_is_shared(void **state)
+{
+    (void)state;
+    port_result = -ENOSPC;
+    backend_is("2");
+    assert_int_equal(offers, 0);
+    assert_int_equal(said, 1);
+    assert_true(frontend_is_given_up(frontend));
+}
+
+static void pages_that_a_back_end_kept_are_shared_with_none_until_the_next_life(void **state)
+{
+    (void)state;
+    connect_it();
+    backend_is("5");
+    keeps_pages = true;
+    backend_is("6");
+    assert_int_equal(said, 1);
+    assert_true(frontend_is_given_up(frontend));
+    changes("device/vbd/51712/backend", NULL);
+    node_set(BACKEND "/state", "2");
+    changes("device/vbd/51712/backend", BACKEND);
+    backend_is("2");
+    assert_int_equal(offers, 1);
+    begin_new_life();
+    assert_false(frontend_is_given_up(frontend));
+    node_set(OTHER "/state", "2");
+    changes("device/vbd/51712/backend", OTHER);
+    changes(OTHER "/state", "2");
+    assert_int_equal(offers, 2);
 }
 
 int main(void)
@@ -321,6 +424,10 @@ int main(void)
         cmocka_unit_test_setup(what_makes_no_sense_is_one_line_and_the_device_given_up, begin),
         cmocka_unit_test_setup(states_that_do_not_exist_are_not_heard, begin),
         cmocka_unit_test_setup(given_up_while_in_use_it_works_when_attached_anew, begin),
+        cmocka_unit_test_setup(its_events_wake_the_threads_that_wait_for_it, begin),
+        cmocka_unit_test_setup(each_connection_has_a_port_of_its_own, begin),
+        cmocka_unit_test_setup(without_a_port_nothing_is_shared, begin),
+        cmocka_unit_test_setup(pages_that_a_back_end_kept_are_shared_with_none_until_the_next_life, begin),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
