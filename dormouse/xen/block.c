@@ -174,6 +174,21 @@ static int connected(struct frontend *f)
     return 0;
 }
 
+static void stopping(struct frontend *f)
+{
+    struct block *b = block_of(f);
+    bool enabled = spin_lock_irq(&b->lock);
+
+    block_ring_stop(&b->ring);
+    spin_unlock_irq(&b->lock, enabled);
+}
+
+/* The threads that wait for the answers take them. */
+static bool is_drained(void *arg)
+{
+    return block_ring_is_drained(&block_of(arg)->ring);
+}
+
 static void closing(struct frontend *f)
 {
     struct block *b = block_of(f);
@@ -205,7 +220,7 @@ static void given_up(struct frontend *f)
 
 static const struct frontend_ops ops = {
     .kind = "vbd", .offered = XenbusStateInitialised, .offer = offer, .connected = connected,
-    .closing = closing, .disconnected = disconnected, .given_up = given_up,
+    .stopping = stopping, .is_drained = is_drained, .closing = closing, .disconnected = disconnected, .given_up = given_up,
 };
 
 static bool settled(void *arg)

@@ -30,6 +30,18 @@ void block_ring_attach(struct block_ring *r, void *shared, size_t bytes)
     for (r->entries = 1; r->entries * 2 <= room;)
         r->entries *= 2;
     r->requests = r->responses = 0;
+    r->stopped = false;
+}
+
+void block_ring_stop(struct block_ring *r)
+{
+    r->stopped = true;
+}
+
+bool block_ring_is_drained(const struct block_ring *r)
+{
+    return !__atomic_load_n(&r->shared, __ATOMIC_RELAXED) ||
+           __atomic_load_n(&r->requests, __ATOMIC_RELAXED) == __atomic_load_n(&r->responses, __ATOMIC_RELAXED);
 }
 
 unsigned block_ring_detach(struct block_ring *r)
@@ -112,7 +124,7 @@ bool block_ring_issue(struct block_ring *r)
 {
     RING_IDX before = r->requests;
 
-    if (!r->shared)
+    if (!r->shared || r->stopped)
         return false;
     while (!list_empty(&r->queue) && r->requests - r->responses < r->entries) {
         struct block_slot *slot = list_first(&r->queue, struct block_slot, link);

@@ -35,6 +35,7 @@ struct block_slot {
 struct block_ring {
     struct blkif_sring *shared;     /* NULL: none */
     unsigned entries;               /* a power of two */
+    bool stopped;                   /* nothing is issued until it is attached again */
     blkif_vdev_t handle;
     RING_IDX requests, responses;   /* how many were put in, and taken out */
     uint64_t issued;                /* in all lives */
@@ -47,6 +48,9 @@ void block_ring_init(struct block_ring *r);
 void block_ring_prepare(void *shared, size_t bytes);
 /* The ring that was prepared there is in use from now on. */
 void block_ring_attach(struct block_ring *r, void *shared, size_t bytes);
+/* From now on nothing is issued; and everything that was is answered, so that the back end uses no page. No lock. */
+void block_ring_stop(struct block_ring *r);
+bool block_ring_is_drained(const struct block_ring *r);
 /* The requests in the ring are queued again, first and in their order; how many those were. Their answers are lost. */
 unsigned block_ring_detach(struct block_ring *r);
 

@@ -6,12 +6,16 @@
  */
 #include "dormouse/xen/frontend.h"
 #include "dormouse/core/lock.h"
+#include "dormouse/core/time.h"
 #include "dormouse/xen/console.h"
 #include "dormouse/xen/evtchn.h"
 #include "dormouse/xen/suspend.h"
 #include "lib/errno.h"
 #include "lib/print.h"
 #include "lib/string.h"
+
+/* Linux's back end says that it is closed, and has our pages still, while a request is on its way to the disk. */
+#define DRAIN_LIMIT_NS UINT64_C(5000000000)
 
 static struct spinlock lock = SPINLOCK_INIT;
 static struct list frontends GUARDED_BY(lock) = LIST_INIT(frontends);   /* only ever longer */
@@ -86,6 +90,10 @@ static void connect(struct frontend *f)
 static void close(struct frontend *f)
 {
     f->phase = FRONTEND_CLOSING;
+    if (f->ops->stopping) {
+        f->ops->stopping(f);
+        wait_until(&f->moved, f->ops->is_drained, f, time_now() + DRAIN_LIMIT_NS);
+    }
     f->ops->closing(f);
     state_set(f, XenbusStateClosed);
 }

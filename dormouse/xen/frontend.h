@@ -22,7 +22,13 @@ struct frontend_ops {
     int (*offer)(struct frontend *f);
     /* The back end has connected: reads what it says. -errno: the device is given up. */
     int (*connected)(struct frontend *f);
-    /* From now on nothing is asked of the back end, which goes. */
+    /*
+     * The back end is about to go: nothing more is asked of it, and it is given some time for its answers, for as long
+     * as is_drained(f), asked as wait_until()'s, says that some are missing. Both NULL: nobody waits for answers.
+     */
+    void (*stopping)(struct frontend *f);
+    bool (*is_drained)(void *f);
+    /* It goes now, or has gone: what it has not answered it will not. */
     void (*closing)(struct frontend *f);
     /*
      * The back end has let go of everything, or claims to: all pages are taken back. Also when nothing had been

@@ -197,6 +197,28 @@ static void what_was_not_answered_is_issued_again_once_and_in_order(void **state
     assert_int_equal(taken, shared->req_prod);
 }
 
+static void a_ring_that_is_stopped_drains_and_takes_nothing_until_the_next_one(void **state)
+{
+    struct block_slot *asked, *late;
+
+    (void)state;
+    asked = queued(BLKIF_OP_READ, 0, 8);
+    block_ring_issue(&ring);
+    block_ring_stop(&ring);
+    assert_false(block_ring_is_drained(&ring));
+    late = queued(BLKIF_OP_READ, 8, 8);
+    assert_false(block_ring_issue(&ring));
+    answer(0, BLKIF_RSP_OKAY);
+    assert_null(block_ring_collect(&ring));
+    assert_int_equal(asked->state, SLOT_DONE);
+    assert_int_equal(late->state, SLOT_QUEUED);
+    assert_true(block_ring_is_drained(&ring));
+    assert_int_equal(block_ring_detach(&ring), 0);
+    ring_give(PAGE_SIZE);
+    assert_true(block_ring_issue(&ring));
+    assert_int_equal(late->state, SLOT_ISSUED);
+}
+
 static void a_liar_is_found_out(void **state)
 {
     struct block_slot *slot;
@@ -334,6 +356,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_full_ring_takes_the_rest_when_it_has_room, begin, end),
         cmocka_unit_test_setup_teardown(a_ring_of_two_pages_has_room_for_all, begin, end),
         cmocka_unit_test_setup_teardown(what_was_not_answered_is_issued_again_once_and_in_order, begin, end),
+        cmocka_unit_test_setup_teardown(a_ring_that_is_stopped_drains_and_takes_nothing_until_the_next_one, begin, end),
         cmocka_unit_test_setup_teardown(a_liar_is_found_out, begin, end),
         cmocka_unit_test_setup_teardown(given_up_every_request_is_done_once, begin, end),
         cmocka_unit_test_setup_teardown(whatever_comes_each_request_is_done_once, begin, end),

@@ -26,7 +26,8 @@ enum { NODES = 16, WATCHES = 4 };
 static struct { char path[160], value[160]; } nodes[NODES];
 static struct { const char *path; void (*fn)(void *); void *arg; } watches[WATCHES];
 static struct frontend *frontend;
-static unsigned said, offers, connects, closings, disconnects, give_ups, wakes;
+static unsigned said, offers, connects, closings, disconnects, give_ups, wakes, stops;
+static unsigned answers_after;              /* how often it is asked before it has answered; 0: it never does */
 static int offer_result, connected_result;
 static bool keeps_pages;                    /* the back end, when it goes */
 static evtchn_port_t last_port, closed_port;
@@ -131,17 +132,30 @@ void wake(struct waitqueue *queue)
     wakes++;
 }
 
+uint64_t time_now(void) { return 0; }
+bool wait_until(struct waitqueue *queue, bool (*ready)(void *), void *arg, uint64_t deadline)
+{
+    assert_ptr_equal(queue, &frontend->moved);
+    assert_int_equal(closings, 0);
+    for (uint64_t now = 0; now < deadline; now += deadline / 4)
+        if (ready(arg))
+            return true;
+    return false;
+}
+
 /* --- a device --- */
 
 static int offer(struct frontend *f) { (void)f; offers++; return offer_result; }
 static int connected(struct frontend *f) { (void)f; connects++; return connected_result; }
+static void stopping(struct frontend *f) { (void)f; stops++; }
+static bool is_drained(void *f) { (void)f; return answers_after && !--answers_after; }
 static void closing(struct frontend *f) { (void)f; closings++; }
 static bool disconnected(struct frontend *f) { (void)f; disconnects++; return !keeps_pages; }
 static void given_up(struct frontend *f) { (void)f; give_ups++; }
 
 static const struct frontend_ops ops = {
     .kind = "vbd", .offered = XenbusStateInitialised, .offer = offer, .connected = connected,
-    .closing = closing, .disconnected = disconnected, .given_up = given_up,
+    .stopping = stopping, .is_drained = is_drained, .closing = closing, .disconnected = disconnected, .given_up = given_up,
 };
 
 static unsigned own_state(void)
@@ -169,7 +183,8 @@ static int begin(void **state)
     begin_new_life();                       /* those of earlier tests have nothing under way */
     memset(nodes, 0, sizeof(nodes));
     memset(watches, 0, sizeof(watches));
-    said = offers = connects = closings = disconnects = give_ups = wakes = 0;
+    said = offers = connects = closings = disconnects = give_ups = wakes = stops = 0;
+    answers_after = 1;
     offer_result = connected_result = 0;
     port_result = 0;
     closed_port = 0;
@@ -380,6 +395,27 @@ static void each_connection_has_a_port_of_its_own(void **state)
     assert_int_equal(frontend->port, first + 1);
 }
 
+static void a_back_end_that_goes_is_given_time_to_answer(void **state)
+{
+    (void)state;
+    connect_it();
+    answers_after = 3;
+    backend_is("5");
+    assert_int_equal(stops, 1);
+    assert_int_equal(answers_after, 0);
+    assert_int_equal(own_state(), XenbusStateClosed);
+    backend_is("6");
+    connect_it();
+    closings = 0;
+    backend_is("5");                            /* and does not */
+    assert_int_equal(closings, 1);
+    assert_int_equal(own_state(), XenbusStateClosed);
+    backend_is("6");
+    connect_it();
+    backend_is(NULL);                           /* one that is no more is not waited for */
+    assert_int_equal(stops, 2);
+}
+
 static void without_a_port_nothing_is_shared(void **state)
 {
     (void)state;
@@ -426,6 +462,7 @@ int main(void)
         cmocka_unit_test_setup(given_up_while_in_use_it_works_when_attached_anew, begin),
         cmocka_unit_test_setup(its_events_wake_the_threads_that_wait_for_it, begin),
         cmocka_unit_test_setup(each_connection_has_a_port_of_its_own, begin),
+        cmocka_unit_test_setup(a_back_end_that_goes_is_given_time_to_answer, begin),
         cmocka_unit_test_setup(without_a_port_nothing_is_shared, begin),
         cmocka_unit_test_setup(pages_that_a_back_end_kept_are_shared_with_none_until_the_next_life, begin),
     };
