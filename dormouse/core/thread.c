@@ -113,6 +113,19 @@ static void wake_locked(struct waitqueue *queue) REQUIRES(lock)
         make_runnable(t);
 }
 
+/*
+ * The caller goes on until its turn ends. It may have been alone until now, without an alarm for that; an interrupt
+ * handler's needs none, for the CPU is given to the thread that is due at its end.
+ */
+static void wake_from_thread(struct waitqueue *queue) REQUIRES(lock)
+{
+    bool was_due = due[cpu_id()];
+
+    wake_locked(queue);
+    if (due[cpu_id()] && !was_due)
+        timer_set();
+}
+
 static void free_ended(void) REQUIRES(lock)
 {
     struct thread *t = ended[cpu_id()];
@@ -299,7 +312,10 @@ void wake(struct waitqueue *queue)
 {
     bool enabled = spin_lock_irq(&lock);
 
-    wake_locked(queue);
+    if (enabled)
+        wake_from_thread(queue);
+    else
+        wake_locked(queue);
     spin_unlock_irq(&lock, enabled);
 }
 
@@ -319,7 +335,7 @@ void mutex_unlock(struct mutex *m)
 
     BUG_ON(m->owner != current[cpu_id()]);
     m->owner = NULL;
-    wake_locked(&m->queue);
+    wake_from_thread(&m->queue);
     spin_unlock_irq(&lock, enabled);
 }
 
