@@ -53,9 +53,13 @@ DORMOUSE_PROGRAMS := $(basename $(notdir $(wildcard dormouse/programs/*.c)))
 ## dormouse: the guest kernel library and its programs, build/dormouse/ARCHITECTURE/NAME
 dormouse: $(DORMOUSE_PROGRAMS:%=build/dormouse/x86_64/%) $(DORMOUSE_PROGRAMS:%=build/dormouse/arm64/%)
 
-$(DORMOUSE_PROGRAMS:%=build/dormouse/x86_64/%): build/dormouse/x86_64/%: build/dormouse/x86_64/.obj/dormouse/programs/%.c.o \
+build/dormouse/x86_64/.obj/%.elf: build/dormouse/x86_64/.obj/dormouse/programs/%.c.o \
 		build/dormouse/x86_64/libdormouse.a dormouse/arch/x86_64/image.ld
 	$(X86_LINK)
+
+# what a debugger needs stays in .obj/
+$(DORMOUSE_PROGRAMS:%=build/dormouse/x86_64/%): build/dormouse/x86_64/%: build/dormouse/x86_64/.obj/%.elf
+	llvm-objcopy --strip-all $< $@
 
 build/dormouse/arm64/.obj/%.elf: build/dormouse/arm64/.obj/dormouse/programs/%.c.o $(DORMOUSE_NEEDS)
 	$(call DORMOUSE_LINK)
@@ -63,5 +67,5 @@ build/dormouse/arm64/.obj/%.elf: build/dormouse/arm64/.obj/dormouse/programs/%.c
 $(DORMOUSE_PROGRAMS:%=build/dormouse/arm64/%): build/dormouse/arm64/%: build/dormouse/arm64/.obj/%.elf
 	llvm-objcopy -O binary $< $@
 
-.PRECIOUS: build/dormouse/arm64/.obj/%.o build/dormouse/x86_64/.obj/%.o
+.PRECIOUS: build/dormouse/arm64/.obj/%.o build/dormouse/x86_64/.obj/%.o build/dormouse/x86_64/.obj/%.elf
 -include $(DORMOUSE_OBJS:.o=.d) $(X86_OBJS:.o=.d) $(wildcard build/dormouse/*/.obj/dormouse/programs/*.d)
