@@ -17,6 +17,7 @@
 #include "dormouse/xen/xenbus.h"
 #include "machine/cpu.h"
 #include "machine/suspend.h"
+#include "machine/time.h"
 
 static int interrupts_enter(struct sleep *s)
 {
@@ -71,6 +72,17 @@ static const struct sleep_stage *const stages[] = {
 
 static const struct sleep_list guest_list = { .name = SUSPEND_LIST, .stages = stages, .count = ARRAY_SIZE(stages) };
 
+/* Until the call that is the sleep, and from its return; microseconds, of the tick's clock, for it goes on meanwhile. */
+static void result_say(const struct sleep *s, bool new_domain)
+{
+    const struct sleep_event *call = s->events, *first = s->events, *last = &s->events[s->event_count - 1];
+
+    while (call->name != hypercall_stage.name)
+        call++;
+    print("dormouse: resumed %s: %lu us down, %lu us up\n", new_domain ? "in a new domain" : "in place",
+          (call->start - first->start) / 1000, (last->end - call->end) / 1000);
+}
+
 int suspend_guest(void)
 {
     static struct sleep sleep;      /* large for a stack */
@@ -78,12 +90,12 @@ int suspend_guest(void)
     int error;
 
     sleep.list = &guest_list;
-    sleep.now_ns = time_now;
+    sleep.now_ns = machine_ticks_ns;
     sleep.context = &suspend;
     error = sleep_run(&sleep);
     if (error)
         print("dormouse: not suspended: %s: error %d\n", sleep.failed->name, -error);
     else
-        print("dormouse: resumed %s\n", suspend.new_domain ? "in a new domain" : "in place");
+        result_say(&sleep, suspend.new_domain);
     return error;
 }

@@ -17,6 +17,11 @@ uint64_t machine_now(void)
     return ticks / frequency * NS_PER_S + ticks % frequency * NS_PER_S / frequency;
 }
 
+uint64_t machine_ticks_ns(void)
+{
+    return machine_now();
+}
+
 static void timer_interrupt(unsigned intid)
 {
     (void)intid;

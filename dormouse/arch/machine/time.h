@@ -7,6 +7,8 @@
 #include "lib/base.h"
 
 uint64_t machine_now(void);
+/* A length of time is the difference of two of these; the guest may be suspended between them, on one host. */
+uint64_t machine_ticks_ns(void);
 /* Calls fn in interrupt context on this vCPU when a set time has come, and perhaps at other times. */
 void machine_timer_init_cpu(void (*fn)(void));
 /* In a new domain, once for each CPU. */

@@ -41,6 +41,14 @@ uint64_t machine_now(void)
     return now;
 }
 
+/* A new domain's rates are not there until its vcpu_info is registered; on one host they are the old ones. */
+uint64_t machine_ticks_ns(void)
+{
+    const struct vcpu_time_info *t = &vcpu_info_of(cpu_id())->time;
+
+    return ticks_to_ns(tsc_read(), t->tsc_shift, t->tsc_to_system_mul);
+}
+
 static void timer_event(evtchn_port_t port)
 {
     (void)port;
