@@ -3,12 +3,15 @@
 
 import re
 
+from machine import X86Board
+
 
 class Program:
     """A Dormouse guest of the machine."""
 
     def __init__(self, machine, name, vcpus=1, memory=8, config=""):
         self.machine, self.name = machine, name
+        self.tool = "xl" if isinstance(machine.board, X86Board) else "torpor"
         self.log = f"/var/log/xen/console/guest-{name}.log"
         machine.run(f"""
             cat > /tmp/{name}.cfg <<'EOF'
@@ -29,6 +32,19 @@ EOF
 
     def wait_lines(self, text, n):
         self.machine.wait_for(f"[ $(grep -c '{text}' {self.log}) -ge {n} ]")
+
+    def save_and_restore(self):
+        """It is gone between the two, and goes on after them."""
+        lives = self.console().count("resumed in a new domain")
+        self.machine.run(f"""{self.tool} save {self.name} /root/save
+            [ -z "$(xl domid {self.name} 2>/dev/null)" ]
+            {self.tool} restore /root/save""")
+        self.wait_lines("resumed in a new domain", lives + 1)
+
+    def checkpoint(self):
+        lives = self.console().count("resumed in place")
+        self.machine.run(f"{self.tool} save -c {self.name} /root/checkpoint")
+        self.wait_lines("resumed in place", lives + 1)
 
     def counts(self):
         """Its counts, line by line: (count, milliseconds)."""

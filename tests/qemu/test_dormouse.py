@@ -35,17 +35,15 @@ def test_hello_prints_and_ends(x86):
     x86.wait_for("! xl domid hello > /dev/null 2>&1")
 
 
-def test_checkpoint_goes_on_in_place(x86, counter):
-    x86.run("xl save -c counter /root/checkpoint")
-    counter.wait("resumed in place")
+def test_checkpoint_goes_on_in_place(counter):
+    counter.checkpoint()
     counter.wait_counting()
     check_counts(counter.counts())
 
 
-def test_save_and_restore_several_times(x86, counter, counts):
-    for cycle in range(1, counts["cycles"] + 1):
-        x86.run("xl save counter /root/save; [ $(xl list | wc -l) = 2 ]; xl restore /root/save")
-        counter.wait_lines("resumed in a new domain", cycle)
+def test_save_and_restore_several_times(counter, counts):
+    for _ in range(counts["cycles"]):
+        counter.save_and_restore()
         counter.wait_counting()
         check_counts(counter.counts())
 
@@ -100,9 +98,7 @@ def test_each_stage_may_fail_and_the_next_suspend_works(x86, counter):
         counter.wait(f"not suspended: {stage}: error 5")
         counter.wait_counting()
     check_counts(counter.counts())
-    lives = counter.console().count("resumed in place")
-    x86.run("xl save -c counter /root/checkpoint")
-    counter.wait_lines("resumed in place", lives + 1)
+    counter.checkpoint()
     counter.wait_counting()
     check_counts(counter.counts())
 
@@ -111,12 +107,10 @@ def test_all_cpus_are_saved_and_call_each_other_again(x86, counts):
     smp = Program(x86, "smp", vcpus=4)
     smp.wait("smp: 4 CPUs")
     smp.wait_rounds()
-    for cycle in range(1, counts["cycles"] + 1):
-        x86.run("xl save smp /root/save; xl restore /root/save")
-        smp.wait_lines("resumed in a new domain", cycle)
+    for _ in range(counts["cycles"]):
+        smp.save_and_restore()
         smp.wait_rounds()
-    x86.run("xl save -c smp /root/save")
-    smp.wait("resumed in place")
+    smp.checkpoint()
     smp.wait_rounds()
     x86.run("xl destroy smp")
 
@@ -126,12 +120,10 @@ def test_spaces_come_and_go_while_it_is_saved(x86, counts):
     spaces = Program(x86, "spaces", vcpus=2)
     spaces.wait("the kernel is out of reach")
     spaces.wait_programs()
-    for cycle in range(1, counts["rounds"] + 1):
-        x86.run("xl save spaces /root/save; xl restore /root/save")
-        spaces.wait_lines("resumed in a new domain", cycle)
+    for _ in range(counts["rounds"]):
+        spaces.save_and_restore()
         spaces.wait_programs()
-    x86.run("xl save -c spaces /root/save")
-    spaces.wait("resumed in place")
+    spaces.checkpoint()
     spaces.wait_programs()
     assert re.search(r"programs, CPUs 3$", spaces.console(), re.M)      # user programs ran on both
     x86.run("xl destroy spaces")
@@ -144,8 +136,7 @@ def test_cpus_come_and_go_also_while_it_is_saved(x86):
         x86.run(f"xl vcpu-set -i smp {n}")
         smp.wait_cpus(n)
     # a CPU that was offline when the guest was saved goes online in the next life
-    x86.run("xl save smp /root/save; xl restore /root/save")
-    smp.wait("resumed in a new domain")
+    smp.save_and_restore()
     smp.wait_cpus(1)
     x86.run("xl vcpu-set -i smp 4")
     smp.wait_cpus(4)
@@ -165,11 +156,9 @@ def test_cpus_come_and_go_also_while_it_is_saved(x86):
     x86.run("xl destroy smp")
 
 
-def test_pages_come_and_go_by_mem_set_and_stay_away_over_a_save(x86, counter):
+def test_pages_come_and_go_by_mem_set_and_stay_away_over_a_save(counter):
     counter.set_memory(6)
-    lives = counter.console().count("resumed in a new domain")
-    x86.run("xl save counter /root/save; xl restore /root/save")
-    counter.wait_lines("resumed in a new domain", lives + 1)
+    counter.save_and_restore()
     counter.wait_counting()
     counter.set_memory(8)
     counter.wait_counting()
@@ -194,8 +183,7 @@ def test_what_is_typed_is_heard_also_when_its_half_came_before_a_restore(x86):
     shell.wait("shell: 1 CPUs")
     shell.type("mem")
     shell.wait_lines("^mem", 1)
-    x86.run("xl save shell /root/save; xl restore /root/save")
-    shell.wait("resumed in a new domain")
+    shell.save_and_restore()
     shell.type("ory\\n")
     shell.wait("KiB are free")
     shell.type("end\\n")
@@ -208,14 +196,12 @@ def disk(x86):
     return DiskCheck(x86)
 
 
-def test_a_disk_at_work_loses_nothing_when_saved_and_restored(x86, disk, counts):
-    for cycle in range(1, counts["cycles"] + 1):
-        x86.run("xl save diskcheck /root/save; xl restore /root/save")
-        disk.wait_lines("connected again", cycle)
+def test_a_disk_at_work_loses_nothing_when_saved_and_restored(disk, counts):
+    for _ in range(counts["cycles"]):
+        disk.save_and_restore()
         disk.wait_work()
     assert disk.issued_again() > 0
-    x86.run("xl save -c diskcheck /root/save")
-    disk.wait("resumed in place")
+    disk.checkpoint()
     disk.wait_work()
 
 
@@ -233,9 +219,9 @@ def test_an_echo_server_keeps_answering_through_saves_and_without_its_back_end(x
     echo = Echo(x86)
     echo.check_answers()
     for _ in range(counts["cycles"] - 1):
-        x86.run("xl save echo /root/save; xl restore /root/save")
+        echo.save_and_restore()
         echo.check_answers()
-    x86.run("xl save -c echo /root/save")
+    echo.checkpoint()
     echo.check_answers()
     x86.run("xenstore-write $(xenstore-read /local/domain/$(xl domid echo)/device/vif/0/backend)/state 5")
     echo.check_answers()
@@ -250,7 +236,7 @@ def test_an_unknown_request_is_named_and_ignored(counter):
 
 def test_poweroff_and_reboot_are_obeyed(x86, counter):
     # xl 4.17 does not look after a guest any more that it has checkpointed; the xl that restores it does
-    x86.run("xl save counter /root/save; xl restore /root/save")
+    counter.save_and_restore()
     counter.wait_counting()
     domid = x86.run("xl domid counter").output.strip()
     x86.run("xl reboot counter")

@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Dormouse's programs on arm64: on Torpor they are saved and restored as those of test_dormouse.py are on stock Xen."""
 
+import re
+
 import pytest
 
-from machine import BUILD, Board
-from programs import DiskCheck, Program, check_counts
+from machine import BUILD, Board, is_stock_xen
+from programs import DiskCheck, Echo, Program, check_counts
 
 PROGRAMS = BUILD / "dormouse/arm64"
-BOARD = Board(files=[PROGRAMS / name for name in ("hello", "counter", "smp", "diskcheck", "spaces")])
+BOARD = Board(files=[PROGRAMS / name for name in ("hello", "counter", "smp", "diskcheck", "spaces", "echo")])
 
 
 def test_hello_prints_and_ends(host):
@@ -20,12 +22,10 @@ def test_hello_prints_and_ends(host):
 def test_counter_is_checkpointed_saved_and_restored(host):
     counter = Program(host, "counter", memory=32)
     counter.wait("counter: 3 ")
-    host.run("torpor save -c counter /root/save")
-    counter.wait("resumed in place")
+    counter.checkpoint()
     counter.wait_counting()
-    for cycle in (1, 2):
-        host.run("torpor save counter /root/save; [ $(xl list | wc -l) = 2 ]; torpor restore /root/save")
-        counter.wait_lines("resumed in a new domain", cycle)
+    for _ in range(2):
+        counter.save_and_restore()
         counter.wait_counting()
     check_counts(counter.counts())
     host.run("xl shutdown -w counter")
@@ -37,9 +37,8 @@ def test_all_cpus_are_saved_and_call_each_other_again(host):
     smp = Program(host, "smp", vcpus=4, memory=32)
     smp.wait("smp: 4 CPUs")
     smp.wait_rounds()
-    for cycle in (1, 2):
-        host.run("torpor save smp /root/save; torpor restore /root/save")
-        smp.wait_lines("resumed in a new domain", cycle)
+    for _ in range(2):
+        smp.save_and_restore()
         smp.wait_rounds()
     host.run("xl destroy smp")
 
@@ -47,15 +46,26 @@ def test_all_cpus_are_saved_and_call_each_other_again(host):
 @pytest.mark.torpor_only("nothing saves a guest there")
 def test_a_disk_at_work_loses_nothing_when_saved_and_restored(host):
     disk = DiskCheck(host, memory=32)
-    for cycle in (1, 2):
-        host.run("torpor save diskcheck /root/save; torpor restore /root/save")
-        disk.wait_lines("connected again", cycle)
+    for _ in range(2):
+        disk.save_and_restore()
         disk.wait_work()
     assert disk.issued_again() > 0
     host.run("xl destroy diskcheck")
 
 
-def test_spaces_change_while_a_cpu_and_memory_go(host):
+@pytest.mark.torpor_only("nothing saves a guest there")
+def test_an_echo_server_keeps_answering_through_a_save_and_without_its_back_end(host):
+    echo = Echo(host, memory=32)
+    echo.check_answers()
+    echo.save_and_restore()
+    echo.check_answers()
+    host.run("xenstore-write $(xenstore-read /local/domain/$(xl domid echo)/device/vif/0/backend)/state 5")
+    echo.check_answers()
+    host.run("xl destroy echo")
+
+
+def test_spaces_change_while_a_cpu_and_memory_go_and_come(host, counts):
+    """Also over saves, on Torpor."""
     spaces = Program(host, "spaces", vcpus=2, memory=32, config="maxvcpus = 4")
     spaces.wait("the kernel is out of reach")
     spaces.wait_programs()
@@ -64,4 +74,15 @@ def test_spaces_change_while_a_cpu_and_memory_go(host):
     # as `xl mem-set` does, which aborts in libxl 4.17 on Arm (libxl_defbool_val)
     host.run("xenstore-write /local/domain/$(xl domid spaces)/memory/target 24576")
     spaces.wait("24576 KiB of memory")
+    if not is_stock_xen():
+        for _ in range(counts["rounds"]):
+            spaces.save_and_restore()
+            spaces.wait_programs()
+    for cpu in (1, 3):                                      # one that was away, and one that never was there
+        host.run(f"xenstore-write /local/domain/$(xl domid spaces)/cpu/{cpu}/availability online")
+        spaces.wait(f"CPU {cpu} is online")
+    host.run("xenstore-write /local/domain/$(xl domid spaces)/memory/target 32768")
+    spaces.wait("32768 KiB of memory")
+    spaces.wait_programs()
+    assert re.search(r"programs, CPUs b$", spaces.console(), re.M)      # user programs ran on all three
     host.run("xl destroy spaces")
