@@ -68,6 +68,35 @@ bench: build/torpor build/xen build/firmware-race.bin images $(BENCH_GUESTS) $(B
 bench-saving: build/torpor images $(BENCH_DIRTY)
 	@bench/bench saving
 
+# --- Dormouse beside Linux, on stock Xen for amd64: one program each that does the same ---
+
+BENCH_DORMOUSE := build/bench/x86/kernel build/bench/x86/linux.gz
+
+build/bench/x86/kernel.o: bench/guest/kernel.c flags.mk | $(bare-include)/.done
+	@mkdir -p $(@D)
+	@$(DORMOUSE_CC) $(X86_CFLAGS) -MMD -MP -c $< -o $@
+
+build/bench/x86/kernel.elf: build/bench/x86/kernel.o build/dormouse/x86_64/libdormouse.a dormouse/arch/x86_64/image.ld
+	@$(X86_LINK)
+
+build/bench/x86/kernel: build/bench/x86/kernel.elf
+	@llvm-objcopy --strip-all $< $@
+
+build/bench/x86/root/init: bench/linux.c
+	@mkdir -p $(@D)
+	@clang --target=x86_64-linux-gnu -std=gnu11 -O2 -Wall -Wextra -Werror -ffreestanding -fno-stack-protector \
+		-static -nostdlib -fuse-ld=lld -o $@ $<
+
+build/bench/x86/linux.gz: build/bench/x86/root/init
+	@cd $(<D) && echo init | cpio --create --format=newc --reproducible --owner=0:0 --quiet | gzip -n -9 > $(abspath $@)
+
+-include build/bench/x86/kernel.d
+
+.PHONY: bench-dormouse
+## bench-dormouse: Dormouse beside a stock Linux, as PV guests of the same stock Xen for amd64
+bench-dormouse: x86-images $(BENCH_DORMOUSE)
+	@bench/bench dormouse
+
 # --- Spinlocks on the build machine ---
 
 build/bench/locks: bench/locks.c arch/arm64/lock.c arch/arm64/include/arch/lock.h

@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Dormouse beside a stock Debian Linux: PV guests of the same stock Xen for amd64, in one run.
+
+bench/guest/kernel.c is a program on Dormouse, bench/linux.c the only process of a Linux, and they do the same. On one
+CPU under -icount, where a nanosecond is an instruction. The guest's own part of a suspend is, on Linux, between
+do_suspend() and the hypercall, and from its return to the beginning of thawing, as its function tracer has it; on
+Dormouse it is all of the list. The boot is the CPU time that the guest has had when its program has begun and waits.
+"""
+
+import re
+import statistics
+
+from machine import BUILD, IMAGES, X86Board
+from saving import print_table
+
+SUSPENDS = 5
+LEAST = {"dormouse": (2, 3, 4, 5, 6, 8, 16), "linux": (24, 32, 40, 48, 56, 64, 80, 96, 128)}     # MiB, tried in order
+USUAL = {"dormouse": 8, "linux": 128}
+LIMIT = 120                                # seconds of dom0's clock, for what does not come up
+KERNEL, RAMDISK = BUILD / "bench/x86/kernel", BUILD / "bench/x86/linux.gz"
+FUNCTIONS = ("do_suspend", "xen_arch_pre_suspend", "xen_arch_post_suspend", "thaw_processes")
+
+
+def configuration(kind, what, memory, vcpus):
+    kernel = {"dormouse": ['kernel = "/tmp/job/kernel"', f'extra = "{"measure=1" * (what == "measure")}"'],
+              "linux": ['kernel = "/guest/vmlinuz"', 'ramdisk = "/tmp/job/linux.gz"',
+                        f'extra = "console=hvc0 quiet -- {what}"']}[kind]
+    return [f'name = "{kind}"', f"memory = {memory}", f"vcpus = {vcpus}", *kernel]
+
+
+class Subject:
+    """A guest of either kind that does one thing, and then waits."""
+
+    def __init__(self, m, kind, what="boot", memory=None, vcpus=1):
+        self.m, self.kind = m, kind
+        self.log = f"/var/log/xen/console/guest-{kind}.log"
+        lines = configuration(kind, what, memory or USUAL[kind], vcpus)
+        m.run(f"cat > /tmp/{kind}.cfg <<'EOF'\n" + "\n".join(lines) + f"\nEOF\nrm -f {self.log}")
+        self.lives = m.run(f"xl create -q /tmp/{kind}.cfg", check=False).status == 0 and self.waits_for("bench: end", 1)
+
+    def waits_for(self, text, n):
+        """False: it has ended, or nothing of it came for long."""
+        return self.m.run(f"""
+            end=$(($(date +%s) + {LIMIT}))
+            until [ $(grep -c '{text}' {self.log}) -ge {n} ]; do
+                [ $(date +%s) -lt $end ] && xl list {self.kind} > /dev/null 2>&1 || exit 1
+                sleep 0.2
+            done""", check=False).status == 0
+
+    def console(self):
+        return self.m.run(f"tr -d '\\r' < {self.log}").output
+
+    def figure(self, name):
+        return int(re.search(rf"^bench: {name} (\d+) ns$", self.console(), re.M).group(1))
+
+    def cpu_ns(self):
+        return int(self.m.run(f"""
+            PYTHONPATH=/usr/lib/xen-4.17/lib/python python3 -c '
+from xen.lowlevel.xc import xc
+print(xc().domain_getinfo('$(xl domid {self.kind})', 1)[0]["cpu_time"])'""").output)
+
+    def suspend(self, command, n):
+        """The n-th; false: it did not come back."""
+        done = {"dormouse": "dormouse: resumed", "linux": "thaw_processes <-"}[self.kind]
+        name = self.kind
+        done_by = {"checkpoint": f"xl save -c {name} /root/image", "save": f"xl save {name} /root/image; xl restore /root/image"}
+        return self.m.run(done_by[command], check=False).status == 0 and self.waits_for(done, n)
+
+    def suspends(self, mhz):
+        """Microseconds down and up, of each."""
+        if self.kind == "dormouse":
+            said = re.findall(r"^dormouse: resumed .*: (\d+) us down, (\d+) us up$", self.console(), re.M)
+            return [(int(down), int(up)) for down, up in said]
+        at = {name: [int(t) for t in re.findall(rf"(\d+): {name} <-", self.console())] for name in FUNCTIONS}
+        return [((pre - begun) / mhz, (thawn - post) / mhz) for begun, pre, post, thawn in zip(*at.values())]
+
+    def destroy(self):
+        self.m.run(f"xl destroy {self.kind} 2>/dev/null || true; while xl domid {self.kind} > /dev/null 2>&1; do sleep 0.2; done")
+
+
+def with_subject(m, function, *args, **options):
+    subject = Subject(m, *args, **options)
+    try:
+        return function(subject)
+    finally:
+        subject.destroy()
+
+
+def measure_suspends(m, kind, command, mhz):
+    def work(subject):
+        for n in range(1, SUSPENDS + 1):
+            if not subject.suspend(command, n):
+                raise RuntimeError(f"{kind} did not come back from its {command}:\n{subject.console()[-2000:]}")
+        downs, ups = zip(*subject.suspends(mhz))
+        return statistics.median(downs), statistics.median(ups)
+    return with_subject(m, work, kind, what="suspend")
+
+
+def least_memory(m, kind):
+    """The first of the sizes with which it runs, is saved, and goes on; None: none."""
+    for mib in LEAST[kind]:
+        if with_subject(m, lambda subject: subject.lives and subject.suspend("save", 1), kind, what="suspend", memory=mib):
+            return mib
+    return None
+
+
+def measure_one(m, kind, mhz):
+    found = {"boot, CPU time, ms": with_subject(m, Subject.cpu_ns, kind) / 1e6}
+    for command, name in (("checkpoint", "the same domain"), ("save", "a new one")):
+        down, up = measure_suspends(m, kind, command, mhz)
+        found[f"suspend, the guest's own part, down, µs ({name})"] = down
+        found[f"the same, up, µs ({name})"] = up
+    found["switch of threads, ns"] = with_subject(m, lambda s: s.figure("switch"), kind, what="measure")
+    found["call of another CPU and back, ns"] = with_subject(m, lambda s: s.figure("call"), kind, what="measure", vcpus=2)
+    found["least memory that runs and is saved, MiB"] = least_memory(m, kind)
+    return found
+
+
+def measure(machine):
+    """All of it, printed. machine: makes a Machine of a hypervisor's name, a purpose, and a Board."""
+    board = X86Board(files=[KERNEL, RAMDISK], extra=["-icount", "shift=0,sleep=off"])
+    with machine("x86", "dormouse", board) as m:
+        m.boot()
+        mhz = float(re.search(r"Detected ([\d.]+) MHz", m.run("xl dmesg").output).group(1))
+        found = {kind: measure_one(m, kind, mhz) for kind in ("dormouse", "linux")}
+    sizes = {"dormouse": KERNEL.stat().st_size, "linux": (IMAGES / "x86/vmlinuz").stat().st_size + RAMDISK.stat().st_size}
+    for kind, size in sizes.items():
+        found[kind]["image, KiB"] = size / 1024
+    print_table(["PV guest of stock Xen 4.17, amd64", "Dormouse", "Linux 6.1"],
+                [[name, f"{ours:,.0f}" if ours > 20 else f"{ours:.1f}", f"{found['linux'][name]:,.0f}"]
+                 for name, ours in found["dormouse"].items()])
+    return found
