@@ -63,7 +63,8 @@ print(xc().domain_getinfo('$(xl domid {self.kind})', 1)[0]["cpu_time"])'""").out
         """The n-th; false: it did not come back."""
         done = {"dormouse": "dormouse: resumed", "linux": "thaw_processes <-"}[self.kind]
         name = self.kind
-        done_by = {"checkpoint": f"xl save -c {name} /root/image", "save": f"xl save {name} /root/image; xl restore /root/image"}
+        done_by = {"checkpoint": f"xl save -c {name} /root/image",
+                   "save": f"xl save {name} /root/image; xl restore /root/image"}
         return self.m.run(done_by[command], check=False).status == 0 and self.waits_for(done, n)
 
     def suspends(self, mhz):
@@ -75,7 +76,8 @@ print(xc().domain_getinfo('$(xl domid {self.kind})', 1)[0]["cpu_time"])'""").out
         return [((pre - begun) / mhz, (thawn - post) / mhz) for begun, pre, post, thawn in zip(*at.values())]
 
     def destroy(self):
-        self.m.run(f"xl destroy {self.kind} 2>/dev/null || true; while xl domid {self.kind} > /dev/null 2>&1; do sleep 0.2; done")
+        self.m.run(f"xl destroy {self.kind} 2>/dev/null || true")
+        self.m.wait_for(f"! xl domid {self.kind} > /dev/null 2>&1")
 
 
 def with_subject(m, function, *args, **options):
@@ -99,7 +101,7 @@ def measure_suspends(m, kind, command, mhz):
 def least_memory(m, kind):
     """The first of the sizes with which it runs, is saved, and goes on; None: none."""
     for mib in LEAST[kind]:
-        if with_subject(m, lambda subject: subject.lives and subject.suspend("save", 1), kind, what="suspend", memory=mib):
+        if with_subject(m, lambda one: one.lives and one.suspend("save", 1), kind, what="suspend", memory=mib):
             return mib
     return None
 
@@ -110,8 +112,8 @@ def measure_one(m, kind, mhz):
         down, up = measure_suspends(m, kind, command, mhz)
         found[f"suspend, the guest's own part, down, µs ({name})"] = down
         found[f"the same, up, µs ({name})"] = up
-    found["switch of threads, ns"] = with_subject(m, lambda s: s.figure("switch"), kind, what="measure")
-    found["call of another CPU and back, ns"] = with_subject(m, lambda s: s.figure("call"), kind, what="measure", vcpus=2)
+    for name, what, vcpus in (("switch of threads, ns", "switch", 1), ("call of another CPU and back, ns", "call", 2)):
+        found[name] = with_subject(m, lambda one: one.figure(what), kind, what="measure", vcpus=vcpus)
     found["least memory that runs and is saved, MiB"] = least_memory(m, kind)
     return found
 
@@ -123,9 +125,8 @@ def measure(machine):
         m.boot()
         mhz = float(re.search(r"Detected ([\d.]+) MHz", m.run("xl dmesg").output).group(1))
         found = {kind: measure_one(m, kind, mhz) for kind in ("dormouse", "linux")}
-    sizes = {"dormouse": KERNEL.stat().st_size, "linux": (IMAGES / "x86/vmlinuz").stat().st_size + RAMDISK.stat().st_size}
-    for kind, size in sizes.items():
-        found[kind]["image, KiB"] = size / 1024
+    for kind, paths in {"dormouse": [KERNEL], "linux": [IMAGES / "x86/vmlinuz", RAMDISK]}.items():
+        found[kind]["image, KiB"] = sum(path.stat().st_size for path in paths) / 1024
     print_table(["PV guest of stock Xen 4.17, amd64", "Dormouse", "Linux 6.1"],
                 [[name, f"{ours:,.0f}" if ours > 20 else f"{ours:.1f}", f"{found['linux'][name]:,.0f}"]
                  for name, ours in found["dormouse"].items()])

@@ -13,6 +13,7 @@ static char *base;                  /* of page 0; the bitmap lies there */
 static unsigned count;
 static uint64_t *used PT_GUARDED_BY(lock);
 static unsigned free_pages GUARDED_BY(lock);
+static bool closed;                 /* the guest sleeps; changed while nobody else runs */
 
 void memory_init(void *start, void *end)
 {
@@ -47,7 +48,7 @@ static unsigned run_find(unsigned n) REQUIRES(lock)
 void *pages_alloc(unsigned n)
 {
     bool enabled = spin_lock_irq(&lock);
-    unsigned at = run_find(n);
+    unsigned at = closed ? count : run_find(n);
     if (at < count) {
         for (unsigned i = 0; i < n; i++)
             bitmap_set(used, at + i);
@@ -77,3 +78,18 @@ uint64_t pages_free_count(void)
     spin_unlock_irq(&lock, enabled);
     return n;
 }
+
+static int memory_enter(struct sleep *s)
+{
+    (void)s;
+    closed = true;
+    return 0;
+}
+
+static void memory_leave(struct sleep *s)
+{
+    (void)s;
+    closed = false;
+}
+
+const struct sleep_stage memory_stage = { .name = "memory", .enter = memory_enter, .leave = memory_leave };

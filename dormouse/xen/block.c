@@ -219,8 +219,8 @@ static void given_up(struct frontend *f)
 }
 
 static const struct frontend_ops ops = {
-    .kind = "vbd", .offered = XenbusStateInitialised, .offer = offer, .connected = connected,
-    .stopping = stopping, .is_drained = is_drained, .closing = closing, .disconnected = disconnected, .given_up = given_up,
+    .kind = "vbd", .offered = XenbusStateInitialised, .offer = offer, .connected = connected, .stopping = stopping,
+    .is_drained = is_drained, .closing = closing, .disconnected = disconnected, .given_up = given_up,
 };
 
 static bool settled(void *arg)

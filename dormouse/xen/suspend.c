@@ -4,6 +4,7 @@
  * make the call.
  */
 #include "dormouse/xen/suspend.h"
+#include "dormouse/core/memory.h"
 #include "dormouse/core/smp.h"
 #include "dormouse/core/space.h"
 #include "dormouse/core/thread.h"
@@ -56,6 +57,7 @@ static const struct sleep_stage hypercall_stage = { .name = "hypercall", .enter 
 
 static const struct sleep_stage *const stages[] = {
     &freeze_stage,
+    &memory_stage,
     &devices_stage,
     &xenbus_stage,
     &console_stage,
@@ -72,7 +74,7 @@ static const struct sleep_stage *const stages[] = {
 
 static const struct sleep_list guest_list = { .name = SUSPEND_LIST, .stages = stages, .count = ARRAY_SIZE(stages) };
 
-/* Until the call that is the sleep, and from its return; microseconds, of the tick's clock, for it goes on meanwhile. */
+/* Until the call that is the sleep, and from its return. */
 static void result_say(const struct sleep *s, bool new_domain)
 {
     const struct sleep_event *call = s->events, *first = s->events, *last = &s->events[s->event_count - 1];

@@ -84,5 +84,6 @@ def counts():
     return {"cycles": 25 if SOAK else 3, "storm": 2048 if SOAK else 256, "storm sleeps": 128 if SOAK else 16,
             "sleeps": 100 if SOAK else 6, "races": 20 if SOAK else 3, "rounds": 4 if SOAK else 1,
             "alarms": 100 if SOAK else 8,
+            "lives": 50 if SOAK else 3, "vcpus": 8 if SOAK else 4,
             "migrations": 200 if SOAK else 2,
             "whole": 16 if SOAK else 3, "records": 1000 if SOAK else 50}

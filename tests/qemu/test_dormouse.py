@@ -42,7 +42,7 @@ def test_checkpoint_goes_on_in_place(counter):
 
 
 def test_save_and_restore_several_times(counter, counts):
-    for _ in range(counts["cycles"]):
+    for _ in range(counts["lives"]):
         counter.save_and_restore()
         counter.wait_counting()
         check_counts(counter.counts())
@@ -104,10 +104,10 @@ def test_each_stage_may_fail_and_the_next_suspend_works(x86, counter):
 
 
 def test_all_cpus_are_saved_and_call_each_other_again(x86, counts):
-    smp = Program(x86, "smp", vcpus=4)
-    smp.wait("smp: 4 CPUs")
+    smp = Program(x86, "smp", vcpus=counts["vcpus"])
+    smp.wait(f"smp: {counts['vcpus']} CPUs")
     smp.wait_rounds()
-    for _ in range(counts["cycles"]):
+    for _ in range(counts["lives"]):
         smp.save_and_restore()
         smp.wait_rounds()
     smp.checkpoint()
@@ -197,7 +197,7 @@ def disk(x86):
 
 
 def test_a_disk_at_work_loses_nothing_when_saved_and_restored(disk, counts):
-    for _ in range(counts["cycles"]):
+    for _ in range(counts["lives"]):
         disk.save_and_restore()
         disk.wait_work()
     assert disk.issued_again() > 0
@@ -218,7 +218,7 @@ def test_a_back_end_goes_away_and_comes_back(x86, disk):
 def test_an_echo_server_keeps_answering_through_saves_and_without_its_back_end(x86, counts):
     echo = Echo(x86)
     echo.check_answers()
-    for _ in range(counts["cycles"] - 1):
+    for _ in range(counts["lives"] - 1):
         echo.save_and_restore()
         echo.check_answers()
     echo.checkpoint()

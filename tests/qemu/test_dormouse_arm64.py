@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Dormouse's programs on arm64: on Torpor they are saved and restored as those of test_dormouse.py are on stock Xen."""
+"""Dormouse's programs on arm64: on Torpor they are saved and restored as those of test_dormouse.py are on stock Xen
+for amd64. On stock Xen for arm64, HYPERVISOR=build/xen, nothing saves a guest; the rest works there too."""
 
 import re
 
@@ -53,12 +54,12 @@ def test_a_disk_at_work_loses_nothing_when_saved_and_restored(host):
     host.run("xl destroy diskcheck")
 
 
-@pytest.mark.torpor_only("nothing saves a guest there")
 def test_an_echo_server_keeps_answering_through_a_save_and_without_its_back_end(host):
     echo = Echo(host, memory=32)
     echo.check_answers()
-    echo.save_and_restore()
-    echo.check_answers()
+    if not is_stock_xen():
+        echo.save_and_restore()
+        echo.check_answers()
     host.run("xenstore-write $(xenstore-read /local/domain/$(xl domid echo)/device/vif/0/backend)/state 5")
     echo.check_answers()
     host.run("xl destroy echo")

@@ -85,10 +85,25 @@ static void a_number_is_found_where_its_name_is_a_word(void **state)
     assert_int_equal(argument_number("maxcpus", 8), 8);
 }
 
+static void while_the_guest_sleeps_there_is_no_memory(void **state)
+{
+    uint64_t before = pages_free_count();
+    void *page = pages_alloc(1);
+
+    (void)state;
+    assert_int_equal(memory_stage.enter(NULL), 0);
+    assert_null(pages_alloc(1));
+    pages_free(page, 1);
+    memory_stage.leave(NULL);
+    assert_int_equal(pages_free_count(), before);
+    assert_non_null(pages_alloc(1));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(no_page_is_given_twice_and_all_come_back, begin),
+        cmocka_unit_test_setup(while_the_guest_sleeps_there_is_no_memory, begin),
         cmocka_unit_test_setup(a_page_that_is_free_is_not_freed, begin),
         cmocka_unit_test(a_number_is_found_where_its_name_is_a_word),
     };

@@ -154,8 +154,8 @@ static bool disconnected(struct frontend *f) { (void)f; disconnects++; return !k
 static void given_up(struct frontend *f) { (void)f; give_ups++; }
 
 static const struct frontend_ops ops = {
-    .kind = "vbd", .offered = XenbusStateInitialised, .offer = offer, .connected = connected,
-    .stopping = stopping, .is_drained = is_drained, .closing = closing, .disconnected = disconnected, .given_up = given_up,
+    .kind = "vbd", .offered = XenbusStateInitialised, .offer = offer, .connected = connected, .stopping = stopping,
+    .is_drained = is_drained, .closing = closing, .disconnected = disconnected, .given_up = given_up,
 };
 
 static unsigned own_state(void)
