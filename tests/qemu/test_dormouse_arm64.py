@@ -2,8 +2,6 @@
 """Dormouse's programs on arm64: on Torpor they are saved and restored as those of test_dormouse.py are on stock Xen
 for amd64. On stock Xen for arm64, HYPERVISOR=build/xen, nothing saves a guest; the rest works there too."""
 
-import re
-
 import pytest
 
 from machine import BUILD, Board, is_stock_xen
@@ -65,8 +63,7 @@ def test_an_echo_server_keeps_answering_through_a_save_and_without_its_back_end(
     host.run("xl destroy echo")
 
 
-def test_spaces_change_while_a_cpu_and_memory_go_and_come(host, counts):
-    """Also over saves, on Torpor."""
+def test_spaces_change_while_a_cpu_and_memory_go(host):
     spaces = Program(host, "spaces", vcpus=2, memory=32, config="maxvcpus = 4")
     spaces.wait("the kernel is out of reach")
     spaces.wait_programs()
@@ -75,15 +72,4 @@ def test_spaces_change_while_a_cpu_and_memory_go_and_come(host, counts):
     # as `xl mem-set` does, which aborts in libxl 4.17 on Arm (libxl_defbool_val)
     host.run("xenstore-write /local/domain/$(xl domid spaces)/memory/target 24576")
     spaces.wait("24576 KiB of memory")
-    if not is_stock_xen():
-        for _ in range(counts["rounds"]):
-            spaces.save_and_restore()
-            spaces.wait_programs()
-    for cpu in (1, 3):                                      # one that was away, and one that never was there
-        host.run(f"xenstore-write /local/domain/$(xl domid spaces)/cpu/{cpu}/availability online")
-        spaces.wait(f"CPU {cpu} is online")
-    host.run("xenstore-write /local/domain/$(xl domid spaces)/memory/target 32768")
-    spaces.wait("32768 KiB of memory")
-    spaces.wait_programs()
-    assert re.search(r"programs, CPUs b$", spaces.console(), re.M)      # user programs ran on all three
     host.run("xl destroy spaces")
