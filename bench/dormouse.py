@@ -44,7 +44,7 @@ class Subject:
             end=$(($(date +%s) + {LIMIT}))
             until [ $(grep -c '{text}' {self.log}) -ge {n} ]; do
                 [ $(date +%s) -lt $end ] && xl list {self.kind} > /dev/null 2>&1 || exit 1
-                sleep 0.2
+                sleep 2         # each look costs, and is counted
             done""", check=False).status == 0
 
     def console(self):
