@@ -22,7 +22,7 @@ static int error(int fdt_err)
 
 uint64_t efi_tree_room(const void *firmware)
 {
-    if ((uintptr_t)firmware & 7 || fdt_magic(firmware) != FDT_MAGIC || fdt_totalsize(firmware) > DT_MAX_SIZE ||
+    if (fdt_magic(firmware) != FDT_MAGIC || fdt_totalsize(firmware) > DT_MAX_SIZE ||
         fdt_check_full(firmware, fdt_totalsize(firmware)))
         return 0;
     return min_u64(fdt_totalsize(firmware) + EFI_TREE_MORE, DT_MAX_SIZE);
