@@ -67,8 +67,8 @@ def digest(path):
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-@pytest.mark.parametrize("name,parts", [("gic2-1cpu", {"gic": 2, "smp": 1})] + SOAK * [
-    ("gic3-2cpu", {"smp": 2}), ("gic3-4cpu-max-3gib", {"smp": 4, "cpu": "max", "mem": 3072})])
+@pytest.mark.parametrize("name,parts", [("gic3-2cpu", {"smp": 2})] + SOAK * [
+    ("gic2-1cpu", {"gic": 2, "smp": 1}), ("gic3-4cpu-max-3gib", {"smp": 4, "cpu": "max", "mem": 3072})])
 def test_a_host_with_a_guest_at_work_goes_on_in_a_new_machine(name, parts, tmp_path):
     make_disks(tmp_path)
     board = HibernatingBoard(folder=tmp_path, **parts)
