@@ -101,7 +101,7 @@ def traveller(pair):
     return one
 
 
-# A line of 4000 characters, that nobody could send by chance, comes back by TCP. /tmp/talk: how many have.
+# A line of 4000 characters, that nobody could send by chance, comes back by TCP. /tmp/talk: a line for each that has.
 TALK = f"""
     mkfifo /tmp/never
     exec 9<>/tmp/never 5<>/dev/tcp/{ADDRESS}/7
@@ -112,7 +112,7 @@ TALK = f"""
             echo "line $n came back as: $back" > /tmp/talk.bad
             exit
         fi
-        echo "$n" > /tmp/talk
+        echo >> /tmp/talk
         read -r -t 0.3 -u 9
     done"""
 
@@ -136,10 +136,10 @@ def worker(pair, traveller):
 def assert_works(pair, one):
     """Disk, network and processors go on, and nothing was lost."""
     rounds = int(one.run("wc -l < /tmp/rounds").output)
-    said = int(pair.first.run("cat /tmp/talk").output)
+    said = int(pair.first.run("wc -l < /tmp/talk").output)
     one.run(f"until [ $(wc -l < /tmp/rounds) -gt {rounds + 1} ]; do sleep 0.2; done; ! test -e /tmp/bad")
     pair.first.run(f"""
-        until [ -e /tmp/talk.bad ] || [ $(cat /tmp/talk) -gt {said + 2} ]; do sleep 0.2; done
+        until [ -e /tmp/talk.bad ] || [ $(wc -l < /tmp/talk) -gt {said + 2} ]; do sleep 0.2; done
         ! cat /tmp/talk.bad 2> /dev/null""")
 
 
