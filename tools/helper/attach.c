@@ -66,10 +66,9 @@ static void leave_attach(struct sleep *s)
     wait_for_it();
 }
 
-static int enter_attached(struct sleep *s)
-{
-    return wait_for_it() ? helper_fail(s->context, -EIO, "its devices were not attached") : 0;
-}
+int attach_wait(struct helper *h) { return wait_for_it() ? helper_fail(h, -EIO, "its devices were not attached") : 0; }
+
+static int enter_attached(struct sleep *s) { return attach_wait(s->context); }
 
 const struct sleep_stage attach_stage = { "attach", enter_attach, leave_attach };
 const struct sleep_stage attached_stage = { "attached", enter_attached, NULL };

@@ -9,5 +9,9 @@
 #define ATTACH_CONFIG  "TORPOR_ATTACH_CONFIG"
 #define ATTACH_NAME    "torpor-attach"   /* the first */
 
-/* It begins; and it is over, and has done its work. */
+/* 0 when it is over and has done its work, or when there is none; or -errno with the reason in h->error. */
+struct helper;
+int attach_wait(struct helper *h);
+
+/* It begins; and it is over. */
 extern const struct sleep_stage attach_stage, attached_stage;

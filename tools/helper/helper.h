@@ -31,6 +31,7 @@ struct helper {
     struct precopy precopy;            /* saving live only */
     unsigned lowest_cap;               /* percent of one CPU; 0: it was not slowed down */
     /* restoring only: */
+    uint64_t ram_pages;                /* that it had when its saving began */
     uint32_t store_port, store_domid, console_port, console_domid;
     uint64_t store_gfn, console_gfn;
     char error[256];                   /* what went wrong, when a stage has failed */

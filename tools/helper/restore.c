@@ -83,6 +83,7 @@ static int enter_header(struct sleep *s)
     if (vcpus != domain.vcpus)
         return helper_fail(h, -EINVAL, "the image is of a domain with %u vCPUs, its configuration has %u", domain.vcpus,
                            vcpus);
+    h->ram_pages = domain.pages;
     recorder_tell(&(struct report){ .kind = REPORT_BEGIN, .begin = { .ram_pages = domain.pages } });
     error = h->stream.has_needs ? check_needs(h) : 0;
     if (error)
@@ -116,7 +117,10 @@ static void show_progress(struct helper *h, uint64_t pages)
     helper_progress(h, done < pages ? done : pages, pages);
 }
 
-/* CHUNKs, up to the first that is none: *record. */
+/*
+ * CHUNKs, up to the first that is none: *record. A guest that migrates runs while half of its memory is to be sent
+ * still: its devices are waited for then, and not when it stands still.
+ */
 static int read_memory(struct helper *h, struct record *record)
 {
     xc_dominfo_t info;
@@ -132,6 +136,8 @@ static int read_memory(struct helper *h, struct record *record)
         if (record->type != RECORD_CHUNK && record->type != RECORD_PACKED)
             return 0;
         error = apply_chunk(h, record);
+        if (!error && h->chunks * CHUNK_PAGES >= h->ram_pages / 2)
+            error = attach_wait(h);
         if (error)
             return error;
         show_progress(h, pages);
