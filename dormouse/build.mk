@@ -8,7 +8,7 @@ include flags.mk
 endif
 
 DORMOUSE_CC     := clang
-DORMOUSE_SHARED := $(wildcard dormouse/core/*.c dormouse/xen/*.c) arch/arm64/lock.c lib/print.c lib/string.c sleep/sleep.c
+DORMOUSE_SHARED := $(wildcard dormouse/core/*.c dormouse/xen/*.c) lib/print.c lib/string.c sleep/sleep.c
 
 # --- arm64: the bare-metal test guests' base, too ---
 
