@@ -2,6 +2,8 @@
 """Dormouse's programs on arm64: on Torpor they are saved and restored as those of test_dormouse.py are on stock Xen
 for amd64. On stock Xen for arm64, HYPERVISOR=build/xen, nothing saves a guest; the rest works there too."""
 
+import re
+
 import pytest
 
 from machine import BUILD, Board, is_stock_xen
@@ -63,13 +65,24 @@ def test_an_echo_server_keeps_answering_through_a_save_and_without_its_back_end(
     host.run("xl destroy echo")
 
 
-def test_spaces_change_while_a_cpu_and_memory_go(host):
+def test_spaces_change_while_a_cpu_and_memory_go_and_come(host, counts):
+    """Also over saves, on Torpor."""
     spaces = Program(host, "spaces", vcpus=2, memory=32, config="maxvcpus = 4")
     spaces.wait("the kernel is out of reach")
     spaces.wait_programs()
     host.run("xl vcpu-set -i spaces 1")
     spaces.wait("CPU 1 is offline")
     # as `xl mem-set` does, which aborts in libxl 4.17 on Arm (libxl_defbool_val)
-    host.run("xenstore-write /local/domain/$(xl domid spaces)/memory/target 24576")
-    spaces.wait("24576 KiB of memory")
+    for kib in (24576, 28672):
+        host.run(f"xenstore-write /local/domain/$(xl domid spaces)/memory/target {kib}")
+        spaces.wait(f"{kib} KiB of memory")
+    if not is_stock_xen():
+        for _ in range(counts["rounds"]):
+            spaces.save_and_restore()
+            spaces.wait_programs()
+    for cpu in (1, 3):                                      # one that was away, and one that never was there
+        host.run(f"xenstore-write /local/domain/$(xl domid spaces)/cpu/{cpu}/availability online")
+        spaces.wait(f"CPU {cpu} is online")
+    spaces.wait_programs()
+    assert re.search(r"programs, CPUs b$", spaces.console(), re.M)      # user programs ran on all three
     host.run("xl destroy spaces")
