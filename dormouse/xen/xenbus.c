@@ -304,6 +304,8 @@ void xenbus_unwatch(int number)
     turn_give();
 }
 
+static bool lost;                   /* this domain's xenstored knows of no watches; the watches' thread's */
+
 static struct watch *watch_due(void)
 {
     for (unsigned i = 0; i < XENBUS_WATCHES; i++)
@@ -315,7 +317,7 @@ static struct watch *watch_due(void)
 static bool has_work(void *arg)
 {
     (void)arg;
-    return watch_due() || (!broken && has_data(NULL));
+    return lost || watch_due() || (!broken && has_data(NULL));
 }
 
 /* Only watch events can be in the ring while nobody waits for an answer. With the turn. */
@@ -328,6 +330,17 @@ static void ring_drain(void)
             give_up("an answer to no question");
 }
 
+/* In a new domain nobody knows of them. The other threads do not wait for xenstored's answers: they run again by now. */
+static void watches_set_again(void)
+{
+    turn_take();
+    for (unsigned i = 0; i < XENBUS_WATCHES; i++)
+        if (watches[i].path && watch_request(XS_WATCH, i))
+            print("dormouse: xenstore: %s is not watched any more\n", watches[i].path);
+    lost = false;
+    turn_give();
+}
+
 static void watches_run(void *arg)
 {
     (void)arg;
@@ -335,6 +348,8 @@ static void watches_run(void *arg)
         struct watch *w;
 
         wait_until(&moved, has_work, NULL, NEVER);
+        if (lost)
+            watches_set_again();
         turn_take();
         ring_drain();
         turn_give();
@@ -377,9 +392,7 @@ static void xenbus_leave(struct sleep *s)
 {
     if (suspend_is_new_domain(s)) {
         connect();
-        for (unsigned i = 0; i < XENBUS_WATCHES; i++)
-            if (watches[i].path && watch_request(XS_WATCH, i))
-                print("dormouse: xenstore: %s is not watched any more\n", watches[i].path);
+        lost = true;
     }
     turn_give();
 }
