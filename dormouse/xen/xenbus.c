@@ -330,7 +330,7 @@ static void ring_drain(void)
             give_up("an answer to no question");
 }
 
-/* In a new domain nobody knows of them. The other threads do not wait for xenstored's answers: they run again by now. */
+/* In a new domain nobody knows them. The other threads do not wait for xenstored's answers: they run again by now. */
 static void watches_set_again(void)
 {
     turn_take();
