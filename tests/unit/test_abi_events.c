@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* sources: tests/unit/fakes.c hypervisor/abi/event_channel.c hypervisor/abi/grant_table.c */
+/* sources: tests/unit/fakes.c hypervisor/abi/event_channel.c hypervisor/abi/grant_table.c hypervisor/abi/hypercall.c */
 /* sources: hypervisor/vm/evtchn/evtchn.c hypervisor/vm/evtchn/port.c hypervisor/vm/evtchn/twolevel.c */
 /* sources: hypervisor/vm/evtchn/fifo.c hypervisor/vm/evtchn/deliver.c hypervisor/vm/evtchn/virq.c */
 /* sources: hypervisor/vm/grant/grant.c hypervisor/vm/grant/map.c hypervisor/vm/grant/copy.c */
@@ -22,25 +22,8 @@
 
 static struct domain *host, *guest;
 
-/* As hypervisor/abi/hypercall.c has them. */
+/* As hypervisor/vm/pause.c has it. */
 bool domain_is_paused_by_controller(const struct domain *d) { return d->pause.by_controller; }
-
-struct domain *abi_domain_get(domid_t id)
-{
-    return domain_get(id == DOMID_SELF ? current_vcpu()->domain->id : id);
-}
-
-struct domain *abi_domain_get_allowed(domid_t id, int *error)
-{
-    struct domain *d = abi_domain_get(id);
-
-    *error = -ESRCH;
-    if (!d || d == current_vcpu()->domain || current_vcpu()->domain->privileged)
-        return d;
-    *error = -EPERM;
-    domain_put(d);
-    return NULL;
-}
 
 static struct domain *domain_new(domid_t id)
 {

@@ -162,16 +162,22 @@ static void a_port_that_is_something_else_already_is_refused(void **state)
     assert_string_equal(fault.why, "has a port that the new domain uses for something else");
 }
 
+/* Of a, whose FIFO is empty: the ports p[0..n-1], bound to its vCPU 0. */
+static void start_queues(uint32_t *p, unsigned n)
+{
+    assert_int_equal(evtchn_register_vcpu_info(a->vcpus[0], GFN(INFO_GFN), INFO_OFFSET), 0);
+    fifo_start(a);
+    guest_take_all(a, 0);
+    for (unsigned i = 0; i < n; i++)
+        assert_int_equal(evtchn_bind_ipi(a, 0, &p[i]), 0);
+}
+
 static void queues_go_on_and_what_came_behind_the_save_is_on_them(void **state)
 {
     uint32_t p[5], head = 0;
 
     (void)state;
-    assert_int_equal(evtchn_register_vcpu_info(a->vcpus[0], GFN(INFO_GFN), INFO_OFFSET), 0);
-    fifo_start(a);
-    guest_take_all(a, 0);
-    for (unsigned i = 0; i < 5; i++)
-        assert_int_equal(evtchn_bind_ipi(a, 0, &p[i]), 0);
+    start_queues(p, 5);
     for (unsigned i = 0; i < 2; i++)
         assert_int_equal(evtchn_send(a, p[i]), 0);
     assert_int_equal(save(), 0);
@@ -191,11 +197,7 @@ static void events_that_came_behind_the_save_of_an_empty_queue_are_on_it(void **
     uint32_t p[4], head = 0;
 
     (void)state;
-    assert_int_equal(evtchn_register_vcpu_info(a->vcpus[0], GFN(INFO_GFN), INFO_OFFSET), 0);
-    fifo_start(a);
-    guest_take_all(a, 0);
-    for (unsigned i = 0; i < 4; i++)
-        assert_int_equal(evtchn_bind_ipi(a, 0, &p[i]), 0);
+    start_queues(p, 4);
     assert_int_equal(evtchn_send(a, p[0]), 0);
     assert_int_equal(next_event(a, &head), p[0]);
     assert_int_equal(save(), 0);
@@ -215,11 +217,7 @@ static void an_event_that_memory_does_not_know_of_costs_no_other(void **state)
     uint32_t p[3], head = 0;
 
     (void)state;
-    assert_int_equal(evtchn_register_vcpu_info(a->vcpus[0], GFN(INFO_GFN), INFO_OFFSET), 0);
-    fifo_start(a);
-    guest_take_all(a, 0);
-    for (unsigned i = 0; i < 3; i++)
-        assert_int_equal(evtchn_bind_ipi(a, 0, &p[i]), 0);
+    start_queues(p, 3);
     assert_int_equal(evtchn_send(a, p[0]), 0);
     copy_memory();
     assert_int_equal(evtchn_send(a, p[1]), 0);
@@ -555,11 +553,7 @@ static void an_event_that_comes_in_the_middle_of_it_is_one_more_on_the_queue(voi
 
     (void)state;
     assert_int_equal(evtchn_alloc_unbound(a, 2, &open), 0);
-    assert_int_equal(evtchn_register_vcpu_info(a->vcpus[0], GFN(INFO_GFN), INFO_OFFSET), 0);
-    fifo_start(a);
-    guest_take_all(a, 0);
-    for (unsigned i = 0; i < 3; i++)
-        assert_int_equal(evtchn_bind_ipi(a, 0, &p[i]), 0);
+    start_queues(p, 3);
     assert_int_equal(evtchn_send(a, p[0]), 0);
     assert_int_equal(save(), 0);
     for (unsigned i = 1; i < 3; i++)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* sources: tools/guardian.c tools/helper/detach.c tools/helper/transfer.c */
+/* sources: tools/guardian.c tools/helper/detach.c tools/helper/transfer.c tests/unit/victim.c */
 /* An operation under way is brought to an end when its process is killed, by one that knows how far it has come. */
 #include "tools/guardian.h"
 
@@ -10,11 +10,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
+#include "tests/unit/victim.h"
 #include "tools/guests.h"
 #include "tools/torpor.h"
 
@@ -48,8 +48,7 @@ static int setup(void **state)
 {
     (void)state;
     signal(SIGPIPE, SIG_IGN);   /* as operations_start() has it */
-    world = mmap(NULL, sizeof(*world), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    *world = (struct world){ 0 };
+    world = shared_new(sizeof(*world));
     return 0;
 }
 
@@ -59,38 +58,30 @@ static int teardown(void **state)
     return munmap(world, sizeof(*world));
 }
 
-/* In a process of its own, which tells these words and then waits to be killed; returns when it has. */
-static pid_t start(const char *words, bool ends, int fd)
-{
-    int ready[2], context = 7;
-    pid_t pid;
-    char byte;
+struct operation {
+    const char *words;   /* told to the guardian */
+    bool ends;
+    int fd;
+};
 
-    assert_int_equal(pipe(ready), 0);
-    pid = fork();
-    if (pid == 0) {
-        setpgid(0, 0);
-        if (guardian_begin(rescue, &context, fd) || !getenv("TORPOR_GUARDED"))
-            _exit(1);
-        context = 8;
-        for (; *words; words++)
-            guardian_tell(*words);
-        if (ends)
-            guardian_end();
-        if (write(ready[1], "", 1) != 1)
-            _exit(1);
-        pause();
-    }
-    close(ready[1]);
-    assert_int_equal(read(ready[0], &byte, 1), 1);
-    close(ready[0]);
-    return pid;
+static bool operate(const void *context)
+{
+    const struct operation *o = context;
+    int known = 7;
+
+    if (guardian_begin(rescue, &known, o->fd) || !getenv("TORPOR_GUARDED"))
+        return false;
+    known = 8;
+    for (const char *word = o->words; *word; word++)
+        guardian_tell(*word);
+    if (o->ends)
+        guardian_end();
+    return true;
 }
 
-static void end(pid_t pid, int signal)
+static pid_t start(const char *words, bool ends, int fd)
 {
-    kill(pid, signal);
-    waitpid(abs(pid), NULL, 0);
+    return victim_start(operate, &(struct operation){ words, ends, fd });
 }
 
 /* The guardian is not our child: its last deed is awaited. */
@@ -104,7 +95,7 @@ static void await_rescue(void)
 static void what_is_killed_is_rescued_with_what_was_known_at_its_beginning(void **state)
 {
     (void)state;
-    end(start("", false, -1), SIGKILL);
+    victim_end(start("", false, -1), SIGKILL);
     await_rescue();
     assert_int_equal(world->context, 107);   /* guests were open */
     assert_int_equal(world->reached, 0);
@@ -118,7 +109,7 @@ static void the_guardian_knows_what_was_told_last_and_says_its_own_word(void **s
 
     (void)state;
     assert_int_equal(pipe(words), 0);
-    end(start("ab", false, words[1]), SIGKILL);
+    victim_end(start("ab", false, words[1]), SIGKILL);
     close(words[1]);
     assert_int_equal(read(words[0], word, 4), 4);
     assert_string_equal(word, "word");
@@ -131,7 +122,7 @@ static void the_guardian_knows_what_was_told_last_and_says_its_own_word(void **s
 static void the_signals_of_a_terminal_do_not_reach_it(void **state)
 {
     (void)state;
-    end(-start("", false, -1), SIGKILL);
+    victim_end(-start("", false, -1), SIGKILL);
     await_rescue();
 }
 
@@ -142,7 +133,7 @@ static void nothing_is_done_for_what_was_brought_to_its_end(void **state)
 
     (void)state;
     assert_int_equal(pipe(words), 0);
-    end(start("a", true, words[1]), SIGKILL);
+    victim_end(start("a", true, words[1]), SIGKILL);
     close(words[1]);
     assert_int_equal(read(words[0], &byte, 1), 0);   /* it has ended, and said nothing */
     close(words[0]);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* sources: hypervisor/abi/memory.c hypervisor/abi/memory_map.c hypervisor/vm/memory.c hypervisor/vm/shared_info.c */
-/* sources: hypervisor/vm/capabilities.c lib/ranges.c tests/unit/fakes.c */
+/* sources: hypervisor/vm/capabilities.c hypervisor/abi/hypercall.c lib/ranges.c tests/unit/fakes.c */
 /*
  * HYPERVISOR_memory_op over a memory of a few pages: a list call's progress when it stops, wherever it stops, and that
  * every reference that a mapping took is given back.
@@ -499,24 +499,6 @@ static void questions_are_answered_to_whom_they_concern(void **state)
     c.extent_order = 1;
     assert_int_equal(call(XENMEM_claim_pages, &c), -EINVAL);
     guest->frames.total = 0;
-}
-
-/* abi/hypercall.c's, of which the dispatch is not wanted here. */
-struct domain *abi_domain_get(domid_t id)
-{
-    return domain_get(id == DOMID_SELF ? current_vcpu()->domain->id : id);
-}
-
-struct domain *abi_domain_get_allowed(domid_t id, int *error)
-{
-    struct domain *d = abi_domain_get(id);
-
-    *error = -ESRCH;
-    if (!d || d == current_vcpu()->domain || current_vcpu()->domain->privileged)
-        return d;
-    *error = -EPERM;
-    domain_put(d);
-    return NULL;
 }
 
 int main(void)

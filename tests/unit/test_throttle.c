@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* sources: tools/helper/throttle.c tools/helper/detach.c tools/helper/transfer.c */
+/* sources: tools/helper/throttle.c tools/helper/detach.c tools/helper/transfer.c tests/unit/victim.c */
 /* A domain that is slowed down gets back its cap, however the one ends that slowed it down. */
 #include "tools/helper/throttle.h"
 
@@ -10,12 +10,13 @@
 #include <stdbool.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
 #include <xenctrl.h>
+
+#include "tests/unit/victim.h"
 
 #define DOMAIN 7
 #define HAD    150
@@ -69,7 +70,7 @@ int xc_sched_credit2_domain_set(xc_interface *xc, uint32_t domid, struct xen_dom
 static int setup(void **state)
 {
     (void)state;
-    world = mmap(NULL, sizeof(*world), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    world = shared_new(sizeof(*world));
     *world = (struct world){ .weight = 256, .cap = HAD, .handle = 1 };
     return 0;
 }
@@ -80,26 +81,7 @@ static int teardown(void **state)
     return munmap(world, sizeof(*world));
 }
 
-/* Throttles in a process of its own, which then waits to be killed; returns when it has. */
-static pid_t start_throttled(uint16_t cap)
-{
-    int ready[2];
-    pid_t pid;
-    char byte;
-
-    assert_int_equal(pipe(ready), 0);
-    pid = fork();
-    if (pid == 0) {
-        setpgid(0, 0);
-        if (throttle_set(NULL, DOMAIN, cap) || write(ready[1], "", 1) != 1)
-            _exit(1);
-        pause();
-    }
-    assert_int_equal(read(ready[0], &byte, 1), 1);
-    close(ready[0]);
-    close(ready[1]);
-    return pid;
-}
+static bool throttle(const void *cap) { return throttle_set(NULL, DOMAIN, *(const uint16_t *)cap) == 0; }
 
 /* The guardian is not our child: its last deed is awaited. */
 static void await_cap(uint16_t cap)
@@ -143,12 +125,11 @@ static void it_gets_it_back_from_one_who_was_killed(void **state)
 {
     (void)state;
     for (unsigned i = 0; i < 2; i++) {
-        pid_t pid = start_throttled(75);
+        pid_t pid = victim_start(throttle, &(uint16_t){ 75 });
 
         assert_int_equal(world->cap, 75);
         /* a terminal's signal, which reaches the whole group, is not the guardian's end */
-        kill(i ? -pid : pid, i ? SIGTERM : SIGKILL);
-        waitpid(pid, NULL, 0);
+        victim_end(i ? -pid : pid, i ? SIGTERM : SIGKILL);
         await_cap(HAD);
     }
 }
