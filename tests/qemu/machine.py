@@ -340,21 +340,41 @@ class Machine:
             raise self._failure(f"in dom0, status {status} from:\n{script.strip()}\n{output}")
         return Result(status, output)
 
-    def free_pages(self):
-        """Free memory and dom0's own, in pages: dom0's balloon driver gives pages away for what it maps of guests, and
-        takes others back when it comes to it. The Python that asks stays: its start costs seconds under emulation."""
-        return int(self.run("""
+    # Prints it. The Python that asks stays: its start costs seconds under emulation.
+    COUNT_PAGES = """
+        count_pages() {
             if ! test -p /run/free-pages; then
                 mkfifo /run/free-pages.asked /run/free-pages
                 PYTHONPATH=/usr/lib/xen-4.17/lib/python setsid python3 -c '
 from xen.lowlevel.xc import xc
+def dom0():
+    return xc().domain_getinfo(0, 1)[0]["mem_kb"]
 while True:
     open("/run/free-pages.asked").read()
-    pages = (xc().physinfo()["free_memory"] + xc().domain_getinfo(0, 1)[0]["mem_kb"]) // 4
-    print(pages, file=open("/run/free-pages", "w"))' > /dev/null 2>&1 &
+    own = None
+    while own != dom0():
+        own, free = dom0(), xc().physinfo()["free_memory"]
+    print((own + free) // 4, file=open("/run/free-pages", "w"))' > /dev/null 2>&1 &
             fi
             echo > /run/free-pages.asked
-            cat /run/free-pages""").output)
+            cat /run/free-pages
+        }
+        """
+
+    def free_pages(self):
+        """Free memory and dom0's own, in pages: dom0's balloon driver gives pages away for what it maps of guests, and
+        takes others back when it comes to it; free memory counts when dom0 had as much before as after the look."""
+        return int(self.run(self.COUNT_PAGES + "count_pages").output)
+
+    def await_free_pages(self, pages):
+        """All are there again. A domain's last ones come back when nobody sees it any more."""
+        self.run(self.COUNT_PAGES + f"""
+            for _ in $(seq 600); do
+                now=$(count_pages)
+                [ "$now" -lt {pages} ] || exit 0
+                sleep 0.2
+            done
+            echo "$now pages are free that were {pages}"; exit 1""")
 
     def wait_for(self, condition, limit=RUN_LIMIT):
         """Wait until a line of shell in dom0 is true."""

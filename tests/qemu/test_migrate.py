@@ -207,7 +207,7 @@ def test_a_sender_that_fails_before_the_guest_stands_still_leaves_nothing(travel
         assert result.status == 1, result.output
         assert result.output.count(f"Migration failed, resuming at sender: saving domain {domid} failed: {stage}") == 1
         assert_once(traveller)
-        assert traveller.target.free_pages() == free, stage
+        traveller.target.await_free_pages(free)
     assert traveller.domid() == domid
     assert traveller.run("echo alive").output == "alive\n"
 
@@ -248,7 +248,7 @@ def test_whatever_fails_the_guest_goes_on_at_the_sender(pair, worker, side):
         said = worker.fail_to_migrate(**fault)
         assert said.count("Migration failed, resuming at sender: ") == 1 and words in said, said
         assert_clean(worker.target)
-        assert worker.target.free_pages() == free, fault
+        worker.target.await_free_pages(free)
     assert_once(worker)
     assert worker.domid() == domid
     assert_works(pair, worker)
@@ -321,7 +321,7 @@ def test_whoever_is_killed_the_guest_goes_on_at_the_sender(pair, worker, where, 
     broken.open_gate()
     broken.end(killed=who == "sender")
     assert_once(worker)
-    assert worker.target.free_pages() == free
+    worker.target.await_free_pages(free)
     assert worker.domid() == domid
     assert_works(pair, worker)
 
@@ -352,7 +352,7 @@ def test_a_lost_report_leaves_the_decision_to_who_can_look(pair, worker):
     assert_works(pair, worker)
 
 
-@pytest.mark.skipif(not SOAK, reason="SOAK: it failed once in three runs, for a cause that is not known yet")
+@pytest.mark.skipif(not SOAK, reason="SOAK: it waits until either end has lost its patience")
 @pytest.mark.parametrize("where", ["before", "behind"])
 def test_a_link_that_is_cut_does_not_hold_the_guest(pair, worker, where):
     domid, free = worker.domid(), worker.target.free_pages()
@@ -363,7 +363,7 @@ def test_a_link_that_is_cut_does_not_hold_the_guest(pair, worker, where):
     pair.cut(False)
     broken.open_gate()
     assert_once(worker)
-    assert worker.target.free_pages() == free
+    worker.target.await_free_pages(free)
     assert worker.domid() == domid
     assert_works(pair, worker)
 
@@ -400,7 +400,7 @@ def test_a_guest_that_does_not_answer_stays_as_it_is(pair, worker):
     assert "did not answer the request" in said or "did not suspend itself" in said, said
     worker.machine.run(f"xl unpause {worker.name}")
     assert_once(worker)
-    assert worker.target.free_pages() == free
+    worker.target.await_free_pages(free)
     assert worker.domid() == domid
     assert_works(pair, worker)
 

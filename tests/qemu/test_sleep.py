@@ -138,7 +138,7 @@ def test_every_stage_may_fail_and_the_next_sleep_works(host, crew):
         for i, one in enumerate(guests):
             assert one.run(f"echo alive {i}").output.strip() == f"alive {i}"
     assert_slept(sleep_host(host))
-    assert host.free_pages() == pages
+    host.await_free_pages(pages)
     for one in guests:
         one.run("kill $(cat /tmp/load)")
 
@@ -262,7 +262,7 @@ def test_the_host_sleeps_while_domains_come_and_go(host, guest, counts):
     host.wait_for("! test -e /tmp/enough")
     host.wait_for("! xl domid comes >/dev/null 2>&1")
     assert host.run("cat /tmp/comes.log").output == ""
-    assert host.free_pages() == pages
+    host.await_free_pages(pages)
 
 
 def test_guests_fall_asleep_while_the_host_does(host, crew, counts):
