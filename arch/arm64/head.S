@@ -287,7 +287,7 @@ build_boot_tables:
     mov     x15, x30
     // the loader leaves the image clean to the point of coherency; the bss is ours to clear
     adrp    x0, data_end
-    adrp    x1, image_end
+    adrp    x1, bss_end
 1:  dc      civac, x0
     add     x2, x0, #64
     stp     xzr, xzr, [x0]

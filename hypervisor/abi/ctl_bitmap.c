@@ -10,14 +10,16 @@
 static uint64_t bitmap_bytes(const struct xenctl_bitmap *bitmap) { return ((uint64_t)bitmap->nr_bits + 7) / 8; }
 
 /* Only the bits that the caller's last byte says are its own. */
-static uint64_t bitmap_mask(const struct xenctl_bitmap *bitmap)
+static cpu_mask bitmap_mask(const struct xenctl_bitmap *bitmap)
 {
-    return bitmap->nr_bits >= 64 ? UINT64_MAX : BIT(bitmap->nr_bits) - 1;
+    return bitmap->nr_bits == 0              ? 0
+           : bitmap->nr_bits < CPU_MASK_BITS ? cpu_mask_below(bitmap->nr_bits)
+                                             : CPU_MASK_ALL;
 }
 
-int ctl_bitmap_read(const struct xenctl_bitmap *bitmap, uint64_t *bits)
+int ctl_bitmap_read(const struct xenctl_bitmap *bitmap, cpu_mask *bits)
 {
-    uint64_t value = 0;
+    cpu_mask value = 0;
 
     if (copy_from_guest(&value, bitmap->bitmap.q, min_u64(bitmap_bytes(bitmap), sizeof(value))))
         return -EFAULT;
@@ -25,11 +27,11 @@ int ctl_bitmap_read(const struct xenctl_bitmap *bitmap, uint64_t *bits)
     return 0;
 }
 
-int ctl_bitmap_write(const struct xenctl_bitmap *bitmap, uint64_t bits)
+int ctl_bitmap_write(const struct xenctl_bitmap *bitmap, cpu_mask bits)
 {
     static const uint64_t zeros[8];
     uint64_t size = bitmap_bytes(bitmap);
-    uint64_t value = bits & bitmap_mask(bitmap);
+    cpu_mask value = bits & bitmap_mask(bitmap);
 
     if (size > PAGE_SIZE)
         return -EINVAL;

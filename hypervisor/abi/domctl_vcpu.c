@@ -103,9 +103,9 @@ int domctl_get_vcpu_info(struct domain *d, struct xen_domctl *op)
 int domctl_set_affinity(struct domain *d, struct xen_domctl *op)
 {
     struct xen_domctl_vcpuaffinity *a = &op->u.vcpuaffinity;
-    uint64_t present = BIT(cpus_present()) - 1;
+    cpu_mask present = cpu_mask_below(cpus_present());
     struct vcpu *v = domain_vcpu(d, a->vcpu);
-    uint64_t hard, soft;
+    cpu_mask hard, soft;
     int error;
 
     if (!v)
@@ -133,9 +133,9 @@ int domctl_set_affinity(struct domain *d, struct xen_domctl *op)
 int domctl_get_affinity(struct domain *d, struct xen_domctl *op)
 {
     struct xen_domctl_vcpuaffinity *a = &op->u.vcpuaffinity;
-    uint64_t present = BIT(cpus_present()) - 1;
+    cpu_mask present = cpu_mask_below(cpus_present());
     struct vcpu *v = domain_vcpu(d, a->vcpu);
-    uint64_t hard, soft;
+    cpu_mask hard, soft;
     int error = 0;
 
     if (!v)
@@ -153,7 +153,7 @@ int domctl_get_affinity(struct domain *d, struct xen_domctl *op)
 /* All memory is one node, 0. */
 int domctl_set_node_affinity(struct domain *d, struct xen_domctl *op)
 {
-    uint64_t nodes;
+    cpu_mask nodes;
 
     (void)d;
     if (ctl_bitmap_read(&op->u.nodeaffinity.nodemap, &nodes))

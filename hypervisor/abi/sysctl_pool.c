@@ -62,7 +62,7 @@ static int pool_info(struct xen_sysctl_cpupool_op *p)
     p->cpupool_id = POOL_ID;
     p->sched_id = XEN_SCHEDULER_CREDIT2;
     p->n_dom = domain_count();
-    return ctl_bitmap_write(&p->cpumap, BIT(cpus_present()) - 1);
+    return ctl_bitmap_write(&p->cpumap, cpu_mask_below(cpus_present()));
 }
 
 /* Every CPU is in the pool: none is free to be added, and none can leave it. */

@@ -10,7 +10,7 @@ _Static_assert(offsetof(struct cpu, stack_top) == CPU_STACK_TOP, "vectors.S know
 _Static_assert(offsetof(struct cpu, workaround) == CPU_WORKAROUND, "vectors.S knows this offset");
 
 struct cpu cpus[MAX_CPUS];
-struct cpu_stack cpu_stacks[MAX_CPUS] __attribute__((aligned(4096)));
+struct cpu_stack cpu_stacks[MAX_CPUS] __attribute__((aligned(4096), section(".stacks")));
 static unsigned present = 1;
 static uint32_t online;   /* atomic */
 
@@ -24,6 +24,8 @@ void cpu_init_struct(unsigned id, uint64_t mpidr)
     cpus[id].mpidr = mpidr & MPIDR_AFFINITY;
     cpus[id].stack_top = cpu_stacks[id].stack + CPU_STACK_SIZE;
 }
+
+_Static_assert(MAX_CPUS <= CPU_MASK_BITS, "a cpu_mask has a bit for each CPU");
 
 const char *cpu_stack_guard(unsigned id)
 {

@@ -6,9 +6,10 @@
 #pragma once
 
 #include "arch/layout.h"
+#include "base/cpu_mask.h"
 #include "lib/base.h"
 
-#define MAX_CPUS      8
+#define MAX_CPUS      128
 
 struct vcpu;
 
@@ -46,7 +47,7 @@ struct cpu {
 
 extern struct cpu cpus[MAX_CPUS];
 
-/* arch/arm64/head.S begins on the first. */
+/* At the image's end. arch/arm64/head.S begins on the first; others are mapped for the CPUs that come (mm/el2.h). */
 extern struct cpu_stack {
     char guard[CPU_STACK_GUARD];
     uint8_t stack[CPU_STACK_SIZE];
@@ -59,7 +60,7 @@ unsigned cpus_online(void);
 
 /* The struct of CPU `id`, with its stack. */
 void cpu_init_struct(unsigned id, uint64_t mpidr);
-/* The page below CPU `id`'s stack, which is not to be mapped; in ascending order. */
+/* The page below CPU `id`'s stack, which is not to be mapped. */
 const char *cpu_stack_guard(unsigned id);
 /* From now on CPUs 0 .. count - 1 are present. */
 void cpus_set_present(unsigned count);

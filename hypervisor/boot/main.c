@@ -173,12 +173,21 @@ static void give_free(void *context, uint64_t start, uint64_t size)
     frames_add(PADDR(start), size);
 }
 
+/* All that there are, of which the one that boots may be missing in the tree; or as many as the command line allows. */
+static unsigned most_cpus(void)
+{
+    unsigned most = boot.cpu_count < MAX_CPUS ? boot.cpu_count + 1 : MAX_CPUS;
+
+    return options.maxcpus && options.maxcpus < most ? options.maxcpus : most;
+}
+
 static void memory_init(paddr_t fdt)
 {
     struct boot_range last;
     struct table_place place = { 0 };
     paddr_t start, end;
 
+    image_keep_stacks(most_cpus());
     if (bootinfo_reserve(&boot, image_start_address().pa, image_end_address().pa - image_start_address().pa) ||
         bootinfo_reserve(&boot, fdt.pa, boot.fdt_size))
         panic("the memory map has too many pieces");
@@ -220,7 +229,7 @@ static void firmware_init(void)
 static void start_cpus(void)
 {
     uint64_t mpidrs[MAX_CPUS];
-    unsigned n = 1, limit = options.maxcpus ? options.maxcpus : MAX_CPUS;
+    unsigned n = 1, limit = most_cpus();
 
     mpidrs[0] = this_cpu()->mpidr;
     for (unsigned i = 0; i < boot.cpu_count && n < limit; i++)

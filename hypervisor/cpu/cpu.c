@@ -138,6 +138,10 @@ void cpus_start(const uint64_t *mpidr, unsigned count)
         struct cpu *cpu = &cpus[cpus_present()];
 
         cpu_init_struct(cpus_present(), mpidr[i]);
+        if (el2_map_stack(cpu->id)) {
+            printk("torpor: no tables for the stack of the CPU with MPIDR 0x%lx; going on without it\n", mpidr[i]);
+            return;
+        }
         if (cpu_start(cpu) || cpu->lost)
             cpus_set_present(cpus_present() + 1);   /* one that may still come keeps its stack */
     }

@@ -3,33 +3,34 @@
  * One order for all CPUs, by virtual run time: the ticks a vCPU has run, scaled by SCHED_DEFAULT_WEIGHT / weight. The
  * vCPU that has had least runs next, so shares follow weights.
  *
- * A vCPU that waits is in a heap together with those that may use the same CPUs: with at most MAX_CPUS CPUs there are
- * few such sets, and on most machines one. Any CPU finds its next vCPU among the first of those heaps, however many
- * wait. A vCPU that waits although its domain has used up its budget is put aside when it is met, once each period. So
- * no cost here grows faster than the logarithm of the number of vCPUs, except for a change of a domain's weight, cap or
- * budget, which goes over the domain's vCPUs.
+ * A vCPU that waits is in a heap together with those that may use the same CPUs (cpu/run_queue.h): there are few such
+ * sets, and on most machines one. Any CPU finds its next vCPU among the first of those heaps, however many wait. A vCPU
+ * that waits although its domain has used up its budget is put aside when it is met, once each period. So no cost here
+ * grows faster than the logarithm of the number of vCPUs, except for a change of a domain's weight, cap or budget,
+ * which goes over the domain's vCPUs, and of an affinity, which goes over the sets.
  *
  * Virtual run times only compare among vCPUs that compete for the same CPUs: one that runs alone, by luck or by
  * pinning, gets far ahead of others. So a vCPU that joins a competition (wakes, gets another affinity, another budget)
  * is placed beside those that are in it: a little behind at most, so that sleep cannot be hoarded, and not further
  * ahead than one slice, the most that it can owe them.
  *
- * Invariants, under `lock`: a vCPU is queued iff it is runnable and does not run; `running` is cleared only when its
- * state is in memory, and then nothing touches it any more; a bit of idle_cpus is set iff that CPU waits in its idle
- * loop and has not been called yet. Whenever a vCPU is queued, an idle CPU that it may use is called, or else a busy
- * one, unless that one would go on with its own vCPU and looks again at its slice's end; from then on it does so at
- * each.
+ * Invariants, under sched_lock: a vCPU is queued iff it is runnable and does not run; `running` is cleared only when
+ * its state is in memory, and then nothing touches it any more; a bit of idle_cpus is set iff that CPU waits in its
+ * idle loop and has not been called yet. Whenever a vCPU is queued, an idle CPU that it may use is called, or else a
+ * busy one, unless that one would go on with its own vCPU and looks again at its slice's end; from then on it does so
+ * at each.
  */
 #include "cpu/sched.h"
 
 #include "arch/idle.h"
 #include "base/time.h"
 #include "cpu/cpu.h"
+#include "cpu/run_queue.h"
 #include "cpu/timer.h"
 #include "dev/irq.h"
 #include "lib/errno.h"
 #include "lib/string.h"
-#include "arch/lock.h"
+#include "mm/heap.h"
 
 #define SLICE_US        10000
 #define GRANULARITY_US  SCHED_RATELIMIT_US  /* how far behind a woken vCPU must be to interrupt another */
@@ -37,19 +38,11 @@
 #define SLEEPER_US      5000
 #define CAP_PERIOD_US   10000
 
-static struct spinlock lock = SPINLOCK_INIT;
-/* by which CPUs their vCPUs may use, a bitmap; under lock, but a root is looked at without */
-static struct heap queues[BIT(MAX_CPUS)];
-/* the queues that a vCPU ever waited in: grows under lock, read without */
-static uint8_t known[BIT(MAX_CPUS)];
-static unsigned known_count;
-static unsigned queued_count;                    /* in all of them; written under lock, read without */
-static bool is_known[BIT(MAX_CPUS)] GUARDED_BY(lock);
-static struct sched_vcpu *chosen[MAX_CPUS] GUARDED_BY(lock);   /* runs on that CPU, or is about to; NULL: none */
-static uint64_t idle_cpus GUARDED_BY(lock), busy_cpus GUARDED_BY(lock);   /* busy: a vCPU is chosen */
-static uint64_t lost_cpus;                       /* written under lock, while only one CPU is on */
+static struct sched_vcpu *chosen[MAX_CPUS] GUARDED_BY(sched_lock);   /* runs on that CPU, or is about to; NULL: none */
+static cpu_mask idle_cpus GUARDED_BY(sched_lock);
+static cpu_mask busy_cpus GUARDED_BY(sched_lock);   /* a vCPU is chosen */
 static struct timer slice_timer[MAX_CPUS];
-/* when it fires, or earlier; UINT64_MAX: never. Set under lock, to `never` without it */
+/* when it fires, or earlier; UINT64_MAX: never. Set under the lock, to `never` without it */
 static uint64_t looks_at[MAX_CPUS];
 static uint64_t slice_ticks, granularity_ticks, sleeper_ticks, cap_period_ticks;
 
@@ -66,7 +59,7 @@ static void slice_ended(void *data)
 }
 
 /* This CPU looks again at `at`, or before: then it finds nothing to do, and the slice's end once more to wait for. */
-static void look_again_at(const struct cpu *cpu, uint64_t at) REQUIRES(lock)
+static void look_again_at(const struct cpu *cpu, uint64_t at) REQUIRES(sched_lock)
 {
     if (looks_at[cpu->id] <= at)
         return;
@@ -84,21 +77,14 @@ void sched_init(void)
         timer_init(&slice_timer[i], slice_ended, &cpus[i]);
         looks_at[i] = UINT64_MAX;
     }
-    spin_lock(&lock);
-    memset(queues, 0, sizeof(queues));
-    memset(is_known, 0, sizeof(is_known));
-    known_count = queued_count = 0;
+    spin_lock(&sched_lock);
     memset(chosen, 0, sizeof(chosen));
-    idle_cpus = busy_cpus = lost_cpus = 0;
+    idle_cpus = busy_cpus = 0;
+    run_queues_init();
     for (unsigned i = 0; i < cpus_present(); i++)
         if (cpus[i].lost)
-            lost_cpus |= BIT(i);
-    spin_unlock(&lock);
-}
-
-static uint64_t all_cpus(void)
-{
-    return BIT(cpus_present()) - 1;
+            run_queues_lose(i);
+    spin_unlock(&sched_lock);
 }
 
 unsigned sched_ratelimit(void)
@@ -115,156 +101,59 @@ void sched_vcpu_init(struct sched_vcpu *v, struct vcpu *vcpu, struct sched_domai
 {
     v->vcpu = vcpu;
     v->domain = d;
-    v->hard_affinity = UINT64_MAX;
-    v->allowed = all_cpus();
-    v->soft_affinity = UINT64_MAX;
+    v->hard_affinity = CPU_MASK_ALL;
+    v->soft_affinity = CPU_MASK_ALL;
     v->cpu = &cpus[id % cpus_present()];
-    spin_lock(&lock);
+    spin_lock(&sched_lock);
+    v->queue = run_queue_get_all();
     list_push_back(&d->vcpus, &v->member);
-    spin_unlock(&lock);
+    spin_unlock(&sched_lock);
 }
 
 void sched_vcpu_destroy(struct sched_vcpu *v)
 {
+    struct run_queue *left, *before = NULL;
+
     sched_sleep_sync(v);
-    spin_lock(&lock);
+    spin_lock(&sched_lock);
     list_remove(&v->member);
-    spin_unlock(&lock);
-}
-
-static uint64_t domain_budget(const struct sched_domain *d)
-{
-    return cap_period_ticks * d->cap_percent / 100;
-}
-
-/* A capped domain that has used its budget up waits for the next period. */
-static bool within_cap(const struct sched_domain *d)
-{
-    return d->cap_percent == 0 || d->budget_used < domain_budget(d);
-}
-
-/*
- * Where v may run: where it is allowed to, or if none of those CPUs is left, anywhere. A bitmap of CPUs that there are.
- */
-static uint64_t cpus_for(const struct sched_vcpu *v)
-{
-    uint64_t left = v->allowed & ~lost_cpus;
-
-    return likely(left) ? left : all_cpus() & ~lost_cpus;
+    left = run_queue_put(v->queue);
+    if (v->overridden)
+        before = run_queue_put(v->queue_before_override);
+    spin_unlock(&sched_lock);
+    heap_free(left, sizeof(*left));
+    heap_free(before, sizeof(*before));
 }
 
 static bool may_run_on(const struct sched_vcpu *v, const struct cpu *cpu)
 {
-    return (cpus_for(v) >> cpu->id) & 1;
+    return cpu_mask_has(v->queue->cpus, cpu->id);
 }
 
-/* A set of CPUs that no vCPU waited for yet. */
-static NOINLINE void queue_learn(unsigned q) REQUIRES(lock)
+static void enqueue(struct sched_vcpu *v) REQUIRES(sched_lock)
 {
-    is_known[q] = true;
-    known[known_count] = (uint8_t)q;
-    __atomic_store_n(&known_count, known_count + 1, __ATOMIC_RELEASE);
-}
-
-/* A vCPU waits that may use this CPU. Callable without the lock, too: then it is true for the moment only. */
-static bool is_wanted(const struct cpu *cpu)
-{
-    if (likely(!__atomic_load_n(&queued_count, __ATOMIC_RELAXED)))
-        return false;
-    for (unsigned i = __atomic_load_n(&known_count, __ATOMIC_ACQUIRE); i--;)
-        if ((known[i] >> cpu->id & 1) && __atomic_load_n(&queues[known[i]].root, __ATOMIC_RELAXED))
-            return true;
-    return false;
-}
-
-static void enqueue(struct sched_vcpu *v) REQUIRES(lock)
-{
-    unsigned q = (unsigned)cpus_for(v);
-
-    if (unlikely(!is_known[q]))
-        queue_learn(q);
-    v->queue = &queues[q];
-    v->node.key = v->vruntime;
-    heap_insert(v->queue, &v->node);
-    __atomic_store_n(&queued_count, queued_count + 1, __ATOMIC_RELAXED);
+    run_queue_insert(v);
     v->queued = true;
 }
 
-static void leave_queue(struct sched_vcpu *v) REQUIRES(lock)
-{
-    heap_remove(v->queue, &v->node);
-    __atomic_store_n(&queued_count, queued_count - 1, __ATOMIC_RELAXED);
-}
-
-static void dequeue(struct sched_vcpu *v) REQUIRES(lock)
+static void dequeue(struct sched_vcpu *v) REQUIRES(sched_lock)
 {
     if (likely(!v->parked))
-        leave_queue(v);
+        run_queue_remove(v);
     v->queued = v->parked = false;
 }
 
-/*
- * The first of a queue whose domain may still run. Those whose domain has used its budget up are met here, and put
- * aside.
- */
-static NOINLINE struct sched_vcpu *queue_first_within_cap(unsigned q) REQUIRES(lock)
-{
-    while (queues[q].root) {
-        struct sched_vcpu *v = container_of(queues[q].root, struct sched_vcpu, node);
-
-        if (within_cap(v->domain))
-            return v;
-        leave_queue(v);
-        v->parked = true;
-    }
-    return NULL;
-}
-
-/*
- * The first of all that may use a CPU of the bitmap. At most as many steps as there are sets of CPUs that vCPUs wait
- * for.
- */
-static struct sched_vcpu *first_for(uint64_t bitmap) REQUIRES(lock)
-{
-    struct sched_vcpu *found = NULL;
-
-    for (unsigned i = queued_count ? known_count : 0; i--;) {
-        struct heap_node *root = known[i] & bitmap ? queues[known[i]].root : NULL;
-        struct sched_vcpu *v;
-
-        if (!root)
-            continue;
-        v = container_of(root, struct sched_vcpu, node);
-        if (unlikely(v->domain->cap_percent) && !(v = queue_first_within_cap(known[i])))
-            continue;
-        if (!found || v->vruntime < found->vruntime)
-            found = v;
-    }
-    return found;
-}
-
-/* No other CPU is on, so few vCPUs wait: they go to the queues of the CPUs that they have left. */
 void sched_cpu_lost(const struct cpu *cpu)
 {
-    spin_lock(&lock);
-    lost_cpus |= BIT(cpu->id);
-    idle_cpus &= ~lost_cpus;
-    for (unsigned i = known_count; i--;) {
-        unsigned q = known[i];
-
-        while (q & lost_cpus && queues[q].root) {
-            struct sched_vcpu *v = container_of(queues[q].root, struct sched_vcpu, node);
-
-            dequeue(v);
-            enqueue(v);   /* another queue: none of a lost CPU */
-        }
-    }
-    spin_unlock(&lock);
+    spin_lock(&sched_lock);
+    idle_cpus &= ~cpu_mask_of(cpu->id);
+    run_queues_lose(cpu->id);
+    spin_unlock(&sched_lock);
 }
 
-static void call_cpu(struct cpu *cpu) REQUIRES(lock)
+static void call_cpu(struct cpu *cpu) REQUIRES(sched_lock)
 {
-    idle_cpus &= ~BIT(cpu->id);
+    idle_cpus &= ~cpu_mask_of(cpu->id);
     cpu_request_schedule(cpu);
 }
 
@@ -274,7 +163,7 @@ static uint64_t weighted(uint64_t ticks, const struct sched_domain *d)
 }
 
 /* now: read under the lock, so that it is not before the time accounted last. */
-static void charge(struct sched_vcpu *v, uint64_t now) REQUIRES(lock)
+static void charge(struct sched_vcpu *v, uint64_t now) REQUIRES(sched_lock)
 {
     uint64_t ticks = now - v->accounted;
     struct sched_domain *d = v->domain;
@@ -287,16 +176,16 @@ static void charge(struct sched_vcpu *v, uint64_t now) REQUIRES(lock)
 }
 
 /* The busy CPU, but not `except`, on which v may run whose vCPU, another one, has had most up to now. */
-static struct cpu *busiest_cpu(const struct sched_vcpu *v, const struct cpu *except, uint64_t now) REQUIRES(lock)
+static struct cpu *busiest_cpu(const struct sched_vcpu *v, const struct cpu *except, uint64_t now) REQUIRES(sched_lock)
 {
-    uint64_t candidates = busy_cpus & cpus_for(v);
+    cpu_mask candidates = busy_cpus & v->queue->cpus;
     struct sched_vcpu *most = NULL;
     struct cpu *found = NULL;
 
     if (except)
-        candidates &= ~BIT(except->id);
+        candidates &= ~cpu_mask_of(except->id);
     for (; candidates; candidates &= candidates - 1) {
-        unsigned i = (unsigned)__builtin_ctzll(candidates);
+        unsigned i = cpu_mask_first(candidates);
         struct sched_vcpu *other = chosen[i];
 
         if (other == v)
@@ -314,10 +203,10 @@ static struct cpu *busiest_cpu(const struct sched_vcpu *v, const struct cpu *exc
  * Brings v's virtual run time near to those of the vCPUs that compete for `busy`: the one that runs there, and the next
  * in the queue.
  */
-static void place(struct sched_vcpu *v, const struct cpu *busy) REQUIRES(lock)
+static void place(struct sched_vcpu *v, const struct cpu *busy) REQUIRES(sched_lock)
 {
     uint64_t least = chosen[busy->id]->vruntime;
-    struct sched_vcpu *waiting = first_for(BIT(busy->id));
+    struct sched_vcpu *waiting = run_queues_first(cpu_mask_of(busy->id));
 
     if (waiting)
         least = min_u64(least, waiting->vruntime);
@@ -341,7 +230,7 @@ static bool gives_way(const struct sched_vcpu *prev, const struct sched_vcpu *ca
  * The busy CPU would not change to v now, and will look again when its slice is over, or before. It may be about to
  * change to another, or to none: then it has not looked yet, and will see v too.
  */
-static bool goes_on(const struct cpu *busy, const struct sched_vcpu *v, uint64_t now) REQUIRES(lock)
+static bool goes_on(const struct cpu *busy, const struct sched_vcpu *v, uint64_t now) REQUIRES(sched_lock)
 {
     const struct sched_vcpu *runs = chosen[busy->id];
     uint64_t end = runs->slice_start + slice_ticks;
@@ -356,32 +245,32 @@ static bool goes_on(const struct cpu *busy, const struct sched_vcpu *v, uint64_t
 /*
  * v is queued: some CPU should look. An idle one, its last if that is, or one it likes; or the busiest, which decides.
  */
-static void tickle(struct sched_vcpu *v, struct cpu *busy, uint64_t now) REQUIRES(lock)
+static void tickle(struct sched_vcpu *v, struct cpu *busy, uint64_t now) REQUIRES(sched_lock)
 {
-    uint64_t idle = idle_cpus & cpus_for(v);
+    cpu_mask idle = idle_cpus & v->queue->cpus;
 
     if (idle & v->soft_affinity)
         idle &= v->soft_affinity;
     if (idle)
-        call_cpu((idle >> v->cpu->id) & 1 ? v->cpu : &cpus[__builtin_ctzll(idle)]);
+        call_cpu(cpu_mask_has(idle, v->cpu->id) ? v->cpu : &cpus[cpu_mask_first(idle)]);
     else if (busy && !goes_on(busy, v, now))
         call_cpu(busy);
 }
 
 /* v, which is not in a queue, joins the vCPUs that wait. */
-static void join_queue(struct sched_vcpu *v, uint64_t now) REQUIRES(lock)
+static void join_queue(struct sched_vcpu *v, uint64_t now) REQUIRES(sched_lock)
 {
     struct cpu *busy = busiest_cpu(v, NULL, now);
 
     if (busy)
         place(v, busy);
     enqueue(v);
-    if (within_cap(v->domain))
+    if (sched_within_cap(v->domain))
         tickle(v, busy, now);
 }
 
 /* The domain's weight or budget is another one: those of its vCPUs that wait join anew. */
-static void domain_rejoin(struct sched_domain *d, uint64_t now) REQUIRES(lock)
+static void domain_rejoin(struct sched_domain *d, uint64_t now) REQUIRES(sched_lock)
 {
     list_for_each(v, &d->vcpus, struct sched_vcpu, member)
         v->rejoins = v->queued;
@@ -394,7 +283,7 @@ static void domain_rejoin(struct sched_domain *d, uint64_t now) REQUIRES(lock)
 }
 
 /* Charges those of d that run; whether there are any. */
-static bool domain_charge(struct sched_domain *d, uint64_t now) REQUIRES(lock)
+static bool domain_charge(struct sched_domain *d, uint64_t now) REQUIRES(sched_lock)
 {
     bool any = false;
 
@@ -408,7 +297,7 @@ static bool domain_charge(struct sched_domain *d, uint64_t now) REQUIRES(lock)
 }
 
 /* A capped domain's periods begin when it begins to run, and follow each other for as long as it does or owes. */
-static void cap_begin(struct sched_domain *d, uint64_t now) REQUIRES(lock)
+static void cap_begin(struct sched_domain *d, uint64_t now) REQUIRES(sched_lock)
 {
     if (!d->cap_percent || d->refill_armed)
         return;
@@ -425,18 +314,18 @@ static void cap_refill(void *data)
     struct sched_domain *d = data;
     uint64_t now;
 
-    spin_lock(&lock);
+    spin_lock(&sched_lock);
     now = counter_now();
     d->refill_armed = false;
     if (d->cap_percent) {
         bool runs = domain_charge(d, now);
 
-        d->budget_used -= min_u64(d->budget_used, domain_budget(d));
+        d->budget_used -= min_u64(d->budget_used, d->budget);
         if (runs || d->budget_used)
             cap_begin(d, now);
         domain_rejoin(d, now);
     }
-    spin_unlock(&lock);
+    spin_unlock(&sched_lock);
 }
 
 void sched_domain_init(struct sched_domain *d, unsigned max_vcpus)
@@ -459,7 +348,7 @@ static uint64_t run_until(const struct sched_vcpu *v, bool others, uint64_t now)
     uint64_t end = others ? v->slice_start + slice_ticks : UINT64_MAX;
 
     if (unlikely(d->cap_percent)) {
-        uint64_t left = domain_budget(d) - min_u64(d->budget_used, domain_budget(d));
+        uint64_t left = d->budget - min_u64(d->budget_used, d->budget);
 
         end = min_u64(end, now + max_u64(left, slice_ticks / 64));
     }
@@ -470,9 +359,9 @@ static uint64_t run_until(const struct sched_vcpu *v, bool others, uint64_t now)
  * This CPU was called for one vCPU and may have taken another, which came later: the idle CPUs are shown the first that
  * still waits.
  */
-static void pass_on(uint64_t now) REQUIRES(lock)
+static void pass_on(uint64_t now) REQUIRES(sched_lock)
 {
-    struct sched_vcpu *v = idle_cpus ? first_for(idle_cpus) : NULL;
+    struct sched_vcpu *v = idle_cpus ? run_queues_first(idle_cpus) : NULL;
 
     if (v)
         tickle(v, NULL, now);   /* the CPU that is called does the same */
@@ -487,7 +376,7 @@ static void yield_to(struct sched_vcpu *prev, const struct sched_vcpu *next)
 }
 
 /* next has been chosen in place of another vCPU, or of none. */
-static void begin_turn(struct cpu *cpu, struct sched_vcpu *next, uint64_t now) REQUIRES(lock)
+static void begin_turn(struct cpu *cpu, struct sched_vcpu *next, uint64_t now) REQUIRES(sched_lock)
 {
     dequeue(next);
     next->running = true;
@@ -498,16 +387,17 @@ static void begin_turn(struct cpu *cpu, struct sched_vcpu *next, uint64_t now) R
 }
 
 /* Chooses for this CPU; prev is its vCPU or NULL. The choice is marked running; NULL means idle. */
-static struct sched_vcpu *pick(struct cpu *cpu, struct sched_vcpu *prev) REQUIRES(lock)
+static struct sched_vcpu *pick(struct cpu *cpu, struct sched_vcpu *prev) REQUIRES(sched_lock)
 {
     bool runnable = prev && sched_vcpu_runnable(prev), others;
+    cpu_mask self = cpu_mask_of(cpu->id);
     uint64_t now = counter_now(), end;
     struct sched_vcpu *next;
 
     if (prev)
         charge(prev, now);
-    next = first_for(BIT(cpu->id));
-    if (runnable && may_run_on(prev, cpu) && within_cap(prev->domain) && (!next || !gives_way(prev, next, now)))
+    next = run_queues_first(self);
+    if (runnable && may_run_on(prev, cpu) && sched_within_cap(prev->domain) && (!next || !gives_way(prev, next, now)))
         next = prev;
     if (prev) {
         if (prev->yielding && next && next != prev)
@@ -516,18 +406,18 @@ static struct sched_vcpu *pick(struct cpu *cpu, struct sched_vcpu *prev) REQUIRE
     }
     chosen[cpu->id] = next;
     if (!next) {
-        idle_cpus |= BIT(cpu->id);
-        busy_cpus &= ~BIT(cpu->id);
+        idle_cpus |= self;
+        busy_cpus &= ~self;
         return NULL;
     }
-    idle_cpus &= ~BIT(cpu->id);
-    busy_cpus |= BIT(cpu->id);
+    idle_cpus &= ~self;
+    busy_cpus |= self;
     if (next != prev)
         begin_turn(cpu, next, now);
     else if (now - prev->slice_start >= slice_ticks)
         prev->slice_start = now;
     cap_begin(next->domain, now);
-    others = (runnable && next != prev) || is_wanted(cpu);   /* prev is not back in the queue yet */
+    others = (runnable && next != prev) || run_queues_wanted(cpu->id);   /* prev is not back in the queue yet */
     end = run_until(next, others, now);
     if (end != UINT64_MAX)
         look_again_at(cpu, end);
@@ -540,21 +430,21 @@ static void leave_cpu(struct cpu *cpu, struct sched_vcpu *prev)
     bool runnable;
     uint64_t now;
 
-    spin_lock(&lock);
+    spin_lock(&sched_lock);
     cpu->current = NULL;
     /* once: it may change meanwhile, and the CPU that changes it takes the lock after that */
     runnable = sched_vcpu_runnable(prev);
     sched_vcpu_changed(prev, runnable ? SCHED_QUEUED : SCHED_WAITING);
     if (runnable) {
         enqueue(prev);
-        if (within_cap(prev->domain)) {
+        if (sched_within_cap(prev->domain)) {
             now = counter_now();
             tickle(prev, busiest_cpu(prev, cpu, now), now);   /* this one has chosen another */
         }
     }
     /* Last: a CPU that waits for this in sched_sleep_sync() may free the vCPU. */
     __atomic_store_n(&prev->running, false, __ATOMIC_RELEASE);
-    spin_unlock(&lock);
+    spin_unlock(&sched_lock);
 }
 
 static void idle_until_called(struct cpu *cpu)
@@ -579,10 +469,10 @@ struct vcpu *sched_next(void)
         struct sched_vcpu *prev, *next;
 
         __atomic_store_n(&cpu->need_schedule, 0, __ATOMIC_SEQ_CST);
-        spin_lock(&lock);
+        spin_lock(&sched_lock);
         prev = chosen[cpu->id];
         next = pick(cpu, prev);
-        spin_unlock(&lock);
+        spin_unlock(&sched_lock);
         if (next && next == prev)
             return next->vcpu;
         if (prev) {
@@ -600,7 +490,7 @@ struct vcpu *sched_next(void)
 
 void sched_wake(struct sched_vcpu *v)
 {
-    spin_lock(&lock);
+    spin_lock(&sched_lock);
     if (!v->queued && !v->running) {
         bool runnable = sched_vcpu_runnable(v);
 
@@ -608,12 +498,12 @@ void sched_wake(struct sched_vcpu *v)
         if (runnable)
             join_queue(v, counter_now());
     }
-    spin_unlock(&lock);
+    spin_unlock(&sched_lock);
 }
 
 void sched_sleep(struct sched_vcpu *v)
 {
-    spin_lock(&lock);
+    spin_lock(&sched_lock);
     if (!sched_vcpu_runnable(v)) {
         if (v->queued)
             dequeue(v);
@@ -622,7 +512,7 @@ void sched_sleep(struct sched_vcpu *v)
         else
             sched_vcpu_changed(v, SCHED_WAITING);
     }
-    spin_unlock(&lock);
+    spin_unlock(&sched_lock);
 }
 
 void sched_sleep_sync(struct sched_vcpu *v)
@@ -636,7 +526,7 @@ void sched_yield(struct sched_vcpu *v)
 {
     struct cpu *cpu = this_cpu();
 
-    if (!is_wanted(cpu))
+    if (!run_queues_wanted(cpu->id))
         return;
     v->yielding = true;
     cpu->need_schedule = 1;
@@ -649,11 +539,12 @@ int sched_domain_set(struct sched_domain *d, unsigned weight, unsigned cap_perce
 
     if (weight == 0 || weight > 65535 || cap_percent > 100 * d->max_vcpus)
         return -EINVAL;
-    spin_lock(&lock);
+    spin_lock(&sched_lock);
     now = counter_now();
     runs = domain_charge(d, now);   /* by the old weight */
     d->weight = weight;
     d->cap_percent = cap_percent;
+    d->budget = cap_period_ticks * cap_percent / 100;
     d->budget_used = 0;
     if (runs)
         cap_begin(d, now);          /* its CPUs may look only when its budget is used up */
@@ -662,7 +553,7 @@ int sched_domain_set(struct sched_domain *d, unsigned weight, unsigned cap_perce
         if (chosen[i] && chosen[i]->domain == d)
             call_cpu(&cpus[i]);
     domain_rejoin(d, now);
-    spin_unlock(&lock);
+    spin_unlock(&sched_lock);
     return 0;
 }
 
@@ -672,14 +563,19 @@ void sched_domain_get(const struct sched_domain *d, unsigned *weight, unsigned *
     *cap_percent = d->cap_percent;
 }
 
-/* v's mask changed: it leaves a CPU where it may not be, and is shown to one where it may. */
-static void affinity_apply(struct sched_vcpu *v) REQUIRES(lock)
+/*
+ * v has another set of CPUs: it leaves a CPU where it may not be, and is shown to one where it may. `q` is that set's
+ * queue, with v as a user.
+ */
+static void use_queue(struct sched_vcpu *v, struct run_queue *q) REQUIRES(sched_lock)
 {
     uint64_t now = counter_now();
+    bool queued = v->queued;
 
-    v->allowed = v->hard_affinity & all_cpus();
-    if (v->queued) {
+    if (queued)
         dequeue(v);
+    v->queue = q;
+    if (queued) {
         join_queue(v, now);
     } else if (v->running) {
         struct cpu *busy;
@@ -693,73 +589,102 @@ static void affinity_apply(struct sched_vcpu *v) REQUIRES(lock)
     }
 }
 
-int sched_set_affinity(struct sched_vcpu *v, uint64_t hard, uint64_t soft)
+int sched_set_affinity(struct sched_vcpu *v, cpu_mask hard, cpu_mask soft)
 {
+    cpu_mask asked = hard & cpu_mask_below(cpus_present());
+    struct run_queue *fresh, *left = NULL;
     int err = 0;
 
-    if (!(hard & all_cpus()))
+    if (!asked)
         return -EINVAL;
-    spin_lock(&lock);
+    fresh = heap_new(struct run_queue);
+    if (!fresh)
+        return -ENOMEM;
+    spin_lock(&sched_lock);
     if (v->overridden) {
         err = -EBUSY;
     } else {
+        struct run_queue *before = v->queue;
+
         v->hard_affinity = hard;
         v->soft_affinity = soft;
-        affinity_apply(v);
+        use_queue(v, run_queue_get(asked, &fresh));
+        left = run_queue_put(before);
     }
-    spin_unlock(&lock);
+    spin_unlock(&sched_lock);
+    heap_free(fresh, sizeof(*fresh));
+    heap_free(left, sizeof(*left));
     return err;
 }
 
-void sched_get_affinity(struct sched_vcpu *v, uint64_t *hard, uint64_t *soft)
+void sched_get_affinity(struct sched_vcpu *v, cpu_mask *hard, cpu_mask *soft)
 {
-    spin_lock(&lock);
+    spin_lock(&sched_lock);
     *hard = v->hard_affinity;
     *soft = v->soft_affinity;
-    spin_unlock(&lock);
+    spin_unlock(&sched_lock);
+}
+
+/* *fresh: as for run_queue_get(). */
+static int override(struct sched_vcpu *v, unsigned cpu, struct run_queue **fresh) REQUIRES(sched_lock)
+{
+    if (v->overridden)
+        return -EBUSY;
+    if (cpu >= cpus_present() || !cpus[cpu].online)
+        return -EINVAL;
+    v->affinity_before_override = v->hard_affinity;
+    v->queue_before_override = v->queue;
+    v->hard_affinity = cpu_mask_of(cpu);
+    v->overridden = true;
+    use_queue(v, run_queue_get(v->hard_affinity, fresh));
+    return 0;
+}
+
+/* *left: as from run_queue_put(). */
+static int end_override(struct sched_vcpu *v, struct run_queue **left) REQUIRES(sched_lock)
+{
+    struct run_queue *q = v->queue;
+
+    if (!v->overridden)
+        return -EINVAL;
+    v->hard_affinity = v->affinity_before_override;
+    v->overridden = false;
+    use_queue(v, v->queue_before_override);
+    *left = run_queue_put(q);
+    return 0;
 }
 
 int sched_pin_override(struct sched_vcpu *v, int cpu)
 {
-    int err = 0;
+    struct run_queue *fresh = cpu < 0 ? NULL : heap_new(struct run_queue), *left = NULL;
+    int err;
 
-    spin_lock(&lock);
-    if (cpu < 0) {
-        if (v->overridden)
-            v->hard_affinity = v->affinity_before_override;
-        else
-            err = -EINVAL;
-        v->overridden = false;
-    } else if (v->overridden) {
-        err = -EBUSY;
-    } else if ((unsigned)cpu >= cpus_present() || !cpus[cpu].online) {
-        err = -EINVAL;
-    } else {
-        v->affinity_before_override = v->hard_affinity;
-        v->hard_affinity = BIT(cpu);
-        v->overridden = true;
-    }
-    affinity_apply(v);
-    spin_unlock(&lock);
+    if (cpu >= 0 && !fresh)
+        return -ENOMEM;
+    spin_lock(&sched_lock);
+    err = cpu < 0 ? end_override(v, &left) : override(v, (unsigned)cpu, &fresh);
+    spin_unlock(&sched_lock);
+    heap_free(fresh, sizeof(*fresh));
+    heap_free(left, sizeof(*left));
     return err;
 }
 
 void sched_skip(struct sched_vcpu *v, uint64_t ticks)
 {
-    spin_lock(&lock);
+    spin_lock(&sched_lock);
     v->accounted += ticks;
     v->slice_start += ticks;
-    spin_unlock(&lock);
+    spin_unlock(&sched_lock);
 }
 
 uint64_t sched_runtime_ns(struct sched_vcpu *v)
 {
     uint64_t ticks;
 
-    spin_lock(&lock);
+    spin_lock(&sched_lock);
     ticks = v->runtime;
     if (v->running)
         ticks += counter_now() - v->accounted;
-    spin_unlock(&lock);
+    spin_unlock(&sched_lock);
     return ticks_to_ns(ticks);
 }

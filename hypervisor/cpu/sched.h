@@ -9,6 +9,7 @@
 #pragma once
 
 #include "base/cpu.h"
+#include "base/cpu_mask.h"
 #include "lib/base.h"
 #include "lib/list.h"
 #include "cpu/timer.h"
@@ -22,7 +23,8 @@ struct sched_domain {
     unsigned max_vcpus;
     unsigned weight;
     unsigned cap_percent;
-    uint64_t budget_used;      /* ticks run in this period, all vCPUs; only kept while capped */
+    uint64_t budget;           /* ticks that its vCPUs may run in a period, while capped */
+    uint64_t budget_used;      /* ... and have run in this one */
     struct timer refill;       /* begins the next period; armed only when the budget is used up or was touched */
     bool refill_armed;
 };
@@ -32,16 +34,15 @@ struct sched_vcpu {
     struct vcpu *vcpu;         /* whose it is; not looked into here */
     struct sched_domain *domain;
     struct heap_node node;     /* in its queue while queued and not parked */
-    struct heap *queue;        /* the queue of its set of CPUs */
+    struct run_queue *queue;   /* the queue of its set of CPUs */
+    struct run_queue *queue_before_override;
     struct list member;        /* of its domain */
     uint64_t vruntime;         /* weighted run time, ticks */
     uint64_t slice_start;      /* counter value at which it was switched in */
     uint64_t accounted;        /* up to where its time has been charged */
     uint64_t runtime;          /* ticks charged */
-    uint64_t hard_affinity;    /* bitmap of CPUs */
-    uint64_t allowed;          /* ... of those that there are */
-    uint64_t soft_affinity;
-    uint64_t affinity_before_override;
+    cpu_mask hard_affinity, soft_affinity;   /* as asked for, also of CPUs that are not there */
+    cpu_mask affinity_before_override;
     struct cpu *cpu;           /* where it runs, or ran last */
     bool overridden;
     bool queued;               /* it waits for a CPU */
@@ -50,6 +51,12 @@ struct sched_vcpu {
     bool yielding;
     bool running;              /* current on cpu, or its state not yet saved from it */
 };
+
+/* A capped domain that has used its budget up waits for the next period. */
+static inline bool sched_within_cap(const struct sched_domain *d)
+{
+    return d->cap_percent == 0 || d->budget_used < d->budget;
+}
 
 /*
  * Defined by the vCPU's own room (vm/). A vCPU's own state changes first, then sched_wake() or sched_sleep() is called.
@@ -91,9 +98,9 @@ void sched_cpu_lost(const struct cpu *cpu);
 int sched_domain_set(struct sched_domain *d, unsigned weight, unsigned cap_percent);
 void sched_domain_get(const struct sched_domain *d, unsigned *weight, unsigned *cap_percent);
 
-/* Hard affinity is a bitmap of CPUs; -EINVAL if no online CPU is in it. */
-int sched_set_affinity(struct sched_vcpu *v, uint64_t hard, uint64_t soft);
-void sched_get_affinity(struct sched_vcpu *v, uint64_t *hard, uint64_t *soft);
+/* -EINVAL: no CPU that there is is in the hard one; -EBUSY: overridden; -ENOMEM. */
+int sched_set_affinity(struct sched_vcpu *v, cpu_mask hard, cpu_mask soft);
+void sched_get_affinity(struct sched_vcpu *v, cpu_mask *hard, cpu_mask *soft);
 
 /*
  * How long a vCPU may run before another preempts it, us; XEN_SYSCTL_SCHED_RATELIMIT_MIN..MAX, 0: at once. The caller
@@ -104,7 +111,7 @@ void sched_set_ratelimit(unsigned us);
 
 /*
  * SCHEDOP_pin_override: v runs only on `cpu` until a negative one undoes it. -EINVAL: no such CPU; -EBUSY: overridden
- * already.
+ * already; -ENOMEM.
  */
 int sched_pin_override(struct sched_vcpu *v, int cpu);
 

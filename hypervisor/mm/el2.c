@@ -44,9 +44,11 @@ static unsigned pool_used;
 static uint64_t *root;
 static paddr_t image_at;
 static uint64_t device_next = DEVICE_BASE;
+static unsigned stacks_kept = MAX_CPUS;
 
 paddr_t image_start_address(void) { return image_at; }
-paddr_t image_end_address(void) { return PADDR(image_at.pa + (uint64_t)(image_end - image_start)); }
+paddr_t image_end_address(void) { return image_to_paddr(&cpu_stacks[stacks_kept]); }
+void image_keep_stacks(unsigned count) { stacks_kept = count; }
 
 paddr_t image_to_paddr(const void *va)
 {
@@ -159,16 +161,19 @@ static void map_image_part(const char *from, const char *to, uint64_t attributes
         panic("no tables for the hypervisor's own image");
 }
 
-/* All but the guards below the CPUs' stacks. */
+int el2_map_stack(unsigned cpu)
+{
+    const uint8_t *stack = cpu_stacks[cpu].stack;
+
+    return map((uint64_t)stack, image_to_paddr(stack).pa, CPU_STACK_SIZE, PTE_DATA);
+}
+
+/* All but the stacks, and of these the first. */
 static void map_data(void)
 {
-    const char *at = rodata_end;
-
-    for (unsigned i = 0; i < MAX_CPUS; i++) {
-        map_image_part(at, cpu_stack_guard(i), PTE_DATA);
-        at = cpu_stack_guard(i) + CPU_STACK_GUARD;
-    }
-    map_image_part(at, image_end, PTE_DATA);
+    map_image_part(rodata_end, (const char *)cpu_stacks, PTE_DATA);
+    if (el2_map_stack(0))
+        panic("no tables for the hypervisor's own stack");
 }
 
 /* Entered at EL1, only to say that this is too low (boot/main.c): the tables serve there as well. */

@@ -24,9 +24,16 @@ int el2_map_ram(paddr_t start, uint64_t size);
 /* Device registers (Device-nGnRE); the mapping stays for good. NULL if the window is full. */
 void *el2_map_device(paddr_t start, uint64_t size);
 
-/* Where the image stands, and its end (exclusive). */
+/* The stack of a CPU that is to come on. Boot only. -ENOMEM: no more tables. */
+int el2_map_stack(unsigned cpu);
+
+/*
+ * Where the image stands, and its end (exclusive): behind the stacks of as many CPUs as are kept, which may be said
+ * once, before anybody asks.
+ */
 paddr_t image_start_address(void);
 paddr_t image_end_address(void);
+void image_keep_stacks(unsigned count);
 /* Physical address of something in the image. */
 paddr_t image_to_paddr(const void *va);
 

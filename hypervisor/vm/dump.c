@@ -79,13 +79,13 @@ static void key_domains(char key)
 
 static void show_vcpu_schedule(struct vcpu *v)
 {
-    printk("  d%uv%u: ran %lu ms, virtual time %lu, CPU %u, %s, affinity 0x%lx", v->domain->id, v->id,
+    printk("  d%uv%u: ran %lu ms, virtual time %lu, CPU %u, %s, affinity 0x%016lx%016lx", v->domain->id, v->id,
            (unsigned long)(sched_runtime_ns(&v->sched) / 1000000), (unsigned long)v->sched.vruntime,
            sched_cpu_number(&v->sched),
            v->sched.running  ? "running"
            : v->sched.queued ? "queued"
                              : "not runnable",
-           (unsigned long)v->sched.hard_affinity);
+           (unsigned long)(v->sched.hard_affinity >> 64), (unsigned long)v->sched.hard_affinity);
 }
 
 static void show_domain_schedule(struct domain *d)

@@ -45,6 +45,7 @@ extern uint64_t now;
 extern struct comparator comparator[MAX_CPUS];
 extern struct vcpu *vcpus[MAX_VCPUS];    /* all that domain_new() made */
 extern unsigned vcpu_count, switches;
+extern bool no_memory;                   /* the hypervisor's heap has none */
 extern void (*meanwhile)(void);          /* another CPU's act while this one switches */
 
 void machine(unsigned cpu_count);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* sources: tests/unit/fake_cpus.c hypervisor/cpu/sched.c hypervisor/cpu/timer.c lib/heap.c hypervisor/base/time.c */
+/* sources: tests/unit/fake_cpus.c hypervisor/cpu/sched.c hypervisor/cpu/run_queue.c hypervisor/cpu/timer.c */
+/* sources: lib/heap.c hypervisor/base/time.c */
 /* The scheduler: who runs where and for how long, and that nobody is forgotten. */
 #include "fake_cpus.h"
 
@@ -289,6 +290,12 @@ static void a_sleeper_does_not_hoard(void **state)
     machine_end();
 }
 
+/* Hard and soft. */
+static int set_affinity(struct vcpu *v, cpu_mask mask)
+{
+    return sched_set_affinity(&v->sched, mask, mask);
+}
+
 /* The time that it ran alone is no debt that keeps it from running later. */
 static void who_ran_alone_is_not_starved(void **state)
 {
@@ -299,13 +306,13 @@ static void who_ran_alone_is_not_starved(void **state)
     machine(2);
     a = domain_new(1);
     b = domain_new(1);
-    assert_int_equal(sched_set_affinity(&a->vcpus[0]->sched, 1, 1), 0);
-    assert_int_equal(sched_set_affinity(&b->vcpus[0]->sched, 2, 2), 0);
+    assert_int_equal(set_affinity(a->vcpus[0], 1), 0);
+    assert_int_equal(set_affinity(b->vcpus[0], 2), 0);
     wake_all(a);
     run(3000000);
     wake_all(b);
     run(1000);
-    assert_int_equal(sched_set_affinity(&a->vcpus[0]->sched, 2, 2), 0);
+    assert_int_equal(set_affinity(a->vcpus[0], 2), 0);
     before = runtime(a);
     run(200000);
     assert_share(runtime(a) - before, 200000, 50, 10);
@@ -405,14 +412,14 @@ static void pinned_vcpus_run_there_only(void **state)
     machine(4);
     d = domain_new(3);
     for (unsigned i = 0; i < 3; i++)
-        assert_int_equal(sched_set_affinity(&d->vcpus[i]->sched, 2, 2), 0);
+        assert_int_equal(set_affinity(d->vcpus[i], 2), 0);
     assert_int_equal(sched_set_affinity(&d->vcpus[0]->sched, 0xf0, 2), -EINVAL);
     wake_all(d);
     run(600000);
     for (unsigned i = 0; i < 3; i++)
         assert_share(sched_runtime_ns(&d->vcpus[i]->sched) / 1000, 600000, 33, 3);
     assert_null(cpus[0].current);
-    assert_int_equal(sched_set_affinity(&d->vcpus[0]->sched, 1, 1), 0);
+    assert_int_equal(set_affinity(d->vcpus[0], 1), 0);
     settle();
     assert_ptr_equal(cpus[0].current, d->vcpus[0]);
     machine_end();
@@ -425,14 +432,69 @@ static void who_may_only_run_on_a_lost_cpu_runs_elsewhere(void **state)
     (void)state;
     machine(2);
     d = domain_new(2);
-    assert_int_equal(sched_set_affinity(&d->vcpus[0]->sched, 2, 2), 0);
-    assert_int_equal(sched_set_affinity(&d->vcpus[1]->sched, 1, 1), 0);
+    assert_int_equal(set_affinity(d->vcpus[0], 2), 0);
+    assert_int_equal(set_affinity(d->vcpus[1], 1), 0);
     settle();
     sched_cpu_lost(&cpus[1]);   /* as after a sleep: it was idle, and is off */
     host_cpu = 0;
     wake(d->vcpus[0]);
     settle();
     assert_ptr_equal(cpus[0].current, d->vcpus[0]);
+    machine_end();
+}
+
+/* More CPUs than a register has bits: the last is like the first. */
+static void each_of_many_cpus_is_a_set_of_its_own(void **state)
+{
+    struct domain *d;
+
+    (void)state;
+    machine(MAX_CPUS);
+    d = domain_new(MAX_CPUS);
+    for (unsigned i = 0; i < MAX_CPUS; i++)
+        assert_int_equal(set_affinity(d->vcpus[i], cpu_mask_of(MAX_CPUS - 1 - i)), 0);
+    wake_all(d);
+    settle();
+    for (unsigned i = 0; i < MAX_CPUS; i++)
+        assert_ptr_equal(cpus[MAX_CPUS - 1 - i].current, d->vcpus[i]);
+    for (unsigned i = 0; i < MAX_CPUS; i++)
+        assert_int_equal(set_affinity(d->vcpus[i], cpu_mask_of(70)), 0);
+    run(2 * MAX_CPUS * 10000);
+    for (unsigned i = 0; i < MAX_CPUS; i++)
+        assert_true(sched_runtime_ns(&d->vcpus[i]->sched) > 0 && (cpus[i].current != NULL) == (i == 70));
+    for (unsigned i = 0; i < MAX_CPUS; i++)
+        assert_int_equal(set_affinity(d->vcpus[i], CPU_MASK_ALL), 0);
+    settle();
+    for (unsigned i = 0; i < MAX_CPUS; i++)
+        assert_non_null(cpus[i].current);
+    machine_end();
+}
+
+static void without_memory_an_affinity_stays_as_it_is(void **state)
+{
+    struct domain *d;
+    struct vcpu *v;
+    cpu_mask hard, soft;
+
+    (void)state;
+    machine(2);
+    d = domain_new(1);
+    v = d->vcpus[0];
+    assert_int_equal(set_affinity(v, 2), 0);
+    no_memory = true;
+    assert_int_equal(set_affinity(v, 1), -ENOMEM);
+    assert_int_equal(sched_pin_override(&v->sched, 0), -ENOMEM);
+    sched_get_affinity(&v->sched, &hard, &soft);
+    assert_true(hard == 2);
+    no_memory = false;
+    assert_int_equal(sched_pin_override(&v->sched, 0), 0);
+    no_memory = true;
+    assert_int_equal(sched_pin_override(&v->sched, -1), 0);   /* what was before is kept */
+    no_memory = false;
+    wake(v);
+    settle();
+    assert_ptr_equal(cpus[1].current, v);
+    assert_int_equal(sched_pin_override(&v->sched, 0), 0);    /* and goes with an overridden vCPU */
     machine_end();
 }
 
@@ -453,9 +515,9 @@ static void an_override_pins_until_undone(void **state)
     settle();
     assert_ptr_equal(cpus[1].current, v);
     assert_int_equal(sched_pin_override(&v->sched, 0), -EBUSY);
-    assert_int_equal(sched_set_affinity(&v->sched, 1, 1), -EBUSY);
+    assert_int_equal(set_affinity(v, 1), -EBUSY);
     assert_int_equal(sched_pin_override(&v->sched, -1), 0);
-    assert_int_equal(sched_set_affinity(&v->sched, 1, 1), 0);
+    assert_int_equal(set_affinity(v, 1), 0);
     settle();
     assert_ptr_equal(cpus[0].current, v);
     machine_end();
@@ -564,11 +626,21 @@ static void who_wakes_during_a_switch_is_seen(void **state)
     machine_end();
 }
 
+/* Of few CPUs any set; of many one, all, or some. */
+static cpu_mask random_mask(void)
+{
+    cpu_mask some = 0;
+
+    if (present <= 8)
+        return random_below(1u << present);
+    for (unsigned n = 1 + random_below(3); n; n--)
+        some |= cpu_mask_of(random_below(present));
+    return random_below(3) ? some : CPU_MASK_ALL;
+}
+
 static void random_act(void)
 {
     struct vcpu *v = vcpus[random_below(vcpu_count)];
-    uint64_t mask = random_below(1u << present);
-
     switch (random_below(12)) {
     case 0: case 1: case 2:
         if (v->blocked)
@@ -587,14 +659,14 @@ static void random_act(void)
         v->online ? sched_wake(&v->sched) : sched_sleep(&v->sched);
         break;
     case 7:
-        (void)sched_set_affinity(&v->sched, mask, random_below(1u << present));
+        (void)sched_set_affinity(&v->sched, random_mask(), random_mask());
         break;
     case 8:
         (void)sched_pin_override(&v->sched, (int)random_below(present + 2) - 1);
         break;
     case 9:
         (void)sched_domain_set(&v->domain->sched, 1 + random_below(1000),
-                               random_below(2) ? random_below(100 * v->domain->max_vcpus) : 0);
+                               random_below(2) ? random_below(100 * (unsigned)min_u64(v->domain->max_vcpus, 4)) : 0);
         break;
     case 10:
         if (v->sched.cpu->current == v) {
@@ -619,17 +691,18 @@ static void random_act_seldom(void)
 static void random_load_leaves_nobody_behind(void **state)
 {
     (void)state;
-    for (unsigned seed = 1; seed <= 24; seed++) {
+    for (unsigned seed = 1; seed <= 28; seed++) {
+        bool many = seed > 24;
         uint64_t began, idle = 0, ran = 0;
 
-        machine(1 + seed % 8);
+        machine(many ? MAX_CPUS / 4 * (seed - 24) : 1 + seed % 8);
         random_seed(seed);
         for (unsigned i = 0; i < 6; i++)
-            domain_new(1 + random_below(4));
+            domain_new(1 + random_below(many ? MAX_CPUS / 2 : 4));
         began = now;
         settle();
         meanwhile = random_act_seldom;
-        for (unsigned i = 0; i < 6000; i++) {
+        for (unsigned i = 0; i < (many ? 300 : 6000); i++) {
             host_cpu = random_below(present);
             for (unsigned n = random_below(3); n; n--)
                 random_act();
@@ -752,6 +825,8 @@ int main(void)
         cmocka_unit_test(soft_affinity_chooses_among_idle_cpus),
         cmocka_unit_test(pinned_vcpus_run_there_only),
         cmocka_unit_test(who_may_only_run_on_a_lost_cpu_runs_elsewhere),
+        cmocka_unit_test(each_of_many_cpus_is_a_set_of_its_own),
+        cmocka_unit_test(without_memory_an_affinity_stays_as_it_is),
         cmocka_unit_test(an_override_pins_until_undone),
         cmocka_unit_test(yield_lets_the_other_run),
         cmocka_unit_test(yield_costs_little),

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* sources: tests/unit/fake_cpus.c hypervisor/cpu/sched.c hypervisor/cpu/timer.c lib/heap.c hypervisor/base/time.c */
+/* sources: tests/unit/fake_cpus.c hypervisor/cpu/sched.c hypervisor/cpu/run_queue.c hypervisor/cpu/timer.c */
+/* sources: lib/heap.c hypervisor/base/time.c */
 /* The timers' queues, and the arithmetic of time. */
 #include "fake_cpus.h"
 
