@@ -2,13 +2,13 @@
 /*
  * The CPUs: the features that EL3 grants to the non-secure world, which CPUs are on, and how one waits and is entered.
  *
- * A CPU's number is its affinity level 0; all others are 0 on this machine up to MAX_CPUS CPUs. `state` goes round OFF,
- * ON_PENDING, ON and is the lock of `entry` and `context`: the CPU that takes another from OFF to ON_PENDING fills
- * them, then knocks; the other reads them when it has heard the knock.
+ * A CPU's number is its affinity level 0; all others are 0 on this machine up to MAX_CPUS CPUs, of which a GICv2 has 8
+ * at most. `state` goes round OFF, ON_PENDING, ON and is the lock of `entry` and `context`: the CPU that takes another
+ * from OFF to ON_PENDING fills them, then knocks; the other reads them when it has heard the knock.
  */
 #pragma once
 
-#define MAX_CPUS 8
+#define MAX_CPUS 16
 #define STRUCT_CPU_SIZE 40   /* for entry.S; cpu.c holds it to the truth */
 
 #ifndef __ASSEMBLY__

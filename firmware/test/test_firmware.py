@@ -98,7 +98,7 @@ def test_too_little_memory_is_said(tmp_path):
 
 
 def test_too_many_cpus_are_said():
-    assert "one too many: start QEMU with at most 8" in complaint(smp=9)
+    assert "one too many: start QEMU with at most 16" in complaint(smp=17)
 
 
 def test_module_in_the_trees_way_is_said(tmp_path):

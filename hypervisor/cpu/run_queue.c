@@ -10,27 +10,26 @@ static struct run_queue all_queue GUARDED_BY(sched_lock);   /* of vCPUs that may
 static struct list queues GUARDED_BY(sched_lock) = LIST_INIT(queues);
 static struct list nonempty GUARDED_BY(sched_lock) = LIST_INIT(nonempty);
 static cpu_mask lost GUARDED_BY(sched_lock);
-/* the CPUs of the queues that are not empty; written under the lock, read without */
-static uint64_t wanted[CPU_MASK_BITS / 64];
+uint64_t run_queues_wanted_cpus[CPU_MASK_BITS / 64];
 
-static void set_wanted(cpu_mask mask)
+static void set_wanted(cpu_mask mask) REQUIRES(sched_lock)
 {
-    __atomic_store_n(&wanted[0], (uint64_t)mask, __ATOMIC_RELAXED);
-    __atomic_store_n(&wanted[1], (uint64_t)(mask >> 64), __ATOMIC_RELAXED);
+    __atomic_store_n(&run_queues_wanted_cpus[0], (uint64_t)mask, __ATOMIC_RELAXED);
+    __atomic_store_n(&run_queues_wanted_cpus[1], (uint64_t)(mask >> 64), __ATOMIC_RELAXED);
 }
 
-static void find_wanted(void) REQUIRES(sched_lock)
+static cpu_mask wanted(void) REQUIRES(sched_lock)
+{
+    return (cpu_mask)run_queues_wanted_cpus[1] << 64 | run_queues_wanted_cpus[0];
+}
+
+static NOINLINE void find_wanted(void) REQUIRES(sched_lock)
 {
     cpu_mask mask = 0;
 
     list_for_each(q, &nonempty, struct run_queue, waiting)
         mask |= q->cpus;
     set_wanted(mask);
-}
-
-bool run_queues_wanted(unsigned cpu)
-{
-    return __atomic_load_n(&wanted[cpu / 64], __ATOMIC_RELAXED) >> (cpu & 63) & 1;
 }
 
 static void find_cpus(struct run_queue *q) REQUIRES(sched_lock)
@@ -92,7 +91,7 @@ void run_queue_insert(struct sched_vcpu *v)
 
     if (!q->heap.root) {
         list_push_back(&nonempty, &q->waiting);
-        find_wanted();
+        set_wanted(wanted() | q->cpus);
     }
     v->node.key = v->vruntime;
     heap_insert(&q->heap, &v->node);
@@ -105,7 +104,10 @@ void run_queue_remove(struct sched_vcpu *v)
     heap_remove(&q->heap, &v->node);
     if (!q->heap.root) {
         list_remove(&q->waiting);
-        find_wanted();
+        if (likely(list_empty(&nonempty)))
+            set_wanted(0);
+        else
+            find_wanted();
     }
 }
 

@@ -50,8 +50,14 @@ void run_queue_remove(struct sched_vcpu *v) REQUIRES(sched_lock);
  */
 struct sched_vcpu *run_queues_first(cpu_mask mask) REQUIRES(sched_lock);
 
+/* The CPUs of the queues that are not empty, a bit each; written under the lock, read without. */
+extern uint64_t run_queues_wanted_cpus[CPU_MASK_BITS / 64];
+
 /* A vCPU waits that may use this CPU. Without the lock it is true for the moment only. */
-bool run_queues_wanted(unsigned cpu);
+static inline bool run_queues_wanted(unsigned cpu)
+{
+    return __atomic_load_n(&run_queues_wanted_cpus[cpu / 64], __ATOMIC_RELAXED) >> (cpu & 63) & 1;
+}
 
 /* This CPU is not used any more. While no other CPU is on. */
 void run_queues_lose(unsigned cpu) REQUIRES(sched_lock);

@@ -10,8 +10,9 @@ from machine import Board, Guest, Machine, is_stock_xen
 
 SOAK = bool(os.environ.get("SOAK"))
 # A file's tests stay together. The longest come first, so that no processor is left alone with one at the end.
-LONGEST = ["test_sleep", "test_migrate", "test_save", "test_boards", "test_abi_guests", "test_many",
-           "test_guest_features", "test_lifecycle", "test_bad_input", "test_devices", "test_scheduler"]
+LONGEST = ["test_save", "test_dormouse", "test_sleep", "test_boards", "test_checkpoint", "test_many", "test_migrate",
+           "test_run", "test_scheduler", "test_abi_guests", "test_guest_features", "test_bad_input", "test_devices",
+           "test_lifecycle"]
 
 
 def pytest_configure(config):
@@ -81,9 +82,9 @@ def standing(host):
 def counts():
     """How often to repeat operations that wear things out. A dom0 without userland (tests/dom0) repeats the same much
     more often."""
-    return {"cycles": 25 if SOAK else 3, "storm": 2048 if SOAK else 256, "storm sleeps": 128 if SOAK else 16,
+    return {"cycles": 25 if SOAK else 2, "storm": 2048 if SOAK else 256, "storm sleeps": 128 if SOAK else 16,
             "sleeps": 100 if SOAK else 6, "races": 20 if SOAK else 3, "rounds": 4 if SOAK else 1,
             "alarms": 100 if SOAK else 8,
             "lives": 50 if SOAK else 3, "vcpus": 8 if SOAK else 4,
             "migrations": 200 if SOAK else 2,
-            "whole": 16 if SOAK else 3, "records": 1000 if SOAK else 50}
+            "whole": 16 if SOAK else 2, "records": 1000 if SOAK else 50}

@@ -15,16 +15,18 @@ def arguments(memory, cpus):
     return f"dom0_mem={memory}M dom0_max_vcpus={cpus}"
 
 
-# GICv2 and GICv3, one to eight CPUs, each kind of CPU, 1 to 16 GiB; with our firmware, and with QEMU's own PSCI, where
+# GICv2 and GICv3, one to 128 CPUs, each kind of CPU, 1 to 16 GiB; with our firmware, and with QEMU's own PSCI, where
 # the host sleeps by idling. Each of these values is in `make test`; more of how they combine is in `make soak`.
 BOARDS = [
     Board(gic=3, cpu="cortex-a57", smp=1, mem=1024, arguments=arguments(512, 1)),
     Board(gic=2, cpu="cortex-a72", smp=4, mem=4096, arguments=arguments(768, 4), bios=FIRMWARE),
-    Board(gic=3, cpu="max", smp=2, mem=16384, arguments=arguments(4096, 2), bios=FIRMWARE),
+    Board(gic=3, cpu="max", smp=16, mem=16384, arguments=arguments(4096, 2), bios=FIRMWARE),
     Board(gic=2, cpu="max", smp=8, mem=1024, arguments=arguments(512, 2)),
 ]
 if SOAK:
     BOARDS += [
+        Board(gic=3, cpu="cortex-a57", smp=64, mem=2048, arguments=arguments(768, 2)),
+        Board(gic=3, cpu="cortex-a57", smp=128, mem=4096, arguments=arguments(768, 2)),
         Board(gic=3, cpu="cortex-a57", smp=8, mem=16384, arguments=arguments(4096, 8), bios=FIRMWARE),
         Board(gic=2, cpu="cortex-a57", smp=1, mem=2048, arguments=arguments(768, 1), bios=FIRMWARE),
         Board(gic=2, cpu="cortex-a57", smp=2, mem=2048, arguments=arguments(768, 2)),

@@ -46,11 +46,11 @@ def test_equal_weights_share_equally_and_unequal_ones_as_set(host, standing):
     pin(host, 3, one, two)
     one.run(BURN)
     two.run(BURN)
-    first, second = used(host, 10, one, two)
+    first, second = used(host, 4, one, two)
     assert 0.8 < first / second < 1.25
     host.run("xl sched-credit2 -d crowd0 -w 512; xl sched-credit2 -d crowd1 -w 128")
     assert re.search(r"^crowd0\s+\d+\s+512\s+0$", host.run("xl sched-credit2").output, re.M)
-    first, second = used(host, 10, one, two)
+    first, second = used(host, 4, one, two)
     assert 3 < first / second < 5
     host.run("xl sched-credit2 -d crowd0 -w 256; xl sched-credit2 -d crowd1 -w 256")
     one.run(REST)
@@ -65,11 +65,11 @@ def test_a_cap_bounds_what_a_domain_gets(host, standing):
     assert re.search(r"^crowd0\s+\d+\s+256\s+25$", host.run("xl sched-credit2").output, re.M)
     one.run(BURN)
     other.run(BURN)
-    capped, free = used(host, 10, one, other)
+    capped, free = used(host, 4, one, other)
     # the other one has a CPU for itself: it is the measure of how much a CPU gives while the emulator is busy
     assert 0.15 < capped / free < 0.35
     host.run("xl sched-credit2 -d crowd0 -c 0")
-    capped, free = used(host, 10, one, other)
+    capped, free = used(host, 4, one, other)
     assert capped / free > 0.6
     one.run(REST)
     other.run(REST)
@@ -111,7 +111,7 @@ def test_many_busy_vcpus_all_get_their_turn(host, standing):
     for one in guests:
         one.run(BURN)
         one.run(BURN)
-    shares = used(host, 10, *guests)
+    shares = used(host, 4, *guests)
     assert min(shares) > 0.5 * max(shares)
     # and dom0 still answers, of course: this line was run by it
     assert "crowd3" in host.run("xl list").output
