@@ -144,6 +144,8 @@ void cpus_start(const uint64_t *mpidr, unsigned count)
         }
         if (cpu_start(cpu) || cpu->lost)
             cpus_set_present(cpus_present() + 1);   /* one that may still come keeps its stack */
+        if (cpu->lost)
+            sched_cpu_lost(cpu);
     }
 }
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cpu/run_queue.h"
 
-#include "base/cpu.h"
 #include "cpu/sched.h"
 
 struct spinlock sched_lock = SPINLOCK_INIT;
@@ -34,7 +33,7 @@ static NOINLINE void find_wanted(void) REQUIRES(sched_lock)
 
 static void find_cpus(struct run_queue *q) REQUIRES(sched_lock)
 {
-    q->cpus = q->asked & ~lost ? q->asked & ~lost : cpu_mask_below(cpus_present()) & ~lost;
+    q->cpus = q->asked & ~lost ? q->asked & ~lost : ~lost;
 }
 
 static void add_queue(struct run_queue *q, cpu_mask asked) REQUIRES(sched_lock)
@@ -52,7 +51,7 @@ void run_queues_init(void)
     lost = 0;
     set_wanted(0);
     all_queue = (struct run_queue){ .users = 1 };   /* it is never given back */
-    add_queue(&all_queue, cpu_mask_below(cpus_present()));
+    add_queue(&all_queue, CPU_MASK_ALL);
 }
 
 struct run_queue *run_queue_get(cpu_mask asked, struct run_queue **fresh)

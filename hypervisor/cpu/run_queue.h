@@ -16,7 +16,7 @@
 struct sched_vcpu;
 
 struct run_queue {
-    cpu_mask asked;            /* the CPUs, of those that there are, that its vCPUs may use */
+    cpu_mask asked;            /* the CPUs that its vCPUs may use: some that there are, or CPU_MASK_ALL */
     cpu_mask cpus;             /* ... that are not lost; all that are left if none of them is */
     unsigned users;            /* vCPUs that have this set */
     struct heap heap;          /* of their nodes, by virtual run time */
@@ -34,7 +34,7 @@ void run_queues_init(void) REQUIRES(sched_lock);
  * the call if it was needed.
  */
 struct run_queue *run_queue_get(cpu_mask asked, struct run_queue **fresh) REQUIRES(sched_lock);
-/* The queue of all CPUs. */
+/* The queue of all CPUs, also of those that come later. */
 struct run_queue *run_queue_get_all(void) REQUIRES(sched_lock);
 /* One user less: the queue if that was its last, for the caller to give back to the heap without the lock; or NULL. */
 MUST_CHECK struct run_queue *run_queue_put(struct run_queue *q) REQUIRES(sched_lock);
@@ -59,5 +59,5 @@ static inline bool run_queues_wanted(unsigned cpu)
     return __atomic_load_n(&run_queues_wanted_cpus[cpu / 64], __ATOMIC_RELAXED) >> (cpu & 63) & 1;
 }
 
-/* This CPU is not used any more. While no other CPU is on. */
+/* This CPU is not used any more. */
 void run_queues_lose(unsigned cpu) REQUIRES(sched_lock);

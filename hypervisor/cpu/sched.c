@@ -81,9 +81,6 @@ void sched_init(void)
     memset(chosen, 0, sizeof(chosen));
     idle_cpus = busy_cpus = 0;
     run_queues_init();
-    for (unsigned i = 0; i < cpus_present(); i++)
-        if (cpus[i].lost)
-            run_queues_lose(i);
     spin_unlock(&sched_lock);
 }
 
@@ -591,12 +588,14 @@ static void use_queue(struct sched_vcpu *v, struct run_queue *q) REQUIRES(sched_
 
 int sched_set_affinity(struct sched_vcpu *v, cpu_mask hard, cpu_mask soft)
 {
-    cpu_mask asked = hard & cpu_mask_below(cpus_present());
+    cpu_mask present = cpu_mask_below(cpus_present()), asked = hard & present;
     struct run_queue *fresh, *left = NULL;
     int err = 0;
 
     if (!asked)
         return -EINVAL;
+    if (asked == present)
+        asked = CPU_MASK_ALL;
     fresh = heap_new(struct run_queue);
     if (!fresh)
         return -ENOMEM;

@@ -91,7 +91,7 @@ void sched_yield(struct sched_vcpu *v);
  */
 struct vcpu *sched_next(void);
 
-/* `cpu` is off and will not come back: vCPUs that may only run there run anywhere. While no other CPU is on. */
+/* `cpu` is off and will not come back: vCPUs that may only run there run anywhere. */
 void sched_cpu_lost(const struct cpu *cpu);
 
 /* -EINVAL out of range. Weight 1..65535, cap in percent of one CPU, 0: none. */

@@ -223,6 +223,8 @@ void *el2_map_device(paddr_t start, uint64_t size)
     uint64_t length = align_up(size + offset, PAGE_SIZE);
     uint64_t va = device_next;
 
+    if (size >= 2 * MIB)   /* as far from a border of blocks as its address is, so that blocks can map it */
+        va = align_up(va, 2 * MIB) + ((start.pa - offset) & (2 * MIB - 1));
     if (size == 0 || length < size || va + length + PAGE_SIZE > DEVICE_BASE + DEVICE_SIZE)
         return NULL;
     if (map(va, start.pa - offset, length, PTE_DEVICE))

@@ -141,7 +141,9 @@ void machine(unsigned count)
         cpus[i].need_schedule = 1;
     }
     time_init(0);
+    present = 1;   /* as boot/main.c has it: the others come later */
     sched_init();
+    present = count;
 }
 
 struct domain *domain_new(unsigned count)
