@@ -244,6 +244,7 @@ leave:
     mov     x4, x0
     mov     x3, #(1 << 31)      // RW; the rest off
     msr     hcr_el2, x3
+    isb                         // E2H, which firmware may have set, changes the next one's layout
     mov     x3, #CPTR_EL2_OFF   // kexec-tools' purgatory saves vector registers, and has no vectors
     msr     cptr_el2, x3
     msr     cntvoff_el2, xzr
