@@ -7,7 +7,7 @@ from machine import BUILD
 
 # 20_linux_xen of Debian's GRUB looks for /boot/xen*, and xl for the tools of the 4.17 that it then finds.
 FILES = sorted("""/boot/xen-4.17-torpor /etc/default/torpor /usr/bin/torpor /usr/sbin/torpor-save-helper
-           /usr/lib/systemd/system-sleep/torpor /usr/lib/systemd/system/libvirtd.service.d/torpor.conf
+           /lib/systemd/system-sleep/torpor /usr/lib/systemd/system/libvirtd.service.d/torpor.conf
            /usr/share/bash-completion/completions/torpor /usr/share/doc/torpor/changelog.gz
            /usr/share/doc/torpor/copyright /usr/share/man/man1/torpor.1.gz /usr/share/man/man7/torpor.7.gz
            /usr/share/man/man8/torpor-save-helper.8.gz""".split())

@@ -11,8 +11,12 @@ DEBIAN = BUILD / "debian/uefi/usr"
 FIRMWARE = DEBIAN / "share/qemu-efi-aarch64/QEMU_EFI.fd"
 GRUB = DEBIAN / "lib/grub/arm64-efi"
 
-# What /etc/grub.d/20_linux_xen writes, without the menu.
+# A menu on the machine's own disk comes first. Otherwise: what /etc/grub.d/20_linux_xen writes, without the menu.
 GRUB_CFG = """
+if search --no-floppy --file /boot/grub/grub.cfg --set=installed; then
+    set root=$installed
+    configfile /boot/grub/grub.cfg
+fi
 insmod xen_boot
 xen_hypervisor /hypervisor placeholder {words} no-real-mode edd=off
 xen_module /vmlinuz placeholder {dom0_words}
@@ -39,7 +43,7 @@ def grub_board(folder, arguments="dom0_mem=768M dom0_max_vcpus=2", dom0_argument
         (folder / name).symlink_to(source)
     modules = folder / "EFI/debian/arm64-efi"
     modules.mkdir(parents=True)
-    for name in ("xen_boot.mod", "moddep.lst"):
+    for name in ("xen_boot.mod", "moddep.lst", "command.lst"):
         shutil.copy(GRUB / name, modules)
     words = GRUB_CFG.format(words=f"bootscrub=0 {arguments}", dom0_words=f"console=hvc0 {dom0_arguments}")
     (modules.parent / "grub.cfg").write_text(words)
