@@ -367,11 +367,11 @@ while True:
         return int(self.run(self.COUNT_PAGES + "count_pages").output)
 
     def await_free_pages(self, pages):
-        """All are there again. A domain's last ones come back when nobody sees it any more."""
+        """As many as before, to the page. A domain's last ones come back when nobody sees it any more."""
         self.run(self.COUNT_PAGES + f"""
             for _ in $(seq 600); do
                 now=$(count_pages)
-                [ "$now" -lt {pages} ] || exit 0
+                [ "$now" != {pages} ] || exit 0
                 sleep 0.2
             done
             echo "$now pages are free that were {pages}"; exit 1""")
