@@ -37,12 +37,19 @@ run-x86: x86-images dormouse
 
 TESTED := $(HYPERVISOR) locks firmware-variants images x86-images dormouse $(unit-tests) $(GUEST_IMAGES) $(DOM0_IMAGES) $(FUZZERS) $(READERS) build/deb/.done
 
+# Compilers come before what is compiled; then as much at once as there are processors.
+.PHONY: tested
+tested: $(TESTED)
+jobs = $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
+
 ## test: every test there is; the last line is "N passed, N failed"
-test: $(TESTED)
+test: build/.packages
+	@$(MAKE) --no-print-directory $(jobs) tested
 	@HYPERVISOR=$(HYPERVISOR) tests/run $(unit-tests)
 
 ## soak: more boards, larger counts (100 sleeps under traffic, 2048 domains, 16 Linux guests at once), systemd and libvirt: over an hour
-soak: $(TESTED) build/images/systemd.img
+soak: build/.packages
+	@$(MAKE) --no-print-directory $(jobs) tested build/images/systemd.img
 	@HYPERVISOR=$(HYPERVISOR) SOAK=1 tests/run $(unit-tests)
 
 ## clean: remove all that was made, the unpacked packages too

@@ -68,6 +68,11 @@ bench: build/torpor build/xen build/firmware-race.bin images $(BENCH_GUESTS) $(B
 bench-saving: build/torpor images $(BENCH_DIRTY)
 	@bench/bench saving
 
+.PHONY: bench-hibernation
+## bench-hibernation: what hibernating the host costs, beside dd on the same disk, and a jump into another system and back
+bench-hibernation: build/torpor images build/guests/dom0-jump.img
+	@bench/bench hibernation
+
 # --- Dormouse beside Linux, on stock Xen for amd64: one program each that does the same ---
 
 BENCH_DORMOUSE := build/bench/x86/kernel build/bench/x86/linux.gz
@@ -87,8 +92,13 @@ build/bench/x86/root/init: bench/linux.c
 	@clang --target=x86_64-linux-gnu -std=gnu11 -O2 -Wall -Wextra -Werror -ffreestanding -fno-stack-protector \
 		-static -nostdlib -fuse-ld=lld -o $@ $<
 
-build/bench/x86/linux.gz: build/bench/x86/root/init
-	@cd $(<D) && echo init | cpio --create --format=newc --reproducible --owner=0:0 --quiet | gzip -n -9 > $(abspath $@)
+# Debian's disk front end is a module
+build/bench/x86/root/xen-blkfront.ko: build/debian/x86/kernel/.done
+	@mkdir -p $(@D)
+	@cp build/debian/x86/kernel/lib/modules/*/kernel/drivers/block/xen-blkfront.ko $@
+
+build/bench/x86/linux.gz: build/bench/x86/root/init build/bench/x86/root/xen-blkfront.ko
+	@cd $(<D) && printf '%s\n' $(^F) | cpio --create --format=newc --reproducible --owner=0:0 --quiet | gzip -n -9 > $(abspath $@)
 
 -include build/bench/x86/kernel.d
 

@@ -7,25 +7,30 @@ do_suspend() and the hypercall, and from its return to the beginning of thawing,
 Dormouse it is all of the list. The boot is the CPU time that the guest has had when its program has begun and waits.
 """
 
+import bisect
 import re
 import statistics
 
 from machine import BUILD, IMAGES, X86Board
 from saving import print_table
 
-SUSPENDS = 5
-LEAST = {"dormouse": (2, 3, 4, 5, 6, 8, 16), "linux": (24, 32, 40, 48, 56, 64, 80, 96, 128)}     # MiB, tried in order
+SUSPENDS = 3
+LEAST = {"dormouse": (2, 3, 4, 5, 6, 8, 16), "linux": (24, 32, 40, 48, 56, 64, 80, 96, 128)}     # MiB
 USUAL = {"dormouse": 8, "linux": 128}
 LIMIT = 120                                # seconds of dom0's clock, for what does not come up
 KERNEL, RAMDISK = BUILD / "bench/x86/kernel", BUILD / "bench/x86/linux.gz"
 FUNCTIONS = ("do_suspend", "xen_arch_pre_suspend", "xen_arch_post_suspend", "thaw_processes")
 
 
+DISK = "/root/bench.img"
+
+
 def configuration(kind, what, memory, vcpus):
-    kernel = {"dormouse": ['kernel = "/tmp/job/kernel"', f'extra = "{"measure=1" * (what == "measure")}"'],
+    kernel = {"dormouse": ['kernel = "/tmp/job/kernel"', f'extra = "{what}=1"'],
               "linux": ['kernel = "/guest/vmlinuz"', 'ramdisk = "/tmp/job/linux.gz"',
                         f'extra = "console=hvc0 quiet -- {what}"']}[kind]
-    return [f'name = "{kind}"', f"memory = {memory}", f"vcpus = {vcpus}", *kernel]
+    disk = [f'disk = ["{DISK},raw,xvda,w"]'] if what == "disk" else []
+    return [f'name = "{kind}"', f"memory = {memory}", f"vcpus = {vcpus}", *kernel, *disk]
 
 
 class Subject:
@@ -70,7 +75,7 @@ print(xc().domain_getinfo('$(xl domid {self.kind})', 1)[0]["cpu_time"])'""").out
     def suspends(self, mhz):
         """Microseconds down and up, of each."""
         if self.kind == "dormouse":
-            said = re.findall(r"^dormouse: resumed .*: (\d+) us down, (\d+) us up$", self.console(), re.M)
+            said = re.findall(r"^dormouse: resumed .*: (\d+) us down \(.*\), (\d+) us up \(.*\)$", self.console(), re.M)
             return [(int(down), int(up)) for down, up in said]
         at = {name: [int(t) for t in re.findall(rf"(\d+): {name} <-", self.console())] for name in FUNCTIONS}
         return [((pre - begun) / mhz, (thawn - post) / mhz) for begun, pre, post, thawn in zip(*at.values())]
@@ -99,23 +104,43 @@ def measure_suspends(m, kind, command, mhz):
 
 
 def least_memory(m, kind):
-    """The first of the sizes with which it runs, is saved, and goes on; None: none."""
-    for mib in LEAST[kind]:
-        if with_subject(m, lambda one: one.lives and one.suspend("save", 1), kind, what="suspend", memory=mib):
-            return mib
-    return None
+    """The least of the sizes with which it runs, is saved, and goes on."""
+    def is_enough(mib):
+        return with_subject(m, lambda one: one.lives and one.suspend("save", 1), kind, what="suspend", memory=mib)
+    return next(iter(LEAST[kind][bisect.bisect_left(LEAST[kind], True, key=is_enough):]), "none")
+
+
+FIGURES = (("switch of threads, ns", "switch", "measure"),
+           ("request for 4 KiB of a disk, one at a time, ns", "request", "disk"))
 
 
 def measure_one(m, kind, mhz):
-    found = {"boot, CPU time, ms": with_subject(m, Subject.cpu_ns, kind) / 1e6}
+    """Pairs of what is measured and its figure, each as soon as it is there."""
+    yield "boot, CPU time, ms", with_subject(m, Subject.cpu_ns, kind) / 1e6
+    for name, figure, what in FIGURES:
+        yield name, with_subject(m, lambda one, figure=figure: one.figure(figure), kind, what=what)
+    if kind == "dormouse":              # Linux waits spinning for a vCPU that has to have the only real CPU first
+        yield "call of another CPU and back, ns", with_subject(m, lambda one: one.figure("call"), kind, what="measure",
+                                                               vcpus=2)
     for command, name in (("checkpoint", "the same domain"), ("save", "a new one")):
         down, up = measure_suspends(m, kind, command, mhz)
-        found[f"suspend, the guest's own part, down, µs ({name})"] = down
-        found[f"the same, up, µs ({name})"] = up
-    for name, what, vcpus in (("switch of threads, ns", "switch", 1), ("call of another CPU and back, ns", "call", 2)):
-        found[name] = with_subject(m, lambda one: one.figure(what), kind, what="measure", vcpus=vcpus)
-    found["least memory that runs and is saved, MiB"] = least_memory(m, kind)
+        yield f"suspend, the guest's own part, down, µs ({name})", down
+        yield f"the same, up, µs ({name})", up
+    yield "least memory that runs and is saved, MiB", least_memory(m, kind)
+
+
+def measure_all(m, kind, mhz):
+    """A line for each figure: the run is long, and may be stopped."""
+    found = {}
+    for name, figure in measure_one(m, kind, mhz):
+        found[name] = figure
+        print(f"{kind}: {name}: {figure}", flush=True)
     return found
+
+
+def shown(figure):
+    """A figure as it stands in the table; what there is none of stands there as it is."""
+    return figure if isinstance(figure, str) else f"{figure:,.0f}" if figure > 20 else f"{figure:.1f}"
 
 
 def measure(machine):
@@ -124,10 +149,10 @@ def measure(machine):
     with machine("x86", "dormouse", board) as m:
         m.boot()
         mhz = float(re.search(r"Detected ([\d.]+) MHz", m.run("xl dmesg").output).group(1))
-        found = {kind: measure_one(m, kind, mhz) for kind in ("dormouse", "linux")}
+        m.run(f"truncate -s 16M {DISK}")
+        found = {kind: measure_all(m, kind, mhz) for kind in ("dormouse", "linux")}
     for kind, paths in {"dormouse": [KERNEL], "linux": [IMAGES / "x86/vmlinuz", RAMDISK]}.items():
         found[kind]["image, KiB"] = sum(path.stat().st_size for path in paths) / 1024
     print_table(["PV guest of stock Xen 4.17, amd64", "Dormouse", "Linux 6.1"],
-                [[name, f"{ours:,.0f}" if ours > 20 else f"{ours:.1f}", f"{found['linux'][name]:,.0f}"]
-                 for name, ours in found["dormouse"].items()])
+                [[name, shown(ours), shown(found["linux"].get(name, ""))] for name, ours in found["dormouse"].items()])
     return found

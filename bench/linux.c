@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Linux's half of `bench dormouse`: the first process of a stock kernel, alone in its ramdisk, without a C library. It
- * does what bench/guest/kernel.c does: on one CPU switches between two threads, on more calls to another CPU that wait
- * (membarrier(2)). Then it shows what the kernel's function tracer says of suspends, by the CPU's own clock.
+ * does what bench/guest/kernel.c does: switches between two threads, or requests to a disk, past the page cache. Or it
+ * shows what the kernel's function tracer says of suspends, by the CPU's own clock.
  */
 #include <stddef.h>
 #include <stdint.h>
-#include <linux/membarrier.h>
 #include <linux/sched.h>
 #include <asm/unistd.h>
 
-enum { ROUNDS = 4096, O_WRONLY = 1, STDOUT = 1, CLOCK_MONOTONIC = 1 };
+enum { ROUNDS = 4096, REQUESTS = 512, REQUEST_SIZE = 4096 };
+enum { O_RDONLY = 0, O_WRONLY = 1, O_DIRECT = 0x4000, STDOUT = 1, CLOCK_MONOTONIC = 1 };
 
 #define FUNCTIONS "do_suspend xen_arch_pre_suspend xen_arch_post_suspend thaw_processes"
 
@@ -76,26 +76,19 @@ static void thread_begin(void (*fn)(void))
                      : "=a"(result) : "a"(__NR_clone), "D"(flags), "S"(top), "d"(0) : "rcx", "r11", "memory");
 }
 
-static void stay_on(unsigned cpu)
-{
-    uint64_t mask = UINT64_C(1) << cpu;
-
-    call3(__NR_sched_setaffinity, 0, sizeof(mask), (uintptr_t)&mask);
-}
-
 static void yield_for_ever(void)
 {
     for (;;)
         call3(__NR_sched_yield, 0, 0, 0);
 }
 
-static volatile int runs;
-
-static void spin_for_ever(void)
+static void say_figure(const char *name, uint64_t ns)
 {
-    stay_on(1);
-    for (runs = 1;;)
-        __asm__ volatile("pause");
+    say("bench: ");
+    say(name);
+    say(" ");
+    say_number(ns);
+    say(" ns\n");
 }
 
 static void switches(void)
@@ -107,26 +100,7 @@ static void switches(void)
     begun = now_ns();
     for (unsigned i = 0; i < ROUNDS; i++)
         call3(__NR_sched_yield, 0, 0, 0);
-    say("bench: switch ");
-    say_number((now_ns() - begun) / ROUNDS / 2);
-    say(" ns\n");
-}
-
-static void calls(void)
-{
-    uint64_t begun;
-
-    stay_on(0);
-    thread_begin(spin_for_ever);
-    while (!runs)
-        call3(__NR_sched_yield, 0, 0, 0);
-    call3(__NR_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0);
-    begun = now_ns();
-    for (unsigned i = 0; i < ROUNDS; i++)
-        call3(__NR_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0);
-    say("bench: call ");
-    say_number((now_ns() - begun) / ROUNDS);
-    say(" ns\n");
+    say_figure("switch", (now_ns() - begun) / ROUNDS / 2);
 }
 
 static void write_file(const char *path, const char *text)
@@ -139,6 +113,33 @@ static void write_file(const char *path, const char *text)
         say("\n");
     }
     call3(__NR_close, (uint64_t)file, 0, 0);
+}
+
+/* Debian's front end is a module. The disk is there some time after it. */
+static long disk_open(void)
+{
+    long module = call3(__NR_open, (uintptr_t)"/xen-blkfront.ko", O_RDONLY, 0), disk;
+
+    call3(__NR_mkdir, (uintptr_t)"/dev", 0700, 0);
+    call5(__NR_mount, (uintptr_t)"d", (uintptr_t)"/dev", (uintptr_t)"devtmpfs", 0, 0);
+    call3(__NR_finit_module, (uint64_t)module, (uintptr_t)"", 0);
+    while ((disk = call3(__NR_open, (uintptr_t)"/dev/xvda", O_RDONLY | O_DIRECT, 0)) < 0)
+        call3(__NR_sched_yield, 0, 0, 0);
+    return disk;
+}
+
+static void requests(void)
+{
+    static char page[REQUEST_SIZE] __attribute__((aligned(REQUEST_SIZE)));
+    uint64_t disk = (uint64_t)disk_open(), begun = now_ns();
+
+    for (unsigned i = 0; i < REQUESTS; i++) {
+        if (call3(__NR_read, disk, (uintptr_t)page, REQUEST_SIZE) != REQUEST_SIZE) {
+            say("bench: not ok: nothing is read from xvda\n");
+            return;
+        }
+    }
+    say_figure("request", (now_ns() - begun) / REQUESTS);
 }
 
 static void show_suspends(void)
@@ -165,16 +166,16 @@ static void sleep_for_ever(void)
         call3(__NR_pause, 0, 0, 0);
 }
 
-/* The kernel's command line ends in `-- WHAT`: boot, measure, suspend. */
+/* The kernel's command line ends in `-- WHAT`: boot, measure, disk, suspend. */
 __attribute__((used, noreturn)) static void begin(const uint64_t *stack)
 {
     const char *what = stack[0] > 1 ? (const char *)stack[2] : "";
-    uint64_t cpus = 0;
 
     say("bench: main\n");
-    call3(__NR_sched_getaffinity, 0, sizeof(cpus), (uintptr_t)&cpus);
     if (*what == 'm')
-        (cpus & 2 ? calls : switches)();
+        switches();
+    if (*what == 'd')
+        requests();
     if (*what == 's')
         show_suspends();
     sleep_for_ever();

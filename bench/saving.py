@@ -5,15 +5,21 @@ On one CPU under -icount, where a nanosecond is an instruction: megabytes in a s
 all that runs, in the guest, dom0 and the hypervisor. The limit is dd's speed at copying the image within dom0's memory,
 in the same run. Half of a guest's memory is zero; the other half is, but for its kernel's own, copies of Debian's
 kernel image.
+
+Between two machines each counts for itself, and its time passes as on the wall while it waits for the other: what
+either does while the guest stands still is the sum of those stages of its own in which it does not wait. The last dirty
+pages are none of these; what they cost both ends together a migration within one host shows.
 """
 
 import json
 import re
 
-from machine import BUILD, IMAGES, Board, Guest, Machine, bare_board
+from machine import BUILD, Board, Guest, bare_board
+from pair import Pair
 
 SIZES = (128, 512, 2048)       # MiB
 MIGRATED = 512
+BETWEEN = 128                  # the guest's memory that moves to another machine
 DIRTIED = (0, 10, 50)          # MB/s
 MIGRATE = "torpor migrate -s '' moved 'torpor migrate-receive'"
 DOM0_MIB = 2816                # two images of the largest guest
@@ -43,6 +49,11 @@ def half_full(m, mib):
     return guest
 
 
+def take_disk_away(m, mib):
+    m.run(f"""xl block-detach half{mib} xvda
+        until [ -z "$(xl block-list half{mib} | tail -n +2)" ]; do sleep 0.2; done""")
+
+
 def last_operation(m):
     return json.loads(m.run("torpor timeline --operation --json").output)
 
@@ -65,7 +76,8 @@ def measure_stop(m, mib):
 
 
 def measure_saving(machine):
-    """By MiB: measure_file()'s results, without and with compression, and measure_stop()'s."""
+    """By MiB: measure_file()'s results, of a guest with the disk that it was filled from, and then without one, plain
+    and compressed; and measure_stop()'s."""
     files, stops = {}, {}
     board = Board(gic=3, smp=1, icount=0, mem=DOM0_MIB + SIZES[-1] + 256,
                   arguments=f"dom0_mem={DOM0_MIB}M dom0_max_vcpus=1")
@@ -73,6 +85,8 @@ def measure_saving(machine):
         m.boot()
         for mib in SIZES:
             guest = half_full(m, mib)
+            files[mib, "with a disk"] = measure_file(m, mib, "")
+            take_disk_away(m, mib)
             files[mib, "stored"] = measure_file(m, mib, "")
             files[mib, "compressed"] = measure_file(m, mib, "-z")
             stops[mib] = measure_stop(m, mib)
@@ -120,6 +134,33 @@ def half_full_without_disk(m, mib):
     return guest
 
 
+# The stages in which an end does not wait for the other.
+SENDING = ("suspend", "state", "end", "libxl", "rename")
+RECEIVING = ("state", "end", "attached", "host", "devices", "start")
+
+
+def took(journal, names):
+    """Milliseconds of the last stages of these names."""
+    last = {stage["name"]: stage for stage in journal["stages"] if stage["kind"] == "enter"}
+    return {name: (last[name]["end_ns"] - last[name]["start_ns"]) / 1e6 for name in names}
+
+
+def measure_between(hypervisor):
+    """Milliseconds of either end's own stages while a guest with a disk and a network interface moves between two
+    machines, and all of its downtime, most of which is one emulated machine's waiting for the other."""
+    board = Board(gic=3, smp=1, icount=0, waits=True, arguments="dom0_mem=768M dom0_max_vcpus=1")
+    with Pair("bench-between", [board, board]) as pair:
+        first, second = pair.start(hypervisor=hypervisor).machines
+        second.run("ln -sf guest-mover.log /var/log/xen/console/guest-mover--incoming.log")
+        Guest(first, "mover", memory=BETWEEN, disk="/dev/shared", address="192.168.77.5").create()
+        second.run("echo 'exec torpor migrate-receive 2> /tmp/received' > /tmp/receive; "
+                   "setsid socat TCP-LISTEN:7000,reuseaddr EXEC:'bash /tmp/receive',nofork > /dev/null 2>&1 &")
+        first.run("torpor migrate -s '' mover 'socat -b 65536 - TCP:second:7000'")
+        sent, received = last_operation_of(first, "migrate"), last_operation_of(second, "receive")
+    return {"sender": took(sent, SENDING), "receiver": took(received, RECEIVING),
+            "downtime": sent["downtime_ns"] / 1e6, "sent": sent, "received": received}
+
+
 def measure_dirty(machine, cpu):
     """Instructions that the first write to a page of a guest that is followed costs, and how many times as long it
     takes to write all of it."""
@@ -139,12 +180,20 @@ def print_table(columns, rows):
         print(f"| {' | '.join(map(str, row))} |")
 
 
+def file_row(mib, how, f, stops):
+    """Beside a compressed image there is no limit: copying is no compressing."""
+    def against_limit(speed):
+        return f"{f[speed] / f['limit']:.2f}" if how != "compressed" else ""
+
+    return [f"{mib:,} MiB" + (how != "stored") * f", {how}", f"{f['image']:,.1f}",
+            f"{f['limit']:,.0f}" if how != "compressed" else "", f"{f['save']:,.0f}", against_limit("save"),
+            f"{f['restore']:,.0f}", against_limit("restore"), f"{stops[mib]:.1f}" if how == "stored" else ""]
+
+
 def print_files(files, stops):
-    rows = [[f"{mib} MiB, {how}", f"{f['image']:.1f}", f"{f['limit']:.0f}", f"{f['save']:.0f}",
-             f"{f['save'] / f['limit']:.2f}", f"{f['restore']:.0f}", f"{f['restore'] / f['limit']:.2f}",
-             f"{stops[mib]:.1f}" if how == "stored" else ""] for (mib, how), f in files.items()]
+    rows = [file_row(mib, how, f, stops) for (mib, how), f in files.items()]
     rows.append(["x86 Xen, PV", "", "", X86_XEN["save"], "", X86_XEN["restore"], "", X86_XEN["checkpoint"]])
-    print_table(["guest memory, half zero", "image, MB", "limit, MB/s", "save, MB/s", "/ limit", "restore, MB/s",
+    print_table(["guest's memory", "image, MB", "limit, MB/s", "save, MB/s", "/ limit", "restore, MB/s",
                  "/ limit", "checkpoint stops it, ms"], rows)
 
 
@@ -156,6 +205,13 @@ def print_migrations(migrations):
                  "slowed down to, % of a CPU"], rows)
 
 
+def print_between(between):
+    rows = [[f"{end}: {name}", f"{ms:.1f}"] for end in ("sender", "receiver") for name, ms in between[end].items()]
+    rows.append(["together", f"{sum(sum(between[end].values()) for end in ('sender', 'receiver')):.1f}"])
+    rows.append(["all of its downtime, by the sender's clock", f"{between['downtime']:.0f}"])
+    print_table([f"an idle guest of {BETWEEN} MiB stands still between two machines", "ms"], rows)
+
+
 def print_dirty(dirty):
     how = {"cortex-a57": "faults", "max": "the CPU's dirty state (FEAT_HAFDBS)"}
     print_table(["following what a guest writes", "first write to a page, instructions", "a page written whole takes"],
@@ -163,13 +219,34 @@ def print_dirty(dirty):
                  for cpu, (cost, slower) in dirty.items()])
 
 
-def measure(machine):
-    """All of it, printed. machine: makes a Machine of a hypervisor's name, a purpose, and a Board."""
+def part_dirty(machine):
     dirty = {cpu: measure_dirty(machine, cpu) for cpu in ("cortex-a57", "max")}
     print_dirty(dirty)
+    return dirty
+
+
+def part_files(machine):
     files, stops = measure_saving(machine)
     print_files(files, stops)
+    return {"stops": stops, **{f"{mib} MiB, {how}": f for (mib, how), f in files.items()}}
+
+
+def part_migrations(machine):
     migrations = measure_migration(machine)
     print_migrations(migrations)
-    return {"dirty": dirty, "stops": stops, "migrations": migrations,
-            "files": {f"{mib} MiB, {how}": f for (mib, how), f in files.items()}}
+    return migrations
+
+
+def part_between(_):
+    between = measure_between(BUILD / "torpor")
+    print_between(between)
+    return between
+
+
+PARTS = {"dirty": part_dirty, "migrations": part_migrations, "between": part_between, "files": part_files}
+
+
+def measure(machine, *wanted):
+    """The parts that are wanted, or all, printed one by one. machine: makes a Machine of a hypervisor's name, a
+    purpose, and a Board."""
+    return {name: PARTS[name](machine) for name in wanted or PARTS}

@@ -4,8 +4,8 @@
 
 .PHONY: images
 
-IMAGES := vmlinuz dom0.gz dom0.img keeper.gz
-images: $(IMAGES:%=build/images/%) build/debian/uefi/.done
+IMAGES := vmlinuz dom0.gz dom0.img
+images: $(IMAGES:%=build/images/%) build/keeper.gz build/debian/uefi/.done
 
 # As an ordinary user: files in a disk are to be root's all the same
 FAKEROOT := $(if $(filter 0,$(shell id -u)),,fakeroot)
@@ -59,8 +59,8 @@ build/debian/keeper/.done: | images/fetch build/.packages
 	@images/fetch arm64 build/debian/keeper kexec-tools
 	@touch $@
 
-build/images/keeper.gz: images/assemble $(wildcard images/keeper/*) build/debian/kernel/.done build/debian/keeper/.done build/tools/keeper
-	@echo "assembling $@"; mkdir -p build/images
+build/keeper.gz: images/assemble $(wildcard images/keeper/*) build/debian/kernel/.done build/debian/keeper/.done build/tools/keeper
+	@echo "assembling $@"
 	@images/assemble keeper build/debian/kernel images/keeper $@ build/debian/keeper build/tools/keeper \
 		virtio_mmio virtio_pci virtio_blk
 

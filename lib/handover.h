@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 #define HANDOVER_MAGIC   UINT64_C(0x31564f48524f5054)   /* "TPORHOV1" */
-#define HANDOVER_VERSION 1
+#define HANDOVER_VERSION 3
 
 /* A frame's state is (word >> state_shift) & state_mask, in the first word of its entry; below used_from it is free. */
 struct handover_frames {
@@ -21,10 +21,30 @@ struct handover_frames {
     uint64_t first, count;           /* frames of 4 KiB */
     uint64_t entry_size;
     uint64_t state_shift, state_mask, used_from;
+    /*
+     * The entries are set up in sections of 2^section_order, as frames are used: for each a byte, from this address on.
+     * Below section_set_up no frame of the section is in use, and its part of the table need not be kept but for the
+     * first entry.
+     */
+    uint64_t sections, section_order, section_set_up;
 };
 
 struct handover_range {
     uint64_t start, size;
+};
+
+/* What the other kernels did, for the timeline. */
+enum handover_deed {
+    HANDOVER_STARTING,               /* the one that saves, until the keeper runs; the hypervisor notes its start */
+    HANDOVER_SAVING,
+    HANDOVER_OFF,                    /* no power, and the start of the one that restores */
+    HANDOVER_CHECKING,
+    HANDOVER_RESTORING,              /* with the start of its kernel in the window */
+    HANDOVER_DEEDS,
+};
+
+struct handover_times {
+    uint64_t start, end;             /* by the host's counter; end 0: it was not done */
 };
 
 struct handover {
@@ -46,4 +66,5 @@ struct handover {
     /* The keeper's: */
     uint64_t restored;               /* 1: all of this was put back, and the counter has begun again */
     uint64_t restored_bias;          /* counter_bias from now on */
+    struct handover_times deeds[HANDOVER_DEEDS];
 };

@@ -3,7 +3,7 @@
 
 deb-version := $(shell sed -n 's/.define TORPOR_VERSION "\(.*\)"/\1/p' hypervisor/boot/main.h)$(addprefix +,$(shell git rev-list --count HEAD 2>/dev/null))
 deb-epoch   := $(or $(shell git log -1 --format=%ct 2>/dev/null),1700000000)
-deb-files   := $(wildcard package/*) build/torpor build/tools/torpor build/tools/torpor-save-helper \
+deb-files   := $(wildcard package/*) build/torpor build/tools/torpor build/tools/torpor-save-helper build/keeper.gz \
 	tools/torpor.1 tools/torpor-save-helper.8 tools/torpor.bash tools/libvirtd.conf docs/command-line.md
 
 .PHONY: deb

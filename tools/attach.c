@@ -22,7 +22,8 @@
 #include "tools/helper/transfer.h"
 #include "tools/torpor.h"
 
-#define KEPT "libxl-json"
+#define KEPT       "libxl-json"
+#define MOST_BYTES (1u << 20)     /* of a configuration: one that torpor(1) has written */
 
 /* The domain's configuration with those devices alone, and the file with it; -1: there are none. */
 static struct {
@@ -216,61 +217,57 @@ int attach_end(libxl_ctx *libxl, uint32_t id, libxl_domain_config *config)
 
 /* --- the other process */
 
-/* The file's content with a NUL behind it, freed by the caller; or NULL. */
-static char *read_file(const char *path)
-{
-    FILE *file = fopen(path, "re");
-    struct stat status;
-    char *text = file && fstat(fileno(file), &status) == 0 ? calloc(1, (size_t)status.st_size + 1) : NULL;
+/* Its device of that kind with that index: added, or destroyed. libxl's error. */
+typedef int device_call(libxl_ctx *libxl, uint32_t id, libxl_domain_config *devices, int index);
 
-    if (text)
-        rewind(file);
-    if (text && fread(text, 1, (size_t)status.st_size, file) != (size_t)status.st_size) {
-        free(text);
-        text = NULL;
+static int nic_add(libxl_ctx *libxl, uint32_t id, libxl_domain_config *devices, int index)
+{
+    return libxl_device_nic_add(libxl, id, &devices->nics[index], NULL);
+}
+
+static int nic_destroy(libxl_ctx *libxl, uint32_t id, libxl_domain_config *devices, int index)
+{
+    return libxl_device_nic_destroy(libxl, id, &devices->nics[index], NULL);
+}
+
+static int disk_add(libxl_ctx *libxl, uint32_t id, libxl_domain_config *devices, int index)
+{
+    return libxl_device_disk_add(libxl, id, &devices->disks[index], NULL);
+}
+
+static int disk_destroy(libxl_ctx *libxl, uint32_t id, libxl_domain_config *devices, int index)
+{
+    return libxl_device_disk_destroy(libxl, id, &devices->disks[index], NULL);
+}
+
+/*
+ * So many, one by one. libxl gives a device some seconds, for which a busy host has other things to do while it takes
+ * in a guest; so each has a second try.
+ */
+static int attach_kind(libxl_ctx *libxl, uint32_t id, libxl_domain_config *devices, const char *kind, int count,
+                       device_call *add, device_call *destroy)
+{
+    for (int i = 0; i < count; i++) {
+        int rc = add(libxl, id, devices, i);
+
+        if (rc == ERROR_TIMEDOUT) {
+            detail("%s %d of domain %u came too late: once more", kind, i, id);
+            destroy(libxl, id, devices, i);
+            rc = add(libxl, id, devices, i);
+        }
+        if (rc) {
+            failure("%s %d cannot be attached to domain %u: libxl's error %d", kind, i, id, rc);
+            return rc;
+        }
     }
-    if (file)
-        fclose(file);
-    return text;
-}
-
-/* libxl gives a device some seconds, for which a busy host has other things to do while it takes in a guest. */
-static int attach_nic(libxl_ctx *libxl, uint32_t id, libxl_device_nic *nic)
-{
-    int rc = libxl_device_nic_add(libxl, id, nic, NULL);
-
-    if (rc != ERROR_TIMEDOUT)
-        return rc;
-    libxl_device_nic_destroy(libxl, id, nic, NULL);
-    return libxl_device_nic_add(libxl, id, nic, NULL);
-}
-
-static int attach_disk(libxl_ctx *libxl, uint32_t id, libxl_device_disk *disk)
-{
-    int rc = libxl_device_disk_add(libxl, id, disk, NULL);
-
-    if (rc != ERROR_TIMEDOUT)
-        return rc;
-    libxl_device_disk_destroy(libxl, id, disk, NULL);
-    return libxl_device_disk_add(libxl, id, disk, NULL);
+    return 0;
 }
 
 static int attach_all(libxl_ctx *libxl, uint32_t id, libxl_domain_config *devices)
 {
-    int rc = 0;
+    int rc = attach_kind(libxl, id, devices, "disk", devices->num_disks, disk_add, disk_destroy);
 
-    for (int i = 0; i < devices->num_disks && !rc; i++) {
-        rc = attach_disk(libxl, id, &devices->disks[i]);
-        if (rc)
-            failure("disk %s cannot be attached to domain %u: libxl's error %d", devices->disks[i].vdev, id, rc);
-    }
-    for (int i = 0; i < devices->num_nics && !rc; i++) {
-        rc = attach_nic(libxl, id, &devices->nics[i]);
-        if (rc)
-            failure("network interface %d cannot be attached to domain %u: libxl's error %d", devices->nics[i].devid,
-                    id, rc);
-    }
-    return rc;
+    return rc ? rc : attach_kind(libxl, id, devices, "network interface", devices->num_nics, nic_add, nic_destroy);
 }
 
 static int attach(libxl_ctx *libxl, uint32_t id, libxl_domain_config *config)
@@ -289,16 +286,17 @@ static int attach(libxl_ctx *libxl, uint32_t id, libxl_domain_config *config)
 
 int attach_run(int argc, char **argv)
 {
-    char *json = argc == 3 ? read_file(argv[2]) : NULL;
     libxl_domain_config config;
+    size_t size;
+    char *json;
     int error;
 
-    if (!json)
+    if (argc != 3 || read_file(argv[2], MOST_BYTES, &json, &size))
         return failure("%s: it is torpor-save-helper that starts this", ATTACH_NAME);
-    if (guests_open())
-        return EXIT_FAILURE;
+    error = guests_open();
     libxl_domain_config_init(&config);
-    error = config_from_json(guests_libxl(), "torpor", json, &config);
+    if (!error)
+        error = config_from_json(guests_libxl(), "torpor", json, &config);
     if (!error)
         error = attach(guests_libxl(), (uint32_t)strtoul(argv[1], NULL, 10), &config);
     libxl_domain_config_dispose(&config);

@@ -3,7 +3,7 @@
 # build/tools/torpor-save-helper: the program that libxl starts to save and restore a domain.
 
 tools-out     := build/tools
-tools-sources := $(wildcard tools/*.c) $(addprefix tools/helper/,transfer.c detach.c stream.c pack.c journal.c report.c options.c) tools/keeper/image.c
+tools-sources := $(wildcard tools/*.c) $(addprefix tools/helper/,transfer.c detach.c stream.c pack.c journal.c report.c options.c) $(addprefix tools/keeper/,image.c chunk.c)
 tools-objects := $(tools-sources:%=$(tools-out)/%.o)
 helper-sources := $(wildcard tools/helper/*.c) sleep/sleep.c
 helper-objects := $(helper-sources:%=$(tools-out)/%.o)
@@ -40,10 +40,10 @@ $(tools-out)/.root: $(tools-out)/torpor $(tools-out)/torpor-save-helper tools/to
 	@touch $@
 
 # build/tools/keeper: the program that saves and restores the host's memory from another kernel (images/keeper).
-keeper-objects := $(patsubst %,$(tools-out)/%.o,$(wildcard tools/keeper/*.c))
+keeper-objects := $(patsubst %,$(tools-out)/%.o,$(wildcard tools/keeper/*.c) tools/helper/pack.c)
 
 $(tools-out)/keeper: $(keeper-objects)
 	@clang $(tools-target) -fuse-ld=lld -pie -nostdlib -Wl,-z,relro,-z,now,-z,noexecstack,--no-undefined,--as-needed -o $@ \
-		$(tools-lib)/Scrt1.o $(tools-lib)/crti.o $^ $(tools-lib)/libfdt.a -lc -L$(tools-lib) $(tools-lib)/crtn.o
+		$(tools-lib)/Scrt1.o $(tools-lib)/crti.o $^ $(tools-lib)/libfdt.a $(tools-lib)/libzstd.a -lc -L$(tools-lib) $(tools-lib)/crtn.o
 
 -include $(keeper-objects:.o=.d)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * torpor dump: what torpor snapshot or hibernate has left on a partition, to a file. It is the same ELF core there; a
- * file can be carried to where the debuggers are.
+ * torpor dump: what torpor snapshot or hibernate has left on a partition, to a file: an ELF core, checked and unpacked,
+ * which can be carried to where the debuggers are.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -12,51 +12,96 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include "tools/keeper/image.h"
+#include "tools/keeper/chunk.h"
 #include "tools/torpor.h"
 
-static int copy(int from, int to, uint64_t size)
+/* An image that is being copied. */
+struct copy {
+    int from, to;
+    struct image_header *header;   /* on a page of its own */
+    void *tables;
+    struct image image;
+};
+
+static int put(const struct copy *c, const void *data, size_t size, uint64_t at)
 {
-    uint8_t *chunk = aligned_alloc(IMAGE_PAGE, IMAGE_CHUNK);
-    int error = chunk ? 0 : -ENOMEM;
+    errno = ENOSPC;
+    return pwrite(c->to, data, size, (off_t)at) == (ssize_t)size ? 0 : -errno;
+}
 
-    for (uint64_t done = 0; !error && done < size;) {
-        size_t n = size - done < IMAGE_CHUNK ? size - done : IMAGE_CHUNK;
+/* The header, too, says then that nothing is packed; the rest of its page is not of ELF's. */
+static int copy_all(const struct copy *c)
+{
+    struct chunk_reader *reader = chunk_reader_new(c->from, &c->image);
+    int error = reader ? 0 : -ENOMEM;
+    Elf64_Ehdr elf;
 
-        errno = EIO;
-        if (pread(from, chunk, n, (off_t)done) != (ssize_t)n || write(to, chunk, n) != (ssize_t)n)
-            error = -errno;
-        done += n;
+    image_unpacked_header(c->header, &elf);
+    for (size_t n = 0; !error && n < c->image.chunk_count; n++) {
+        const uint8_t *data;
+
+        error = chunk_read(reader, n, &data);
+        if (!error)
+            error = put(c, data, image_chunk_size(&c->image, n), IMAGE_DATA + (uint64_t)n * IMAGE_CHUNK);
     }
-    if (!error && fsync(to))
+    if (!error)
+        error = put(c, c->tables, c->header->tables_size, c->header->tables);
+    if (!error)
+        error = put(c, &elf, sizeof(elf), 0);
+    if (!error && fsync(c->to))
         error = -errno;
-    free(chunk);
+    chunk_reader_free(reader);
     return error;
+}
+
+static int copy_to(struct copy *c, const char *path)
+{
+    int error;
+
+    c->to = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (c->to < 0)
+        return -failure("%s cannot be made: %s", path, strerror(errno));
+    error = copy_all(c);
+    if (error) {
+        failure("%s cannot be written: %s", path,
+                error == -EBADMSG ? "the image is damaged" : strerror(-error));
+        unlink(path);
+    }
+    close(c->to);
+    return error;
+}
+
+/* NULL, or what is wrong with the image. */
+static const char *tables_read(struct copy *c, uint64_t size)
+{
+    const char *wrong = image_check_header(c->header, size);
+
+    if (wrong)
+        return wrong;
+    c->tables = aligned_alloc(IMAGE_PAGE, c->header->tables_size);
+    if (!c->tables || file_read_at(c->from, image_tables_at(c->header), c->tables, c->header->tables_size))
+        return "its tables cannot be read";
+    return image_check(&c->image, c->header, c->tables);
 }
 
 static int dump(const char *partition, const char *path)
 {
-    struct image_header *h = aligned_alloc(IMAGE_PAGE, IMAGE_PAGE);
-    int from = open(partition, O_RDONLY | O_DIRECT | O_CLOEXEC), to, error;
+    struct copy c = { .from = open(partition, O_RDONLY | O_DIRECT | O_CLOEXEC),
+                      .header = aligned_alloc(IMAGE_PAGE, IMAGE_PAGE) };
     const char *wrong;
     uint64_t size;
+    int error;
 
-    if (from < 0 || !h || ioctl(from, BLKGETSIZE64, &size) || pread(from, h, IMAGE_PAGE, 0) != IMAGE_PAGE)
-        return -failure("%s cannot be read, or is no partition or disk: %s", partition, strerror(errno));
-    wrong = image_check_header(h, size);
-    if (wrong)
-        return -failure("%s has no image: %s", partition, wrong);
-    to = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    if (to < 0)
-        return -failure("%s cannot be made: %s", path, strerror(errno));
-    error = copy(from, to, h->tables + h->tables_size);
-    if (error) {
-        failure("%s cannot be written: %s", path, strerror(-error));
-        unlink(path);
-    }
-    close(to);
-    close(from);
-    free(h);
+    if (c.from < 0 || !c.header || ioctl(c.from, BLKGETSIZE64, &size) || file_read_at(c.from, 0, c.header, IMAGE_PAGE))
+        error = -failure("%s cannot be read, or is no partition or disk: %s", partition, strerror(errno));
+    else if ((wrong = tables_read(&c, size)))
+        error = -failure("%s has no image: %s", partition, wrong);
+    else
+        error = copy_to(&c, path);
+    if (c.from >= 0)
+        close(c.from);
+    free(c.tables);
+    free(c.header);
     return error;
 }
 

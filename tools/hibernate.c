@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <glob.h>
 #include <linux/fs.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,12 +26,11 @@
 #include "tools/torpor.h"
 
 #define PARTITION "/dev/disk/by-partlabel/torpor"
-#define KEEPER    "/usr/lib/torpor/keeper.gz"
 #define MIB       (UINT64_C(1) << 20)
 
 struct request {
     const char *partition, *kernel, *keeper, *append;
-    bool off, check;
+    bool off, check, compress;
     xc_interface *xc;
     int file;                  /* the partition, past the page cache */
     uint64_t size, needed;     /* bytes: the partition's, and the most that an image can take now */
@@ -89,7 +89,7 @@ static int outcome(struct request *r)
     struct image_header *h = aligned_alloc(IMAGE_PAGE, IMAGE_PAGE);
     enum image_state state = h && !header_read(r->file, h) && memcmp(h->id, r->id, IMAGE_ID) == 0 ? image_state(h)
                                                                                                    : IMAGE_CLAIMED;
-    uint64_t size = state == IMAGE_CLAIMED ? 0 : h->data_size / MIB;
+    uint64_t size = state == IMAGE_CLAIMED ? 0 : h->stored_size / MIB;
 
     free(h);
     if (state == (r->off ? IMAGE_USED : IMAGE_SNAPSHOT)) {
@@ -140,7 +140,8 @@ static int command_line(const struct request *r, char *line, size_t size)
     for (unsigned i = 0; i < IMAGE_ID; i++)
         sprintf(id + 2 * i, "%02x", r->id[i]);
     snprintf(line, size, "--append=" IMAGE_KERNEL_WORDS " keeper=%s keeper.id=%s keeper.handover=%s %s "
-             "kexec_jump_back_entry=%s %s", r->off ? "hibernate" : "snapshot", id, handover, info, back, r->append);
+             "kexec_jump_back_entry=%s%s %s", r->off ? "hibernate" : "snapshot", id, handover, info, back,
+             r->compress ? " keeper.compress=zstd" : "", r->append);
     return 0;
 }
 
@@ -232,6 +233,18 @@ static int request_check(struct request *r)
     return 0;
 }
 
+/* The keeper looks into disks and partitions alone for whether they went on without the image (docs/hibernation.md). */
+static void warn_of_mapped_disks(void)
+{
+    glob_t found;
+
+    if (glob("/sys/class/block/dm-*", 0, NULL, &found) == 0 || glob("/sys/class/block/md[0-9]*", 0, NULL, &found) == 0)
+        fprintf(stderr, "torpor: whether file systems in %s change is not seen when an image is to be resumed: if the "
+                "host ever boots as usual past an image, give it up by keeper=boot\n",
+                strrchr(found.gl_pathv[0], '/') + 1);
+    globfree(&found);
+}
+
 static int request_do(struct request *r)
 {
     int error = claim(r);
@@ -252,6 +265,8 @@ static int request_run(struct request *r)
     if (!r->xc)
         return -failure("the hypervisor cannot be reached (%s): is this dom0, and are you root?", strerror(errno));
     error = request_check(r);
+    if (!error && r->off)
+        warn_of_mapped_disks();
     if (!error && r->check)
         printf("the host can be saved to %s: it has %llu MiB, of which an image now takes %llu at most\n", r->partition,
                (unsigned long long)(r->size / MIB), (unsigned long long)(r->needed / MIB));
@@ -263,14 +278,18 @@ static int request_run(struct request *r)
     return error;
 }
 
-static const char *default_kernel(void)
+struct defaults {
+    char kernel[sizeof(struct utsname)], keeper[sizeof(struct utsname)];
+};
+
+/* The keeper has modules, which fit one kernel. */
+static void defaults_find(struct defaults *d)
 {
-    static char path[sizeof(struct utsname)];
     struct utsname u;
 
     uname(&u);
-    snprintf(path, sizeof(path), "/boot/vmlinuz-%s", u.release);
-    return path;
+    snprintf(d->kernel, sizeof(d->kernel), "/boot/vmlinuz-%s", u.release);
+    snprintf(d->keeper, sizeof(d->keeper), "/usr/lib/torpor/keeper-%s.gz", u.release);
 }
 
 static int command_save_host(const struct command *c, int argc, char **argv, bool off)
@@ -280,19 +299,23 @@ static int command_save_host(const struct command *c, int argc, char **argv, boo
         { "kernel", required_argument, NULL, 'k' },
         { "keeper", required_argument, NULL, 'i' },
         { "append", required_argument, NULL, 'a' },
+        { "compress", no_argument, NULL, 'z' },
         { "check", no_argument, NULL, 'c' },
         COMMON_OPTIONS
     };
-    struct request r = { .partition = PARTITION, .kernel = default_kernel(), .keeper = KEEPER, .append = "", .off = off,
+    struct defaults d;
+    struct request r = { .partition = PARTITION, .kernel = d.kernel, .keeper = d.keeper, .append = "", .off = off,
                          .file = -1 };
     int option;
 
-    while ((option = next_option(c, argc, argv, ":ht:k:i:a:", long_options)) >= 0) {
+    defaults_find(&d);
+    while ((option = next_option(c, argc, argv, ":ht:k:i:a:z", long_options)) >= 0) {
         switch (option) {
         case 't': r.partition = optarg; break;
         case 'k': r.kernel = optarg; break;
         case 'i': r.keeper = optarg; break;
         case 'a': r.append = optarg; break;
+        case 'z': r.compress = true; break;
         default: r.check = true; break;
         }
     }

@@ -5,6 +5,7 @@
  *
  *     receiver: BANNER
  *     sender:   the stream that torpor save writes to a file, live
+ *     receiver: HERE       as often as the stream asks whether it has come so far (helper/sync.h)
  *     receiver: READY      it has a whole domain NAME--incoming, paused; or FAILED: it cannot make one
  *     sender:   GO         its own is NAME--migratedaway, suspended
  *     receiver: STARTED    its own runs, and is NAME; or FAILED: nothing is left of it
@@ -33,6 +34,7 @@
 #include "tools/guests.h"
 #include "tools/helper.h"
 #include "tools/helper/journal.h"
+#include "tools/helper/sync.h"
 #include "tools/helper/transfer.h"
 #include "tools/image.h"
 #include "tools/monitor.h"
@@ -52,11 +54,11 @@
 #define STATUS_NO_COMMAND 127             /* sh's, and so ssh's */
 #define STATUS_NO_HOST    255             /* ssh's */
 
-#define BANNER  "torpor migration receiver 1: ready for a domain\n"
-#define READY   "torpor migration receiver 1: the domain is whole\n"
-#define GO      "torpor migration sender 1: it is yours\n"
-#define STARTED "torpor migration receiver 1: started\n"
-#define FAILED  "torpor migration receiver 1: failed!\n"
+#define BANNER  "torpor migration receiver 2: ready for a domain\n"
+#define READY   "torpor migration receiver 2: the domain is whole\n"
+#define GO      "torpor migration sender 2: it is yours\n"
+#define STARTED "torpor migration receiver 2: started\n"
+#define FAILED  "torpor migration receiver 2: failed!\n"
 
 #define LONGEST 127                       /* bytes of a message of either */
 
@@ -133,6 +135,7 @@ static const char *link_error(int error)
 struct migration {
     libxl_ctx *libxl;
     struct guest guest;
+    char back[48];             /* its helper's name for `from` */
     char *away;                /* the name that it has while it is neither here nor there; NULL: it has its own */
     pid_t transport;
     int to, from;
@@ -312,6 +315,8 @@ static int send_domain(struct migration *m, const char *json)
         m->reason = "the stream cannot be begun";
         return EXIT_FAILURE;
     }
+    snprintf(m->back, sizeof(m->back), "/proc/%d/fd/%d", (int)getpid(), m->from);
+    m->options.helper.back = m->back;
     if (save_write(m->libxl, &m->guest, m->to, &m->options))
         return go_on_here(m, save_reason());
     error = rename_away(m);                    /* while the receiver is busy with the end of it */
@@ -463,9 +468,9 @@ static int take_over(libxl_ctx *libxl, uint32_t id, const char *name, const stru
     }
     progress_stage("start", 0);
     progress_went_on("received");
+    tell(to, STARTED);   /* runs here, whether the sender hears it or not */
     if (give_name(libxl, id, name))
         failure("domain %u runs, and cannot be renamed to %s", id, name);
-    tell(to, STARTED);   /* runs here, whether the sender hears it or not */
     fprintf(stderr, "migration target: Domain started successfully.\n");
     if (!r->unwatched)
         monitor_in_background(id, false);
@@ -505,6 +510,13 @@ static int finish_receiving(libxl_ctx *libxl, uint32_t id, const char *name, con
     return take_over(libxl, id, name, r, STDOUT_FILENO);
 }
 
+/* What does not go at once is not waited for: the sender has asked more than it listens. */
+static void answer_sync(void)
+{
+    if (poll(&(struct pollfd){ .fd = STDOUT_FILENO, .events = POLLOUT }, 1, 0) > 0)
+        tell(STDOUT_FILENO, SYNC_HERE);
+}
+
 static int receive(bool debug, const struct receiver *r)
 {
     struct restore_request request = {
@@ -515,6 +527,7 @@ static int receive(bool debug, const struct receiver *r)
     char *name;
     int status;
 
+    progress_on_sync(answer_sync);
     fprintf(stderr, "migration target: Ready to receive domain.\n");
     if (tell(STDOUT_FILENO, BANNER) || restore_domain(guests_libxl(), &request, &id, &name)) {
         fprintf(stderr, "migration target: Domain creation failed.\n");

@@ -3,11 +3,9 @@
 #include "tools/operations.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "tools/helper/transfer.h"
 #include "tools/history.h"
@@ -20,30 +18,6 @@ static const char *const paths[] = { JOURNAL_PATH, JOURNAL_PATH ".1" };   /* the
 
 /* Called for each operation, the last first, until it returns false. */
 typedef bool visitor(const struct journal *j, void *context);
-
-/* The file's text, freed by the caller. 0 or -errno. */
-static int read_file(const char *path, char **text, size_t *length)
-{
-    int fd = open(path, O_RDONLY | O_CLOEXEC), error = fd < 0 ? -errno : 0;
-    off_t size = error ? 0 : lseek(fd, 0, SEEK_END);
-
-    if (error)
-        return error;
-    *text = NULL;
-    *length = (size_t)size;
-    if (size < 0 || lseek(fd, 0, SEEK_SET))
-        error = -errno;
-    else if (size > (off_t)MOST_BYTES)
-        error = -EFBIG;
-    else if (!(*text = malloc(*length + 1)))
-        error = -ENOMEM;
-    else
-        error = read_all(fd, *text, *length);
-    close(fd);
-    if (error)
-        free(*text);
-    return error;
-}
 
 /* False: the visitor has seen enough. */
 static bool visit_lines(const char *text, size_t length, visitor *visit, void *context)
@@ -72,7 +46,7 @@ static int visit_all(visitor *visit, void *context)
     for (unsigned i = 0; more && i < sizeof(paths) / sizeof(paths[0]); i++) {
         size_t length;
         char *text;
-        int error = read_file(paths[i], &text, &length);
+        int error = read_file(paths[i], MOST_BYTES, &text, &length);
 
         if (error == -ENOENT)
             continue;

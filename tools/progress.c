@@ -36,6 +36,7 @@ static struct progress_state state;
 static char doing[80];
 static uint64_t began_ns, shown_ns, transfer_ns;
 static bool json, under_way, line_stands;
+static void (*sync_answer)(void);
 
 static pthread_t thread;
 static int pipe_ends[2] = { -1, -1 };
@@ -113,6 +114,10 @@ static void take(const struct report *r)
         if (json)
             progress_json_event(stdout, "resumed", journal.resumed_ns);
         break;
+    case REPORT_SYNC:
+        if (sync_answer)
+            sync_answer();
+        break;
     case REPORT_END:
         transfer_ns = r->end.transfer_ns;
         break;
@@ -146,6 +151,8 @@ static void close_pipe(void)
     pipe_ends[0] = pipe_ends[1] = -1;
     unsetenv(REPORT_VARIABLE);
 }
+
+void progress_on_sync(void (*answer)(void)) { sync_answer = answer; }
 
 void progress_listen(void)
 {

@@ -27,6 +27,9 @@ void progress_domain(libxl_ctx *libxl, const char *name, uint32_t domid);
 /* There is now. */
 void progress_made(libxl_ctx *libxl, uint32_t domid);
 
+/* Called by a thread of its own whenever the sender asks how far its stream is taken in; before progress_listen(). */
+void progress_on_sync(void (*answer)(void));
+
 /* The helper that is started from here on is listened to. Without it nothing is shown, and all else goes on. */
 void progress_listen(void);
 /* It has ended; nothing of ours stands on the terminal any more. Harmless when nobody listens. */

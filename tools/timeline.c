@@ -336,6 +336,12 @@ uint64_t timeline_turn(const struct timeline *t)
     return turn;
 }
 
+bool timeline_is_deed(const struct timeline *t, const struct timeline_event *e)
+{
+    return e->kind == TIMELINE_ASLEEP && e->start >= t->down && e->end - t->down <= t->asleep &&
+           e->end - e->start < t->asleep;
+}
+
 bool timeline_is_stage(const struct timeline_event *e)
 {
     return e->kind == TIMELINE_ENTER || e->kind == TIMELINE_LEAVE;

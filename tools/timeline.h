@@ -63,6 +63,8 @@ uint64_t timeline_turn(const struct timeline *t);
 
 /* Whether the event is a stage's, and not a note about a CPU or a domain. */
 bool timeline_is_stage(const struct timeline_event *e);
+/* Whether it is what another kernel did while the host was away: a part of the sleep itself. */
+bool timeline_is_deed(const struct timeline *t, const struct timeline_event *e);
 
 /* "12.300 us", "3.000 s", "2 h 05 min". Returns text. */
 #define TIMELINE_DURATION_SIZE 32

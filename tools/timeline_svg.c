@@ -321,6 +321,22 @@ static void put_night_sky(const struct picture *p)
     fputs(" Z\"/>\n", p->out);
 }
 
+/* What other kernels did meanwhile: nobody else woke the host then. */
+static void put_deeds(const struct picture *p, double x, double y, const char *style)
+{
+    char text[TIMELINE_NAME_SIZE + TIMELINE_DURATION_SIZE + 1], duration[TIMELINE_DURATION_SIZE];
+
+    for (unsigned i = 0; i < p->t->event_count; i++) {
+        const struct timeline_event *e = &p->t->events[i];
+
+        if (!timeline_is_deed(p->t, e))
+            continue;
+        snprintf(text, sizeof(text), "%s %s", e->name, svg_duration(duration, e->end - e->start));
+        svg_text(p->out, x, y, style, text);
+        y += 17;
+    }
+}
+
 static void put_night(const struct picture *p)
 {
     static const char pale[] = "font-size=\"12\" fill=\"" NIGHT_INK "\" text-anchor=\"middle\"";
@@ -333,6 +349,7 @@ static void put_night(const struct picture *p)
     svg_text(p->out, x, y - 16, pale, timeline_is_jump(p->t) ? "away for" : "asleep for");
     svg_text(p->out, x, y + 7, "font-size=\"21\" font-weight=\"bold\" fill=\"#ffffff\" text-anchor=\"middle\"",
              svg_duration(duration, p->t->asleep));
+    put_deeds(p, x, y + 32, pale);
     if (!p->t->woke)
         return;
     svg_text(p->out, x, y + 32, pale, "woken by");

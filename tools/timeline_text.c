@@ -132,6 +132,24 @@ static void print_part(const struct timeline *t, const struct part *part, FILE *
     }
 }
 
+/* What other kernels did meanwhile, from the moment of falling asleep. */
+static void print_away(const struct timeline *t, FILE *out)
+{
+    char at[TIMELINE_DURATION_SIZE], took[TIMELINE_DURATION_SIZE];
+    unsigned printed = 0;
+
+    for (unsigned i = 0; i < t->event_count; i++) {
+        const struct timeline_event *e = &t->events[i];
+
+        if (!timeline_is_deed(t, e))
+            continue;
+        if (printed++ == 0)
+            fprintf(out, "\n%14s %14s  %s\n", "AT", "TOOK", "AWAY");
+        fprintf(out, "%14s %14s  %s\n", timeline_duration(at, e->start - t->down),
+                timeline_duration(took, e->end - e->start), e->name);
+    }
+}
+
 void timeline_print_text(const struct timeline *t, FILE *out)
 {
     char outcome[TIMELINE_OUTCOME_SIZE], down[TIMELINE_DURATION_SIZE], up[TIMELINE_DURATION_SIZE];
@@ -150,6 +168,7 @@ void timeline_print_text(const struct timeline *t, FILE *out)
     if (t->lost)
         fprintf(out, "%" PRIu64 " more events did not fit into the record\n", t->lost);
     print_part(t, &down_part, out);
+    print_away(t, out);
     print_part(t, &up_part, out);
 }
 

@@ -86,7 +86,7 @@ _torpor()
             _torpor_files
             return
         fi
-        words='--to --kernel --keeper --append --check --help'
+        words='--to --kernel --keeper --append --compress --check --help'
         ;;
     dump)
         _torpor_files

@@ -64,20 +64,22 @@ static const struct command commands[] = {
     { "jump", command_jump, "[-d FILE]", "Go to the kernel that kexec -p has loaded, until it comes back",
       "All guests are frozen meanwhile.\n"
       "-d, --device-tree FILE   only write the machine's device tree to FILE, for kexec --dtb\n" },
-    { "hibernate", command_hibernate, "[--check] [-t PARTITION] [-k KERNEL] [-i KEEPER] [-a WORDS]",
+    { "hibernate", command_hibernate, "[--check] [-z] [-t PARTITION] [-k KERNEL] [-i KEEPER] [-a WORDS]",
       "Save the whole host, guests running, to a partition, and power off",
       "    --check           only say whether that could be done\n"
       "-t, --to PARTITION    a partition or disk of its own (default: /dev/disk/by-partlabel/torpor)\n"
       "-k, --kernel FILE     the kernel that saves (default: dom0's, /boot/vmlinuz-RELEASE)\n"
-      "-i, --keeper FILE     its ramdisk (default: /usr/lib/torpor/keeper.gz)\n"
-      "-a, --append WORDS    more for its command line\n" },
-    { "snapshot", command_snapshot, "[--check] [-t PARTITION] [-k KERNEL] [-i KEEPER] [-a WORDS]",
+      "-i, --keeper FILE     its ramdisk (default: /usr/lib/torpor/keeper-RELEASE.gz)\n"
+      "-a, --append WORDS    more for its command line\n"
+      "-z, --compress        what is saved, by zstd\n" },
+    { "snapshot", command_snapshot, "[--check] [-z] [-t PARTITION] [-k KERNEL] [-i KEEPER] [-a WORDS]",
       "The same, but go on",
       "    --check           only say whether that could be done\n"
       "-t, --to PARTITION    a partition or disk of its own (default: /dev/disk/by-partlabel/torpor)\n"
       "-k, --kernel FILE     the kernel that saves (default: dom0's, /boot/vmlinuz-RELEASE)\n"
-      "-i, --keeper FILE     its ramdisk (default: /usr/lib/torpor/keeper.gz)\n"
-      "-a, --append WORDS    more for its command line\n" },
+      "-i, --keeper FILE     its ramdisk (default: /usr/lib/torpor/keeper-RELEASE.gz)\n"
+      "-a, --append WORDS    more for its command line\n"
+      "-z, --compress        what is saved, by zstd\n" },
     { "dump", command_dump, "[-t PARTITION] FILE", "Copy what was saved on a partition to a file, for debuggers",
       "-t, --to PARTITION    which (default: /dev/disk/by-partlabel/torpor)\n" },
     { "timeline", command_timeline, "[-o | -d DOMAIN] [--json | --svg FILE] [N | -], or -l [-d DOMAIN]",

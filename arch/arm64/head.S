@@ -92,6 +92,9 @@ primary_entry:
     add     x0, x0, :lo12:boot_root
     cmp     x19, #(2 << 2)
     b.ne    no_el2
+    mov     x1, #(1 << 31)      // RW; a Linux that comes here by kexec has left E2H set
+    msr     hcr_el2, x1
+    isb
     bl      enable_mmu
     adrp    x3, _head           // physical, for pc is
     ldr     x0, =primary_at_link

@@ -179,15 +179,12 @@ enum inet_what inet_take(const struct inet *inet, uint8_t *frame, size_t *length
 size_t inet_udp_answer(const struct inet *inet, uint8_t *frame, const struct inet_udp *udp, size_t length)
 {
     size_t udp_length = UDP_SIZE + min_u64(length, INET_FRAME_MAX - INET_HEADERS);
-    uint16_t sum_of_it;
 
     ip_answer(inet, frame, IP_SIZE + udp_length);
     put16(frame + UDP, udp->port);
     put16(frame + UDP_TO, udp->from_port);
     put16(frame + UDP_LENGTH, (unsigned)udp_length);
-    put16(frame + UDP_CHECKSUM, 0);
-    sum_of_it = checksum(frame + UDP, udp_length, udp_start(frame, udp_length));
-    put16(frame + UDP_CHECKSUM, sum_of_it ? sum_of_it : 0xffff);     /* 0 says that there is none */
+    put16(frame + UDP_CHECKSUM, udp_start(frame, udp_length));
     return UDP + udp_length;
 }
 

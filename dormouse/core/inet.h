@@ -33,7 +33,10 @@ struct inet_udp {
 /* A frame of *length bytes, at most INET_FRAME_MAX. With `whole` checksums are not looked at. */
 enum inet_what inet_take(const struct inet *inet, uint8_t *frame, size_t *length, bool whole, struct inet_udp *udp);
 
-/* The frame that brought *udp becomes the answer to it, with `length` bytes of data as they stand there. Its length. */
+/*
+ * The frame that brought *udp becomes the answer to it, with `length` bytes of data as they stand there. Its length.
+ * Its checksum is blank: the pseudo header's sum, to be completed by who sends it (xen/net.h).
+ */
 size_t inet_udp_answer(const struct inet *inet, uint8_t *frame, const struct inet_udp *udp, size_t length);
 
 /* A frame that tells all others where this address is; its length. */

@@ -14,6 +14,7 @@
 enum { WORKERS = 4, CHUNKS = 64, CHUNK_SECTORS = 64, SECTOR_WORDS = 512 / 8 };
 enum { CHUNK_PAGES = CHUNK_SECTORS * 512 / 4096 };
 #define REPORT_NS UINT64_C(200000000)
+#define PAUSE_NS  UINT64_C(100000000)
 
 static struct block *disk;
 static unsigned written, verified, lost, flushed, discarded;    /* by all workers */
@@ -45,6 +46,7 @@ static void wrong(const char *what, unsigned long sector, int error)
 {
     count(&lost);
     print("diskcheck: not ok: sector %lu: %s (%d)\n", sector, what, error);
+    thread_sleep_until(time_now() + PAUSE_NS);      /* a disk that was given up may be attached again */
 }
 
 static void chunk_write(struct worker *w, unsigned chunk)

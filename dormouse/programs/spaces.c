@@ -3,7 +3,11 @@
  * Address spaces that come, change and go all the time: user programs which map and unmap pages and look after each
  * word that they wrote, on all CPUs. A program is not begun at once, so that a suspend finds roots of all kinds: never
  * loaded, in use, and left over on CPUs that do something else.
+ *
+ * extra="storm=N": N threads of the kernel sleep for as long as it takes to change a table, so that whatever is done in
+ * a space is interrupted, and goes on on another CPU.
  */
+#include "dormouse/core/arguments.h"
 #include "dormouse/core/process.h"
 #include "dormouse/core/space.h"
 #include "dormouse/core/thread.h"
@@ -17,6 +21,7 @@ enum { PROGRAMS = 6, SLOTS = 24, ROUNDS = 60, SPINS = 2000 };
 #define SLOTS_BASE (SPACE_BASE + 0x10000000)
 #define REPORT_NS  UINT64_C(200000000)
 #define PAUSE_NS   UINT64_C(20000000)
+#define STORM_NS   UINT64_C(60000)
 
 enum wrong { WRONG_MEMORY = 1, WRONG_MAP, WRONG_UNMAP, WRONG_ZERO, WRONG_VECTOR };
 
@@ -133,6 +138,14 @@ static void run_for_ever(void *arg)
     }
 }
 
+static void sleep_for_ever(void *arg)
+{
+    uint64_t nap = STORM_NS + 7000 * (uintptr_t)arg;
+
+    for (;;)
+        thread_sleep_until(time_now() + nap);
+}
+
 int main(void)
 {
     bool kept_out = run_one(trespasser, (uintptr_t)&wrong) == -EFAULT && !wrong;
@@ -140,6 +153,9 @@ int main(void)
     print("spaces: %s\n", kept_out ? "the kernel is out of reach" : "not ok: a program wrote to the kernel");
     for (uintptr_t i = 0; i < PROGRAMS; i++)
         if (thread_start("keeper", run_for_ever, (void *)i))
+            return 1;
+    for (uintptr_t i = argument_number("storm", 0); i; i--)
+        if (thread_start("storm", sleep_for_ever, (void *)i))
             return 1;
     for (unsigned round = 0;; round++) {
         print("spaces: %u at %lu ms: %lu reports, %u programs, CPUs %lx\n", round, time_now() / 1000000,

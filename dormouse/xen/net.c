@@ -181,7 +181,7 @@ static unsigned send_take(struct net *n)
     return buffer;
 }
 
-int net_send(struct net *n, const void *frame, size_t length)
+int net_send(struct net *n, const void *frame, size_t length, bool blank)
 {
     unsigned buffer;
 
@@ -193,7 +193,7 @@ int net_send(struct net *n, const void *frame, size_t length)
         return -EIO;
     memcpy(send_page(n, buffer), frame, length);
     bool enabled = spin_lock_irq(&n->lock);
-    net_ring_send(&n->ring, buffer, (uint16_t)length);
+    net_ring_send(&n->ring, buffer, (uint16_t)length, blank);
     spin_unlock_irq(&n->lock, enabled);
     issue(n);
     return 0;

@@ -76,7 +76,7 @@ static bool send_issue(struct net_ring *r)
             continue;
         b->state = NET_ISSUED;
         r->tx->ring[r->tx_requests++ & (NET_RING_ENTRIES - 1)].req = (struct netif_tx_request){
-            .gref = b->ref, .flags = NETTXF_data_validated, .id = (uint16_t)i, .size = b->length,
+            .gref = b->ref, .flags = b->flags, .id = (uint16_t)i, .size = b->length,
         };
     }
     return publish(&r->tx->req_prod, &r->tx->req_event, before, r->tx_requests);
@@ -143,8 +143,9 @@ unsigned net_ring_take(struct net_ring *r)
     return NET_BUFFERS;
 }
 
-void net_ring_send(struct net_ring *r, unsigned buffer, uint16_t length)
+void net_ring_send(struct net_ring *r, unsigned buffer, uint16_t length, bool blank)
 {
+    r->send[buffer].flags = NETTXF_data_validated | (blank ? NETTXF_csum_blank : 0);
     r->send[buffer].length = length;
     r->send[buffer].state = NET_QUEUED;
 }

@@ -20,7 +20,7 @@ struct net_buffer {
         NET_ISSUED,                 /* the back end's */
     } state;
     grant_ref_t ref;
-    uint16_t length;                /* of the packet to send */
+    uint16_t length, flags;         /* of the packet to send; NETTXF_* */
 };
 
 struct net_packet {
@@ -54,7 +54,8 @@ bool net_ring_issue(struct net_ring *r);
 const char *net_ring_collect_sent(struct net_ring *r);
 /* A free buffer to send from, or NET_BUFFERS. */
 unsigned net_ring_take(struct net_ring *r);
-void net_ring_send(struct net_ring *r, unsigned buffer, uint16_t length);
+/* With `blank` the back end completes its checksum. */
+void net_ring_send(struct net_ring *r, unsigned buffer, uint16_t length, bool blank);
 
 /* Something may have come, or a buffer may have become free. */
 bool net_ring_has_answers(const struct net_ring *r);

@@ -16,6 +16,7 @@
 #include "dormouse/xen/grant.h"
 #include "dormouse/xen/hypercall.h"
 #include "dormouse/xen/xenbus.h"
+#include "lib/print.h"
 #include "machine/cpu.h"
 #include "machine/suspend.h"
 #include "machine/time.h"
@@ -74,15 +75,29 @@ static const struct sleep_stage *const stages[] = {
 
 static const struct sleep_list guest_list = { .name = SUSPEND_LIST, .stages = stages, .count = ARRAY_SIZE(stages) };
 
+/* Which of the stages from `first` up to `end` took longest, in us. */
+static void longest_write(char *text, size_t size, const struct sleep_event *first, const struct sleep_event *end)
+{
+    const struct sleep_event *longest = first;
+
+    for (const struct sleep_event *e = first; e < end; e++)
+        if (e->end - e->start > longest->end - longest->start)
+            longest = e;
+    snprintf(text, size, "(%s: %lu)", longest->name, (longest->end - longest->start) / 1000);
+}
+
 /* Until the call that is the sleep, and from its return. */
 static void result_say(const struct sleep *s, bool new_domain)
 {
-    const struct sleep_event *call = s->events, *first = s->events, *last = &s->events[s->event_count - 1];
+    const struct sleep_event *call = s->events, *first = s->events, *end = &s->events[s->event_count];
+    char down[48], up[48];
 
     while (call->name != hypercall_stage.name)
         call++;
-    print("dormouse: resumed %s: %lu us down, %lu us up\n", new_domain ? "in a new domain" : "in place",
-          (call->start - first->start) / 1000, (last->end - call->end) / 1000);
+    longest_write(down, sizeof(down), first, call);
+    longest_write(up, sizeof(up), call + 1, end);
+    print("dormouse: resumed %s: %lu us down %s, %lu us up %s\n", new_domain ? "in a new domain" : "in place",
+          (call->start - first->start) / 1000, down, (end[-1].end - call->end) / 1000, up);
 }
 
 int suspend_guest(void)

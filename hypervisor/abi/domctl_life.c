@@ -15,8 +15,8 @@
 #include "vm/domain.h"
 #include "vm/evtchn/evtchn.h"
 #include "vm/vcpu.h"
+#include "vm/vgic/vgic.h"
 
-#define GICV2_MAX_VCPUS       8        /* IHI 0048B.b 2.1: eight CPU interfaces */
 #define FIFO_MAX_PORT         ((1u << 17) - 1)  /* EVTCHN_FIFO_NR_CHANNELS - 1 */
 
 /*
@@ -43,7 +43,7 @@ static int check_arch(const struct xen_arch_domainconfig *arch, unsigned max_vcp
     }
     if (version != machine_gic)
         return -ENODEV;
-    if (version == 2 && max_vcpus > GICV2_MAX_VCPUS)
+    if (version == 2 && max_vcpus > VGIC_V2_MAX_VCPUS)
         return -EINVAL;
     if (arch->nr_spis > VGIC_MAX_SPIS || arch->tee_type != XEN_DOMCTL_CONFIG_TEE_NONE)
         return -EINVAL;

@@ -108,17 +108,10 @@ static long op_pin_override(struct vcpu *v, uint64_t arg_va)
     return sched_pin_override(&v->sched, arg.pcpu);
 }
 
-long abi_sched_op(uint64_t cmd, uint64_t arg_va)
+/* Apart from the calls that have no argument: those need no room on the stack, and come by the thousand. */
+static NOINLINE long op_with_argument(struct vcpu *v, uint64_t cmd, uint64_t arg_va)
 {
-    struct vcpu *v = current_vcpu();
-
     switch (cmd) {
-    case SCHEDOP_yield:
-        sched_yield(&v->sched);
-        return 0;
-    case SCHEDOP_block:
-        vcpu_block(v);
-        return 0;
     case SCHEDOP_shutdown:
         return op_shutdown(v->domain, arg_va, false);
     case SCHEDOP_poll:
@@ -133,5 +126,21 @@ long abi_sched_op(uint64_t cmd, uint64_t arg_va)
         return op_pin_override(v, arg_va);
     default:
         return -ENOSYS;
+    }
+}
+
+long abi_sched_op(uint64_t cmd, uint64_t arg_va)
+{
+    struct vcpu *v = current_vcpu();
+
+    switch (cmd) {
+    case SCHEDOP_yield:
+        sched_yield(&v->sched);
+        return 0;
+    case SCHEDOP_block:
+        vcpu_block(v);
+        return 0;
+    default:
+        return op_with_argument(v, cmd, arg_va);
     }
 }

@@ -21,6 +21,7 @@ void cpus_set_present(unsigned count) { present = count; }
 void cpu_init_struct(unsigned id, uint64_t mpidr)
 {
     cpus[id].id = id;
+    cpus[id].self = cpu_mask_of(id);
     cpus[id].mpidr = mpidr & MPIDR_AFFINITY;
     cpus[id].stack_top = cpu_stacks[id].stack + CPU_STACK_SIZE;
 }

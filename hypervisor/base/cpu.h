@@ -43,6 +43,7 @@ struct cpu {
     bool lost;                 /* it did not go off, or did not come, and is not used any more */
     uint64_t idle_ticks;       /* time spent idle, counter ticks */
     uint64_t idle_since;       /* it idles since then; 0: it does not. Atomic */
+    cpu_mask self;             /* the set of itself */
 };
 
 extern struct cpu cpus[MAX_CPUS];

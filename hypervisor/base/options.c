@@ -223,6 +223,11 @@ static int read_noreboot(struct word value)
     return read_bool(value, &options.noreboot);
 }
 
+static int read_guest_ptp(struct word value)
+{
+    return read_bool(value, &options.guest_ptp);
+}
+
 /* crashkernel=SIZE[@ADDRESS]: whole blocks of 2 MiB, which Linux on arm64 wants, not higher than 48 bits. */
 static int read_crashkernel(struct word value)
 {
@@ -267,6 +272,7 @@ static const struct {
     { "conswitch", read_conswitch },
     { "console_wakeup", read_console_wakeup },
     { "noreboot", read_noreboot },
+    { "guest_ptp", read_guest_ptp },
     { "crashkernel", read_crashkernel },
     { "sched", read_sched },
     { "xsm", read_xsm },

@@ -21,6 +21,7 @@ struct options {
     bool console_switch_to_dom0;  /* input goes to dom0 once it starts */
     bool console_wakeup;          /* input on the UART wakes a sleeping host */
     bool noreboot;                /* halt instead */
+    bool guest_ptp;               /* guests are offered the time of day as KVM offers it */
     uint64_t crashkernel;         /* bytes of dom0's memory to load kernels into, whole 2 MiB; 0: none */
     uint64_t crashkernel_at;      /* ... and where; 0: anywhere */
 };

@@ -12,6 +12,7 @@
 #include "arch/psci.h"
 #include "arch/sysreg.h"
 #include "base/printk.h"
+#include "boot/modules.h"
 #include "lib/devicetree.h"
 #include "lib/errno.h"
 #include "lib/string.h"
@@ -21,7 +22,7 @@
 static const char *const pl011_names[] = { "arm,pl011", NULL };
 static const char *const sbsa_uart_names[] = { "arm,sbsa-uart", "arm,pl011-axi", NULL };
 static const char *const psci_names[] = { "arm,psci-1.0", "arm,psci-0.2", "arm,psci", NULL };
-static const char *const module_names[] = { "multiboot,module", "xen,multiboot-module", NULL };
+static const char *const module_names[] = { MODULE_COMPATIBLE, MODULE_COMPATIBLE_XEN, NULL };
 static const char *const kernel_names[] = { "multiboot,kernel", "xen,linux-zimage", NULL };
 static const char *const ramdisk_names[] = { "multiboot,ramdisk", "xen,linux-initrd", NULL };
 static const char *const timer_names[] = { "arm,armv8-timer", "arm,armv7-timer", NULL };
@@ -209,7 +210,7 @@ static int read_chosen(struct reader *r, const struct dt_node *n)
 static bool node_is_module(const struct dt_node *n)
 {
     return n->depth > 1 && is_below(n, "chosen") && dt_is_compatible_any(n, module_names) &&
-           !dt_is_compatible(n->parent, "xen,domain");
+           !dt_is_compatible(n->parent, DOMAIN_COMPATIBLE);
 }
 
 /* Where a module goes. One without a kind of its own: the first is the kernel, the second the ramdisk. */

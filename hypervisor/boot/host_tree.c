@@ -9,6 +9,7 @@
 
 #include "base/hypfs.h"
 #include "base/printk.h"
+#include "boot/modules.h"
 #include "lib/string.h"
 #include "mm/frames.h"
 #include "power/jump.h"
@@ -22,10 +23,9 @@ static unsigned order_for(size_t size)
     return order;
 }
 
-/* Boot modules and hypervisors' names for them (Xen's docs/misc/arm/device-tree/booting.txt). */
 static void remove_modules(void *tree)
 {
-    static const char *const kinds[] = { "multiboot,module", "xen,multiboot-module", "xen,domain" };
+    static const char *const kinds[] = { MODULE_COMPATIBLE, MODULE_COMPATIBLE_XEN, DOMAIN_COMPATIBLE };
     int node;
 
     for (unsigned i = 0; i < ARRAY_SIZE(kinds); i++)

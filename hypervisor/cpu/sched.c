@@ -124,7 +124,7 @@ void sched_vcpu_destroy(struct sched_vcpu *v)
 
 static bool may_run_on(const struct sched_vcpu *v, const struct cpu *cpu)
 {
-    return cpu_mask_has(v->queue->cpus, cpu->id);
+    return v->queue->cpus & cpu->self;
 }
 
 static void enqueue(struct sched_vcpu *v) REQUIRES(sched_lock)
@@ -143,14 +143,14 @@ static void dequeue(struct sched_vcpu *v) REQUIRES(sched_lock)
 void sched_cpu_lost(const struct cpu *cpu)
 {
     spin_lock(&sched_lock);
-    idle_cpus &= ~cpu_mask_of(cpu->id);
+    idle_cpus &= ~cpu->self;
     run_queues_lose(cpu->id);
     spin_unlock(&sched_lock);
 }
 
 static void call_cpu(struct cpu *cpu) REQUIRES(sched_lock)
 {
-    idle_cpus &= ~cpu_mask_of(cpu->id);
+    idle_cpus &= ~cpu->self;
     cpu_request_schedule(cpu);
 }
 
@@ -180,7 +180,7 @@ static struct cpu *busiest_cpu(const struct sched_vcpu *v, const struct cpu *exc
     struct cpu *found = NULL;
 
     if (except)
-        candidates &= ~cpu_mask_of(except->id);
+        candidates &= ~except->self;
     for (; candidates; candidates &= candidates - 1) {
         unsigned i = cpu_mask_first(candidates);
         struct sched_vcpu *other = chosen[i];
@@ -203,7 +203,7 @@ static struct cpu *busiest_cpu(const struct sched_vcpu *v, const struct cpu *exc
 static void place(struct sched_vcpu *v, const struct cpu *busy) REQUIRES(sched_lock)
 {
     uint64_t least = chosen[busy->id]->vruntime;
-    struct sched_vcpu *waiting = run_queues_first(cpu_mask_of(busy->id));
+    struct sched_vcpu *waiting = run_queues_first(busy->self);
 
     if (waiting)
         least = min_u64(least, waiting->vruntime);
@@ -249,7 +249,7 @@ static void tickle(struct sched_vcpu *v, struct cpu *busy, uint64_t now) REQUIRE
     if (idle & v->soft_affinity)
         idle &= v->soft_affinity;
     if (idle)
-        call_cpu(cpu_mask_has(idle, v->cpu->id) ? v->cpu : &cpus[cpu_mask_first(idle)]);
+        call_cpu(idle & v->cpu->self ? v->cpu : &cpus[cpu_mask_first(idle)]);
     else if (busy && !goes_on(busy, v, now))
         call_cpu(busy);
 }
@@ -387,7 +387,7 @@ static void begin_turn(struct cpu *cpu, struct sched_vcpu *next, uint64_t now) R
 static struct sched_vcpu *pick(struct cpu *cpu, struct sched_vcpu *prev) REQUIRES(sched_lock)
 {
     bool runnable = prev && sched_vcpu_runnable(prev), others;
-    cpu_mask self = cpu_mask_of(cpu->id);
+    cpu_mask self = cpu->self;
     uint64_t now = counter_now(), end;
     struct sched_vcpu *next;
 

@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * The buddy allocator on the frame table. A free block of 2^order frames is described by its first frame alone and
- * linked by frame index. Invariants, under `lock`: a frame is in a free list iff it is FREE and the first of its block;
- * two buddies are never both free at the same order.
+ * linked by frame index; its other entries are set up when it is split below a section, or taken. Invariants, under
+ * `lock`: a frame is in a free list iff it is FREE and the first of its block; two buddies are never both free at the
+ * same order.
  */
 #include "mm/buddy.h"
 
 #include "arch/lock.h"
 #include "arch/zero.h"
 #include "lib/errno.h"
+#include "lib/string.h"
 
 #define MAX_ORDER FRAMES_LARGE_ORDER
 
@@ -18,18 +20,28 @@ static struct spinlock lock = SPINLOCK_INIT;
 static uint32_t free_list[MAX_ORDER + 1][BUDDY_ZONES] GUARDED_BY(lock);
 static uint64_t free_zones[MAX_ORDER + 1] GUARDED_BY(lock);   /* bit z: free_list[][z] is not empty */
 static uint64_t free_frames GUARDED_BY(lock);
-static uint64_t total_frames;                /* written at boot only */
+static uint64_t total_frames;                /* written at boot only, */
+static mfn_t last_frame;                     /* as is this */
 /* of the free frames, those kept for domains: the sum of all claims */
 static uint64_t claimed_frames GUARDED_BY(lock);
+
+static uint64_t sections_of(paddr_t ram_start, paddr_t ram_end)
+{
+    uint64_t first = align_down(ram_start.pa >> PAGE_SHIFT, SECTION);
+
+    return (align_up(ram_end.pa >> PAGE_SHIFT, SECTION) - first) >> SECTION_ORDER;
+}
 
 void frames_init(void *memory, paddr_t ram_start, paddr_t ram_end, uint64_t ram_bytes)
 {
     total_frames = ram_bytes >> PAGE_SHIFT;
+    last_frame = MFN((ram_end.pa >> PAGE_SHIFT) - 1);
     frame_table.frames = memory;
-    frame_table.first = ram_start.pa >> PAGE_SHIFT;
-    frame_table.count = (ram_end.pa - ram_start.pa) >> PAGE_SHIFT;
+    frame_table.first = align_down(ram_start.pa >> PAGE_SHIFT, SECTION);
+    frame_table.count = sections_of(ram_start, ram_end) << SECTION_ORDER;
     frame_table.dirty_near = (uint16_t *)(void *)(frame_table.frames + frame_table.count);
-    memory_zero(memory, frames_table_size(ram_start, ram_end));
+    frame_table.sections = (uint8_t *)(frame_table.dirty_near + (frame_table.count >> NEAR_ORDER));
+    memset(frame_table.sections, SECTION_RAW, frame_table.count >> SECTION_ORDER);
     spin_lock(&lock);
     for (unsigned order = 0; order <= MAX_ORDER; order++)
         for (unsigned zone = 0; zone < BUDDY_ZONES; zone++)
@@ -39,10 +51,37 @@ void frames_init(void *memory, paddr_t ram_start, paddr_t ram_end, uint64_t ram_
 
 uint64_t frames_table_size(paddr_t ram_start, paddr_t ram_end)
 {
-    uint64_t count = (ram_end.pa - ram_start.pa) >> PAGE_SHIFT;
+    uint64_t each = SECTION * sizeof(struct frame) + SECTION / NEAR * sizeof(uint16_t) + sizeof(uint8_t);
 
-    /* the first and the last NEAR frames may be there in part */
-    return align_up(count * sizeof(struct frame) + ((count >> NEAR_ORDER) + 2) * sizeof(uint16_t), PAGE_SIZE);
+    return align_up(sections_of(ram_start, ram_end) * each, PAGE_SIZE);
+}
+
+/* The state is the last to be written: who sees it sees the entries. */
+static void section_set_state(const struct frame *f, enum section_state s) REQUIRES(lock)
+{
+    __atomic_store_n(&frame_table.sections[index_of(f) >> SECTION_ORDER], (uint8_t)s, __ATOMIC_RELEASE);
+}
+
+/* f's section can be read. No free block begins at its head: a larger one would have had to be taken before. */
+static void section_set_up(const struct frame *f) REQUIRES(lock)
+{
+    uint64_t first = align_down(index_of(f), SECTION);
+
+    if (section_state(f) == SECTION_WHOLE)
+        return;
+    memory_zero(&frame_table.frames[first], SECTION * sizeof(struct frame));
+    memset(&frame_table.dirty_near[first >> NEAR_ORDER], 0, SECTION / NEAR * sizeof(uint16_t));
+    section_set_state(f, SECTION_WHOLE);
+}
+
+/* Those of a block that was taken; one at a time, for others wait for the lock. */
+static void block_set_up(const struct frame *f, unsigned order)
+{
+    for (uint64_t i = 0; i < BIT(order); i += SECTION) {
+        spin_lock(&lock);
+        section_set_up(&f[i]);
+        spin_unlock(&lock);
+    }
 }
 
 static unsigned zone_of(const struct frame *f)
@@ -56,6 +95,8 @@ static void free_link(struct frame *f, unsigned order) REQUIRES(lock)
 {
     unsigned zone = zone_of(f);
 
+    if (section_state(f) == SECTION_RAW)
+        section_set_state(f, SECTION_HEAD);
     word_set(f, word_make(0, 0, FREE, order));
     link_frame(&free_list[order][zone], f);
     free_zones[order] |= BIT(zone);
@@ -80,7 +121,7 @@ static void block_free(struct frame *f, unsigned order) REQUIRES(lock)
         mfn_t buddy_mfn = MFN(mfn_of(f).mfn ^ (UINT64_C(1) << order));
         struct frame *buddy = frame_at(buddy_mfn);
 
-        if (!buddy || word_of(buddy) != word_make(0, 0, FREE, order))
+        if (!buddy || !frame_begins_free(buddy, order))
             break;
         free_unlink(buddy, order);
         if (buddy < f) {
@@ -99,6 +140,8 @@ static struct frame *block_split(struct frame *f, unsigned from, unsigned order,
     while (from > order) {
         struct frame *upper, *rest;
 
+        if (from == SECTION_ORDER)
+            section_set_up(f);
         from--;
         upper = f + (UINT64_C(1) << from);
         rest = want.mfn >= mfn_of(upper).mfn ? f : upper;
@@ -141,6 +184,8 @@ struct frame *buddy_take(struct frame_owner *o, unsigned order, unsigned bits)
         o->claimed = own - min_u64(n, own);
     }
     spin_unlock(&lock);
+    if (found && order >= SECTION_ORDER)
+        block_set_up(found, order);
     return found;
 }
 
@@ -150,7 +195,7 @@ static struct frame *block_containing(mfn_t mfn, unsigned order, unsigned *found
     for (unsigned o = order; o <= MAX_ORDER; o++) {
         struct frame *f = frame_at(MFN(align_down(mfn.mfn, UINT64_C(1) << o)));
 
-        if (f && word_of(f) == word_make(0, 0, FREE, o)) {
+        if (f && frame_begins_free(f, o)) {
             *found = o;
             return f;
         }
@@ -168,6 +213,8 @@ struct frame *buddy_take_at(mfn_t first, unsigned order)
     if (f)
         f = block_split(f, from, order, first);
     spin_unlock(&lock);
+    if (f && order >= SECTION_ORDER)
+        block_set_up(f, order);
     return f;
 }
 
@@ -214,7 +261,7 @@ uint64_t frames_claimed(const struct frame_owner *o_or_null)
     return n;
 }
 
-mfn_t frames_last(void) { return MFN(frame_table.first + frame_table.count - 1); }
+mfn_t frames_last(void) { return last_frame; }
 
 void frames_add(paddr_t start, uint64_t size)
 {
@@ -223,11 +270,14 @@ void frames_add(paddr_t start, uint64_t size)
 
     spin_lock(&lock);
     while (mfn < end) {
+        struct frame *f = &frame_table.frames[mfn - frame_table.first];
         unsigned order = MAX_ORDER;
 
         while (order && ((mfn & ((UINT64_C(1) << order) - 1)) || mfn + (UINT64_C(1) << order) > end))
             order--;
-        block_free(&frame_table.frames[mfn - frame_table.first], order);
+        if (order < SECTION_ORDER)
+            section_set_up(f);
+        block_free(f, order);
         mfn += UINT64_C(1) << order;
     }
     spin_unlock(&lock);

@@ -47,11 +47,14 @@ void frames_set_limit(struct frame_owner *o, uint64_t pages) { __atomic_store_n(
 void frames_describe(struct handover_frames *f)
 {
     paddr_t start = PADDR(frame_table.first << PAGE_SHIFT), end = PADDR(start.pa + (frame_table.count << PAGE_SHIFT));
+    uint64_t table = virt_to_mfn(frame_table.frames).mfn << PAGE_SHIFT;
 
     *f = (struct handover_frames){
-        .table = virt_to_mfn(frame_table.frames).mfn << PAGE_SHIFT, .size = frames_table_size(start, end),
+        .table = table, .size = frames_table_size(start, end),
         .first = frame_table.first, .count = frame_table.count, .entry_size = sizeof(struct frame),
         .state_shift = STATE_SHIFT, .state_mask = STATE_MASK >> STATE_SHIFT, .used_from = HYPERVISOR,
+        .sections = table + (uint64_t)(frame_table.sections - (const uint8_t *)frame_table.frames),
+        .section_order = SECTION_ORDER, .section_set_up = SECTION_WHOLE,
     };
 }
 
@@ -59,10 +62,12 @@ void frames_describe(struct handover_frames *f)
 bool frame_is_ram(mfn_t mfn)
 {
     uint64_t i = mfn.mfn - frame_table.first, nr = frame_table.count;
+    const struct frame *f;
 
     _Static_assert(HYPERVISOR + 1 == OWNED && OWNED + 2 == SHARED,
                    "the hypervisor's, and after it those that are owned");
-    return i < nr && word_state(word_of(&frame_table.frames[index_nospec(i, nr)])) >= HYPERVISOR;
+    f = &frame_table.frames[index_nospec(i, nr)];
+    return i < nr && section_state(f) == SECTION_WHOLE && word_state(word_of(f)) >= HYPERVISOR;
 }
 
 void *pages_alloc(unsigned order)
@@ -264,7 +269,7 @@ int frames_alloc_domain_at(struct frame_owner *o, mfn_t first, unsigned order)
 /* One more reference to a frame of `id`, or of anybody (NULL); *whose it is. */
 static bool frame_get_if(mfn_t mfn, const domid_t *id, domid_t *whose)
 {
-    struct frame *f = frame_at(mfn);
+    struct frame *f = frame_find(mfn);
     uint64_t w;
 
     if (!f)
@@ -295,7 +300,7 @@ struct frame_owner *frame_get_any(mfn_t mfn)
 
 static uint16_t *near_of(mfn_t mfn)
 {
-    return &frame_table.dirty_near[(mfn.mfn >> NEAR_ORDER) - (frame_table.first >> NEAR_ORDER)];
+    return &frame_table.dirty_near[(mfn.mfn - frame_table.first) >> NEAR_ORDER];
 }
 
 /* Before a frame becomes dirty, and after it is so no more. */
@@ -446,7 +451,7 @@ void frame_free_shared(void *va)
 
 bool frame_release(mfn_t mfn, struct frame_owner *o)
 {
-    struct frame *f = frame_at(mfn);
+    struct frame *f = frame_find(mfn);
     uint64_t w;
 
     if (!f)
@@ -468,7 +473,7 @@ bool frame_release(mfn_t mfn, struct frame_owner *o)
 
 struct frame_owner *frame_owner(mfn_t mfn)
 {
-    struct frame *f = frame_at(mfn);
+    struct frame *f = frame_find(mfn);
     uint64_t w = f ? word_of(f) : 0;
 
     return state_is_owned(word_state(w)) ? frame_owner_of_id(word_owner(w)) : NULL;

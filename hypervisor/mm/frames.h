@@ -49,8 +49,8 @@ uint64_t frames_limit(const struct frame_owner *o);
 void frames_set_limit(struct frame_owner *o, uint64_t pages);
 
 /*
- * The table for all of [ram_start, ram_end), holes included, in `memory`; ram_bytes of it are RAM. No frame is free
- * yet. Boot only.
+ * The table for all of [ram_start, ram_end), holes included, in `memory`, whose content does not matter; ram_bytes of
+ * it are RAM. No frame is free yet. Boot only.
  */
 void frames_init(void *memory, paddr_t ram_start, paddr_t ram_end, uint64_t ram_bytes);
 uint64_t frames_table_size(paddr_t ram_start, paddr_t ram_end);   /* bytes, whole pages */

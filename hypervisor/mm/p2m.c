@@ -6,16 +6,12 @@
 #include "mm/p2m_table.h"
 
 #include "arch/stage2.h"
-#include "lib/bitmap.h"
 #include "lib/errno.h"
 #include "mm/el2.h"
 #include "mm/frames.h"
+#include "mm/vmid.h"
 
-#define MAX_VMIDS     256
 #define RELEASE_SLICE 256   /* entries and holes, between two looks at the clock */
-
-static struct spinlock vmid_lock = SPINLOCK_INIT;
-static uint64_t vmids[BITMAP_WORDS(MAX_VMIDS)] GUARDED_BY(vmid_lock);
 
 static bool range_valid(const struct p2m *p2m, gfn_t gfn, uint64_t nr)
 {
@@ -260,47 +256,24 @@ int p2m_reserve(struct p2m *p2m, uint64_t pages)
     return err;
 }
 
-static int vmid_alloc(uint16_t *vmid)
-{
-    unsigned n;
-
-    spin_lock(&vmid_lock);
-    n = bitmap_find(vmids, MAX_VMIDS, 1, false);   /* 0 is EL2's before the first guest */
-    if (n < MAX_VMIDS)
-        bitmap_set(vmids, n);
-    spin_unlock(&vmid_lock);
-    *vmid = (uint16_t)n;
-    return n < MAX_VMIDS ? 0 : -EBUSY;
-}
-
-static void vmid_free(uint16_t vmid)
-{
-    spin_lock(&vmid_lock);
-    bitmap_clear(vmids, vmid);
-    spin_unlock(&vmid_lock);
-}
-
 int p2m_init(struct p2m *p2m, struct frame_owner *owner)
 {
-    int err = vmid_alloc(&p2m->vmid);
+    int err = 0;
 
-    if (err)
-        return err;
+    p2m->vmid = vmid_take();
     p2m->owner = owner;
     p2m->address_bits = stage2_address_bits();
     p2m->root_level = 1;
     p2m->root_order = p2m->address_bits > 39 ? p2m->address_bits - 39 : 0;
     spin_lock(&p2m->lock);
     p2m->root = pages_alloc(p2m->root_order);
-    if (p2m->root) {
+    if (p2m->root)
         p2m->vttbr = (virt_to_mfn(p2m->root).mfn << PAGE_SHIFT) | (uint64_t)p2m->vmid << 48;
-        stage2_flush(p2m->vttbr);   /* the last owner's entries of this VMID */
-    } else {
+    else
         err = -ENOMEM;
-    }
     spin_unlock(&p2m->lock);
     if (err)
-        vmid_free(p2m->vmid);
+        vmid_put(p2m->vmid);
     return err;
 }
 
@@ -309,8 +282,8 @@ static void p2m_end(struct p2m *p2m) REQUIRES(p2m->lock)
 {
     if (!p2m->root)
         return;
-    tables_free_all(p2m);
-    vmid_free(p2m->vmid);
+    tables_free_all(p2m);   /* and no TLB has anything of the VMID */
+    vmid_put(p2m->vmid);
     p2m->vttbr = 0;
 }
 

@@ -8,8 +8,10 @@
 #include "base/time.h"
 #include "lib/handover.h"
 #include "lib/print.h"
+#include "lib/string.h"
 #include "mm/el2.h"
 #include "mm/frames.h"
+#include "sleep/sleep.h"
 #include "vm/kexec.h"
 
 static struct handover handover = { .magic = HANDOVER_MAGIC, .version = HANDOVER_VERSION, .size = sizeof(handover),
@@ -39,6 +41,8 @@ void handover_leave(void)
     h->left_mpidr = this_cpu()->mpidr;
     h->boot_mpidr = cpus[0].mpidr;
     h->restored = 0;
+    memset(h->deeds, 0, sizeof(h->deeds));
+    h->deeds[HANDOVER_STARTING].start = counter_now();
     frames_describe(&h->frames);
     (void)kexec_window(&h->window.start, &h->window.size);
 }
@@ -51,4 +55,28 @@ bool handover_return(void)
         counter_set_bias((int64_t)handover.restored_bias);
     handover.restored = 0;
     return restored;
+}
+
+/* Whatever the other kernel has written there: within what is known of its time. */
+static uint64_t deed_time(uint64_t counter, uint64_t down_ns, uint64_t up_ns)
+{
+    uint64_t began = system_time_boot_counter(), ns = counter > began ? ticks_to_ns(counter - began) : 0;
+
+    return ns < down_ns ? down_ns : ns > up_ns ? up_ns : ns;
+}
+
+void handover_note_deeds(struct sleep *s, uint64_t down_ns, uint64_t up_ns)
+{
+    static const char *const names[HANDOVER_DEEDS] = {
+        [HANDOVER_STARTING] = "starting", [HANDOVER_SAVING] = "saving", [HANDOVER_OFF] = "off",
+        [HANDOVER_CHECKING] = "checking", [HANDOVER_RESTORING] = "restoring",
+    };
+
+    for (unsigned i = 0; i < HANDOVER_DEEDS; i++) {
+        const struct handover_times *t = &handover.deeds[i];
+        uint64_t start = deed_time(t->start, down_ns, up_ns);
+
+        if (t->end)
+            sleep_note(s, SLEEP_ASLEEP, names[i], 0, 0, start, deed_time(t->end, start, up_ns));
+    }
 }

@@ -13,3 +13,7 @@ paddr_t handover_address(void);
 void handover_leave(void);
 /* It is back. True: restored from an image, and its counter goes on. Before anybody asks what time it is. */
 bool handover_return(void);
+
+/* Notes of s, between the times given (system time, ns): what other kernels did while the host was away. */
+struct sleep;
+void handover_note_deeds(struct sleep *s, uint64_t down_ns, uint64_t up_ns);

@@ -69,6 +69,7 @@ static int jump_enter(struct sleep *s)
     h->restored = handover_return();
     h->up_ns = s->now_ns();
     sleep_note(s, SLEEP_ASLEEP, "away", 0, 0, h->down_ns, h->up_ns);
+    handover_note_deeds(s, h->down_ns, h->up_ns);
     return 0;
 }
 

@@ -110,6 +110,20 @@ uint64_t wallclock_at(uint64_t system_time_ns)
     return epoch ? (epoch + system_time_ns) / NS_PER_SECOND : 0;
 }
 
+uint64_t wallclock_of(const struct domain *d, uint64_t *counter)
+{
+    uint64_t now, ns = 0;
+
+    spin_lock(&lock);
+    now = counter_now();
+    *counter = now - d->clock.counter_offset;
+    if (epoch_ns)
+        ns = epoch_ns + ticks_to_ns(now - system_time_boot_counter()) +
+             (uint64_t)d->clock.time_offset_seconds * NS_PER_SECOND;
+    spin_unlock(&lock);
+    return ns;
+}
+
 void wallclock_set(uint64_t epoch_ns_at_boot)
 {
     spin_lock(&lock);

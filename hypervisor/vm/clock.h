@@ -46,6 +46,8 @@ void wallclock_update(struct domain *d);
 void wallclock_set(uint64_t epoch_ns_at_boot);
 /* Seconds since the epoch at this system time; 0: dom0 has not set the clock yet. */
 uint64_t wallclock_at(uint64_t system_time_ns);
+/* d's time of day now, ns since the epoch, and the value of its counter then; 0: dom0 has not set the clock yet. */
+uint64_t wallclock_of(const struct domain *d, uint64_t *counter);
 
 struct record_kind;
 extern const struct record_kind clock_record;

@@ -82,9 +82,10 @@ def standing(host):
 def counts():
     """How often to repeat operations that wear things out. A dom0 without userland (tests/dom0) repeats the same much
     more often."""
-    return {"cycles": 25 if SOAK else 2, "storm": 2048 if SOAK else 256, "storm sleeps": 128 if SOAK else 16,
-            "sleeps": 100 if SOAK else 6, "races": 20 if SOAK else 3, "rounds": 4 if SOAK else 1,
-            "alarms": 100 if SOAK else 8,
-            "lives": 50 if SOAK else 3, "vcpus": 8 if SOAK else 4,
+    return {"cycles": 25 if SOAK else 1, "storm": 2048 if SOAK else 128, "storm sleeps": 128 if SOAK else 8,
+            "sleeps": 100 if SOAK else 4, "races": 20 if SOAK else 3, "rounds": 4 if SOAK else 1,
+            "alarms": 100 if SOAK else 5,
+            "lives": 50 if SOAK else 2, "restores": 50 if SOAK else 1, "vcpus": 8 if SOAK else 4,
+            "checkpoints": 20 if SOAK else 1,
             "migrations": 200 if SOAK else 2,
             "whole": 16 if SOAK else 2, "records": 1000 if SOAK else 50}

@@ -89,6 +89,7 @@ class Board:
     dom0_arguments: str = QUICK
     machine: str = "virtualization=on"                    # properties of the virt board, but for the GIC's
     icount: int | None = None
+    waits: bool = False                                   # icount: while it is idle time passes as on the wall
     kernel: Path | None = IMAGES / "vmlinuz"              # None: no kernel module at all
     ramdisk: Path | None = IMAGES / "dom0.gz"
     disk: bool = True
@@ -128,7 +129,7 @@ class Board:
             command += ["-drive", f"if=none,file={self.image},format=raw,id=root,snapshot=on",
                         "-device", "virtio-blk-device,drive=root"]
         if self.icount is not None:
-            command += ["-icount", f"shift={self.icount},sleep=off"]
+            command += ["-icount", f"shift={self.icount},sleep={'on' if self.waits else 'off'}"]
         return command + list(self.extra)
 
 

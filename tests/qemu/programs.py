@@ -9,7 +9,7 @@ from machine import X86Board
 class Program:
     """A Dormouse guest of the machine."""
 
-    def __init__(self, machine, name, vcpus=1, memory=8, config=""):
+    def __init__(self, machine, name, vcpus=1, memory=8, config="", options=""):
         self.machine, self.name = machine, name
         self.tool = "xl" if isinstance(machine.board, X86Board) else "torpor"
         self.log = f"/var/log/xen/console/guest-{name}.log"
@@ -22,7 +22,7 @@ vcpus = {vcpus}
 {config}
 EOF
             rm -f {self.log}
-            xl create /tmp/{name}.cfg""")
+            xl create {options} /tmp/{name}.cfg""")
 
     def console(self):
         return self.machine.run(f"tr -d '\\r' < {self.log}").output
@@ -53,11 +53,15 @@ EOF
 
     def wait_counting(self):
         """Until it has counted on from where it is."""
-        self.wait_lines("^counter:", len(self.counts()) + 5)
+        self.wait_lines("^counter:", len(self.counts()) + 3)
 
     def request(self, what):
         """Asks it as xl does, but waits for nothing."""
         self.machine.run(f"xenstore-write /local/domain/$(xl domid {self.name})/control/shutdown {what}")
+
+    def wait_asleep(self):
+        """Until it has shut down, for a suspend."""
+        self.machine.wait_for(f"xl list {self.name} | grep -q -e '-ss- '")
 
     def type(self, text):
         """At its console."""
@@ -80,12 +84,12 @@ EOF
         self.wait_lines(f"calls to {n} CPUs$", lines + 3)
         self.rounds()
 
-    def wait_programs(self):
-        """Of the program spaces: until as many user programs as there are at a time have ended, well, from now on."""
+    def wait_programs(self, n=6):
+        """Of the program spaces: until n user programs have ended, well, from now on. Six are there at a time."""
         text = self.console()
         assert "not ok" not in text
         counted = [int(n) for n in re.findall(r"(\d+) programs, CPUs", text)] or [0]
-        enough = counted[-1] + 6
+        enough = counted[-1] + n
         last = f"$(sed -n 's/.* \\([0-9]*\\) programs, CPUs.*/\\1/p' {self.log} | tail -n 1)"
         self.machine.wait_for(f"grep -q 'not ok' {self.log} || [ \"{last}\" -ge {enough} ]")
         assert "not ok" not in self.console()

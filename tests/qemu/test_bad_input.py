@@ -87,6 +87,12 @@ def test_dom0_mem_beyond_the_machine_is_named_and_dom0_gets_what_there_is(start)
     machine.poweroff()
 
 
+def test_more_vcpus_than_a_gicv2_serves_are_named_and_dom0_gets_what_it_serves(start):
+    machine = start(Board(gic=2, arguments="dom0_mem=512M dom0_max_vcpus=16"))
+    machine.expect(LINE.format("dom0 has 8 vCPUs, not 16"), limit=RUN_LIMIT)
+    machine.expect("Brought up 1 node, 8 CPUs", limit=RUN_LIMIT)
+
+
 def test_dom0_mem_that_is_no_size_is_named(start):
     start(Board(arguments="dom0_mem=lots dom0_max_vcpus=2")).expect(LINE.format("dom0_mem"), limit=RUN_LIMIT)
 

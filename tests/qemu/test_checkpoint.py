@@ -75,6 +75,7 @@ def test_each_checkpoint_of_a_guest_at_work_is_restored(host, keeper):
 def test_a_file_without_a_whole_checkpoint_is_refused_in_one_line(host, keeper):
     host.run(f"rm -f {FILE}")
     checkpoint(host, "keeper")
+    host.run("xl pause keeper")     # what it writes splits blocks, whose tables are free memory's
     free = host.free_pages()
     whole = size(host)
     for place in (whole - 1, whole // 2, 3000, 10, 0):
@@ -82,6 +83,7 @@ def test_a_file_without_a_whole_checkpoint_is_refused_in_one_line(host, keeper):
         result = host.run(f"torpor restore {FILE}", check=False)
         assert result.status == 1 and len(complaints(result)) == 1, (place, result.output)
     host.await_free_pages(free)
+    host.run("xl unpause keeper")
 
 
 def test_a_file_in_which_most_is_old_is_rewritten(host, keeper):
@@ -121,7 +123,7 @@ def test_checkpoints_go_on_until_they_are_ended(host, keeper):
 
 
 STAGES = (["connect", "header", "track", "precopy", "hold", "suspend", "rest", "state", "go on", "out", "mark", "end"]
-          if SOAK else ["track", "suspend", "go on", "mark"])
+          if SOAK else ["suspend", "mark"])
 
 
 def test_whatever_fails_the_guest_goes_on_and_the_file_is_as_it_was(host, keeper):

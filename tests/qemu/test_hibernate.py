@@ -13,8 +13,9 @@ import pytest
 from conftest import SOAK, life_of
 from hibernating import (HOW, TORPOR, HibernatingBoard, begin_hibernation, find_image_disk, hibernate, make_disks,
                          wait_restored)
-from machine import Guest, Machine
+from machine import BUILD, IMAGES, ROOT, Guest, Machine
 from sleeping import end_traffic, start_traffic
+from test_package import deb
 
 pytestmark = pytest.mark.torpor_only("stock Xen 4.17 cannot hibernate")
 soak_only = pytest.mark.skipif(not SOAK, reason="for `make soak`: it takes minutes")
@@ -43,6 +44,9 @@ def see_it_go_on(host, one):
     assert re.search(r"^the host was saved to \S+ \(\d+ MiB\), powered off, and goes on\nstatus 0$", said, re.M), said
     date, clock = map(int, host.run("date +%s; cat /sys/class/rtc/rtc0/since_epoch").output.split())
     assert abs(date - clock) <= 2   # seconds: the counter went on by the time that the machine was off
+    shown = host.run(f"{TORPOR} timeline").output
+    assert re.findall(r"^ +\S+ \S+ +\S+ \S+  (\w+)$", shown.partition("AWAY")[2].partition("UP")[0], re.M) == [
+        "starting", "saving", "off", "checking", "restoring"], shown
     one.machine = host
     one.run("md5sum -c /tmp/files > /dev/null")
     end_traffic(host, [one])
@@ -67,9 +71,10 @@ def digest(path):
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-@pytest.mark.parametrize("name,parts", [("gic3-2cpu", {"smp": 2})] + SOAK * [
-    ("gic2-1cpu", {"gic": 2, "smp": 1}), ("gic3-4cpu-max-3gib", {"smp": 4, "cpu": "max", "mem": 3072})])
-def test_a_host_with_a_guest_at_work_goes_on_in_a_new_machine(name, parts, tmp_path):
+@pytest.mark.parametrize("name,options,parts", [("gic3-2cpu", "", {"smp": 2})] + SOAK * [
+    ("gic2-1cpu", "", {"gic": 2, "smp": 1}),
+    ("gic3-4cpu-max-3gib-packed", "-z", {"smp": 4, "cpu": "max", "mem": 3072})])
+def test_a_host_with_a_guest_at_work_goes_on_in_a_new_machine(name, options, parts, tmp_path):
     make_disks(tmp_path)
     board = HibernatingBoard(folder=tmp_path, **parts)
     with Machine(f"hibernate-down-{name}", board) as host:
@@ -78,25 +83,47 @@ def test_a_host_with_a_guest_at_work_goes_on_in_a_new_machine(name, parts, tmp_p
         find_image_disk(host)
         one = start_guest(host)
         snapshot(host)
-        hibernate(host)
+        hibernate(host, options)
     with Machine(f"hibernate-up-{name}", board) as host:
         see_it_go_on(host, one)
         end(host)
 
 
+def see_what_debuggers_see(image):
+    core = subprocess.run(["llvm-readelf", "-h", "-n", image], check=True, capture_output=True, text=True).stdout
+    assert "CORE (Core file)" in core and "TORPOR" in core
+    assert re.search(rf"VMCOREINFO.*\n.*{b'OSRELEASE=6.1'.hex(' ')}", core), core
+    if not shutil.which("gdb-multiarch"):
+        return   # it is nothing that the build needs
+    said = subprocess.run(["gdb-multiarch", "-batch", "-nx", "-x", ROOT / "tools/torpor-gdb.py",
+                           "-ex", "torpor-domains", "-ex", "torpor-vcpu 1 0", "-ex", "backtrace",
+                           BUILD / "hypervisor/torpor.elf", image], check=True, capture_output=True, text=True).stdout
+    assert re.search(r"^domain 0: alive, \d+ pages.*\n  vCPU 0: on,", said, re.M), said
+    assert re.search(r"^domain 1: alive, 2\d{4} pages.*frozen\n  vCPU 0: on,", said, re.M), said
+    assert re.search(r"^ +x0 [0-9a-f]{16} ", said, re.M) and "jump_enter" in said, said
+
+
+def dumped(host):
+    """The size of a dump in dom0, which has to be an ELF core; it is removed."""
+    return int(host.run("head -c 4 /root/core | grep -q ELF; stat -c %s /root/core; rm /root/core").output)
+
+
 @soak_only
 def test_snapshots_are_taken_again_and_again(tmp_path):
     make_disks(tmp_path)
+    subprocess.run(["/sbin/resize2fs", tmp_path / "dom0.img", "1G"], check=True, capture_output=True)   # for the dump
     with life_of(Machine("hibernate-snapshots", HibernatingBoard(folder=tmp_path))) as host:
         find_image_disk(host)
         one = start_guest(host)
         for _ in range(5):
             snapshot(host)
         end_traffic(host, [one])
-        host.run(f"{TORPOR} dump -t /dev/disk-of-images /root/core; rm /root/core")
-    core = subprocess.run(["llvm-readelf", "-h", "-n", tmp_path / "image.img"], check=True, capture_output=True,
-                          text=True).stdout
-    assert "CORE (Core file)" in core and "TORPOR" in core
+        host.run(f"{TORPOR} dump -t /dev/disk-of-images /root/core")
+        assert dumped(host) > 64 << 20
+        see_what_debuggers_see(tmp_path / "image.img")
+        host.run(f"{TORPOR} snapshot -z {HOW}; {TORPOR} dump -t /dev/disk-of-images /root/core")
+        stored = int(re.findall(r"^keeper: \d+ runs of pages, (\d+) MiB stored", host.console, re.M)[-1])
+        assert stored << 20 < dumped(host) * 2 / 3   # it was packed on the partition
     with Machine("hibernate-after-snapshots", HibernatingBoard(folder=tmp_path)) as host:
         host.expect(USUAL)   # the disks have gone on
 
@@ -116,7 +143,8 @@ def test_an_image_that_is_damaged_or_foreign_or_used_is_left_alone(tmp_path):
     def refused(why, **parts):
         before = digest(image)
         with Machine("hibernate-refused", HibernatingBoard(folder=tmp_path, **parts)) as machine:
-            machine.expect(rf"^keeper: the image on \S+ is left as it is, for {why}; the host boots as usual$")
+            machine.expect(rf"^keeper: the image on \S+ is left as it is: {why}$")
+            machine.expect(r"^keeper: no image can be resumed; the host boots as usual$")
             machine.expect(r"torpor: Torpor \S+, Xen ABI")
         assert digest(image) == before
         shutil.copy(right, image)
@@ -132,6 +160,13 @@ def test_an_image_that_is_damaged_or_foreign_or_used_is_left_alone(tmp_path):
         end(host)
     with Machine("hibernate-used", board) as host:
         host.expect(USUAL)
+    shutil.copy(right, image)   # as if nobody had marked it: its partition may have been away when the host booted
+    refused("a disk of the host is not as it was then, or not there")
+    with Machine("hibernate-given-up", HibernatingBoard(folder=tmp_path, keeper="boot")) as host:
+        host.expect(r"^keeper: the image on \S+ is given up$")
+        host.boot()
+    with Machine("hibernate-not-again", board) as host:
+        host.expect(USUAL)
 
 
 @soak_only
@@ -143,6 +178,40 @@ def test_a_partition_that_cannot_take_the_image_is_found_out_first(tmp_path):
         assert said.status == 1 and re.search(r"is too small: it has 64 MiB, and .* may need \d+$", said.output)
         said = host.run(f"{TORPOR} hibernate --check -k /guest/vmlinuz -i keeper.gz -t /dev/vdc 2>&1", check=False)
         assert said.status == 1 and re.search(r"in use|has something else on it", said.output)
+
+
+@soak_only
+def test_systemctl_hibernate_saves_the_whole_host(tmp_path):
+    """On a dom0 with systemd, and the package."""
+    package = shutil.copy(deb("torpor"), tmp_path / "torpor.deb")
+    make_disks(tmp_path, image=IMAGES / "systemd.img")
+    board = HibernatingBoard(folder=tmp_path, mem=3072, arguments="dom0_mem=1024M dom0_max_vcpus=2 crashkernel=128M",
+                             files=[package, BUILD / "debian/keeper/sbin/kexec"])
+    with Machine("hibernate-systemd-down", board) as host:
+        host.boot()
+        find_image_disk(host)
+        host.run("""
+            dpkg --force-depends --force-bad-path -i /tmp/job/torpor.deb
+            cp /tmp/job/kexec /usr/local/sbin
+            cp /guest/vmlinuz /boot/vmlinuz-$(uname -r)
+            mkdir -p /dev/disk/by-partlabel
+            ln -s /dev/disk-of-images /dev/disk/by-partlabel/torpor
+            systemctl daemon-reload
+            systemctl restart systemd-logind""")
+        one = Guest(host, "one").create()
+        one.run("echo made before > /tmp/mark")
+        host.start("systemctl hibernate")
+        host.expect(r"^keeper: the host is saved; powering off$")
+        assert host.wait_exit() == 0
+        host.check_console()
+    with Machine("hibernate-systemd-up", board) as host:
+        host.expect(r"torpor: restored from its image after \d+\.\d+ s")
+        host.attach()
+        host.wait_for("systemctl show -p ActiveState --value systemd-hibernate | grep -qx inactive")
+        assert host.run("systemctl show -p Result --value systemd-hibernate").output.strip() == "success"
+        one.machine = host
+        assert one.run("cat /tmp/mark").output.strip() == "made before"
+        end(host)
 
 
 @soak_only

@@ -90,6 +90,28 @@ def test_systemctl_suspend_asks_the_guests_first(host):
     one.destroy()
 
 
+def test_guests_are_saved_restored_checkpointed_and_moved(host):
+    """By the package's torpor. A guest moved within one host has no disk: its two halves would share it."""
+    host.run("cp /guest/disk.img /tmp/kept.img; ln -sf guest-moved.log /var/log/xen/console/guest-moved--incoming.log")
+    kept = Guest(host, "kept", vcpus=2, disk="/tmp/kept.img").create()
+    kept.run("mkdir -p /mnt; mount -o ro /dev/xvda /mnt; echo 1 > /tmp/mark")
+    host.run("torpor save kept /root/kept.img; ! xl domid kept; torpor restore /root/kept.img")
+    kept.run("cd /mnt && sha256sum -c SUMS && [ $(cat /tmp/mark) = 1 ]")
+    host.run("torpor checkpoint kept /root/kept.checkpoints")
+    kept.run("echo 2 > /tmp/mark")
+    host.run("torpor checkpoint kept /root/kept.checkpoints; xl destroy kept; torpor restore /root/kept.checkpoints")
+    kept.run("cd /mnt && sha256sum -c SUMS && [ $(cat /tmp/mark) = 2 ]")
+    kept.shutdown()
+    moved = Guest(host, "moved", vcpus=2).create()
+    moved.run("echo 3 > /tmp/mark")
+    domid = moved.domid()
+    said = host.run("torpor migrate -s '' moved 'torpor migrate-receive' 2>&1").output
+    assert "Migration successful." in said and moved.domid() != domid
+    moved.run("[ $(cat /tmp/mark) = 3 ]")
+    moved.shutdown()
+    assert "handed over" in host.run("torpor timeline -l -d moved").output
+
+
 def test_virsh_creates_a_guest(host):
     virtual = Guest(host, "virtual")
     host.run(f"virsh domxml-from-native xen-xl {virtual.config_path} > /tmp/virtual.xml; "

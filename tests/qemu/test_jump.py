@@ -1,18 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
 """The host jumps into another kernel beside it, stock Linux, and comes back, guests and all."""
 
+import base64
 import re
+import struct
 from dataclasses import replace
 
 import pytest
 
 from conftest import SOAK, life_of
-from machine import BUILD, IMAGES, Board, Guest, Machine, bare_board
+from machine import BUILD, Board, Guest, Machine, bare_board
 from sleeping import FIRMWARE, end_traffic, start_traffic
 
 # dom0's disk has no kexec
 BOARD = Board(arguments="dom0_mem=768M dom0_max_vcpus=2 crashkernel=128M",
-              files=[IMAGES / "keeper.gz", BUILD / "debian/keeper/sbin/kexec", BUILD / "tools/torpor"])
+              files=[BUILD / "keeper.gz", BUILD / "debian/keeper/sbin/kexec", BUILD / "tools/torpor"])
 STAGES = ["hibernation_begin", "domains", "dom0", "hibernation_snapshot", "cpus", "timers", "console", "gic", "core",
           "jump"]
 
@@ -52,6 +54,46 @@ def test_the_host_goes_to_stock_linux_and_back_with_a_guest_at_work(name, jumps,
         end_traffic(host, [one])
 
 
+def back_image(entry):
+    """An arm64 Image (Linux Documentation/arm64/booting.rst) that goes there."""
+    header = struct.pack("<2I3Q3Q2I", 0x14000010, 0, 0, 0x1000, 0xa, 0, 0, 0, 0x644d5241, 0)
+    return (header + struct.pack("<2IQ", 0x58000049, 0xd61f0120, entry)).ljust(4096, b"\0")   # ldr x9, .+8; br x9
+
+
+@pytest.mark.skipif(not SOAK, reason="for `make soak`: dom0 and its devices go down a dozen times")
+def test_every_stage_may_fail_and_the_other_may_come_back_at_once():
+    """With a guest at work all the time."""
+    with life_of(Machine("jump-faults", BOARD)) as host:
+        host.run("cp /guest/disk.img /tmp/one.img")
+        one = Guest(host, "one", disk="/tmp/one.img", address="192.168.77.2").create()
+        start_traffic(host, [one])
+        load(host, "pci=nomsi kexec_jump_back_entry=$(xenhypfs cat /torpor/jump/back-entry)")
+        for stage in STAGES:
+            host.run(f"xenhypfs write /torpor/sleep/fail jump/{stage}; ! /tmp/job/torpor jump")
+            assert f"the host does not jump: stage {stage} failed" in host.console
+        host.run("/tmp/job/torpor jump")
+        assert re.search(r"^keeper: Linux 6\.1", host.console, re.M)
+        image = back_image(int(host.run("xenhypfs cat /torpor/jump/back-entry").output, 16))
+        host.run(f"""
+            cd /tmp/job
+            echo {base64.b64encode(image).decode()} | base64 -d > back.img
+            ./kexec -i -p --dtb=host.dtb --append=x back.img
+            for turn in 1 2 3; do ./torpor jump; done""")
+        assert len(re.findall(r"torpor: jumped into another kernel, and back after", host.console)) == 4
+        end_traffic(host, [one])
+
+
+@pytest.mark.skipif(not SOAK, reason="for `make soak`: the way in is tested by the small system below")
+def test_another_kernel_that_panics_starts_the_machine_anew():
+    with Machine("jump-panic", BOARD) as host:
+        host.boot()
+        host.alarms_expected = True
+        load(host, "rdinit=/nothing panic=-1")
+        host.start("/tmp/job/torpor jump")
+        host.expect(r"Kernel panic - not syncing: ")
+        assert host.wait_exit() == 0
+
+
 # The watchdog is set when its process sleeps for the first time
 FEED = "xenwatchdogd 5 1; until grep -q nanosleep /proc/$(pgrep xenwatchdogd)/wchan; do :; done"
 
@@ -79,10 +121,11 @@ def test_a_small_system_is_called_at_el2_and_keeps_its_state(gic, cpus, cpu, bio
     with Machine(f"jump-gic{gic}-{cpus}cpu", board) as machine:
         machine.expect(rf"^faults: {len(STAGES)} of {len(STAGES)}$")
         machine.expect(r"^jumps: 10 of 10, \d+ ticks there and back$")
+        machine.expect(r"^side by side: 10 of 10$")   # two systems, each of which keeps its own state
         machine.expect(r"torpor: dom0 has crashed \(reason 3\): rebooting$")
         machine.expect(r"torpor: going to the kernel that dom0 has loaded for a crash$")
         machine.expect(r"torpor: it came back, but there is nothing to go on with$")
         assert machine.wait_exit() == 0
         assert "no memory for a copy" not in machine.console
-        assert len(re.findall(r"torpor: jumped into another kernel, and back after", machine.console)) == 10
+        assert len(re.findall(r"torpor: jumped into another kernel, and back after", machine.console)) == 30
         machine.check_console()

@@ -3,14 +3,18 @@
 
 import subprocess
 
-from machine import BUILD
+import pytest
 
+from machine import BUILD, ROOT
+
+KERNEL = next((BUILD / "debian/kernel/lib/modules").iterdir()).name
 # 20_linux_xen of Debian's GRUB looks for /boot/xen*, and xl for the tools of the 4.17 that it then finds.
-FILES = sorted("""/boot/xen-4.17-torpor /etc/default/torpor /usr/bin/torpor /usr/sbin/torpor-save-helper
-           /lib/systemd/system-sleep/torpor /usr/lib/systemd/system/libvirtd.service.d/torpor.conf
+FILES = sorted(f"""/boot/xen-4.17-torpor /etc/default/torpor /usr/bin/torpor /usr/sbin/torpor-save-helper
+           /lib/systemd/system-sleep/torpor /lib/systemd/system-generators/torpor /usr/lib/torpor/hibernate
+           /usr/lib/systemd/system/libvirtd.service.d/torpor.conf
            /usr/share/bash-completion/completions/torpor /usr/share/doc/torpor/changelog.gz
            /usr/share/doc/torpor/copyright /usr/share/man/man1/torpor.1.gz /usr/share/man/man7/torpor.7.gz
-           /usr/share/man/man8/torpor-save-helper.8.gz""".split())
+           /usr/share/man/man8/torpor-save-helper.8.gz /usr/lib/torpor/keeper-{KERNEL}.gz""".split())
 
 
 def told(*command):
@@ -37,6 +41,21 @@ def test_debug_symbols_are_beside_it():
     content = told("dpkg-deb", "--contents", deb("torpor-dbgsym"))
     ids = field("Build-Ids", "torpor-dbgsym").split()
     assert len(ids) == 3 and all(f"{one[:2]}/{one[2:]}.debug" in content for one in ids)
+
+
+@pytest.mark.parametrize("extra,uuid,units", [
+    (".7-torpor", "00000000-0000-0000-0000-000000000000", ["systemd-hibernate.service.d", "systemd-logind.service.d"]),
+    (".7-torpor", "6f0d43c4-2b9f-4c1c-9d47-2a1b5d9a7f10", []), (".3", "00000000-0000-0000-0000-000000000000", []),
+    (None, None, [])], ids=["dom0", "guest", "xen", "linux"])
+def test_systemctl_hibernate_is_ours_in_dom0_alone(extra, uuid, units, tmp_path):
+    about, out = tmp_path / "hypervisor", tmp_path / "out"
+    (about / "version").mkdir(parents=True)
+    out.mkdir()
+    if extra:
+        (about / "version/extra").write_text(extra + "\n")
+        (about / "uuid").write_text(uuid + "\n")
+    subprocess.run([ROOT / "package/system-generator", out, out, out], check=True, env={"TORPOR_SYS": str(tmp_path)})
+    assert sorted(path.name for path in out.iterdir()) == units
 
 
 def test_stock_xen_may_stay_installed():

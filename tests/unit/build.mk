@@ -9,7 +9,7 @@ unit-out     := build/unit
 unit-names   := $(patsubst tests/unit/test_%.c,%,$(wildcard tests/unit/test_*.c))
 unit-tests   := $(unit-names:%=$(unit-out)/%)
 unit-sources  = $(shell sed -n 's|^/\* sources: \(.*\) \*/$$|\1|p' tests/unit/test_$(1).c)
-unit-objects  = $(patsubst %,$(unit-out)/.obj/%.o,tests/unit/test_$(1).c arch/arm64/lock.c $(call unit-sources,$(1)))
+unit-objects  = $(patsubst %,$(unit-out)/.obj/%.o,tests/unit/test_$(1).c tests/unit/panic.c arch/arm64/lock.c $(call unit-sources,$(1)))
 
 unit-sanitize := -fsanitize=address,undefined -fno-sanitize-recover=all -fsanitize-address-globals-dead-stripping
 unit-cflags := -std=gnu11 -O1 -g $(unit-sanitize) -fno-omit-frame-pointer -Wall -Wextra -Werror -D__XEN_TOOLS__ \
@@ -19,7 +19,7 @@ unit-libs := -lcmocka -lfdt -lzstd -lyajl -lm -lpthread
 tsan-names   := $(patsubst tests/unit/tsan_%.c,%,$(wildcard tests/unit/tsan_*.c))
 tsan-tests   := $(tsan-names:%=$(unit-out)/tsan_%)
 tsan-sources  = $(shell sed -n 's|^/\* sources: \(.*\) \*/$$|\1|p' tests/unit/tsan_$(1).c)
-tsan-objects  = $(patsubst %,$(unit-out)/.tsan/%.o,tests/unit/tsan_$(1).c arch/arm64/lock.c $(call tsan-sources,$(1)))
+tsan-objects  = $(patsubst %,$(unit-out)/.tsan/%.o,tests/unit/tsan_$(1).c tests/unit/panic.c arch/arm64/lock.c $(call tsan-sources,$(1)))
 tsan-sanitize := -fsanitize=thread
 tsan-cflags  := $(subst $(unit-sanitize),$(tsan-sanitize),$(unit-cflags))
 

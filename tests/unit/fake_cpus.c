@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "fake_cpus.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -31,16 +30,6 @@ uint32_t random_below(uint32_t n)
 }
 
 void random_seed(uint32_t seed) { random_state = seed; }
-
-void panic(const char *fmt, ...)
-{
-    va_list ap;
-
-    va_start(ap, fmt);
-    vfprintf(stderr, fmt, ap);
-    va_end(ap);
-    abort();
-}
 
 unsigned cpus_present(void) { return present; }
 unsigned cpus_online(void) { return present; }
@@ -137,6 +126,7 @@ void machine(unsigned count)
     host_cpu = 0;
     for (unsigned i = 0; i < count; i++) {
         cpus[i].id = i;
+        cpus[i].self = cpu_mask_of(i);
         cpus[i].online = true;
         cpus[i].need_schedule = 1;
     }

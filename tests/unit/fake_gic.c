@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "fake_gic.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/cpu.h"
@@ -33,16 +32,6 @@ static unsigned kicks[8], lr_accesses;
 static long heap_bytes;
 
 /* --- The rest of the machine --- */
-
-void panic(const char *fmt, ...)
-{
-    va_list ap;
-
-    va_start(ap, fmt);
-    vfprintf(stderr, fmt, ap);
-    va_end(ap);
-    abort();
-}
 
 void printk(const char *fmt, ...) { (void)fmt; }
 

@@ -2,7 +2,6 @@
 #include "fakes.h"
 
 #include <pthread.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -50,16 +49,6 @@ static uint32_t random_state = 1;
 
 struct cpu cpus[MAX_CPUS];
 struct domain *dom0;
-
-void panic(const char *fmt, ...)
-{
-    va_list ap;
-
-    va_start(ap, fmt);
-    vfprintf(stderr, fmt, ap);
-    va_end(ap);
-    abort();
-}
 
 void printk(const char *fmt, ...)
 {

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "machine.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -18,19 +17,6 @@ unsigned machine_flushes, machine_entry_flushes, machine_lines_cleaned, machine_
 static char *ram;
 static uint64_t free_at_start;
 static uint32_t random_state = 1;
-
-/* In expect_assert_failure() a result, anywhere else the end. */
-void panic(const char *fmt, ...)
-{
-    va_list ap;
-
-    va_start(ap, fmt);
-    if (!global_expecting_assert)
-        vfprintf(stderr, fmt, ap);
-    va_end(ap);
-    mock_assert(0, "panic", __FILE__, __LINE__);
-    abort();
-}
 
 uint32_t random_below(uint32_t n)
 {
@@ -130,14 +116,15 @@ int machine_start(void **state)
 {
     paddr_t start = PADDR(RAM_FIRST << PAGE_SHIFT), end = PADDR(RAM_END << PAGE_SHIFT);
     uint64_t size = frames_table_size(start, end), hole = HOLE_END - HOLE_FIRST;
+    void *table = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
     (void)state;
     ram = mmap(NULL, end.pa - start.pa, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (ram == MAP_FAILED)
+    if (ram == MAP_FAILED || table == MAP_FAILED)
         return -1;
-    /* Not in the RAM that it describes, so that every frame is the tests'. */
-    frames_init(mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), start, end,
-                end.pa - start.pa - (hole << PAGE_SHIFT));
+    /* Not in the RAM that it describes, so that every frame is the tests'; as if the last kernel had used it. */
+    memset(table, 0x5a, size);
+    frames_init(table, start, end, end.pa - start.pa - (hole << PAGE_SHIFT));
     frames_add(start, (HOLE_FIRST - RAM_FIRST) << PAGE_SHIFT);
     frames_add(PADDR(HOLE_END << PAGE_SHIFT), (RAM_END - HOLE_END) << PAGE_SHIFT);
     free_at_start = frames_free();
@@ -148,14 +135,14 @@ int machine_start(void **state)
     return 0;
 }
 
-unsigned frame_refs(mfn_t mfn) { return frame_at(mfn) ? word_refs(word_of(frame_at(mfn))) : 0; }
+unsigned frame_refs(mfn_t mfn) { return frame_find(mfn) ? word_refs(word_of(frame_find(mfn))) : 0; }
 
 bool frame_range_free(mfn_t first, unsigned order)
 {
     for (unsigned o = order; o <= FRAMES_LARGE_ORDER; o++) {
         const struct frame *f = frame_at(MFN(align_down(first.mfn, BIT(o))));
 
-        if (f && word_of(f) == word_make(0, 0, FREE, o))
+        if (f && frame_begins_free(f, o))
             return true;
     }
     return false;

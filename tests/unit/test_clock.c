@@ -52,16 +52,6 @@ int p2m_unmap_exact(struct p2m *p2m, gfn_t gfn, mfn_t mfn, uint64_t nr)
 void vtimer_begin(struct vcpu *v) { (void)v; }
 void vtimer_shift(struct vcpu *v, uint64_t ticks) { (void)v; (void)ticks; }
 
-void panic(const char *fmt, ...)
-{
-    va_list ap;
-
-    va_start(ap, fmt);
-    vfprintf(stderr, fmt, ap);
-    va_end(ap);
-    abort();
-}
-
 uint64_t host_read_sysreg(const char *name) { return strcmp(name, "cntpct_el0") ? SECOND : now; }
 
 static int two_domains(void **state)
@@ -125,7 +115,7 @@ static void a_clock_that_dom0_sets_reaches_all(void **state)
 
 static void a_domain_that_stood_still_reads_the_right_time(void **state)
 {
-    uint64_t boot = system_time_boot_counter();
+    uint64_t boot = system_time_boot_counter(), counter;
 
     (void)state;
     wallclock_set(EPOCH_S * 1000000000);
@@ -137,13 +127,21 @@ static void a_domain_that_stood_still_reads_the_right_time(void **state)
     clock_continue(&first, true);   /* its counter did not count that */
     assert_int_equal(now - first.clock.counter_offset, 590 * SECOND);
     assert_int_equal(date_s(&first), EPOCH_S + 3600);
+    assert_int_equal(wallclock_of(&first, &counter), (EPOCH_S + 3600) * 1000000000);
+    assert_int_equal(counter, 590 * SECOND);
+    clock_set_time_offset(&first, -60);
+    assert_int_equal(wallclock_of(&first, &counter), (EPOCH_S + 3540) * 1000000000);
+    clock_set_time_offset(&first, 0);
 }
 
 static void before_dom0_sets_it_nobody_knows_the_time(void **state)
 {
+    uint64_t counter;
+
     (void)state;
     now = system_time_boot_counter() + 10 * SECOND;
     assert_int_equal(wallclock_at(system_time_ns()), 0);
+    assert_int_equal(wallclock_of(&first, &counter), 0);
 }
 
 static jmp_buf waits;

@@ -24,13 +24,15 @@ static struct handover handover = {
     .direct_map = 0x800000000000, .counter_frequency = 1000,
 };
 
+static const struct image_disk disks[] = { { 1 << 20, 17 }, { 1 << 20, 18 }, { 1 << 20, 17 } };
+
 struct made {
     struct image_header header;
     void *tables;
 };
 
-/* Pages that are data at even addresses of a list, and zero at odd; a chunk's sum per 256 pages of data. */
-static struct made make_image(unsigned pages, enum image_state state)
+/* One of eight pages is zero. Each chunk is stored as `packed` bytes; 0: as it is. */
+static struct made make_packed_image(unsigned pages, enum image_state state, size_t packed)
 {
     static uint8_t chunk[IMAGE_CHUNK];
     struct image_writer w = { .handover = &handover };
@@ -39,6 +41,7 @@ static struct made make_image(unsigned pages, enum image_state state)
         { "TORPOR", IMAGE_NOTE_HANDOVER, sizeof(handover), &handover },
         { "TORPOR", IMAGE_NOTE_MACHINE, 7, "memory" },
         { "TORPOR", IMAGE_NOTE_TIMES, sizeof(times), &times },
+        { "TORPOR", IMAGE_NOTE_DISKS, sizeof(disks), disks },
         { "VMCOREINFO", 0, 5, "dom0\n" },
     };
     struct made m;
@@ -47,12 +50,14 @@ static struct made make_image(unsigned pages, enum image_state state)
         assert_int_equal(image_add_page(&w, RAM + (i < 256 ? i : i + 256) * IMAGE_PAGE, i % 8 == 7), 0);
     for (uint64_t left = w.data_size, n; left; left -= n) {
         n = left < IMAGE_CHUNK ? left : IMAGE_CHUNK;
-        assert_int_equal(image_add_chunk(&w, chunk, n), 0);
+        assert_int_equal(image_add_chunk(&w, chunk, packed ? packed : n), 0);
     }
-    assert_int_equal(image_finish(&w, notes, 4, id, state, &m.header, &m.tables), 0);
+    assert_int_equal(image_finish(&w, notes, 5, id, state, &m.header, &m.tables), 0);
     image_writer_free(&w);
     return m;
 }
+
+static struct made make_image(unsigned pages, enum image_state state) { return make_packed_image(pages, state, 0); }
 
 static void what_is_written_is_read(void **state)
 {
@@ -71,7 +76,7 @@ static void what_is_written_is_read(void **state)
     for (size_t n = 0; n < i.count; n++)
         data += i.loads[n].p_filesz;
     assert_int_equal(data, 525 * IMAGE_PAGE);
-    assert_int_equal(i.chunks, 3);
+    assert_int_equal(i.chunk_count, 3);
     assert_int_equal(i.loads[0].p_filesz, 7 * IMAGE_PAGE);
     assert_int_equal(i.loads[0].p_memsz, 8 * IMAGE_PAGE);
     free(m.tables);
@@ -148,6 +153,58 @@ static void a_claim_is_ours_and_no_image(void **state)
     assert_false(image_is_ours(&zero));
 }
 
+/* Offsets of ELF are those that it has when it is unpacked; before that, nobody may take it for ELF. */
+static void a_packed_image_is_shorter_and_read(void **state)
+{
+    struct made m = make_packed_image(600, IMAGE_HIBERNATED, 5000), plain = make_image(600, IMAGE_HIBERNATED);
+    uint8_t stored[5000] = { 0 };
+    struct image i;
+    Elf64_Ehdr elf;
+
+    (void)state;
+    assert_null(image_check_header(&m.header, PARTITION));
+    assert_null(image_check(&i, &m.header, m.tables));
+    assert_int_equal(i.chunk_count, 3);
+    assert_int_equal(i.chunks[1].at, IMAGE_DATA + 2 * IMAGE_PAGE);
+    assert_int_equal(i.chunks[1].size, 5000);
+    assert_true(image_chunk_is_right(&i, 1, stored));
+    stored[4999] = 1;
+    assert_false(image_chunk_is_right(&i, 1, stored));
+    assert_int_equal(image_chunk_size(&i, 1), IMAGE_CHUNK);
+    assert_int_equal(image_tables_at(&m.header), 2 * IMAGE_CHUNK);
+    assert_int_equal(image_tables_at(&plain.header), plain.header.tables);
+    assert_null(image_check_header(&m.header, 2 * IMAGE_CHUNK + m.header.tables_size));
+    assert_non_null(image_check_header(&m.header, 2 * IMAGE_CHUNK + m.header.tables_size - 1));
+    assert_memory_not_equal(m.header.elf.e_ident, ELFMAG, SELFMAG);
+    image_unpacked_header(&m.header, &elf);
+    assert_memory_equal(&elf, &plain.header.elf, sizeof(elf));
+    free(m.tables);
+    free(plain.tables);
+}
+
+/* Whoever has written to one has had the host's file systems: memory of before then may not go on. */
+static void disks_that_went_on_are_found(void **state)
+{
+    struct made m = make_image(20, IMAGE_HIBERNATED);
+    const struct image_disk same[] = { disks[1], { 1 << 30, 3 }, disks[0], disks[2] };
+    struct image_disk now[4];
+    struct image i;
+
+    (void)state;
+    assert_null(image_check(&i, &m.header, m.tables));
+    memcpy(now, same, sizeof(now));
+    assert_true(image_disks_are_same(&i, now, 4));
+    memcpy(now, same, sizeof(now));
+    now[0].sum++;    /* written to */
+    assert_false(image_disks_are_same(&i, now, 4));
+    memcpy(now, same, sizeof(now));
+    now[0].size++;   /* another */
+    assert_false(image_disks_are_same(&i, now, 4));
+    memcpy(now, same, sizeof(now));
+    assert_false(image_disks_are_same(&i, now, 3));   /* two were alike, and one of them is gone */
+    free(m.tables);
+}
+
 /* The window is another kernel's memory while the image is put back. */
 static void an_image_that_reaches_into_the_window_is_refused(void **state)
 {
@@ -171,6 +228,7 @@ static void more_headers_than_elf_counts_are_counted_elsewhere(void **state)
         { "TORPOR", IMAGE_NOTE_HANDOVER, sizeof(handover), &handover },
         { "TORPOR", IMAGE_NOTE_MACHINE, 1, "" },
         { "TORPOR", IMAGE_NOTE_TIMES, sizeof(times), &times },
+        { "TORPOR", IMAGE_NOTE_DISKS, 0, disks },
     };
     struct image_header h;
     struct image i;
@@ -179,7 +237,7 @@ static void more_headers_than_elf_counts_are_counted_elsewhere(void **state)
     (void)state;
     for (uint64_t n = 0; n < 70000; n++)
         assert_int_equal(image_add_page(&w, RAM + (4096 + 2 * n) * IMAGE_PAGE, true), 0);
-    assert_int_equal(image_finish(&w, notes, 3, id, IMAGE_SNAPSHOT, &h, &tables), 0);
+    assert_int_equal(image_finish(&w, notes, 4, id, IMAGE_SNAPSHOT, &h, &tables), 0);
     assert_int_equal(h.elf.e_phnum, PN_XNUM);
     assert_null(image_check_header(&h, PARTITION));
     assert_null(image_check(&i, &h, tables));
@@ -213,6 +271,8 @@ int main(void)
         cmocka_unit_test(a_damaged_chunk_is_found),
         cmocka_unit_test(a_partition_that_shrank_is_found),
         cmocka_unit_test(a_claim_is_ours_and_no_image),
+        cmocka_unit_test(a_packed_image_is_shorter_and_read),
+        cmocka_unit_test(disks_that_went_on_are_found),
         cmocka_unit_test(an_image_that_reaches_into_the_window_is_refused),
         cmocka_unit_test(more_headers_than_elf_counts_are_counted_elsewhere),
         cmocka_unit_test(a_counter_goes_on_by_the_time_that_went_by),

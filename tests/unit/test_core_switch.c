@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* sources: hypervisor/vm/arm64/core_switch.c arch/arm64/stage2.c */
+/* sources: hypervisor/vm/arm64/core_switch.c hypervisor/mm/vmid.c arch/arm64/stage2.c */
 /*
  * A CPU changes from one guest to another, or flushes another's TLB entries: after each single write of a register that
  * a walk of EL1's tables uses, either nothing can be walked, or all of them are one guest's. Each guest's registers
@@ -20,6 +20,7 @@
 #include "arch/sysreg.h"
 #include "arch/walks.h"
 #include "base/cpu.h"
+#include "mm/vmid.h"
 #include "vm/arm64/vtimer.h"
 #include "vm/domain.h"
 #include "vm/vcpu.h"
@@ -238,6 +239,33 @@ static void another_vcpu_of_the_same_domain_finds_nothing_of_the_last_in_the_tlb
     assert_int_equal(flushed, a.p2m.vttbr);
 }
 
+/* A domain that has a VMID with another finds nothing of that one either, whatever it left itself. */
+static void a_domain_that_shares_its_vmid_finds_nothing_in_the_tlb(void **state)
+{
+    uint16_t taken[255];
+
+    (void)state;
+    for (unsigned i = 0; i < ARRAY_SIZE(taken); i++)
+        taken[i] = vmid_take();
+    a.p2m.vmid = taken[0];
+    vcpu_switch_in(vcpus[0]);
+    vcpu_switch_out(vcpus[0]);
+    assert_int_equal(flushes, 0);
+    b.p2m.vmid = vmid_take();
+    assert_int_equal(b.p2m.vmid, a.p2m.vmid);
+    for (unsigned i = 0; i < 4; i++) {
+        vcpu_switch_in(vcpus[i % 2 * 2]);
+        assert_int_equal(flushes, i + 1);
+        assert_int_equal(flushed, vcpus[i % 2 * 2]->domain->p2m.vttbr);
+        vcpu_switch_out(vcpus[i % 2 * 2]);
+    }
+    vmid_put(b.p2m.vmid);
+    vcpu_switch_in(vcpus[0]);
+    assert_int_equal(flushes, 4);
+    for (unsigned i = 0; i < ARRAY_SIZE(taken); i++)
+        vmid_put(taken[i]);
+}
+
 static void a_virtual_error_that_the_guest_masks_stays_pending_over_a_switch(void **state)
 {
     (void)state;
@@ -295,6 +323,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_reset_vcpu_walks_by_its_new_registers_only, setup, teardown),
         cmocka_unit_test_setup_teardown(no_walk_is_cached_for_another_guest_while_its_entries_are_flushed, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(a_domain_that_shares_its_vmid_finds_nothing_in_the_tlb, setup, teardown),
         cmocka_unit_test_setup_teardown(another_vcpu_of_the_same_domain_finds_nothing_of_the_last_in_the_tlb, setup,
                                         teardown),
     };

@@ -15,12 +15,6 @@ struct cpu cpus[MAX_CPUS];
 static char log[64];
 static bool c_fails;
 
-void panic(const char *fmt, ...)
-{
-    (void)fmt;
-    abort();
-}
-
 static int a_on(void) { strcat(log, "+a"); return 0; }
 static int b_on(void) { strcat(log, "+b"); return 0; }
 static void b_off(void) { strcat(log, "-b"); }

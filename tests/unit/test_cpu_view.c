@@ -50,7 +50,6 @@ uint64_t host_read_sysreg(const char *name)
     return 0;
 }
 
-void panic(const char *fmt, ...) { (void)fmt; abort(); }
 void *heap_alloc(size_t n) { return no_memory ? NULL : calloc(1, n); }
 void heap_free(void *p, size_t n) { (void)n; free(p); }
 unsigned record_count_one(const void *d) { (void)d; return 1; }

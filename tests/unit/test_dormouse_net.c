@@ -103,10 +103,12 @@ static void what_may_not_have_been_sent_is_sent_again(void **state)
 {
     (void)state;
     for (unsigned i = 0; i < NET_BUFFERS; i++)
-        net_ring_send(&ring, net_ring_take(&ring), (uint16_t)(60 + i));
+        net_ring_send(&ring, net_ring_take(&ring), (uint16_t)(60 + i), i == 1);
     assert_int_equal(net_ring_take(&ring), NET_BUFFERS);
     assert_true(net_ring_issue(&ring));
     assert_int_equal(sends()->size, 60);
+    assert_int_equal(ring.tx->ring[0].req.flags, NETTXF_data_validated);
+    assert_int_equal(ring.tx->ring[1].req.flags, NETTXF_data_validated | NETTXF_csum_blank);
     sent(0);
     assert_null(net_ring_collect_sent(&ring));
     sent(1);                            /* lost with the ring */
@@ -151,8 +153,8 @@ static void a_liar_is_found_out(void **state)
     assert_int_equal(net_ring_receive(&ring, &got, &lie), -EIO);
     sent(0);
     assert_string_equal(net_ring_collect_sent(&ring), "more answers than packets");
-    net_ring_send(&ring, net_ring_take(&ring), 60);
-    net_ring_send(&ring, net_ring_take(&ring), 60);
+    net_ring_send(&ring, net_ring_take(&ring), 60, false);
+    net_ring_send(&ring, net_ring_take(&ring), 60, false);
     ring.tx->rsp_prod = 0;
     net_ring_issue(&ring);
     sent(NET_BUFFERS);
@@ -245,8 +247,12 @@ static void what_comes_by_udp_goes_back_and_adds_up(void **state)
     assert_int_equal(length, 45);
     assert_memory_equal(frame + 34, "\0\7\x9c\x40\0\x0b", 6);
     assert_int_equal(sum_of(frame + 14, 20, 0), 0xffff);
+    assert_int_equal(frame[40] << 8 | frame[41], sum_of(frame + 26, 8, 17 + 11));
+    /* that frame, completed as the host does it, and turned round, is one to us whose checksum is looked at */
+    uint32_t sum = ~sum_of(frame + 34, 11, 0) & 0xffff;
+    frame[40] = (uint8_t)(sum >> 8);
+    frame[41] = (uint8_t)sum;
     assert_int_equal(sum_of(frame + 34, 11, sum_of(frame + 26, 8, 17 + 11)), 0xffff);
-    /* that frame, turned round, is one to us whose checksum is looked at */
     memcpy(frame + 26, "\xc0\xa8\x4d\1\xc0\xa8\x4d\2", 8);
     assert_int_equal(inet_take(&us, frame, &length, false, &udp), INET_UDP);
     frame[43] ^= 1;

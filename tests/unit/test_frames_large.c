@@ -28,16 +28,6 @@ static struct { struct frame_owner frames; unsigned refs; } owners[2];
 static struct frame_owner *const a = &owners[0].frames, *const b = &owners[1].frames;
 static unsigned stop_every, asked;
 
-void panic(const char *fmt, ...)
-{
-    va_list ap;
-
-    va_start(ap, fmt);
-    vfprintf(stderr, fmt, ap);
-    va_end(ap);
-    abort();
-}
-
 void *mfn_to_virt(mfn_t mfn) { return arena + ((mfn.mfn << PAGE_SHIFT) - RAM_START); }
 mfn_t virt_to_mfn(const void *va) { return MFN(((uint64_t)((const char *)va - arena) + RAM_START) >> PAGE_SHIFT); }
 struct frame_owner *frame_owner_of_id(domid_t id) { return &owners[id - 1].frames; }

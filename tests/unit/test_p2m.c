@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* sources: tests/unit/machine.c hypervisor/mm/p2m.c hypervisor/mm/p2m_table.c */
+/* sources: tests/unit/machine.c hypervisor/mm/p2m.c hypervisor/mm/vmid.c hypervisor/mm/p2m_table.c */
 /* sources: hypervisor/mm/buddy.c hypervisor/mm/frames.c */
 /* Stage-2 tables against a model that is one array; and that they lose neither references nor their own pages. */
 #include "machine.h"
@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "mm/p2m.h"
+#include "mm/vmid.h"
 
 #define D(n)     owners[n].frames
 #define P        (&the_p2m)
@@ -476,23 +477,32 @@ static void caches_are_cleaned_page_by_page_and_holes_skipped(void **state)
     pages_free(page, 9);
 }
 
-static void vmids_run_out_and_come_back(void **state)
+/* More than there are VMIDs: they are shared, evenly, and no longer than needed. */
+static void there_may_be_more_domains_than_vmids(void **state)
 {
-    static struct p2m many[256];
-    unsigned n = 0;
+    static struct p2m many[600];
 
     (void)state;
-    while (!p2m_init(&many[n], D(1))) {
-        assert_true(many[n].vmid > 0 && many[n].vmid < 256 && many[n].vmid != P->vmid);
-        n++;
+    for (unsigned n = 0; n < ARRAY_SIZE(many); n++) {
+        assert_int_equal(p2m_init(&many[n], D(1)), 0);
+        assert_true(many[n].vmid > 0 && many[n].vmid < 256 && many[n].vttbr >> 48 == many[n].vmid);
+        assert_int_equal(vmid_is_shared(many[n].vmid), n >= 254);
+        assert_int_equal(vmid_is_shared(P->vmid), n >= 254);
     }
-    assert_int_equal(n, 254);
-    for (unsigned i = 0; i < n; i++)
+    for (unsigned i = ARRAY_SIZE(many); i-- > 0;) {
+        machine_flushes = 0;
         p2m_destroy(&many[i]);
+        assert_int_equal(machine_flushes, 1);
+        assert_int_equal(vmid_is_shared(many[i].vmid), i >= 254 + 255);
+    }
+    assert_false(vmid_is_shared(P->vmid));
     memset(many, 0, sizeof(many));
     assert_int_equal(p2m_init(&many[0], D(1)), 0);
     p2m_destroy(&many[0]);
     p2m_destroy(&many[0]);   /* twice is once */
+    assert_int_equal(vmid_take(), many[0].vmid);
+    vmid_put(many[0].vmid);
+    memset(many, 0, sizeof(many));
 }
 
 static void a_dead_domain_that_others_still_look_at_keeps_no_vmid(void **state)
@@ -672,7 +682,7 @@ int main(void)
         TEST(a_reserve_that_does_not_fit_is_refused),
         TEST(nothing_is_mapped_once_release_has_begun),
         TEST(caches_are_cleaned_page_by_page_and_holes_skipped),
-        TEST(vmids_run_out_and_come_back),
+        TEST(there_may_be_more_domains_than_vmids),
         TEST(a_dead_domain_that_others_still_look_at_keeps_no_vmid),
         TEST(random_changes_agree_with_the_model),
     };

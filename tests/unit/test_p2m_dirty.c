@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* sources: tests/unit/machine.c hypervisor/vm/memory.c hypervisor/vm/capabilities.c lib/ranges.c hypervisor/mm/p2m.c */
+/* sources: hypervisor/mm/vmid.c */
 /* sources: hypervisor/mm/p2m_table.c hypervisor/mm/p2m_dirty.c hypervisor/mm/heap.c */
 /* sources: hypervisor/mm/buddy.c hypervisor/mm/frames.c */
 /*

@@ -112,6 +112,8 @@ static int look_into(struct stream *s, const struct record *record)
     case RECORD_PARAMS: return record_params(s, record, params, &size);
     case RECORD_NEEDS:
     case RECORD_STATE: return record_state(s, record, &data, &size);
+    case RECORD_SYNC:
+        return 0;
     case RECORD_TRACK: return record_track(s, record, &track);
     case RECORD_END: return record_end(s, record, &end);
     }
@@ -216,6 +218,34 @@ static void needs_are_told_of_by_the_header(void **state)
         assert_int_equal(record.type, RECORD_NEEDS);
         assert_int_equal(record_state(&s, &record, &data, &size), 0);
         assert_int_equal(size, STREAM_MAX_NEEDS - 3);
+        stream_end(&s);
+        free(t.bytes);
+    }
+}
+
+/* Only where the host's needs stand before them: no reader knows them that does not know those. */
+static void a_stream_that_may_ask_its_receiver_is_of_a_later_format(void **state)
+{
+    (void)state;
+    for (unsigned has_needs = 0; has_needs < 2; has_needs++) {
+        struct sync_record sync = { 3 };
+        struct record record;
+        struct tape t = { 0 };
+        struct stream s;
+
+        records = 0;
+        stream_begin(&s, tape_write, &t);
+        s.may_sync = true;
+        assert_int_equal(writer_header(&s, has_needs), 0);
+        assert_int_equal(s.may_sync, has_needs);
+        write_record(&s, &t, RECORD_SYNC, &(struct piece){ &sync, sizeof(sync) }, 1);
+        stream_end(&s);
+        assert_int_equal(t.bytes[36], has_needs ? 3 : 0);
+        stream_begin(&s, tape_read, &t);
+        assert_int_equal(reader_header(&s), 0);
+        assert_int_equal(s.may_sync, has_needs);
+        assert_int_equal(reader_next(&s, &record), 0);
+        assert_int_equal(record.type, RECORD_SYNC);
         stream_end(&s);
         free(t.bytes);
     }
@@ -381,7 +411,7 @@ static void another_format_is_refused_by_name(void **state)
     } changes[] = {
         { 0, 0, "does not begin" }, { 8, 0, "does not begin" }, { 15, 2, "version 2" },
         { 16, 1, "big-endian" },    { 24, 2, "type" },          { 32, 2, "format 2.0" },
-        { 36, 3, "format 1.3" },    { 28, 14, "damaged" },      { 20, 1, "damaged" },
+        { 36, 4, "format 1.4" },    { 28, 14, "damaged" },      { 20, 1, "damaged" },
     };
 
     (void)state;
@@ -565,12 +595,61 @@ static void a_failed_write_says_where(void **state)
     stream_end(&s);
 }
 
+static unsigned moves;
+
+static int count_moves(void *context, void *buffer, size_t size)
+{
+    moves++;
+    return tape_write(context, buffer, size);
+}
+
+/* So many chunks of a page each; behind them somebody waits for an answer. */
+static struct tape write_scattered(bool live, uint64_t chunks)
+{
+    struct sync_record sync = { 0 };
+    struct tape t = { 0 };
+    struct stream s;
+
+    stream_begin(&s, count_moves, &t);
+    s.may_sync = live;
+    assert_int_equal(writer_header(&s, true), 0);
+    moves = 0;
+    for (uint64_t i = 0; i < chunks; i++) {
+        struct chunk_record chunk = { .gfn = 0x40000 + i * CHUNK_PAGES, .known = { 1 }, .ram = { 1 }, .data = { 1 } };
+
+        assert_int_equal(writer_chunk(&s, &chunk, page), 0);
+    }
+    assert_int_equal(writer_record(&s, RECORD_SYNC, &(struct piece){ &sync, sizeof(sync) }, 1), 0);
+    assert_int_equal(s.position, t.size);   /* nothing is kept back */
+    stream_end(&s);
+    return t;
+}
+
+static void pages_here_and_there_of_a_live_stream_go_together(void **state)
+{
+    struct tape apart, together;
+    const size_t minor = 36;   /* where the header has the format, which is another */
+
+    (void)state;
+    apart = write_scattered(false, 100);
+    assert_int_equal(moves, 100 * 4 + 3);
+    together = write_scattered(true, 100);
+    assert_in_range(moves, 2, 10);
+    assert_int_equal(together.size, apart.size);
+    assert_memory_equal(together.bytes, apart.bytes, minor);
+    assert_memory_equal(together.bytes + minor + 4, apart.bytes + minor + 4, apart.size - minor - 4);
+    free(apart.bytes);
+    free(together.bytes);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(checksum_is_that_of_its_specification),
         cmocka_unit_test(what_is_written_is_read_again),
         cmocka_unit_test(needs_are_told_of_by_the_header),
+        cmocka_unit_test(a_stream_that_may_ask_its_receiver_is_of_a_later_format),
+        cmocka_unit_test(pages_here_and_there_of_a_live_stream_go_together),
         cmocka_unit_test(reading_stops_behind_the_end),
         cmocka_unit_test(cut_off_anywhere_is_found),
         cmocka_unit_test(a_flipped_bit_is_found_wherever_it_is),

@@ -235,6 +235,23 @@ static void the_table_tells_down_and_up_apart(void **state)
         "      4.200 us       4.800 us  leave domains\n");
 }
 
+static void what_other_kernels_did_stands_between_down_and_up(void **state)
+{
+    const char *text;
+
+    (void)state;
+    assert_int_equal(parse(changed("event asleep asleep 0 0 10000 3000130000\n",
+                                   "event asleep away 0 0 10000 3000130000\n"
+                                   "event asleep starting 0 0 10000 1000010000\n"
+                                   "event asleep saving 0 0 1000010000 3000130000\n")), 0);
+    text = printed(timeline_print_text);
+    assert_non_null(strstr(text, "enter core\n\n"
+                                 "            AT           TOOK  AWAY\n"
+                                 "          0 ns        1.000 s  starting\n"
+                                 "       1.000 s        2.000 s  saving\n\n"));
+    assert_int_equal(count(printed(timeline_print_svg), "saving 2.00 s</text>"), 1);
+}
+
 static void an_event_that_ends_with_falling_asleep_is_of_the_way_down_alone(void **state)
 {
     (void)state;
@@ -456,6 +473,7 @@ int main(void)
         cmocka_unit_test(names_are_as_long_as_their_place_and_no_longer),
         cmocka_unit_test(as_many_events_as_there_is_room_for_are_read),
         cmocka_unit_test(the_table_tells_down_and_up_apart),
+        cmocka_unit_test(what_other_kernels_did_stands_between_down_and_up),
         cmocka_unit_test(an_event_that_ends_with_falling_asleep_is_of_the_way_down_alone),
         cmocka_unit_test(json_has_every_value_exactly),
         cmocka_unit_test(json_without_events_and_wake_is_whole),

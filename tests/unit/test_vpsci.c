@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* sources: hypervisor/vm/arm64/vpsci.c hypervisor/vm/vcpu_power.c tests/unit/fakes.c */
+/* sources: hypervisor/vm/arm64/vpsci.c hypervisor/vm/arm64/vptp.c hypervisor/vm/vcpu_power.c tests/unit/fakes.c */
 /*
  * A guest's CPU_ON and CPU_OFF from several vCPUs at once. The scheduler is played: a vCPU that is on is resident at
  * once, and one that went off stays resident until somebody waits for it; another caller acts in that very moment.
@@ -11,13 +11,16 @@
 #include <unistd.h>
 
 #include "arch/psci.h"
+#include "base/options.h"
 #include "cpu/speculation.h"
 #include "vm/arm64/vpsci.h"
 
 #define ENTRY  0x1000
 #define ROUNDS 5000
 
+struct options options;
 static struct domain *d;
+static uint64_t time_of_day;
 static unsigned resets;                  /* atomic, as the rest */
 static void (*while_waited_for)(struct vcpu *v);
 
@@ -113,6 +116,48 @@ static void a_vcpu_goes_on_and_off(void **state)
     assert_int_equal(resets, 1);
 }
 
+uint64_t wallclock_of(const struct domain *of, uint64_t *counter)
+{
+    assert_ptr_equal(of, d);
+    *counter = UINT64_C(0x123456789a);
+    return time_of_day;
+}
+
+static void expect_answer(struct vcpu *v, uint64_t x0, uint64_t x1, uint64_t x2, uint64_t x3)
+{
+    assert_int_equal(v->regs.x[0], x0);
+    assert_int_equal(v->regs.x[1], x1);
+    assert_int_equal(v->regs.x[2], x2);
+    assert_int_equal(v->regs.x[3], x3);
+}
+
+/* As Linux's drivers/firmware/smccc/kvm_guest.c and drivers/ptp/ptp_kvm_common.c ask. */
+static void the_time_of_day_is_told_as_kvm_tells_it_where_it_is_offered(void **state)
+{
+    struct vcpu *v = d->vcpus[0];
+
+    (void)state;
+    assert_int_equal(psci(v, 0x8600ff01, 0, 0, 0), PSCI_NOT_SUPPORTED);
+    assert_int_equal(psci(v, 0x86000001, 0, 0, 0), PSCI_NOT_SUPPORTED);
+    options.guest_ptp = true;
+    psci(v, 0x8600ff01, 0, 0, 0);
+    expect_answer(v, 0xb66fb428, 0xe911c52e, 0x564bcaa9, 0x743a004d);
+    psci(v, 0x86000000, 1, 2, 3);
+    expect_answer(v, 3, 0, 0, 0);
+    assert_int_equal(psci(v, 0x86000001, 0, 0, 0), PSCI_NOT_SUPPORTED);   /* dom0 has not said yet */
+    time_of_day = UINT64_C(0x18e9f1a2b3c4d5e6);
+    psci(v, 0x86000001, 0, 0, 0);
+    expect_answer(v, 0x18e9f1a2, 0xb3c4d5e6, 0x12, 0x3456789a);
+    psci(v, 0x86000001, UINT64_C(1) << 32 | 1, 0, 0);
+    expect_answer(v, 0x18e9f1a2, 0xb3c4d5e6, 0x12, 0x3456789a);
+    assert_int_equal(psci(v, 0x86000001, 2, 0, 0), PSCI_NOT_SUPPORTED);
+    assert_int_equal(psci(v, 0x86000002, 0, 0, 0), PSCI_NOT_SUPPORTED);
+    d->privileged = true;
+    assert_int_equal(psci(v, 0x8600ff01, 0, 0, 0), PSCI_NOT_SUPPORTED);
+    d->privileged = false;
+    options.guest_ptp = false;
+}
+
 static int64_t second_result;
 
 /* The first caller saw it off and waits; the second starts it, it runs, goes off, and is on its way from its CPU. */
@@ -200,6 +245,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_vcpu_goes_on_and_off, setup, teardown),
+        cmocka_unit_test_setup_teardown(the_time_of_day_is_told_as_kvm_tells_it_where_it_is_offered, setup, teardown),
         cmocka_unit_test_setup_teardown(who_waits_for_a_vcpu_to_leave_its_cpu_has_it, setup, teardown),
         cmocka_unit_test_setup_teardown(a_toolstack_waits_for_who_is_starting_it, setup, teardown),
         cmocka_unit_test_setup_teardown(three_callers_and_one_that_goes_off_at_once, setup, teardown),

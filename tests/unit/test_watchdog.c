@@ -40,7 +40,6 @@ int irq_request(unsigned irq, irq_handler *handler, void *data, const char *name
 }
 void gic_set_type(unsigned irq, enum gic_type type) { (void)irq; (void)type; }
 void gic_enable_irq(unsigned irq) { (void)irq; }
-void panic(const char *fmt, ...) { (void)fmt; abort(); }
 uint64_t host_read_sysreg(const char *name) { return strcmp(name, "cntpct_el0") ? SECOND : now; }
 void host_write_sysreg(uint64_t value, const char *name)
 {

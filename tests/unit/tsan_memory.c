@@ -2,11 +2,10 @@
 /* sources: tests/unit/threads.c tests/unit/threads_memory.c tests/unit/threads_dirty.c hypervisor/vm/memory.c */
 /* sources: hypervisor/vm/shared_info.c hypervisor/vm/capabilities.c lib/ranges.c hypervisor/mm/p2m.c */
 /* sources: hypervisor/mm/p2m_table.c hypervisor/mm/p2m_dirty.c hypervisor/mm/heap.c */
-/* sources: hypervisor/mm/buddy.c hypervisor/mm/frames.c */
+/* sources: hypervisor/mm/vmid.c hypervisor/mm/buddy.c hypervisor/mm/frames.c */
 /* The machine and the life of domains for threads_part.h; run as build/unit/tsan_memory [SEED [ROUNDS]]. */
 #include "threads_part.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,17 +33,6 @@ static struct spinlock list_lock = SPINLOCK_INIT;
 static struct domain *domains[THREADS_DOMAINS + 1];
 static pthread_rwlock_t running[THREADS_DOMAINS + 1];
 static struct spinlock domctl_lock = SPINLOCK_INIT;
-
-void panic(const char *fmt, ...)
-{
-    va_list ap;
-
-    va_start(ap, fmt);
-    vfprintf(stderr, fmt, ap);
-    va_end(ap);
-    fprintf(stderr, "\n");
-    abort();
-}
 
 bool UNCHECKED_LOCKING threads_domctl_begin(void) { return spin_trylock(&domctl_lock); }
 void UNCHECKED_LOCKING threads_domctl_end(void) { spin_unlock(&domctl_lock); }

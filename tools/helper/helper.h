@@ -18,6 +18,7 @@ struct helper {
     const char *verb;                  /* "saving", "restoring" */
     struct helper_options options;
     int fd;                            /* of the stream */
+    int back;                          /* where the receiver answers (sync.h); -1: nowhere */
     struct guest_memory memory;
     struct stream stream;
     uint64_t used_chunks;              /* the guest's memory has; saving only */
@@ -41,6 +42,9 @@ struct helper {
 int helper_fail(struct helper *h, int error, const char *format, ...) __attribute__((format(printf, 3, 4)));
 /* The same with the stream's own error. */
 int helper_stream_fail(struct helper *h, int error);
+
+/* So many bytes, as the stream's are read: until no byte has come for too long, or it is called off. 0 or -errno. */
+int helper_read(int fd, void *buffer, size_t size);
 
 /* How far it is, to any listener; may be called for every chunk. In pages. */
 void helper_progress(struct helper *h, uint64_t done, uint64_t total);

@@ -42,7 +42,7 @@
 
 static volatile sig_atomic_t taken_back, stands_still;
 static struct itimerval patience;   /* of one move; zero: for ever */
-static int stream_fd, closed_fd = -1;
+static int stream_fd, back_fd = -1, closed_fd = -1;
 
 /*
  * A move that waits ends by the signal; one that is about to begin, which would not hear of it, finds a file that can
@@ -54,6 +54,8 @@ static void take_back(int signal)
 
     taken_back = signal;
     dup2(closed_fd, stream_fd);
+    if (back_fd >= 0)
+        dup2(closed_fd, back_fd);
     errno = error;
 }
 
@@ -181,24 +183,35 @@ static int move_out(void *context, void *buffer, size_t size)
     return error;
 }
 
-static int move_in(void *context, void *buffer, size_t size)
+int helper_read(int fd, void *buffer, size_t size)
 {
-    const struct helper *h = context;
     uint8_t *to = buffer;
     int error = 0;
 
     be_patient();
     while (size && !error) {
-        ssize_t n = taken_back ? -1 : read(h->fd, to, size);
+        ssize_t n = taken_back ? -1 : read(fd, to, size);
 
         if (n > 0)
             be_patient();
-        error = taken_back ? -ECANCELED : n > 0 ? 0 : after_nothing(h->fd, POLLIN, n);
+        error = taken_back ? -ECANCELED : n > 0 ? 0 : after_nothing(fd, POLLIN, n);
         to += n > 0 ? n : 0;
         size -= n > 0 ? (size_t)n : 0;
     }
     end_patience();
     return error;
+}
+
+static int move_in(void *context, void *buffer, size_t size)
+{
+    return helper_read(((const struct helper *)context)->fd, buffer, size);
+}
+
+/* Only of a migration: there is no answer to an image. */
+static void open_back(struct helper *h)
+{
+    h->back = back_fd = h->options.back ? open(h->options.back, O_RDONLY | O_CLOEXEC) : -1;
+    h->stream.may_sync = h->back >= 0;
 }
 
 static void set_signals(int fd)
@@ -323,6 +336,8 @@ int main(int argc, char **argv)
     h.store_port = n[3], h.store_domid = n[4], h.console_port = n[5], h.console_domid = n[6];
     stream_begin(&h.stream, save ? move_out : move_in, &h);
     options_read(&h.options);
+    if (save)
+        open_back(&h);
     set_signals(h.fd);
     if (h.options.guarded)
         prctl(PR_SET_PDEATHSIG, SIGTERM);   /* whose guardian need not wait for a result that nobody will ask for */

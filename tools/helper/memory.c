@@ -24,6 +24,7 @@ static const struct region {
 #define REGIONS     (sizeof(regions) / sizeof(regions[0]))
 #define CHUNK_BYTES ((uint64_t)CHUNK_PAGES * STREAM_PAGE_SIZE)
 #define CHUNK_ORDER 9
+#define FLUSH_GAP   4       /* pages */
 
 uint64_t memory_chunks(void)
 {
@@ -215,9 +216,31 @@ static int fill(const struct guest_memory *m, uint64_t gfn, const uint64_t wante
     return copy_pages(m, gfn, which, true);
 }
 
+/*
+ * There may be code in what was written: no instruction cache may hold these frames' old content. Pages of zeroes that
+ * came anew hold none, and stand in memory as they are. A few pages between two are cheaper than another call.
+ */
+static int flush(const struct guest_memory *m, uint64_t gfn, const uint64_t written[CHUNK_WORDS])
+{
+    unsigned begin = CHUNK_PAGES, end = 0;   /* not flushed yet, when begin < end */
+
+    for (unsigned i = 0; i < CHUNK_PAGES; i++) {
+        if (!chunk_bit(written, i))
+            continue;
+        if (begin < end && i - end > FLUSH_GAP) {
+            if (xc_domain_cacheflush(m->xc, m->domid, gfn + begin, end - begin))
+                return -errno;
+            begin = i;
+        }
+        begin = begin < end ? begin : i;
+        end = i + 1;
+    }
+    return begin < end && xc_domain_cacheflush(m->xc, m->domid, gfn + begin, end - begin) ? -errno : 0;
+}
+
 int memory_write(struct guest_memory *m, const struct chunk_record *chunk, const uint8_t *pages)
 {
-    uint64_t index, missing[CHUNK_WORDS], surplus[CHUNK_WORDS], stale[CHUNK_WORDS], *ram;
+    uint64_t index, missing[CHUNK_WORDS], surplus[CHUNK_WORDS], stale[CHUNK_WORDS], written[CHUNK_WORDS], *ram;
     int error;
 
     if (!memory_chunk_index(chunk->gfn, &index))
@@ -227,6 +250,7 @@ int memory_write(struct guest_memory *m, const struct chunk_record *chunk, const
         missing[i] = chunk->ram[i] & ~ram[i];
         surplus[i] = chunk->known[i] & ~chunk->ram[i] & ram[i];
         stale[i] = chunk->ram[i] & ~chunk->data[i] & ram[i];   /* may hold old content, and is zero now */
+        written[i] = stale[i] | chunk->data[i];
         ram[i] = (ram[i] & ~chunk->known[i]) | chunk->ram[i];
     }
     error = populate(m, chunk->gfn, missing);
@@ -236,10 +260,7 @@ int memory_write(struct guest_memory *m, const struct chunk_record *chunk, const
         error = fill(m, chunk->gfn, stale, NULL);
     if (!error)
         error = fill(m, chunk->gfn, chunk->data, pages);
-    /* There may be code in it: no instruction cache may hold these frames' old content. */
-    if (!error && xc_domain_cacheflush(m->xc, m->domid, chunk->gfn, CHUNK_PAGES))
-        error = -errno;
-    return error;
+    return error ? error : flush(m, chunk->gfn, written);
 }
 
 bool memory_restored(const struct guest_memory *m, uint64_t gfn)

@@ -14,6 +14,7 @@
 #define THROTTLE     "TORPOR_THROTTLE"
 #define MAX_DOWNTIME "TORPOR_MAX_DOWNTIME"
 #define FIXED        "TORPOR_FIXED_NS"
+#define BACK         "TORPOR_BACK"
 
 static uint64_t number(const char *name, uint64_t most, uint64_t otherwise)
 {
@@ -29,7 +30,7 @@ void options_read(struct helper_options *o)
     *o = (struct helper_options){
         .guarded = getenv(GUARDED), .compress = getenv(COMPRESS), .throttle = getenv(THROTTLE),
         .max_downtime_ms = (uint32_t)number(MAX_DOWNTIME, MOST_MAX_DOWNTIME_MS, DEFAULT_MAX_DOWNTIME_MS),
-        .fixed_ns = number(FIXED, UINT64_MAX / 4, PRECOPY_FIXED_NS),
+        .back = getenv(BACK), .fixed_ns = number(FIXED, UINT64_MAX / 4, PRECOPY_FIXED_NS),
     };
 }
 
@@ -44,7 +45,8 @@ static int set_number(const char *name, uint64_t value)
 int options_set(const struct helper_options *o)
 {
     if (set_number(COMPRESS, o->compress) || set_number(THROTTLE, o->throttle) ||
-        set_number(MAX_DOWNTIME, o->max_downtime_ms) || set_number(FIXED, o->fixed_ns))
+        set_number(MAX_DOWNTIME, o->max_downtime_ms) || set_number(FIXED, o->fixed_ns) ||
+        (o->back ? setenv(BACK, o->back, 1) : unsetenv(BACK)))
         return -errno;
     return 0;
 }

@@ -16,6 +16,7 @@ struct helper_options {
     bool compress;             /* TORPOR_COMPRESS is set */
     bool throttle;             /* TORPOR_THROTTLE is set: a guest that dirties too fast is slowed down */
     uint32_t max_downtime_ms;  /* TORPOR_MAX_DOWNTIME, in ms; of a live operation */
+    const char *back;          /* TORPOR_BACK: the path of the pipe by which a receiver answers; NULL: there is none */
     uint64_t fixed_ns;         /* TORPOR_FIXED_NS: of the downtime, earlier migrations' part beside sending pages */
 };
 

@@ -76,6 +76,7 @@ void report_collect(struct journal *j, uint64_t began_ns, const struct report *r
         j->suspended_ns = since(began_ns, r->at_ns);
         break;
     case REPORT_SUSPENDED:
+    case REPORT_SYNC:
         break;
     case REPORT_RESUMED:
         j->resumed_ns = since(began_ns, r->at_ns);

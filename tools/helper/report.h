@@ -20,6 +20,7 @@ enum report_kind {
     REPORT_ASKED,                  /* the guest, to suspend itself */
     REPORT_SUSPENDED,
     REPORT_RESUMED,                /* by the helper itself */
+    REPORT_SYNC,                   /* the sender waits for an answer (sync.h) */
     REPORT_STAGE, REPORT_END,
 };
 

@@ -57,6 +57,23 @@ static int check_needs(struct helper *h)
     return error && error != -ENOSYS ? helper_fail(h, error, REFUSED, strerror(-error)) : 0;
 }
 
+/* Linux says only when it boots that it suspends itself when asked; this one can, or it would not be here. */
+static int offer_suspend(struct helper *h)
+{
+    struct xs_handle *xenstore = xs_open(0);
+    char path[64];
+    bool written;
+
+    if (!xenstore)
+        return helper_fail(h, -EIO, "xenstored cannot be reached: %s", strerror(errno));
+    snprintf(path, sizeof(path), "/local/domain/%u/control/feature-suspend", h->memory.domid);
+    written = xs_write(xenstore, XBT_NULL, path, "1", 1);
+    if (!written)
+        helper_fail(h, -EIO, "%s cannot be written: %s", path, strerror(errno));
+    xs_close(xenstore);
+    return written ? 0 : -EIO;
+}
+
 static int enter_header(struct sleep *s)
 {
     struct helper *h = s->context;
@@ -86,6 +103,8 @@ static int enter_header(struct sleep *s)
     h->ram_pages = domain.pages;
     recorder_tell(&(struct report){ .kind = REPORT_BEGIN, .begin = { .ram_pages = domain.pages } });
     error = h->stream.has_needs ? check_needs(h) : 0;
+    if (!error)
+        error = offer_suspend(h);   /* now, while a guest that migrates still runs */
     if (error)
         return error;
     return libxl_static_data_done() ? helper_fail(h, -EIO, "libxl does not go on") : 0;
@@ -133,6 +152,10 @@ static int read_memory(struct helper *h, struct record *record)
         error = reader_next(&h->stream, record);
         if (error)
             return helper_stream_fail(h, error);
+        if (record->type == RECORD_SYNC && h->stream.may_sync) {
+            recorder_tell(&(struct report){ .kind = REPORT_SYNC });
+            continue;
+        }
         if (record->type != RECORD_CHUNK && record->type != RECORD_PACKED)
             return 0;
         error = apply_chunk(h, record);
@@ -222,23 +245,6 @@ static int enter_state(struct sleep *s)
     return 0;
 }
 
-/* Linux says only when it boots that it suspends itself when asked; this one can, or it would not be here. */
-static int offer_suspend(struct helper *h)
-{
-    struct xs_handle *xenstore = xs_open(0);
-    char path[64];
-    bool written;
-
-    if (!xenstore)
-        return helper_fail(h, -EIO, "xenstored cannot be reached: %s", strerror(errno));
-    snprintf(path, sizeof(path), "/local/domain/%u/control/feature-suspend", h->memory.domid);
-    written = xs_write(xenstore, XBT_NULL, path, "1", 1);
-    if (!written)
-        helper_fail(h, -EIO, "%s cannot be written: %s", path, strerror(errno));
-    xs_close(xenstore);
-    return written ? 0 : -EIO;
-}
-
 /* Its connections to this host's xenstored and xenconsoled. */
 static int enter_host(struct sleep *s)
 {
@@ -247,8 +253,6 @@ static int enter_host(struct sleep *s)
 
     if (!error)
         error = set_param(h, HVM_PARAM_CONSOLE_EVTCHN, h->console_port);
-    if (!error)
-        error = offer_suspend(h);
     if (error)
         return error;
     if (xc_dom_gnttab_seed(h->memory.xc, h->memory.domid, true, h->console_gfn, h->store_gfn, h->console_domid,

@@ -18,6 +18,7 @@
 #include "tools/helper/libxl.h"
 #include "tools/helper/needs.h"
 #include "tools/helper/recorder.h"
+#include "tools/helper/sync.h"
 #include "tools/helper/throttle.h"
 #include "tools/helper/track.h"
 
@@ -269,13 +270,16 @@ static int slow_down(struct helper *h)
                  : 0;
 }
 
-/* The round is over: what now. */
+/* The round is over when the receiver has it: what now. */
 static int judge(struct helper *h, struct passage *p, enum precopy_verdict *verdict)
 {
     unsigned cap = h->precopy.cap;
     struct precopy_round round = { .data_pages = h->data_pages - p->data };
-    int error = track_count(&h->memory, &round.left);
+    int error = sync_with_receiver(h);
 
+    if (error)
+        return error;
+    error = track_count(&h->memory, &round.left);
     if (error)
         return helper_fail(h, error, "the hypervisor does not say what it has written to: %s", strerror(-error));
     p->end_ns = report_now_ns();

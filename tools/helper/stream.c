@@ -23,8 +23,11 @@
 #define FORMAT_MAJOR  1               /* of the records; where libxc has Xen's version */
 #define MINOR_PLAIN   0               /* it has no PACKED, */
 #define MINOR_PACKED  1               /* and no NEEDS */
-#define MINOR_NEEDS   2
+#define MINOR_NEEDS   2               /* it has no SYNC */
+#define MINOR_SYNC    3
 #define PAGE_SHIFT_4K 12
+
+#define GATHER_SIZE   (64u << 10)     /* bytes */
 
 struct header {
     uint64_t marker;
@@ -58,6 +61,7 @@ static const struct record_kind {
     { RECORD_PACKED, "PACKED", sizeof(struct chunk_record) + sizeof(uint64_t) + 8,
       sizeof(struct chunk_record) + sizeof(uint64_t) + CHUNK_PAGES * STREAM_PAGE_SIZE },
     { RECORD_NEEDS, "NEEDS", sizeof(uint64_t), sizeof(uint64_t) + STREAM_MAX_NEEDS },
+    { RECORD_SYNC, "SYNC", sizeof(struct sync_record), sizeof(struct sync_record) },
     { RECORD_TRACK, "TRACK", sizeof(struct track_record), sizeof(struct track_record) },
 };
 
@@ -95,29 +99,63 @@ void stream_begin(struct stream *s, stream_move *move, void *context)
 void stream_end(struct stream *s)
 {
     free(s->body);
+    free(s->gathered);
     pack_free(s->pack);
     s->pack = NULL;
-    s->body = NULL;
+    s->body = s->gathered = NULL;
     s->body_size = 0;
 }
 
 /* --- writing */
 
+static int move_out(struct stream *s, const void *data, size_t size, uint64_t position)
+{
+    int error = size ? s->move(s->context, (void *)data, size) : 0;
+
+    return error ? fail(s, error, "writing failed at byte %llu: %s", (unsigned long long)position, strerror(-error))
+                 : 0;
+}
+
+static int put_gathered(struct stream *s)
+{
+    size_t size = s->gathered_size;
+
+    s->gathered_size = 0;
+    return move_out(s, s->gathered, size, s->position - size);
+}
+
+/*
+ * Of a live stream the last rounds are some pages here and there. A record of such has four pieces, each of which would
+ * go through every pipe, socket and ssh on the way on its own while the guest stands still; so they go together, and
+ * so does what comes behind them up to END: a TCP may wait 40 ms for an acknowledgement before it sends a second small
+ * piece. Nothing is kept back behind NEEDS, which the receiver may refuse, SYNC, which it answers, and END.
+ */
 static int put(struct stream *s, const void *data, size_t size)
 {
-    int error = s->move(s->context, (void *)data, size);
+    bool fits = s->gathered && size <= GATHER_SIZE;
+    int error = s->gathered_size && (!fits || size > GATHER_SIZE - s->gathered_size) ? put_gathered(s) : 0;
 
-    if (error)
-        return fail(s, error, "writing failed at byte %llu: %s", (unsigned long long)s->position, strerror(-error));
-    s->position += size;
-    return 0;
+    if (!error && fits) {
+        memcpy(s->gathered + s->gathered_size, data, size);
+        s->gathered_size += size;
+    } else if (!error) {
+        error = move_out(s, data, size, s->position);
+    }
+    if (!error)
+        s->position += size;
+    return error;
+}
+
+static bool may_wait(enum record_type type)
+{
+    return type == RECORD_CHUNK || type == RECORD_PACKED || type == RECORD_PARAMS || type == RECORD_STATE;
 }
 
 static struct header make_header(void)
 {
     return (struct header){
         .marker = IMAGE_MARKER, .id = htobe32(IMAGE_ID), .version = htobe32(IMAGE_VERSION),
-        .type = DOMAIN_TYPE, .page_shift = PAGE_SHIFT_4K, .major = FORMAT_MAJOR, .minor = MINOR_NEEDS,
+        .type = DOMAIN_TYPE, .page_shift = PAGE_SHIFT_4K, .major = FORMAT_MAJOR, .minor = MINOR_SYNC,
     };
 }
 
@@ -135,7 +173,9 @@ int writer_header(struct stream *s, bool has_needs)
 {
     struct header header = make_header();
 
-    header.minor = has_needs ? MINOR_NEEDS : s->pack ? MINOR_PACKED : MINOR_PLAIN;
+    s->may_sync &= has_needs;
+    header.minor = s->may_sync ? MINOR_SYNC : has_needs ? MINOR_NEEDS : s->pack ? MINOR_PACKED : MINOR_PLAIN;
+    s->gathered = s->may_sync ? malloc(GATHER_SIZE) : NULL;   /* none: each piece on its own */
     return put(s, &header, sizeof(header));
 }
 
@@ -159,6 +199,8 @@ int writer_record(struct stream *s, enum record_type type, const struct piece *p
     tail.sum = XXH64_digest(&sum);
     if (!error)
         error = put(s, &tail, sizeof(tail));
+    if (!error && s->gathered_size && !may_wait(type))
+        error = put_gathered(s);
     if (!error)
         s->records++;
     return error;
@@ -217,6 +259,7 @@ int reader_header(struct stream *s)
     if (memcmp(&header, &want, offsetof(struct header, minor)))
         return fail(s, -EINVAL, "its header is damaged");
     s->has_needs = header.minor >= MINOR_NEEDS;
+    s->may_sync = header.minor >= MINOR_SYNC;
     return 0;
 }
 

@@ -8,11 +8,13 @@
  *
  *     DOMAIN  the domain that the image is of
  *     NEEDS   the part of its state that a host may not have, from TORPOR_DOMCTL_NEEDS, so that it is refused before
- *             its memory is read. A stream that has this record, behind DOMAIN, has minor version 2
+ *             its memory is read. A stream that has this record, behind DOMAIN, has minor version 2 or 3
  *     CHUNK   2 MiB of guest-physical memory: which pages there are, and the content of those that are not zero; as
  *             many as it takes, and a later one for the same place has the changes
  *     PACKED  a CHUNK whose content is compressed: behind its bits the size in bytes of a zstd frame, the frame, and
- *             zeroes up to a multiple of 8. A stream that may have such records has minor version 1 or 2, others have 0
+ *             zeroes up to a multiple of 8. A stream that may have such records has minor version 1 or more
+ *     SYNC    of a live stream: the receiver is to say when it has come so far. A stream that may have such records has
+ *             minor version 3
  *     PARAMS  HVM parameters
  *     STATE   all else that the domain is, from XEN_DOMCTL_gethvmcontext
  *     TRACK   in a checkpoint: the period of dirty tracking that follows it
@@ -45,6 +47,7 @@ enum record_type {
     RECORD_STATE,
     RECORD_PACKED,
     RECORD_NEEDS,
+    RECORD_SYNC,
     RECORD_TRACK = 0x54500010,
 };
 
@@ -70,6 +73,10 @@ struct chunk_record {
     uint64_t known[CHUNK_WORDS], ram[CHUNK_WORDS], data[CHUNK_WORDS];
 };
 
+struct sync_record {
+    uint64_t number;        /* from 0 */
+};
+
 struct param_record {
     uint64_t index, value;
 };
@@ -92,6 +99,9 @@ struct stream {
     uint8_t *body;                   /* of the last record, body_size bytes have room; the reader's */
     size_t body_size;
     bool has_needs;                  /* there is a NEEDS; the reader's, once it has the header */
+    bool may_sync;                   /* there may be SYNCs; the writer sets it before the header */
+    uint8_t *gathered;               /* of a writer that may ask: records not yet moved; or NULL */
+    size_t gathered_size;
     struct pack *pack;               /* writing: NULL, it is not compressed; reading: NULL, nothing was */
     char error[STREAM_ERROR_SIZE];   /* one line, when a function has returned an error */
 };

@@ -109,7 +109,7 @@ static bool clock_seconds(int file, uint64_t *seconds)
     return true;
 }
 
-static uint64_t counter(void)
+uint64_t machine_counter(void)
 {
     uint64_t ticks;
 
@@ -129,7 +129,7 @@ struct image_times times_now(void)
             if (!clock_seconds(file, &t.seconds))
                 t.seconds = 0;
         } while (t.seconds == first && seconds_now() < limit);
-    t.counter = counter();
+    t.counter = machine_counter();
     if (file >= 0)
         close(file);
     return t;
@@ -176,7 +176,7 @@ const char *image_open(const struct disk *d, struct image *i, void **tables)
     *tables = disk_buffer(d->header.tables_size);
     if (!*tables)
         return "its tables are larger than this kernel's memory";
-    if (disk_read(d, d->header.tables, *tables, d->header.tables_size))
+    if (disk_read(d, image_tables_at(&d->header), *tables, d->header.tables_size))
         return "its tables cannot be read";
     return image_check(i, &d->header, *tables);
 }

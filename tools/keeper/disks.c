@@ -11,6 +11,8 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "tools/keeper/chunk.h"
+
 #define VIRTIO_BLOCK "/sys/bus/virtio/drivers/virtio_blk"
 
 void *disk_buffer(size_t size)
@@ -24,14 +26,7 @@ void *disk_buffer(size_t size)
 
 int disk_read(const struct disk *d, uint64_t at, void *buffer, size_t size)
 {
-    for (size_t done = 0; done < size;) {
-        ssize_t n = pread(d->file, (char *)buffer + done, size - done, (off_t)(at + done));
-
-        if (n <= 0)
-            return n ? -errno : -EIO;
-        done += (size_t)n;
-    }
-    return 0;
+    return file_read_at(d->file, at, buffer, size);
 }
 
 int disk_write(const struct disk *d, uint64_t at, const void *buffer, size_t size)
@@ -89,7 +84,7 @@ void disk_close(struct disk *d)
     d->file = -1;
 }
 
-int disk_find(struct disk *d, enum image_state state, const uint8_t *id)
+int disk_find(struct disk *d, unsigned number, enum image_state state, const uint8_t *id)
 {
     glob_t all;
     int error = -ENOENT;
@@ -100,7 +95,7 @@ int disk_find(struct disk *d, enum image_state state, const uint8_t *id)
         if (disk_open(d, all.gl_pathv[i]))
             continue;
         if (image_is_ours(&d->header) && image_state(&d->header) == state &&
-            (!id || memcmp(d->header.id, id, IMAGE_ID) == 0))
+            (!id || memcmp(d->header.id, id, IMAGE_ID) == 0) && !number--)
             error = 0;
         else
             disk_close(d);
@@ -108,6 +103,73 @@ int disk_find(struct disk *d, enum image_state state, const uint8_t *id)
     globfree(&all);
     return error;
 }
+
+/* --- The host's disks */
+
+static bool has_partitions(const char *path)
+{
+    char pattern[512];
+    glob_t parts;
+    bool any;
+
+    snprintf(pattern, sizeof(pattern), "%s/*/partition", path);
+    any = glob(pattern, 0, NULL, &parts) == 0;
+    globfree(&parts);
+    return any;
+}
+
+/* One that cannot be opened, or never written to, has nothing of the host's that could go on. */
+static int disk_look(const char *name, struct image_disk *look, uint8_t *head)
+{
+    int file = open(name, O_RDONLY | O_DIRECT | O_CLOEXEC), fixed = 1, error = 0;
+    size_t size;
+
+    *look = (struct image_disk){ 0 };
+    if (file < 0)
+        return 0;
+    if (!ioctl(file, BLKROGET, &fixed) && !fixed && !ioctl(file, BLKGETSIZE64, &look->size) && look->size) {
+        const struct disk d = { .file = file };
+
+        size = look->size < IMAGE_DISK_HEAD ? look->size : IMAGE_DISK_HEAD;
+        error = disk_read(&d, 0, head, size);
+        look->sum = image_disk_sum(head, size);
+        if (!error && fsync(file))
+            error = -errno;
+    }
+    close(file);
+    return error;
+}
+
+int disks_look(const struct disk *own, struct image_disk **all, size_t *count)
+{
+    uint8_t *head = disk_buffer(IMAGE_DISK_HEAD);
+    glob_t found;
+    int error = 0;
+
+    *all = NULL;
+    *count = 0;
+    if (glob("/sys/class/block/*", 0, NULL, &found)) {
+        free(head);
+        return -ENOENT;
+    }
+    *all = calloc(found.gl_pathc, sizeof(**all));
+    if (!head || !*all)
+        error = -ENOMEM;
+    for (size_t i = 0; !error && i < found.gl_pathc; i++) {
+        char name[sizeof(own->name)];
+
+        snprintf(name, sizeof(name), "/dev/%s", strrchr(found.gl_pathv[i], '/') + 1);
+        if (strcmp(name, own->name) == 0 || has_partitions(found.gl_pathv[i]))
+            continue;
+        error = disk_look(name, &(*all)[*count], head);
+        *count += (*all)[*count].size != 0;
+    }
+    globfree(&found);
+    free(head);
+    return error;
+}
+
+/* --- The end of them */
 
 /* Resets them. Their memory belongs to another kernel soon. */
 void disks_stop(void)

@@ -15,10 +15,10 @@ struct disk {
 };
 
 /*
- * The first in the given state, and with that identifier unless it is NULL. *d is open for reading and writing.
- * -ENOENT: there is none.
+ * The one with that number, from 0, of those in the given state, and with that identifier unless it is NULL. *d is open
+ * for reading and writing. -ENOENT: there are not so many.
  */
-int disk_find(struct disk *d, enum image_state state, const uint8_t *id);
+int disk_find(struct disk *d, unsigned number, enum image_state state, const uint8_t *id);
 void disk_close(struct disk *d);
 /* All of it, or -errno. */
 int disk_read(const struct disk *d, uint64_t at, void *buffer, size_t size);
@@ -27,5 +27,10 @@ int disk_write(const struct disk *d, uint64_t at, const void *buffer, size_t siz
 int disk_write_header(struct disk *d, const struct image_header *h);
 /* A buffer for these, zeroed; NULL: no memory. free(3) ends it. */
 void *disk_buffer(size_t size);
+/*
+ * All but the image's own that can be written to, as they are now: *all is the caller's to free, it has *count of them.
+ * What was written to each has arrived. A disk with partitions counts as those. -errno.
+ */
+int disks_look(const struct disk *own, struct image_disk **all, size_t *count);
 /* Drivers of disks go: none of them uses memory any more. */
 void disks_stop(void);

@@ -10,6 +10,10 @@
 
 #define MARK     (EI_ABIVERSION + 1)   /* "TORPOR" and the state */
 #define STATE    (MARK + 6)
+#define PACKED   "\x7fZST"             /* instead of ELFMAG */
+
+/* More than any machine has, and small enough for sums of a few of them. */
+#define DATA_MAX (UINT64_C(1) << 52)
 
 _Static_assert(STATE < EI_NIDENT && sizeof(struct image_header) <= IMAGE_SECTOR, "the header is one sector");
 
@@ -92,16 +96,17 @@ int image_add_page(struct image_writer *w, uint64_t address, bool zero)
 
 int image_add_chunk(struct image_writer *w, const void *data, size_t size)
 {
-    if (!grow((void **)&w->sums, &w->sums_room, w->sums_count, sizeof(*w->sums)))
+    if (!grow((void **)&w->chunks, &w->chunk_room, w->chunk_count, sizeof(*w->chunks)))
         return -ENOMEM;
-    w->sums[w->sums_count++] = XXH3_64bits(data, size);
+    w->chunks[w->chunk_count++] = (struct image_chunk){ IMAGE_DATA + w->stored_size, size, XXH3_64bits(data, size) };
+    w->stored_size += align(size, IMAGE_PAGE);
     return 0;
 }
 
 void image_writer_free(struct image_writer *w)
 {
     free(w->loads);
-    free(w->sums);
+    free(w->chunks);
 }
 
 static size_t note_size(const struct image_note_text *n)
@@ -121,7 +126,7 @@ static uint8_t *note_write(uint8_t *at, const struct image_note_text *n)
 
 /* Where in the tables each of them stands. */
 struct layout {
-    uint64_t notes, notes_size, section, sums, size;
+    uint64_t notes, notes_size, section, chunks, size;
 };
 
 static struct layout layout_of(const struct image_writer *w, const struct image_note_text *notes, unsigned count)
@@ -131,8 +136,8 @@ static struct layout layout_of(const struct image_writer *w, const struct image_
     for (unsigned i = 0; i < count; i++)
         l.notes_size += note_size(&notes[i]);
     l.section = align(l.notes + l.notes_size, 8);
-    l.sums = l.section + sizeof(Elf64_Shdr);
-    l.size = align(l.sums + w->sums_count * sizeof(uint64_t), IMAGE_PAGE);
+    l.chunks = l.section + sizeof(Elf64_Shdr);
+    l.size = align(l.chunks + w->chunk_count * sizeof(*w->chunks), IMAGE_PAGE);
     return l;
 }
 
@@ -160,17 +165,20 @@ int image_finish(const struct image_writer *w, const struct image_note_text *not
 
     if (!t)
         return -ENOMEM;
-    *h = (struct image_header){ .version = IMAGE_VERSION, .data_size = w->data_size, .tables_size = l.size,
-                                .tables = align(IMAGE_DATA + w->data_size, IMAGE_CHUNK), .sums = l.sums };
+    *h = (struct image_header){ .version = IMAGE_VERSION, .data_size = w->data_size, .stored_size = w->stored_size,
+                                .tables = align(IMAGE_DATA + w->data_size, IMAGE_CHUNK), .tables_size = l.size,
+                                .chunks = l.chunks };
     h->elf = elf_header(h->tables, &l, w->count + 1);
+    if (h->stored_size != h->data_size)
+        memcpy(h->elf.e_ident, PACKED, SELFMAG);   /* readers of ELF would follow offsets to elsewhere */
     memcpy(h->id, id, IMAGE_ID);
     ((Elf64_Phdr *)t)[0] = (Elf64_Phdr){ .p_type = PT_NOTE, .p_offset = h->tables + l.notes, .p_filesz = l.notes_size };
     memcpy((Elf64_Phdr *)t + 1, w->loads, w->count * sizeof(*w->loads));
     for (unsigned i = 0; i < count; i++)
         at = note_write(at, &notes[i]);
     *(Elf64_Shdr *)(t + l.section) = (Elf64_Shdr){ .sh_info = (Elf64_Word)(w->count + 1) };
-    if (w->sums_count)   /* all is zero */
-        memcpy(t + l.sums, w->sums, w->sums_count * sizeof(uint64_t));
+    if (w->chunk_count)   /* else all is zero */
+        memcpy(t + l.chunks, w->chunks, w->chunk_count * sizeof(*w->chunks));
     h->tables_sum = XXH3_64bits(t, l.size);
     h->sum = header_sum(h);
     image_set_state(h, state);
@@ -182,20 +190,32 @@ int image_finish(const struct image_writer *w, const struct image_note_text *not
 
 const char *image_check_header(const struct image_header *h, uint64_t partition)
 {
-    if (!image_is_ours(h) || memcmp(h->elf.e_ident, ELFMAG, SELFMAG) != 0)
+    bool packed = h->stored_size != h->data_size;
+
+    if (!image_is_ours(h) || (memcmp(h->elf.e_ident, ELFMAG, SELFMAG) != 0 &&
+                              memcmp(h->elf.e_ident, PACKED, SELFMAG) != 0))
         return "it is no image";
     if (h->version != IMAGE_VERSION)
         return "it is of another version";
     if (h->sum != header_sum(h))
         return "its header is damaged";
-    if (h->data_size % IMAGE_PAGE || h->data_size > partition || h->tables % IMAGE_CHUNK ||
-        h->tables != align(IMAGE_DATA + h->data_size, IMAGE_CHUNK))
+    if (h->data_size % IMAGE_PAGE || h->stored_size % IMAGE_PAGE || h->stored_size > h->data_size ||
+        h->data_size > DATA_MAX || h->tables != align(IMAGE_DATA + h->data_size, IMAGE_CHUNK) ||
+        memcmp(h->elf.e_ident, packed ? PACKED : ELFMAG, SELFMAG) != 0)
         return "its header lies";
-    if (h->tables > partition || h->tables_size > partition - h->tables)
+    if (image_tables_at(h) > partition || h->tables_size > partition - image_tables_at(h))
         return "it is larger than the partition";
     if (h->tables_size % IMAGE_PAGE || h->tables_size > IMAGE_TABLES_MAX)
         return "its tables are too large";
     return NULL;
+}
+
+uint64_t image_tables_at(const struct image_header *h) { return align(IMAGE_DATA + h->stored_size, IMAGE_CHUNK); }
+
+void image_unpacked_header(const struct image_header *h, Elf64_Ehdr *elf)
+{
+    *elf = h->elf;
+    memcpy(elf->e_ident, ELFMAG, SELFMAG);
 }
 
 size_t image_chunk_size(const struct image *i, size_t chunk)
@@ -205,9 +225,24 @@ size_t image_chunk_size(const struct image *i, size_t chunk)
     return left < IMAGE_CHUNK ? left : IMAGE_CHUNK;
 }
 
-bool image_chunk_is_right(const struct image *i, size_t chunk, const void *data)
+bool image_chunk_is_right(const struct image *i, size_t chunk, const void *stored)
 {
-    return i->sums[chunk] == XXH3_64bits(data, image_chunk_size(i, chunk));
+    return i->chunks[chunk].sum == XXH3_64bits(stored, i->chunks[chunk].size);
+}
+
+/* One behind the other, none larger than what it has. */
+static bool chunks_are_right(const struct image *i)
+{
+    uint64_t next = IMAGE_DATA;
+
+    for (size_t n = 0; n < i->chunk_count; n++) {
+        const struct image_chunk *c = &i->chunks[n];
+
+        if (c->at != next || !c->size || c->size > image_chunk_size(i, n))
+            return false;
+        next += align(c->size, IMAGE_PAGE);
+    }
+    return next == IMAGE_DATA + i->header.stored_size;
 }
 
 /* [at, at + size) within the tables. */
@@ -245,12 +280,17 @@ static void note_take(struct image *i, const Elf64_Nhdr *n, const char *name, co
 {
     if (n->n_namesz != sizeof("TORPOR") || memcmp(name, "TORPOR", sizeof("TORPOR")) != 0)
         return;
-    if (n->n_type == IMAGE_NOTE_HANDOVER && n->n_descsz == sizeof(i->handover))
+    if (n->n_type == IMAGE_NOTE_HANDOVER && n->n_descsz == sizeof(i->handover)) {
         memcpy(&i->handover, data, sizeof(i->handover));
-    else if (n->n_type == IMAGE_NOTE_TIMES && n->n_descsz == sizeof(i->times))
-        i->has_times = memcpy(&i->times, data, sizeof(i->times)) != NULL;
-    else if (n->n_type == IMAGE_NOTE_MACHINE && n->n_descsz && !((const char *)data)[n->n_descsz - 1])
+    } else if (n->n_type == IMAGE_NOTE_TIMES && n->n_descsz == sizeof(i->times)) {
+        memcpy(&i->times, data, sizeof(i->times));
+        i->has_times = true;
+    } else if (n->n_type == IMAGE_NOTE_MACHINE && n->n_descsz && !((const char *)data)[n->n_descsz - 1]) {
         i->machine = data;
+    } else if (n->n_type == IMAGE_NOTE_DISKS && n->n_descsz % sizeof(struct image_disk) == 0) {
+        i->disks = data;
+        i->disk_count = n->n_descsz / sizeof(struct image_disk);
+    }
 }
 
 static void notes_take(struct image *i, const uint8_t *at, uint64_t left)
@@ -293,25 +333,51 @@ const char *image_check(struct image *i, const struct image_header *h, const voi
     uint64_t headers, notes;
     const Elf64_Phdr *p = tables;
 
-    *i = (struct image){ .header = *h, .chunks = (h->data_size + IMAGE_CHUNK - 1) / IMAGE_CHUNK };
+    *i = (struct image){ .header = *h, .chunk_count = (h->data_size + IMAGE_CHUNK - 1) / IMAGE_CHUNK };
     if (XXH3_64bits(tables, h->tables_size) != h->tables_sum)
         return "its tables are damaged";
     headers = headers_of(h, tables);
-    if (h->elf.e_phoff != h->tables || !headers || !inside(h, 0, headers * sizeof(*p)) || h->sums % 8 ||
-        !inside(h, h->sums, i->chunks * sizeof(uint64_t)))
+    if (h->elf.e_phoff != h->tables || !headers || !inside(h, 0, headers * sizeof(*p)) || h->chunks % 8 ||
+        !inside(h, h->chunks, i->chunk_count * sizeof(*i->chunks)))
         return "its tables are cut off";
     i->loads = p + 1;
     i->count = headers - 1;
-    i->sums = (const uint64_t *)((const uint8_t *)tables + h->sums);
+    i->chunks = (const struct image_chunk *)((const uint8_t *)tables + h->chunks);
     notes = p->p_offset - h->tables;
     if (p->p_type != PT_NOTE || notes % 8 || !inside(h, notes, p->p_filesz))
         return "its notes are cut off";
     notes_take(i, (const uint8_t *)tables + notes, p->p_filesz);
     if (!handover_is_right(&i->handover))
         return "it is of another Torpor, which this keeper does not know";
-    if (!i->has_times || !i->machine)
+    if (!i->has_times || !i->machine || !i->disks)
         return "it lacks a note";
-    return loads_are_right(i) ? NULL : "its memory map lies";
+    return loads_are_right(i) && chunks_are_right(i) ? NULL : "its memory map lies";
+}
+
+/* --- Disks */
+
+uint64_t image_disk_sum(const void *head, size_t size) { return XXH3_64bits(head, size); }
+
+static bool disk_take(const struct image_disk *disk, struct image_disk *now, size_t count)
+{
+    for (size_t n = 0; n < count; n++)
+        if (now[n].size == disk->size && now[n].sum == disk->sum) {
+            now[n].size = 0;   /* no disk's */
+            return true;
+        }
+    return false;
+}
+
+bool image_disks_are_same(const struct image *i, struct image_disk *now, size_t count)
+{
+    for (size_t n = 0; n < i->disk_count; n++) {
+        struct image_disk disk;
+
+        memcpy(&disk, (const uint8_t *)i->disks + n * sizeof(disk), sizeof(disk));
+        if (!disk_take(&disk, now, count))
+            return false;
+    }
+    return true;
 }
 
 /* --- Time */

@@ -5,7 +5,10 @@
  *
  *     0         struct image_header, one sector, which is written last: the ELF header, and our own words behind it
  *     1 MiB     the pages that are not zero, in ascending order of address: PT_LOADs' data one behind the other
- *     tables    program headers, notes, the section header that counts them if there are many, checksums of the data
+ *     tables    program headers, notes, the section header that counts them if there are many, the data's chunks
+ *
+ * A packed image has chunks of the data that are zstd frames, each on a page of its own, and its tables come as much
+ * earlier. All offsets that ELF knows are those of the image as it is unpacked, which torpor dump writes.
  *
  * A PT_LOAD is a run of pages with data and behind them pages of zeros that are not stored (p_filesz < p_memsz).
  * An image is input from outside: image_check() sees to it that its user may follow every offset in it.
@@ -20,12 +23,13 @@
 #include "lib/handover.h"
 
 #define IMAGE_PAGE   4096u
-#define IMAGE_CHUNK  (1u << 20)   /* a checksum is of so much of the data; the last chunk may be shorter */
+#define IMAGE_CHUNK  (1u << 20)   /* so much of the data is checked and packed at once; the last may be shorter */
 #define IMAGE_DATA   IMAGE_CHUNK  /* where the data begins */
 #define IMAGE_SECTOR 512u
-#define IMAGE_VERSION 1
+#define IMAGE_VERSION 2
 #define IMAGE_ID     16u
 #define IMAGE_TABLES_MAX (64u << 20)
+#define IMAGE_DISK_HEAD  (128u << 10)  /* the superblocks of ext4, XFS and Btrfs are in there */
 
 /*
  * What each kernel with the keeper is told: no memory set aside for devices, and neither MSIs nor LPIs, whose tables
@@ -47,21 +51,42 @@ struct image_header {
     uint8_t id[IMAGE_ID];    /* random: which one it is, whatever its disk is called */
     uint64_t version;
     uint64_t data_size;      /* bytes, whole pages */
-    uint64_t tables, tables_size, tables_sum;   /* offset, bytes, XXH3 */
-    uint64_t sums;           /* offset of the data's checksums in the tables */
+    uint64_t stored_size;    /* the same as it is stored */
+    uint64_t tables, tables_size, tables_sum;   /* offset unpacked, bytes, XXH3 */
+    uint64_t chunks;         /* offset of the table of the data's chunks in the tables */
     uint64_t sum;            /* XXH3 of all before it, the state being 0 there */
 };
 
-/* The notes, all of name "TORPOR" but dom0's VMCOREINFO. */
+/*
+ * The notes of name "TORPOR". Beside them there are dom0's VMCOREINFO, and a CORE (NT_PRSTATUS) of the CPU that left.
+ * crash(8) goes by a note's type alone, so ours are none of those that others use.
+ */
 enum image_note {
-    IMAGE_NOTE_HANDOVER = 1, /* struct handover */
-    IMAGE_NOTE_MACHINE,      /* text: what the image fits (machine.h) */
-    IMAGE_NOTE_TIMES,        /* struct image_times */
+    IMAGE_NOTE_HANDOVER = 0x54500001, /* struct handover */
+    IMAGE_NOTE_MACHINE,               /* text: what the image fits (machine.h) */
+    IMAGE_NOTE_TIMES,                 /* struct image_times */
+    IMAGE_NOTE_DISKS,                 /* struct image_disk of each disk and partition that the host left behind */
+};
+
+/* A part of the data, as it is stored. */
+struct image_chunk {
+    uint64_t at;             /* on the partition, on a page */
+    uint64_t size;           /* bytes, not padded; that of what it has: it is not packed */
+    uint64_t sum;            /* XXH3 of those */
 };
 
 struct image_times {
     uint64_t counter;        /* CNTPCT_EL0, when the time of day was: */
     uint64_t seconds;        /* since the epoch; 0: the machine has no clock */
+};
+
+/*
+ * A disk or partition besides the image's. Whoever mounts a file system for writing changes its superblock, and then
+ * memory that has the file system as it was before may not go on any more.
+ */
+struct image_disk {
+    uint64_t size;           /* bytes */
+    uint64_t sum;            /* XXH3 of the first IMAGE_DISK_HEAD bytes, or of all of it */
 };
 
 /* --- Writing */
@@ -75,15 +100,15 @@ struct image_note_text {
 struct image_writer {
     Elf64_Phdr *loads;
     size_t count, room;
-    uint64_t *sums;
-    size_t sums_count, sums_room;
-    uint64_t data_size;
+    struct image_chunk *chunks;
+    size_t chunk_count, chunk_room;
+    uint64_t data_size, stored_size;
     const struct handover *handover;   /* for addresses as EL2 sees them; stays the caller's */
 };
 
 /* The next page in ascending order, which is stored next if it is not zero. -ENOMEM. */
 int image_add_page(struct image_writer *w, uint64_t address, bool zero);
-/* The next chunk as it is stored. -ENOMEM. */
+/* The next chunk as it is stored, at IMAGE_DATA + w->stored_size before; packed or not. -ENOMEM. */
 int image_add_chunk(struct image_writer *w, const void *data, size_t size);
 /*
  * The tables of all that, and the header. *tables is the caller's to free, its size is whole pages.
@@ -100,14 +125,16 @@ void image_set_state(struct image_header *h, enum image_state state);
 
 struct image {
     struct image_header header;
-    const Elf64_Phdr *loads;       /* in the tables, as are the sums and the text */
+    const Elf64_Phdr *loads;       /* in the tables, as are the chunks and the text */
     size_t count;
-    const uint64_t *sums;
-    size_t chunks;
+    const struct image_chunk *chunks;
+    size_t chunk_count;
     const char *machine;           /* ends with a NUL */
     struct handover handover;      /* magic 0: there was none */
     struct image_times times;
     bool has_times;
+    const void *disks;             /* struct image_disk, not aligned; NULL: there was no such note */
+    size_t disk_count;
 };
 
 /* Whether a sector is one of ours, in whatever state; no more is known of it. */
@@ -117,9 +144,21 @@ enum image_state image_state(const struct image_header *h);
 const char *image_check_header(const struct image_header *h, uint64_t partition);
 /* The tables, which stay the caller's, on 8 bytes: fills in *i. NULL; or what is wrong with them. */
 const char *image_check(struct image *i, const struct image_header *h, const void *tables);
-/* Bytes of that chunk. */
+/* Where the tables stand on the partition. */
+uint64_t image_tables_at(const struct image_header *h);
+/* Bytes that the chunk has, unpacked. */
 size_t image_chunk_size(const struct image *i, size_t chunk);
-bool image_chunk_is_right(const struct image *i, size_t chunk, const void *data);
+/* Whether what is stored of it is as it was written. */
+bool image_chunk_is_right(const struct image *i, size_t chunk, const void *stored);
+/* The same bytes as an ELF core that is not packed would begin with. */
+void image_unpacked_header(const struct image_header *h, Elf64_Ehdr *elf);
+/*
+ * Whether the disks are as the host left them: each of the image's is among those of now, of which more may be there.
+ * Counts what it finds off `now`.
+ */
+bool image_disks_are_same(const struct image *i, struct image_disk *now, size_t count);
+/* Of a disk's first bytes. */
+uint64_t image_disk_sum(const void *head, size_t size);
 
 /* --- Time */
 

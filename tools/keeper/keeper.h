@@ -26,6 +26,8 @@ void progress_begin(struct progress *p, const char *what, uint64_t total);
 void progress_add(struct progress *p, uint64_t bytes);
 void progress_end(struct progress *p);
 
+uint64_t machine_counter(void);   /* CNTPCT_EL0: there is no offset at EL2 */
+
 /* What time it is by the machine's clock, at the moment when it changes to that second. */
 struct image_times times_now(void);
 

@@ -7,9 +7,11 @@
 #include "tools/keeper/keeper.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "tools/keeper/chunk.h"
 #include "tools/keeper/disks.h"
 #include "tools/keeper/kexec.h"
 #include "tools/keeper/memory.h"
@@ -19,7 +21,8 @@ struct place {
     struct image image;
     struct memory_view view;
     struct progress progress;
-    uint8_t *chunk;
+    struct chunk_reader *reader;
+    const uint8_t *chunk;
     size_t loaded;   /* which chunk that is, and 1 */
 };
 
@@ -30,9 +33,7 @@ static int data_get(struct place *p, uint64_t at, const uint8_t **data, size_t *
     int error = 0;
 
     if (p->loaded != n + 1) {
-        error = disk_read(&p->disk, IMAGE_DATA + (uint64_t)n * IMAGE_CHUNK, p->chunk, image_chunk_size(&p->image, n));
-        if (!error && !image_chunk_is_right(&p->image, n, p->chunk))
-            error = -EBADMSG;
+        error = chunk_read(p->reader, n, &p->chunk);
         p->loaded = error ? 0 : n + 1;
     }
     *data = p->chunk + from;
@@ -61,6 +62,21 @@ static int run_place(struct place *p, const Elf64_Phdr *run)
     return error;
 }
 
+/* The kernel before this one has checked the image, and says from when to when. */
+static void deeds_note(struct handover *h)
+{
+    struct handover_times *deeds = h->deeds;
+    unsigned long long from, to;
+    char words[64];
+
+    if (!argument("keeper.checked", words, sizeof(words)) || sscanf(words, "%llu,%llu", &from, &to) != 2)
+        return;
+    deeds[HANDOVER_CHECKING] = (struct handover_times){ from + h->restored_bias, to + h->restored_bias };
+    deeds[HANDOVER_OFF] = (struct handover_times){ deeds[HANDOVER_SAVING].end, deeds[HANDOVER_CHECKING].start };
+    deeds[HANDOVER_RESTORING] = (struct handover_times){ deeds[HANDOVER_CHECKING].end,
+                                                         machine_counter() + h->restored_bias };
+}
+
 /* The hypervisor, when it goes on, is told that its counter began again. */
 static int tell_host(struct place *p)
 {
@@ -69,6 +85,7 @@ static int tell_host(struct place *p)
 
     h->restored = 1;
     h->restored_bias = (uint64_t)image_bias(&p->image.times, (int64_t)h->counter_bias, &now, h->counter_frequency);
+    deeds_note(h);
     return memory_write(&p->view, h->address, h, sizeof(*h));
 }
 
@@ -81,8 +98,8 @@ static int place(struct place *p)
 
     if (!error && (own.start != window->start || own.size != window->size))
         error = -EXDEV;
-    p->chunk = disk_buffer(IMAGE_CHUNK);
-    if (!error && !p->chunk)
+    p->reader = chunk_reader_new(p->disk.file, &p->image);
+    if (!error && !p->reader)
         error = -ENOMEM;
     progress_begin(&p->progress, "restored", p->image.header.data_size);
     for (size_t n = 0; !error && n < p->image.count; n++)
@@ -103,7 +120,7 @@ void keeper_place(void)
     const char *wrong;
     int error;
 
-    if (!argument_id("keeper.id", id) || disk_find(&p.disk, IMAGE_HIBERNATED, id)) {
+    if (!argument_id("keeper.id", id) || disk_find(&p.disk, 0, IMAGE_HIBERNATED, id)) {
         say("the image that was checked is not there any more");
         return;
     }

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tools/keeper/chunk.h"
 #include "tools/keeper/disks.h"
 #include "tools/keeper/kexec.h"
 #include "tools/keeper/machine.h"
@@ -22,23 +23,22 @@
 
 static const char *data_check(const struct disk *d, const struct image *i)
 {
-    void *chunk = disk_buffer(IMAGE_CHUNK);
-    const char *wrong = chunk ? NULL : "there is no memory to check it";
+    struct chunk_reader *reader = chunk_reader_new(d->file, i);
+    const char *wrong = reader ? NULL : "there is no memory to check it";
     struct progress p;
 
     progress_begin(&p, "checked", i->header.data_size);
-    for (size_t n = 0; !wrong && n < i->chunks; n++) {
-        size_t size = image_chunk_size(i, n);
+    for (size_t n = 0; !wrong && n < i->chunk_count; n++) {
+        const uint8_t *data;
+        int error = chunk_read(reader, n, &data);
 
-        if (disk_read(d, IMAGE_DATA + (uint64_t)n * IMAGE_CHUNK, chunk, size))
-            wrong = "its data cannot be read";
-        else if (!image_chunk_is_right(i, n, chunk))
-            wrong = "its data are damaged";
-        progress_add(&p, size);
+        if (error)
+            wrong = error == -EBADMSG ? "its data are damaged" : "its data cannot be read";
+        progress_add(&p, image_chunk_size(i, n));
     }
     if (!wrong)
         progress_end(&p);
-    free(chunk);
+    chunk_reader_free(reader);
     return wrong;
 }
 
@@ -91,7 +91,7 @@ static void console_words(char *line, size_t size)
 }
 
 /* linux,usable-memory-range: the window alone (Linux Documentation/devicetree/bindings/chosen.txt). */
-static int tree_confine(struct confined *c, const struct image *i)
+static int tree_confine(struct confined *c, const struct image *i, uint64_t began)
 {
     const struct handover_range *w = &i->handover.window;
     fdt64_t range[2] = { cpu_to_fdt64(w->start), cpu_to_fdt64(w->size) };
@@ -101,11 +101,13 @@ static int tree_confine(struct confined *c, const struct image *i)
 
     if (chosen < 0 || fdt_address_cells(c->tree, 0) != 2 || fdt_size_cells(c->tree, 0) != 2)
         return -EBADMSG;
-    console_words(line, sizeof(line) - 128);
+    console_words(line, sizeof(line) - 256);
     used = strlen(line);
     used += (size_t)snprintf(line + used, sizeof(line) - used, IMAGE_KERNEL_WORDS " keeper=place keeper.id=");
     for (unsigned n = 0; n < IMAGE_ID; n++)
         used += (size_t)snprintf(line + used, sizeof(line) - used, "%02x", i->header.id[n]);
+    snprintf(line + used, sizeof(line) - used, " keeper.checked=%llu,%llu", (unsigned long long)began,
+             (unsigned long long)machine_counter());
     error = fdt_setprop_string(c->tree, chosen, "bootargs", line);
     error = error ? error : fdt_setprop(c->tree, chosen, "linux,usable-memory-range", range, sizeof(range));
     error = error ? error : fdt_setprop_u64(c->tree, chosen, "linux,initrd-start", c->ramdisk_at);
@@ -114,12 +116,13 @@ static int tree_confine(struct confined *c, const struct image *i)
     return error ? -ENOSPC : 0;
 }
 
-static const char *confined_start(const struct image *i)
+/* `began`: when it began to be checked, by the machine's counter. */
+static const char *confined_start(const struct image *i, uint64_t began)
 {
     struct confined c = { 0 };
     const char *wrong = confined_read(&c, &i->handover.window);
 
-    if (!wrong && tree_confine(&c, i))
+    if (!wrong && tree_confine(&c, i, began))
         wrong = "the device tree cannot be changed";
     if (!wrong) {
         const struct kexec_part parts[] = {
@@ -147,48 +150,75 @@ static const char *fits(const struct image *i)
     return wrong;
 }
 
-bool keeper_resume(void)
+/* File systems of the host's may not have been mounted since, by whomever. */
+static const char *disks_check(const struct disk *d, const struct image *i)
 {
-    struct disk d;
+    struct image_disk *now;
+    size_t count;
+    bool same = !disks_look(d, &now, &count) && image_disks_are_same(i, now, count);
+
+    free(now);
+    return same ? NULL : "a disk of the host is not as it was then, or not there";
+}
+
+/* Comes back if it cannot be. True: it is left for another time. */
+static bool resume(struct disk *d)
+{
+    uint64_t began = machine_counter();
     struct image i;
     void *tables;
-    const char *wrong;
-    bool right;
+    const char *wrong = image_open(d, &i, &tables);
 
-    if (disk_find(&d, IMAGE_HIBERNATED, NULL)) {
-        say("no image; the host boots as usual");
-        return true;
-    }
-    say("an image is on %s", d.name);
-    wrong = image_open(&d, &i, &tables);
+    say("an image is on %s", d->name);
     if (!wrong)
         wrong = fits(&i);
     if (!wrong)
-        wrong = data_check(&d, &i);
-    disk_close(&d);
-    right = !wrong;
-    if (right)
-        say("the image on %s is right, but %s; keeper=boot gives it up", d.name, confined_start(&i));
+        wrong = disks_check(d, &i);
+    if (!wrong)
+        wrong = data_check(d, &i);
+    disk_close(d);
+    if (wrong)
+        say("the image on %s is left as it is: %s", d->name, wrong);
     else
-        say("the image on %s is left as it is, for %s; the host boots as usual", d.name, wrong);
+        say("the image on %s is right, but %s; keeper=boot gives it up", d->name, confined_start(&i, began));
     free(tables);
-    return !right;
+    return wrong;
+}
+
+bool keeper_resume(void)
+{
+    struct disk d;
+    unsigned seen = 0;
+
+    while (!disk_find(&d, seen, IMAGE_HIBERNATED, NULL)) {
+        if (!resume(&d))
+            return false;
+        seen++;
+    }
+    say("%s; the host boots as usual", seen ? "no image can be resumed" : "no image");
+    return true;
+}
+
+static void give_up(struct disk *d)
+{
+    struct image_header h = d->header;
+
+    image_set_state(&h, IMAGE_USED);
+    say("the image on %s is given up%s", d->name, disk_write_header(d, &h) ? ", but cannot be marked so" : "");
 }
 
 void keeper_give_up(void)
 {
     struct disk d;
-    struct image i;
-    void *tables;
 
-    if (disk_find(&d, IMAGE_HIBERNATED, NULL))
-        return;
-    if (!image_open(&d, &i, &tables) && !fits(&i)) {
-        struct image_header h = d.header;
+    for (unsigned left = 0; !disk_find(&d, left, IMAGE_HIBERNATED, NULL);) {
+        struct image i;
+        void *tables;
 
-        image_set_state(&h, IMAGE_USED);
-        say("the image on %s is given up%s", d.name, disk_write_header(&d, &h) ? ", but cannot be marked so" : "");
+        if (!image_open(&d, &i, &tables) && !fits(&i))
+            give_up(&d);
+        left += image_state(&d.header) == IMAGE_HIBERNATED;
+        free(tables);
+        disk_close(&d);
     }
-    free(tables);
-    disk_close(&d);
 }

@@ -13,6 +13,8 @@
 #include <sys/reboot.h>
 #include <unistd.h>
 
+#include "tools/helper/pack.h"
+#include "tools/keeper/debug.h"
 #include "tools/keeper/disks.h"
 #include "tools/keeper/kexec.h"
 #include "tools/keeper/machine.h"
@@ -28,21 +30,51 @@ struct save {
     struct progress progress;
     uint8_t *chunk;
     size_t filled;                     /* of the chunk, bytes */
-    uint64_t stored;                   /* of the data, bytes */
+    struct pack *pack;                 /* NULL: nothing is packed */
+    uint8_t *packed;                   /* on pages */
     uint64_t *entries;                 /* a part of the frame table: */
     uint64_t entries_first, entries_count;
+    uint8_t *sections;                 /* which parts of it are set up */
 };
 
 /* --- Which frames are in use */
 
 static bool in_range(const struct handover_range *r, uint64_t address) { return address - r->start < r->size; }
 
-/* Of the hypervisor's own memory, frames do not say that they are in use. */
-static bool is_hypervisors(const struct handover *h, uint64_t address)
+static int sections_load(struct save *s)
 {
+    const struct handover_frames *f = &s->handover.frames;
+    size_t size = (size_t)((f->count >> f->section_order) + 7) & ~(size_t)7;
+
+    s->sections = malloc(size + 1);
+    return s->sections ? memory_read(&s->table, f->sections, s->sections, size) : -ENOMEM;
+}
+
+static bool is_set_up(const struct save *s, uint64_t index)
+{
+    const struct handover_frames *f = &s->handover.frames;
+
+    return s->sections[index >> f->section_order] >= f->section_set_up;
+}
+
+/* A page of the frame table: of a section that is not set up, only that of the first entry is kept. */
+static bool table_page_counts(const struct save *s, uint64_t offset)
+{
+    const struct handover_frames *f = &s->handover.frames;
+    uint64_t index = offset / f->entry_size;
+
+    return index >= f->count || is_set_up(s, index) || index % (UINT64_C(1) << f->section_order) == 0;
+}
+
+/* Of the hypervisor's own memory, frames do not say that they are in use. */
+static bool is_hypervisors(const struct save *s, uint64_t address)
+{
+    const struct handover *h = &s->handover;
     struct handover_range table = { h->frames.table, h->frames.size };
 
-    return in_range(&h->image, address) || in_range(&table, address) || in_range(&h->tree, address);
+    if (in_range(&table, address))
+        return table_page_counts(s, address - table.start);
+    return in_range(&h->image, address) || in_range(&h->tree, address);
 }
 
 static int entries_load(struct save *s, uint64_t frame)
@@ -59,12 +91,15 @@ static int entries_load(struct save *s, uint64_t frame)
 static int frame_is_used(struct save *s, uint64_t frame, bool *used)
 {
     const struct handover_frames *f = &s->handover.frames;
-    int error = frame - s->entries_first < s->entries_count ? 0 : entries_load(s, frame);
-    uint64_t word = error ? 0 : s->entries[(frame - s->entries_first) * f->entry_size / sizeof(uint64_t)];
-    uint64_t address = frame * IMAGE_PAGE;
+    uint64_t address = frame * IMAGE_PAGE, word = 0;
+    int error = 0;
 
+    if (is_set_up(s, frame - f->first)) {
+        error = frame - s->entries_first < s->entries_count ? 0 : entries_load(s, frame);
+        word = error ? 0 : s->entries[(frame - s->entries_first) * f->entry_size / sizeof(uint64_t)];
+    }
     *used = !in_range(&s->handover.window, address) &&
-            (((word >> f->state_shift) & f->state_mask) >= f->used_from || is_hypervisors(&s->handover, address));
+            (((word >> f->state_shift) & f->state_mask) >= f->used_from || is_hypervisors(s, address));
     return error;
 }
 
@@ -86,18 +121,37 @@ static int for_each_used(struct save *s, int (*visit)(struct save *s, uint64_t a
 
 /* --- Pages to the disk */
 
+static size_t whole_pages(size_t size) { return (size + IMAGE_PAGE - 1) / IMAGE_PAGE * IMAGE_PAGE; }
+
+/* The chunk as it is to be stored; *size bytes, and zeros up to a whole page. */
+static const uint8_t *chunk_pack(struct save *s, size_t *size)
+{
+    const uint8_t *packed = s->pack ? pack(s->pack, s->chunk, s->filled, size) : NULL;
+
+    if (!packed || whole_pages(*size) >= s->filled) {
+        *size = s->filled;
+        return s->chunk;
+    }
+    memcpy(s->packed, packed, *size);
+    memset(s->packed + *size, 0, whole_pages(*size) - *size);
+    return s->packed;
+}
+
 static int chunk_store(struct save *s)
 {
+    uint64_t at = IMAGE_DATA + s->writer.stored_size;
+    const uint8_t *data;
+    size_t size;
     int error;
 
     if (!s->filled)
         return 0;
-    if (IMAGE_DATA + s->stored + s->filled > s->disk.size)
+    data = chunk_pack(s, &size);
+    if (at + whole_pages(size) > s->disk.size)
         return -ENOSPC;
-    error = image_add_chunk(&s->writer, s->chunk, s->filled);
+    error = image_add_chunk(&s->writer, data, size);
     if (!error)
-        error = disk_write(&s->disk, IMAGE_DATA + s->stored, s->chunk, s->filled);
-    s->stored += s->filled;
+        error = disk_write(&s->disk, at, data, whole_pages(size));
     s->filled = 0;
     return error;
 }
@@ -140,76 +194,101 @@ static int pages_save(struct save *s)
 
 /* --- The tables, and then the header */
 
-/* dom0's kernel says where its own structures are; crash(8) wants to know. Optional: size 0, if it cannot be read. */
-static char *vmcoreinfo(struct save *s, uint32_t *size)
+static int notes_store(struct save *s, enum image_state state, const struct image_note_text *notes, unsigned count)
 {
-    char where[64], *text = NULL;
-    unsigned long long at, length;
-
-    *size = 0;
-    if (!argument("keeper.vmcoreinfo", where, sizeof(where)) || sscanf(where, "%llx,%llx", &at, &length) != 2 ||
-        at % 8 || length > IMAGE_PAGE || !(text = calloc(1, IMAGE_PAGE)) ||
-        memory_read(&s->pages, at, text, (length + 7) / 8 * 8))
-        return text;
-    *size = (uint32_t)length;
-    return text;
-}
-
-static int tables_store(struct save *s, enum image_state state, const char *machine)
-{
-    struct image_times times = times_now();
-    uint32_t info_size;
-    char *info = vmcoreinfo(s, &info_size);
-    const struct image_note_text notes[] = {
-        { "TORPOR", IMAGE_NOTE_HANDOVER, sizeof(s->handover), &s->handover },
-        { "TORPOR", IMAGE_NOTE_MACHINE, (uint32_t)strlen(machine) + 1, machine },
-        { "TORPOR", IMAGE_NOTE_TIMES, sizeof(times), &times },
-        { "VMCOREINFO", 0, info_size, info },
-    };
     struct image_header header;
     void *tables = NULL, *buffer = NULL;
-    int error = image_finish(&s->writer, notes, sizeof(notes) / sizeof(notes[0]) - !info_size, s->disk.header.id, state,
-                             &header, &tables);
+    int error = image_finish(&s->writer, notes, count, s->disk.header.id, state, &header, &tables);
 
-    if (!error && header.tables + header.tables_size > s->disk.size)
+    if (!error && image_tables_at(&header) + header.tables_size > s->disk.size)
         error = -ENOSPC;
     if (!error && !(buffer = disk_buffer(header.tables_size)))
         error = -ENOMEM;
     if (!error) {
         memcpy(buffer, tables, header.tables_size);
-        error = disk_write(&s->disk, header.tables, buffer, header.tables_size);
+        error = disk_write(&s->disk, image_tables_at(&header), buffer, header.tables_size);
     }
     if (!error)
         error = disk_write_header(&s->disk, &header);
     free(buffer);
     free(tables);
-    free(info);
     return error;
+}
+
+/* What was written to the host's disks has arrived before there is an image that counts on it. */
+static int tables_store(struct save *s, enum image_state state, const char *machine)
+{
+    struct image_times times = times_now();
+    struct image_disk *disks;
+    size_t disk_count;
+    char info_at[64] = "";
+    int error = disks_look(&s->disk, &disks, &disk_count);
+    struct image_note_text notes[6] = {
+        { "TORPOR", IMAGE_NOTE_HANDOVER, sizeof(s->handover), &s->handover },
+        { "TORPOR", IMAGE_NOTE_MACHINE, (uint32_t)strlen(machine) + 1, machine },
+        { "TORPOR", IMAGE_NOTE_TIMES, sizeof(times), &times },
+        { "TORPOR", IMAGE_NOTE_DISKS, (uint32_t)(disk_count * sizeof(*disks)), disks },
+    }, info, registers;
+    unsigned count = 4;
+
+    if (error) {
+        free(disks);
+        return error;
+    }
+    (void)argument("keeper.vmcoreinfo", info_at, sizeof(info_at));
+    info = debug_vmcoreinfo(&s->pages, info_at);
+    registers = debug_registers(&s->pages, s->handover.context);
+    if (info.size)
+        notes[count++] = info;
+    if (registers.size)
+        notes[count++] = registers;
+    error = notes_store(s, state, notes, count);
+    free((void *)info.data);
+    free((void *)registers.data);
+    free(disks);
+    return error;
+}
+
+/* That one is at an end. */
+static void deed_done(struct handover *h, enum handover_deed deed)
+{
+    h->deeds[deed].end = machine_counter() + h->counter_bias;
 }
 
 static int save(struct save *s, enum image_state state)
 {
     void *tree = machine_tree(0);
-    char *machine = tree ? machine_text(tree) : NULL;
+    char *machine = tree ? machine_text(tree) : NULL, how[8];
     int error = machine ? 0 : -EBADMSG;
 
+    deed_done(&s->handover, HANDOVER_STARTING);
+    s->handover.deeds[HANDOVER_SAVING].start = s->handover.deeds[HANDOVER_STARTING].end;
     s->writer.handover = &s->handover;
     s->chunk = disk_buffer(IMAGE_CHUNK);
+    s->packed = disk_buffer(IMAGE_CHUNK);
+    if (argument("keeper.compress", how, sizeof(how)))
+        s->pack = pack_new(IMAGE_CHUNK);
     s->entries = malloc(FRAMES_AT_ONCE * s->handover.frames.entry_size);
-    if (!error && (!s->chunk || !s->entries))
+    if (!error && (!s->chunk || !s->packed || !s->entries))
         error = -ENOMEM;
+    if (!error)
+        error = sections_load(s);
     if (!error)
         error = pages_save(s);
     if (!error)
-        error = tables_store(s, state, machine);
-    if (!error) {
         progress_end(&s->progress);
-        say("%zu runs of pages, %llu MiB stored on %s", s->writer.count, (unsigned long long)(s->stored >> 20),
-            s->disk.name);
-    }
+    deed_done(&s->handover, HANDOVER_SAVING);
+    if (!error)
+        error = tables_store(s, state, machine);
+    if (!error)
+        say("%zu runs of pages, %llu MiB stored on %s", s->writer.count,
+            (unsigned long long)(s->writer.stored_size >> 20), s->disk.name);
     image_writer_free(&s->writer);
+    pack_free(s->pack);
+    free(s->packed);
     free(s->chunk);
     free(s->entries);
+    free(s->sections);
     free(machine);
     free(tree);
     return error;
@@ -226,7 +305,8 @@ static int handover_read(struct save *s)
     if (!error && (s->handover.magic != HANDOVER_MAGIC || s->handover.version != HANDOVER_VERSION ||
                    s->handover.size != sizeof(s->handover) || s->handover.window.start != own.start ||
                    s->handover.window.size != own.size ||
-                   s->handover.frames.entry_size % 8 || !s->handover.frames.entry_size))
+                   s->handover.frames.entry_size % 8 || !s->handover.frames.entry_size ||
+                   s->handover.frames.section_order > 63))
         error = -EPROTO;
     return error;
 }
@@ -248,7 +328,7 @@ void keeper_save(void)
             (unsigned long long)s.handover.left_mpidr, (unsigned long long)s.handover.boot_mpidr);
         error = -EXDEV;
     }
-    if (!error && (!argument_id("keeper.id", id) || disk_find(&s.disk, IMAGE_CLAIMED, id))) {
+    if (!error && (!argument_id("keeper.id", id) || disk_find(&s.disk, 0, IMAGE_CLAIMED, id))) {
         say("no disk or partition has the host's claim: is its driver missing?");
         error = -ENOENT;
     }
@@ -262,6 +342,9 @@ void keeper_save(void)
         say("the host is saved; powering off");
         reboot(RB_POWER_OFF);
     }
+    /* the host goes on without its image, and would not know */
+    (void)memory_write(&s.pages, s.handover.address + offsetof(struct handover, deeds), s.handover.deeds,
+                       sizeof(s.handover.deeds));
     error = kexec_enter(s.handover.back_entry, s.handover.window.start);
     say("there is no way back: %s", strerror(-error));
 }

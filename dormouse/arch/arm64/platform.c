@@ -71,6 +71,7 @@ static void node_read(const struct dt_node *n)
         platform.xen = true;
         platform.evtchn_intid = interrupt_get(n, 0);
         reg_get(n, 0, &platform.grant_base, &platform.grant_size);
+        reg_get(n, 1, &platform.foreign_base, &platform.foreign_size);
     } else if (dt_value_is(&n->props[DT_DEVICE_TYPE], "memory") && !platform.ram_size) {
         reg_get(n, 0, &platform.ram_base, &platform.ram_size);
     } else if (dt_is_compatible(n, "arm,psci") || dt_is_compatible(n, "arm,psci-0.2")) {

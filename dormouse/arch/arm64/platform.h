@@ -17,6 +17,7 @@ struct platform {
     uint64_t uart;                  /* a PL011, which is the console where there is no Xen */
     unsigned evtchn_intid;
     uint64_t grant_base, grant_size;
+    uint64_t foreign_base, foreign_size;   /* dom0: where others' pages may be mapped */
     uint64_t ram_base, ram_size;    /* the first bank */
     unsigned cpus;
     const char *psci_method;        /* "hvc" or "smc" */

@@ -9,6 +9,13 @@
 
 static void (*timer_fn)(void);
 
+/*
+ * What a tick was worth at boot. Xen measures it again each second: for all ticks since the machine began the
+ * difference is milliseconds.
+ */
+static int tick_shift;
+static uint32_t tick_mul;
+
 static uint64_t tsc_read(void)
 {
     uint32_t low, high;
@@ -41,12 +48,9 @@ uint64_t machine_now(void)
     return now;
 }
 
-/* A new domain's rates are not there until its vcpu_info is registered; on one host they are the old ones. */
 uint64_t machine_ticks_ns(void)
 {
-    const struct vcpu_time_info *t = &vcpu_info_of(cpu_id())->time;
-
-    return ticks_to_ns(tsc_read(), t->tsc_shift, t->tsc_to_system_mul);
+    return ticks_to_ns(tsc_read(), tick_shift, tick_mul);
 }
 
 static void timer_event(evtchn_port_t port)
@@ -62,6 +66,12 @@ void machine_timer_resume_cpu(void)
 
 void machine_timer_init_cpu(void (*fn)(void))
 {
+    const struct vcpu_time_info *t = &vcpu_info_of(cpu_id())->time;
+
+    if (!timer_fn) {
+        tick_shift = t->tsc_shift;
+        tick_mul = t->tsc_to_system_mul;
+    }
     timer_fn = fn;
     machine_timer_resume_cpu();
     evtchn_keep_virq(VIRQ_TIMER, cpu_id(), timer_event);

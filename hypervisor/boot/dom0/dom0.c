@@ -28,6 +28,7 @@
 #include "vm/kexec.h"
 #include "dev/irq.h"
 #include "vm/vcpu.h"
+#include "vm/vgic/vgic.h"
 
 #define BLOCK           (2 * MIB)
 #define BLOCK_ORDER     9
@@ -383,10 +384,20 @@ static int map_banks(struct builder *x)
     return 0;
 }
 
+static unsigned wanted_vcpus(void)
+{
+    unsigned wanted = options.dom0_max_vcpus ? options.dom0_max_vcpus : cpus_present();
+
+    if (gic.version != 2 || wanted <= VGIC_V2_MAX_VCPUS)
+        return wanted;
+    printk("torpor: dom0 has %u vCPUs, not %u: a GICv2 serves no more\n", VGIC_V2_MAX_VCPUS, wanted);
+    return VGIC_V2_MAX_VCPUS;
+}
+
 static int create_domain(struct builder *x)
 {
     struct domain_config config = {
-        .max_vcpus = options.dom0_max_vcpus ? options.dom0_max_vcpus : cpus_present(),
+        .max_vcpus = wanted_vcpus(),
         .nr_spis = (unsigned)min_u64(align_up(gic.nr_irqs, 32) - VGIC_NR_PRIVATE, VGIC_MAX_SPIS),
         .max_event_ports = DOM0_PORTS,
         .max_grant_frames = GRANT_FRAMES,

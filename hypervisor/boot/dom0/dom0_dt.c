@@ -12,6 +12,7 @@
 #include <libfdt.h>
 
 #include "base/printk.h"
+#include "boot/modules.h"
 #include "lib/devicetree.h"
 #include "lib/bitmap.h"
 #include "lib/errno.h"
@@ -51,7 +52,7 @@ static const char *const hidden_names[] = {
     "arm,psci", "arm,psci-0.2", "arm,psci-1.0",
     "arm,armv8-pmuv3", "arm,gic-v3-its", "arm,gic-v2m-frame",
     "arm,smmu-v1", "arm,smmu-v2", "arm,smmu-v3", "arm,mmu-400", "arm,mmu-401", "arm,mmu-500",
-    "xen,xen", "xen,domain", "multiboot,module", "xen,multiboot-module", NULL
+    "xen,xen", DOMAIN_COMPATIBLE, MODULE_COMPATIBLE, MODULE_COMPATIBLE_XEN, NULL
 };
 static const char *const timer_names[] = { "arm,armv8-timer", "arm,armv7-timer", NULL };
 

@@ -7,6 +7,7 @@
 
 #include <libfdt.h>
 
+#include "boot/modules.h"
 #include "lib/devicetree.h"
 #include "lib/errno.h"
 #include "lib/string.h"
@@ -124,8 +125,8 @@ int efi_tree_set_ram(void *tree, const struct boot_ranges *ram)
 
 static bool is_module(const void *tree, int node)
 {
-    return !fdt_node_check_compatible(tree, node, "multiboot,module") ||
-           !fdt_node_check_compatible(tree, node, "xen,multiboot-module");
+    return !fdt_node_check_compatible(tree, node, MODULE_COMPATIBLE) ||
+           !fdt_node_check_compatible(tree, node, MODULE_COMPATIBLE_XEN);
 }
 
 static uint64_t number(const fdt32_t *cells, int count)

@@ -12,6 +12,7 @@
 #include "arch/sysreg.h"
 #include "arch/walks.h"
 #include "base/cpu.h"
+#include "mm/vmid.h"
 #include "vm/domain.h"
 #include "vm/vcpu.h"
 #include "vm/arm64/vtimer.h"
@@ -146,13 +147,15 @@ void core_load(struct vcpu *v)
 
 /*
  * vCPUs of a domain use the same VMID with address space numbers of their own: translations that another of them left
- * here go.
+ * here go; and those of another domain with the VMID, which cannot be known from one's own, with both stages.
  */
 static void tlb_claim(struct vcpu *v)
 {
     struct vcpu **last = &v->domain->core.last_vcpu[this_cpu()->id];
 
-    if (*last && *last != v)
+    if (unlikely(vmid_is_shared(v->domain->p2m.vmid)))
+        tlb_flush_vmid_local();
+    else if (*last && *last != v)
         tlb_flush_guest_local();
     *last = v;
 }

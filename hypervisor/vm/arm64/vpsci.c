@@ -10,6 +10,7 @@
 #include "cpu/speculation.h"
 #include "vm/domain.h"
 #include "vm/vcpu.h"
+#include "vm/arm64/vptp.h"
 
 #define VERSION_1_1    0x00010001
 #define SMCCC_1_1      0x00010001
@@ -199,7 +200,7 @@ static int64_t call(struct vcpu *v, uint32_t function, uint64_t a, uint64_t b, u
         domain_shutdown(v->domain, SHUTDOWN_reboot);
         return PSCI_SUCCESS;
     default:
-        return PSCI_NOT_SUPPORTED;
+        return vptp_call(v, function);
     }
 }
 

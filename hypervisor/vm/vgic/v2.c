@@ -12,7 +12,6 @@
 #define GICD_SIZE          (4 * KIB)
 #define GICC_SIZE          (8 * KIB)
 #define GICC_ALIASED_SIZE  (128 * KIB)
-#define MAX_VCPUS          8
 
 #define GICD_SGIR          0x0f00
 #define GICD_CPENDSGIR     0x0f10
@@ -167,7 +166,7 @@ int vgicv2_init(struct domain *d, const struct vgic_layout *layout)
 {
     int error;
 
-    if (d->max_vcpus > MAX_VCPUS)
+    if (d->max_vcpus > VGIC_V2_MAX_VCPUS)
         return -EINVAL;
     d->vgic.typer = d->vgic.nr_spis / 32 | (d->max_vcpus - 1) << 5;
     error = mmio_add_region(d, layout->distributor, GICD_SIZE, access_distributor, &d->vgic);

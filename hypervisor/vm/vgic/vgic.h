@@ -16,6 +16,8 @@ struct vcpu;
 
 #include "vm/vgic/state.h"   /* struct domain_vgic and struct vcpu_vgic */
 
+#define VGIC_V2_MAX_VCPUS 8    /* IHI 0048B.b 2.1: eight CPU interfaces */
+
 /* Where the emulated registers stand, guest-physical; for dom0 those of the machine, for others xen/arch-arm.h's. */
 struct vgic_layout {
     uint64_t distributor;

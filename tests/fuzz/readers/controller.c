@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /* sources: hypervisor/vm/vgic/vgic.c hypervisor/vm/vgic/lr.c hypervisor/vm/vgic/dist.c hypervisor/vm/vgic/route.c */
 /* sources: hypervisor/vm/vgic/v2.c hypervisor/vm/vgic/v3.c hypervisor/vm/vgic/record.c hypervisor/vm/irq.c */
-/* sources: hypervisor/dev/irq.c hypervisor/vm/mmio.c record/record.c tests/unit/fake_gic.c arch/arm64/lock.c */
+/* sources: hypervisor/dev/irq.c hypervisor/vm/mmio.c record/record.c tests/unit/fake_gic.c tests/unit/panic.c */
+/* sources: arch/arm64/lock.c */
 /*
  * Random bytes as the records of an interrupt controller (libFuzzer), of either version. Records that are taken are
  * lived with: the guest runs, takes what it is sent and is saved again, and each interrupt is in one place.

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* sources: tests/unit/fakes.c record/record.c hypervisor/vm/params.c hypervisor/vm/evtchn/evtchn.c */
+/* sources: tests/unit/fakes.c tests/unit/panic.c record/record.c hypervisor/vm/params.c */
+/* sources: hypervisor/vm/evtchn/evtchn.c */
 /* sources: hypervisor/vm/evtchn/port.c hypervisor/vm/evtchn/twolevel.c hypervisor/vm/evtchn/fifo.c */
 /* sources: hypervisor/vm/evtchn/deliver.c hypervisor/vm/evtchn/virq.c hypervisor/vm/evtchn/record.c */
 /* sources: hypervisor/vm/grant/grant.c hypervisor/vm/grant/map.c hypervisor/vm/grant/record.c arch/arm64/lock.c */

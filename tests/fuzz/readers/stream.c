@@ -79,6 +79,8 @@ static int look(struct stream *s, const struct record *record)
     case RECORD_NEEDS:
         error = record_state(s, record, &data, &size);
         return error ? error : (int)(touch(data, size) & 0);
+    case RECORD_SYNC:
+        return 0;
     case RECORD_TRACK:
         return record_track(s, record, &track);
     case RECORD_END:
@@ -115,18 +117,23 @@ static size_t make_seed(uint8_t *data, size_t most)
     struct chunk_record chunk = { .known = { 1 }, .ram = { 1 }, .data = { 1 } };
     struct param_record param = { 1, 0x39001 };
     uint64_t state[] = { 8, 1 };
+    struct sync_record sync = { 0 };
+    struct track_record track = { .domid = 1, .period = 1 };
     struct end_record end = { 2, 2 };
     uint8_t page[STREAM_PAGE_SIZE] = { 1 };
     struct stream s;
 
     stream_begin(&s, add, &t);
+    s.may_sync = true;
     if (writer_compress(&s) || writer_header(&s, true) ||
         writer_record(&s, RECORD_DOMAIN, &(struct piece){ &domain, sizeof(domain) }, 1) ||
         writer_record(&s, RECORD_NEEDS, &(struct piece){ state, sizeof(state) }, 1) ||
         writer_record(&s, RECORD_PARAMS, &(struct piece){ &param, sizeof(param) }, 1) ||
         writer_record(&s, RECORD_STATE, &(struct piece){ state, sizeof(state) }, 1) ||
         writer_record(&s, RECORD_CHUNK, (struct piece[]){ { &chunk, sizeof(chunk) }, { page, sizeof(page) } }, 2) ||
-        writer_chunk(&s, &chunk, page))
+        writer_chunk(&s, &chunk, page) ||
+        writer_record(&s, RECORD_SYNC, &(struct piece){ &sync, sizeof(sync) }, 1) ||
+        writer_record(&s, RECORD_TRACK, &(struct piece){ &track, sizeof(track) }, 1))
         return (stream_end(&s), t.size);
     (void)writer_record(&s, RECORD_END, &(struct piece){ &end, sizeof(end) }, 1);
     stream_end(&s);

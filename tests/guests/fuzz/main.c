@@ -14,6 +14,7 @@
  */
 #include <stdarg.h>
 
+#include "arch/relax.h"
 #include "dormouse/arch/arm64/entry.h"
 #include "dormouse/arch/arm64/gic.h"
 #include "dormouse/arch/arm64/psci.h"
@@ -193,12 +194,14 @@ static void epoch_run(uint64_t e)
 
 /*
  * Waits a moment without being in the way of vCPUs that work. Only the timer's interrupt counts, and is taken: others
- * may be pending for good.
+ * may be pending for good. QEMU before 8.1 with -icount lets one CPU after the other use up what there is until the
+ * next timer: the one behind a CPU that calls without end has nothing left, ever, unless that ends its turn itself.
  */
 static void rest(void)
 {
     if (!self()->heard) {
         sched_op(SCHEDOP_yield, NULL);
+        cpu_relax();
         return;
     }
     mmio_write32(gic_frame(0) + GICD_ICENABLER, ~(1u << platform.timer_virtual));

@@ -18,3 +18,9 @@ int xc_interface_close(xc_interface *xc);
 int xc_domain_getinfo(xc_interface *xc, uint32_t first_domid, unsigned int max_doms, xc_dominfo_t *info);
 int xc_sched_credit2_domain_get(xc_interface *xc, uint32_t domid, struct xen_domctl_sched_credit2 *sched);
 int xc_sched_credit2_domain_set(xc_interface *xc, uint32_t domid, struct xen_domctl_sched_credit2 *sched);
+int xc_domain_maximum_gpfn(xc_interface *xc, uint32_t domid, xen_pfn_t *gpfns);
+int xc_domain_populate_physmap(xc_interface *xc, uint32_t domid, unsigned long nr_extents, unsigned int extent_order,
+                               unsigned int mem_flags, xen_pfn_t *extent_start);
+int xc_domain_decrease_reservation_exact(xc_interface *xc, uint32_t domid, unsigned long nr_extents,
+                                         unsigned int extent_order, xen_pfn_t *extent_start);
+int xc_domain_cacheflush(xc_interface *xc, uint32_t domid, xen_pfn_t start_pfn, xen_pfn_t nr_pfns);

@@ -61,3 +61,9 @@ static inline void tlb_flush_guest_local(void)
 {
     __asm__ volatile("tlbi vmalle1\n\tdsb nsh\n\tisb" ::: "memory");
 }
+
+/* Stages 1 and 2 of the VMID in VTTBR_EL2, on this CPU only. */
+static inline void tlb_flush_vmid_local(void)
+{
+    __asm__ volatile("tlbi vmalls12e1\n\tdsb nsh\n\tisb" ::: "memory");
+}

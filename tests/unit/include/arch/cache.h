@@ -10,4 +10,5 @@ void host_tlb_flush(void);
 static inline void tlb_flush_guest(void) { host_tlb_flush(); }
 static inline void tlb_flush_guest_entries(const gfn_t *gfns, unsigned n) { (void)gfns, (void)n, host_tlb_flush(); }
 static inline void tlb_flush_guest_local(void) { host_tlb_flush(); }
+static inline void tlb_flush_vmid_local(void) { host_tlb_flush(); }
 static inline void tlb_flush_guest_page_local(gfn_t gfn, uint64_t va) { (void)gfn, (void)va, host_tlb_flush(); }

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tools/keeper/debug.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/procfs.h>
+
+#define INFO_MAX (64u << 10)
+
+/* Linux keeps it as a whole note, of which the size is that of the room for it (kernel/crash_core.c). */
+static bool info_check(const uint8_t *note, uint64_t room, struct image_note_text *text)
+{
+    const char *name = (const char *)note + sizeof(Elf64_Nhdr);
+    Elf64_Nhdr h;
+
+    memcpy(&h, note, sizeof(h));
+    text->name = "VMCOREINFO";
+    text->type = h.n_type;
+    text->size = h.n_descsz;
+    text->data = name + 12;   /* "VMCOREINFO" and its NUL, and one more for alignment */
+    return h.n_namesz == sizeof("VMCOREINFO") && memcmp(name, "VMCOREINFO", sizeof("VMCOREINFO")) == 0 &&
+           h.n_descsz <= room - sizeof(h) - 12;
+}
+
+struct image_note_text debug_vmcoreinfo(struct memory_view *v, const char *where)
+{
+    struct image_note_text text = { .name = "VMCOREINFO" }, none = text;
+    unsigned long long at, room;
+    uint8_t *note;
+    void *data;
+
+    if (sscanf(where, "%llx,%llx", &at, &room) != 2 || at % 8 || room < sizeof(Elf64_Nhdr) + 12 || room > INFO_MAX)
+        return none;
+    room = (room + 7) / 8 * 8;
+    note = malloc(room);
+    if (!note || memory_read(v, at, note, room) || !info_check(note, room, &text) || !(data = malloc(text.size))) {
+        free(note);
+        return none;
+    }
+    text.data = memcpy(data, text.data, text.size);
+    free(note);
+    return text;
+}
+
+struct image_note_text debug_registers(struct memory_view *v, uint64_t context)
+{
+    struct image_note_text none = { .name = "CORE", .type = NT_PRSTATUS }, text = none;
+    uint64_t kept[13];   /* x19 to x30, SP */
+    struct elf_prstatus *status = calloc(1, sizeof(*status));
+
+    if (!status || context % 8 || memory_read(v, context, kept, sizeof(kept))) {
+        free(status);
+        return none;
+    }
+    status->pr_pid = 1;   /* gdb's number of the thread */
+    memcpy(&status->pr_reg[19], kept, sizeof(kept));   /* x19 to x30 and SP are neighbours there, too */
+    status->pr_reg[32] = kept[11];                      /* PC: it comes back to where it called from, x30 */
+    status->pr_reg[33] = 0x3c9;                         /* PSTATE: EL2h, all masked */
+    text.size = sizeof(*status);
+    text.data = status;
+    return text;
+}
