@@ -92,8 +92,9 @@ def test_a_file_in_which_most_is_old_is_rewritten(host, keeper):
     base = size(host)
     grown = []
     for i in range(12):
-        keeper.run(f"head -c 12M /dev/zero | tr '\\0' {'abcdefghijkl'[i]} > /tmp/big; "
-                   f"sha256sum /tmp/big > /tmp/big.sum; echo {i} > /tmp/mark")
+        keeper.run(f"head -c 12m /dev/zero | tr '\\0' {'abcdefghijkl'[i]} > /tmp/big; "
+                   "[ $(wc -c < /tmp/big) = 12582912 ] && "
+                   f"sha256sum /tmp/big > /tmp/big.sum && echo {i} > /tmp/mark")
         assert not begun_anew(checkpoint(host, "keeper"))
         grown.append(size(host))
         if i and grown[i] < grown[i - 1]:
