@@ -10,6 +10,7 @@
 /* The CPU keeps access flag and dirty state itself */
 #define VTCR_HA BIT(21)
 #define VTCR_HD BIT(22)
+#define VTCR_VS BIT(19)   /* 16 bits of VMID */
 #define GUEST_ADDRESS_BITS 40
 
 static unsigned physical_range(void)
@@ -31,12 +32,17 @@ bool stage2_has_dirty_state(void)
     return (read_sysreg(id_aa64mmfr1_el1) & 0xf) >= 2;
 }
 
+unsigned stage2_vmid_bits(void)
+{
+    return (read_sysreg(id_aa64mmfr1_el1) >> 4 & 0xf) == 2 ? 16 : 8;
+}
+
 void stage2_cpu_init(void)
 {
     unsigned range = physical_range();
 
     write_sysreg(VTCR_BASE | (uint64_t)(range > 5 ? 5 : range) << 16 | (64 - stage2_address_bits()) |
-                     (stage2_has_dirty_state() ? VTCR_HA | VTCR_HD : 0),
+                     (stage2_has_dirty_state() ? VTCR_HA | VTCR_HD : 0) | (stage2_vmid_bits() == 16 ? VTCR_VS : 0),
                  vtcr_el2);
     isb();
 }

@@ -15,6 +15,7 @@
 #include "base/printk.h"
 #include "cpu/cpu.h"
 #include "dev/psci.h"
+#include "mm/vmid.h"
 
 #define NEEDED   1u   /* a CPU needs it, and the firmware has it */
 #define UNKNOWN  2u   /* a CPU may need it, and the firmware has it not */
@@ -55,6 +56,15 @@ static uint32_t judged(int32_t answer, bool safe_itself)
     return answer > 0 || safe_itself ? 0 : UNKNOWN;
 }
 
+/*
+ * Guests are told apart by VMID (FEAT_CSV2), and by nothing that happens between two of them: at entries there is no
+ * workaround, which would do for two of one VMID as well. Where guesses are open anyway, nothing is lost by sharing.
+ */
+static bool relies_on_vmids(void)
+{
+    return PFR0_CSV2(read_sysreg(id_aa64pfr0_el1)) && !this_cpu()->workaround && !is_in_order();
+}
+
 /* By the workaround that this CPU needs, and by FEAT_RAS (entry/serror.c). */
 static const char *vectors_of_this_cpu(void)
 {
@@ -91,7 +101,7 @@ static int speculation_cpu_on(void)
     if (found[cpu->id].guards_stores)
         psci_arch_workaround_2();
     write_sysreg((uint64_t)vectors_of_this_cpu(), vbar_el2);
-    return 0;
+    return vmid_cpu_on(!relies_on_vmids());
 }
 
 const struct cpu_stage speculation_cpu_stage = { .name = "speculation", .on = speculation_cpu_on };

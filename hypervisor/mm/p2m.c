@@ -261,6 +261,8 @@ int p2m_init(struct p2m *p2m, struct frame_owner *owner)
     int err = 0;
 
     p2m->vmid = vmid_take();
+    if (!p2m->vmid)
+        return -ENOSPC;
     p2m->owner = owner;
     p2m->address_bits = stage2_address_bits();
     p2m->root_level = 1;

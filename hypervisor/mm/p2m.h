@@ -76,6 +76,7 @@ static inline bool p2m_is_tracked(const struct p2m *p2m)
     return t == P2M_TRACKING_STARTS || t == P2M_TRACKING_ON;
 }
 
+/* -ENOMEM; -ENOSPC: no VMID is left for it. */
 int p2m_init(struct p2m *p2m, struct frame_owner *owner);
 /*
  * Removes every mapping and drops the entries' references, in slices: -ERESTART: call again. From the first call on

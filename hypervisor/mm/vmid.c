@@ -2,22 +2,57 @@
 #include "mm/vmid.h"
 
 #include "arch/lock.h"
+#include "arch/stage2.h"
+#include "lib/errno.h"
 
-#define VMIDS 256
+#define NARROW 256
+#define WIDE   32768   /* of 65,536: more than there are numbers of domains (DOMID_FIRST_RESERVED) */
 
 static struct spinlock lock = SPINLOCK_INIT;
-/* Written under the lock, read without: by who has one, and runs only after it was taken. 0 is EL2's before guests. */
-static uint16_t holders[VMIDS];
+static unsigned vmids GUARDED_BY(lock) = WIDE;
+static bool may_share GUARDED_BY(lock) = true;
+/*
+ * Written under the lock, read without: by who has one, and runs only after it was taken. 0 is EL2's before guests. So
+ * many domains as there may be give a narrow VMID half of what fits.
+ */
+static uint8_t holders[WIDE];
+
+static bool any_has_more_than(unsigned count, unsigned from) REQUIRES(lock)
+{
+    for (unsigned n = from; n < vmids; n++)
+        if (holders[n] > count)
+            return true;
+    return false;
+}
+
+int vmid_cpu_on(bool shares)
+{
+    bool narrow = stage2_vmid_bits() < 16;
+    int err = 0;
+
+    spin_lock(&lock);
+    if ((narrow && any_has_more_than(0, NARROW)) || (!shares && any_has_more_than(1, 1))) {
+        err = -EXDEV;
+    } else {
+        vmids = narrow ? NARROW : vmids;
+        may_share &= shares;
+    }
+    spin_unlock(&lock);
+    return err;
+}
 
 uint16_t vmid_take(void)
 {
     uint16_t best = 1;
 
     spin_lock(&lock);
-    for (uint16_t n = 1; n < VMIDS && holders[best]; n++)
+    for (uint16_t n = 1; n < vmids && holders[best]; n++)
         if (holders[n] < holders[best])
             best = n;
-    __atomic_store_n(&holders[best], holders[best] + 1, __ATOMIC_RELAXED);
+    if (holders[best] && !may_share)
+        best = 0;
+    else
+        __atomic_store_n(&holders[best], holders[best] + 1, __ATOMIC_RELAXED);
     spin_unlock(&lock);
     return best;
 }

@@ -10,6 +10,7 @@
 
 #include <xen/xen.h>
 
+#include "base/printk.h"
 #include "cpu/cpu.h"
 #include "dev/gic.h"
 #include "lib/errno.h"
@@ -89,6 +90,8 @@ static int domain_init_parts(struct domain *d, const struct domain_config *c)
     int err = p2m_init(&d->p2m, &d->frames);
 
     frames_owner_init(&d->frames, d->id, d->privileged ? UINT64_MAX : 0);
+    if (err == -ENOSPC)
+        printk("torpor: d%u: no VMID is left, and these CPUs keep branch predictions apart by VMID alone\n", d->id);
     if (!err && !d->privileged)
         err = p2m_set_pool(&d->p2m, FIRST_POOL);
     if (err)

@@ -60,6 +60,8 @@ struct frame_owner *frame_owner_of_id(domid_t id)
 }
 
 unsigned stage2_address_bits(void) { return 40; }
+unsigned machine_vmid_bits = 8;
+unsigned stage2_vmid_bits(void) { return machine_vmid_bits; }
 bool machine_dirty_state;
 bool stage2_has_dirty_state(void) { return machine_dirty_state; }
 void stage2_flush(uint64_t vttbr)

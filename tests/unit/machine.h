@@ -35,6 +35,7 @@ extern unsigned machine_flushes;        /* of all of stage 2's TLB entries */
 extern unsigned machine_entry_flushes;  /* of a few of them */
 extern unsigned machine_lines_cleaned;  /* calls of cache_clean_invalidate() */
 
+extern unsigned machine_vmid_bits;
 extern bool machine_dirty_state;         /* as of a CPU with FEAT_HAFDBS */
 extern unsigned machine_icache_clears;
 bool machine_cleaned(mfn_t mfn);         /* its zeros went to memory, since asked last */

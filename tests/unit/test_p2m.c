@@ -477,14 +477,40 @@ static void caches_are_cleaned_page_by_page_and_holes_skipped(void **state)
     pages_free(page, 9);
 }
 
+static void with_wide_vmids_each_domain_has_its_own(void **state)
+{
+    static struct p2m many[600];
+
+    (void)state;
+    machine_vmid_bits = 16;
+    assert_int_equal(vmid_cpu_on(true), 0);
+    for (unsigned n = 0; n < ARRAY_SIZE(many); n++) {
+        assert_int_equal(p2m_init(&many[n], D(1)), 0);
+        assert_false(vmid_is_shared(many[n].vmid));
+        assert_true(many[n].vttbr >> 48 == many[n].vmid);
+    }
+    /* one with 8 bits would take some of them for others */
+    machine_vmid_bits = 8;
+    assert_int_equal(vmid_cpu_on(true), -EXDEV);
+    machine_vmid_bits = 16;
+    assert_int_equal(vmid_cpu_on(true), 0);
+    for (unsigned n = 0; n < ARRAY_SIZE(many); n++)
+        p2m_destroy(&many[n]);
+    memset(many, 0, sizeof(many));
+}
+
 /* More than there are VMIDs: they are shared, evenly, and no longer than needed. */
 static void there_may_be_more_domains_than_vmids(void **state)
 {
     static struct p2m many[600];
 
     (void)state;
+    machine_vmid_bits = 8;
+    assert_int_equal(vmid_cpu_on(true), 0);
     for (unsigned n = 0; n < ARRAY_SIZE(many); n++) {
         assert_int_equal(p2m_init(&many[n], D(1)), 0);
+        if (n == 300)   /* a CPU that relies on its own comes too late */
+            assert_int_equal(vmid_cpu_on(false), -EXDEV);
         assert_true(many[n].vmid > 0 && many[n].vmid < 256 && many[n].vttbr >> 48 == many[n].vmid);
         assert_int_equal(vmid_is_shared(many[n].vmid), n >= 254);
         assert_int_equal(vmid_is_shared(P->vmid), n >= 254);
@@ -502,6 +528,28 @@ static void there_may_be_more_domains_than_vmids(void **state)
     p2m_destroy(&many[0]);   /* twice is once */
     assert_int_equal(vmid_take(), many[0].vmid);
     vmid_put(many[0].vmid);
+    memset(many, 0, sizeof(many));
+}
+
+/* The last of these three: what a CPU has forbidden stays so. */
+static void where_none_may_be_shared_there_is_an_end(void **state)
+{
+    static struct p2m many[300];
+    unsigned n = 0;
+
+    (void)state;
+    machine_vmid_bits = 8;
+    assert_int_equal(vmid_cpu_on(false), 0);
+    while (p2m_init(&many[n], D(1)) == 0)
+        n++;
+    assert_int_equal(p2m_init(&many[n], D(1)), -ENOSPC);
+    assert_int_equal(n, 254);   /* and P */
+    p2m_destroy(&many[n]);
+    p2m_destroy(&many[7]);
+    assert_int_equal(p2m_init(&many[7], D(1)), 0);
+    assert_int_equal(many[7].vmid, 9);   /* P's is 1 */
+    for (unsigned i = 0; i < n; i++)
+        p2m_destroy(&many[i]);
     memset(many, 0, sizeof(many));
 }
 
@@ -682,7 +730,9 @@ int main(void)
         TEST(a_reserve_that_does_not_fit_is_refused),
         TEST(nothing_is_mapped_once_release_has_begun),
         TEST(caches_are_cleaned_page_by_page_and_holes_skipped),
+        TEST(with_wide_vmids_each_domain_has_its_own),
         TEST(there_may_be_more_domains_than_vmids),
+        TEST(where_none_may_be_shared_there_is_an_end),
         TEST(a_dead_domain_that_others_still_look_at_keeps_no_vmid),
         TEST(random_changes_agree_with_the_model),
     };

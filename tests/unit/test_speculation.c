@@ -15,6 +15,8 @@
 #include "cpu/cpu.h"
 #include "cpu/speculation.h"
 #include "dev/psci.h"
+#include "lib/errno.h"
+#include "mm/vmid.h"
 
 #define A57 0x411fd070
 #define A53 0x410fd034
@@ -25,6 +27,8 @@ struct cpu cpus[MAX_CPUS];
 static uint64_t midr, pfr0, pfr1, mmfr1, vbar;
 static int32_t answers[3];    /* of the firmware, to _1, _2, _3 */
 static unsigned switched_on, asked, lines;
+static bool shares;           /* what the last CPU said of VMIDs */
+static int refused;           /* its answer */
 
 uint64_t host_read_sysreg(const char *name)
 {
@@ -46,6 +50,12 @@ int32_t psci_arch_features(uint32_t function)
 }
 
 void psci_arch_workaround_2(void) { switched_on++; }
+
+int vmid_cpu_on(bool may_share)
+{
+    shares = may_share;
+    return refused;
+}
 
 void printk(const char *fmt, ...)
 {
@@ -144,11 +154,36 @@ static void a_cpu_that_comes_back_asks_the_firmware_nothing(void **state)
     assert_int_equal(switched_on, 2);
 }
 
+/* Domains may have a VMID with others unless it is all that keeps their branch predictions apart. */
+static void a_cpu_that_tells_guests_apart_by_vmid_alone_forbids_to_share_one(void **state)
+{
+    static const struct { uint64_t midr, csv2; int32_t one, three; bool shares; } cpus_of[] = {
+        { N1,  1, 1,  1,  false },
+        { A57, 1, -1, -1, false },
+        { A57, 1, -1, 0,  true },    /* the workaround goes with every entry */
+        { A57, 0, 0,  -1, true },
+        { A57, 0, -1, -1, true },    /* open as it is */
+        { A53, 1, -1, -1, true },
+    };
+
+    (void)state;
+    for (unsigned i = 0; i < ARRAY_SIZE(cpus_of); i++) {
+        cpu_is(cpus_of[i].midr, cpus_of[i].one, 1, cpus_of[i].three);
+        pfr0 = cpus_of[i].csv2 << 56;
+        assert_int_equal(speculation_cpu_stage.on(), 0);
+        assert_int_equal(shares, cpus_of[i].shares);
+    }
+    refused = -EXDEV;
+    assert_int_equal(speculation_cpu_stage.on(), -EXDEV);
+    refused = 0;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_cpu_gets_what_it_needs_and_guests_the_answer_of_the_worst),
         cmocka_unit_test(a_cpu_with_ras_gets_vectors_that_tell_whose_an_error_is),
+        cmocka_unit_test(a_cpu_that_tells_guests_apart_by_vmid_alone_forbids_to_share_one),
         cmocka_unit_test(a_cpu_that_comes_back_asks_the_firmware_nothing),
     };
 

@@ -43,6 +43,7 @@ void cache_clean(const void *va, size_t size) { (void)va; (void)size; }
 void cache_clean_invalidate(const void *va, size_t size) { (void)va; (void)size; }
 void icache_invalidate_all(void) { }
 unsigned stage2_address_bits(void) { return 40; }
+unsigned stage2_vmid_bits(void) { return 8; }
 
 bool domain_hold(struct domain *d)
 {

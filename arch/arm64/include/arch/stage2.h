@@ -6,6 +6,8 @@
 
 /* Bits of guest-physical address: 40, or the CPUs' own limit if that is less. */
 unsigned stage2_address_bits(void);
+/* Of this CPU; those above 8 are in use where every CPU has them. */
+unsigned stage2_vmid_bits(void);
 /* Sets VTCR_EL2 of this CPU. */
 void stage2_cpu_init(void);
 /*
