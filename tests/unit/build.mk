@@ -8,7 +8,7 @@
 unit-out     := build/unit
 unit-names   := $(patsubst tests/unit/test_%.c,%,$(wildcard tests/unit/test_*.c))
 unit-tests   := $(unit-names:%=$(unit-out)/%)
-unit-sources  = $(shell sed -n 's|^/\* sources: \(.*\) \*/$$|\1|p' tests/unit/test_$(1).c)
+unit-sources  = $(wildcard $(shell sed -n 's|^/\* sources: \(.*\) \*/$$|\1|p' tests/unit/test_$(1).c))
 unit-objects  = $(patsubst %,$(unit-out)/.obj/%.o,tests/unit/test_$(1).c tests/unit/panic.c arch/arm64/lock.c $(call unit-sources,$(1)))
 
 unit-sanitize := -fsanitize=address,undefined -fno-sanitize-recover=all -fsanitize-address-globals-dead-stripping
