@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Machines with UEFI firmware (Debian's AAVMF), which start an EFI program from a FAT partition: GRUB, or Torpor
-itself."""
+itself, also from the EFI shell."""
 
 import shutil
 from pathlib import Path
@@ -25,14 +25,32 @@ boot
 """
 
 
-def program_board(folder, program, machine="virtualization=on,acpi=off", **options):
-    """A machine whose firmware starts `program`. folder: an empty one, which becomes its EFI system partition."""
-    path = Path(folder) / "EFI/BOOT/BOOTAA64.EFI"
-    path.parent.mkdir(parents=True)
-    path.symlink_to(program)
+def firmware_board(folder, machine="virtualization=on,acpi=off", **options):
+    """A machine with UEFI firmware, whose EFI system partition is `folder`."""
     esp = ["-drive", f"if=none,file=fat:{folder},format=raw,id=esp,readonly=on",
            "-device", "virtio-blk-device,drive=esp"]
     return Board(machine=machine, start=["-bios", str(FIRMWARE), *esp], kernel=None, ramdisk=None, **options)
+
+
+def program_board(folder, program, *arguments, **options):
+    """... whose firmware starts `program`. folder: an empty one."""
+    path = Path(folder) / "EFI/BOOT/BOOTAA64.EFI"
+    path.parent.mkdir(parents=True)
+    path.symlink_to(program)
+    return firmware_board(folder, *arguments, **options)
+
+
+def shell_board(folder, commands, files, **options):
+    """... whose firmware finds no program, and has its shell run `commands` in \\torpor, where `files` are: names, and
+    each file's text or where it is."""
+    (folder / "torpor").mkdir()
+    for name, content in files.items():
+        if isinstance(content, Path):
+            (folder / "torpor" / name).symlink_to(content)
+        else:
+            (folder / "torpor" / name).write_bytes(content)
+    (folder / "startup.nsh").write_text("\r\n".join(["fs0:", "cd \\torpor", *commands, ""]))
+    return firmware_board(folder, **options)
 
 
 def grub_board(folder, arguments="dom0_mem=768M dom0_max_vcpus=2", dom0_arguments=QUICK, **options):

@@ -25,6 +25,8 @@ struct efi_guid {
 #define EFI_DTB_TABLE { 0xb1b621d5, 0xf19c, 0x41a5, { 0x83, 0x0b, 0xd9, 0x15, 0x2c, 0x69, 0xaa, 0xe0 } }
 /* 9.1 */
 #define EFI_LOADED_IMAGE { 0x5b1b31a1, 0x9562, 0x11d2, { 0x8e, 0x3f, 0x00, 0xa0, 0xc9, 0x69, 0x72, 0x3b } }
+/* 13.4 */
+#define EFI_SIMPLE_FILE_SYSTEM { 0x964e5b22, 0x6459, 0x11d2, { 0x8e, 0x39, 0x00, 0xa0, 0xc9, 0x69, 0x72, 0x3b } }
 /* 3.3 */
 #define EFI_GLOBAL_VARIABLE { 0x8be4df61, 0x93ca, 0x11d2, { 0xaa, 0x0d, 0x00, 0xe0, 0x98, 0x03, 0x2b, 0x8c } }
 
@@ -62,7 +64,7 @@ struct efi_boot_services {
     struct efi_table_header header;
     void *raise_tpl, *restore_tpl;
     efi_status (*allocate_pages)(enum efi_allocate how, enum efi_memory_type type, uint64_t pages, uint64_t *at);
-    void *free_pages;
+    efi_status (*free_pages)(uint64_t at, uint64_t pages);
     efi_status (*get_memory_map)(uint64_t *size, void *map, uint64_t *key, uint64_t *descriptor_size,
                                  uint32_t *descriptor_version);
     efi_status (*allocate_pool)(enum efi_memory_type type, uint64_t size, void **at);
@@ -101,10 +103,43 @@ struct efi_system_table {
     const struct efi_configuration *configuration;
 };
 
+/* 10.2: a device path is a row of nodes, each of which says its length, this head included */
+struct efi_path {
+    uint8_t type, subtype;
+    uint8_t length[2];         /* low byte first; a node may stand anywhere */
+};
+#define EFI_PATH_MEDIA 4
+#define EFI_PATH_FILE  4       /* 10.3.5.4: a part of a file's name, UTF-16 */
+#define EFI_PATH_END   0x7f
+
+/* 13.5 */
+#define EFI_FILE_READ UINT64_C(1)
+#define EFI_FILE_END  UINT64_MAX   /* as a position */
+
+struct efi_file {
+    uint64_t revision;
+    efi_status (*open)(struct efi_file *self, struct efi_file **opened, const uint16_t *name, uint64_t mode,
+                       uint64_t attributes);
+    efi_status (*close)(struct efi_file *self);
+    void *delete;
+    efi_status (*read)(struct efi_file *self, uint64_t *size, void *to);
+    void *write;
+    efi_status (*get_position)(struct efi_file *self, uint64_t *position);
+    efi_status (*set_position)(struct efi_file *self, uint64_t position);
+};
+
+/* 13.4 */
+struct efi_file_system {
+    uint64_t revision;
+    efi_status (*open_volume)(struct efi_file_system *self, struct efi_file **root);
+};
+
 /* 9.1 */
 struct efi_loaded_image {
     uint32_t revision;
-    void *parent, *system_table, *device, *path, *reserved;
+    void *parent, *system_table, *device;
+    const struct efi_path *path;
+    void *reserved;
     uint32_t options_size;     /* bytes */
     const void *options;
 };

@@ -13,6 +13,7 @@
 #include "arch/sleep.h"
 #include "arch/sysreg.h"
 #include "base/cpu.h"
+#include "boot/efi/given.h"
 #include "boot/efi/ram.h"
 #include "boot/efi/tree.h"
 #include "boot/efi/words.h"
@@ -25,11 +26,11 @@
 #define MAP_MORE     4096      /* bytes by which the map may grow before the boot services are left */
 #define TABLES_LIMIT 1024
 #define IMAGE_ALIGN  (2 * MIB)
-#define SAY_PART     64
+#define NO_MEMORY    "the firmware has no memory for it"
 
 struct start {
-    void *image;
-    struct efi_system_table *firmware;
+    struct efi_services services;
+    struct efi_given given;
     void *tree;                /* ours */
     uint64_t tree_room;
     char *copy;                /* the image, on a 2 MiB boundary */
@@ -40,28 +41,9 @@ struct start {
     uint64_t lost;             /* bytes of RAM in more pieces than we take */
 };
 
-/* On the firmware's console, which wants UTF-16. */
-static void say(struct start *s, const char *text)
+static efi_status refuse(const struct start *s, efi_status status, const char *why)
 {
-    struct efi_text_output *console = s->firmware->console_out;
-    uint16_t part[SAY_PART + 1];
-
-    while (console && *text) {
-        unsigned n = 0;
-
-        while (n < SAY_PART && *text)
-            part[n++] = (uint8_t)*text++;
-        part[n] = 0;
-        (void)console->output_string(console, part);
-    }
-}
-
-static efi_status refuse(struct start *s, efi_status status, const char *why)
-{
-    say(s, "torpor: ");
-    say(s, why);
-    say(s, "\r\n");
-    return status;
+    return efi_refuse(&s->services, status, why);
 }
 
 static bool secure_boot(struct start *s)
@@ -71,7 +53,7 @@ static bool secure_boot(struct start *s)
     uint64_t size = 1;
     uint8_t on = 0;
 
-    return !s->firmware->runtime->get_variable(name, &global, NULL, &size, &on) && size == 1 && on == 1;
+    return !s->services.firmware->runtime->get_variable(name, &global, NULL, &size, &on) && size == 1 && on == 1;
 }
 
 static const void *find_tree(const struct efi_system_table *firmware)
@@ -84,7 +66,7 @@ static const void *find_tree(const struct efi_system_table *firmware)
     return NULL;
 }
 
-static efi_status check(struct start *s, const void *tree)
+static efi_status check_machine(struct start *s)
 {
     if (read_sysreg(CurrentEL) != 2 << 2)
         return refuse(s, EFI_UNSUPPORTED, "started below EL2: this machine or its firmware offers no virtualization "
@@ -92,22 +74,43 @@ static efi_status check(struct start *s, const void *tree)
     if (secure_boot(s))
         return refuse(s, EFI_SECURITY_VIOLATION, "Secure Boot is on, and neither Torpor nor what it starts is signed: "
                       "switch it off in the firmware's settings");
-    if (!tree)
-        return refuse(s, EFI_NOT_FOUND, "the firmware gives no device tree, and ACPI is not supported: choose the "
-                      "device tree in its settings (QEMU: -machine virt,acpi=off)");
-    s->tree_room = efi_tree_room(tree);
-    if (!s->tree_room)
-        return refuse(s, EFI_LOAD_ERROR, "the firmware's device tree is damaged or larger than 2 MiB");
     return EFI_SUCCESS;
 }
 
-static void *allocate(struct start *s, enum efi_memory_type type, uint64_t size)
+/* What this program was started with. */
+static void read_words(struct start *s, char *words)
 {
-    uint64_t at = 0;
+    static const struct efi_guid protocol = EFI_LOADED_IMAGE;
+    struct efi_loaded_image *loaded = NULL;
 
-    if (s->firmware->boot->allocate_pages(EFI_ALLOCATE_ANY_PAGES, type, align_up(size, PAGE_SIZE) >> PAGE_SHIFT, &at))
-        return NULL;
-    return (void *)(uintptr_t)at;
+    words[0] = 0;
+    if (!s->services.firmware->boot->handle_protocol(s->services.image, &protocol, (void **)&loaded) && loaded &&
+        loaded->options)
+        efi_words(loaded->options, loaded->options_size, words, EFI_WORDS_ROOM);
+}
+
+/* A boot loader leaves modules in the tree, and then the words are the hypervisor's; otherwise files say it all. */
+static efi_status find_given(struct start *s)
+{
+    char *words = efi_allocate(&s->services, EFI_LOADER_DATA, EFI_WORDS_ROOM);
+    efi_status status = EFI_SUCCESS;
+
+    if (!words)
+        return refuse(s, EFI_OUT_OF_RESOURCES, NO_MEMORY);
+    read_words(s, words);
+    s->given.words = words;
+    s->given.tree = find_tree(s->services.firmware);
+    if (s->given.tree && !efi_tree_room(s->given.tree))
+        return refuse(s, EFI_LOAD_ERROR, "the firmware's device tree is damaged or larger than 2 MiB");
+    if (!s->given.tree || !efi_tree_has_modules(s->given.tree))
+        status = efi_given_by_files(&s->services, words, &s->given);
+    if (status)
+        return status;
+    if (!s->given.tree)
+        return refuse(s, EFI_NOT_FOUND, "the firmware gives no device tree, and ACPI is not supported: choose the "
+                      "device tree in its settings (QEMU: -machine virt,acpi=off)");
+    s->tree_room = efi_tree_room(s->given.tree);
+    return s->tree_room ? EFI_SUCCESS : refuse(s, EFI_LOAD_ERROR, "the device tree is damaged or larger than 2 MiB");
 }
 
 /* Room for the map as it is now, and as it will be when this room is in it, too. */
@@ -116,18 +119,18 @@ static bool allocate_map(struct start *s)
     uint64_t key, descriptor_size = 0;
     uint32_t version;
 
-    if (s->firmware->boot->get_memory_map(&s->map_room, NULL, &key, &descriptor_size, &version) !=
+    if (s->services.firmware->boot->get_memory_map(&s->map_room, NULL, &key, &descriptor_size, &version) !=
             EFI_BUFFER_TOO_SMALL || s->map_room > MAP_LIMIT)
         return false;
     s->map_room += MAP_MORE;
-    s->map = allocate(s, EFI_LOADER_DATA, s->map_room);
+    s->map = efi_allocate(&s->services, EFI_LOADER_DATA, s->map_room);
     return s->map;
 }
 
 /* Code, for firmware that lets nothing else be executed. */
 static bool allocate_image(struct start *s)
 {
-    void *room = allocate(s, EFI_LOADER_CODE, (uint64_t)(image_end - image_start) + IMAGE_ALIGN);
+    void *room = efi_allocate(&s->services, EFI_LOADER_CODE, (uint64_t)(image_end - image_start) + IMAGE_ALIGN);
 
     s->copy = (char *)align_up((uintptr_t)room, IMAGE_ALIGN);
     return room;
@@ -135,10 +138,10 @@ static bool allocate_image(struct start *s)
 
 static efi_status allocate_all(struct start *s)
 {
-    s->tree = allocate(s, EFI_LOADER_DATA, s->tree_room);
-    s->pieces = allocate(s, EFI_LOADER_DATA, EFI_RAM_PIECES * sizeof(s->pieces[0]));
+    s->tree = efi_allocate(&s->services, EFI_LOADER_DATA, s->tree_room);
+    s->pieces = efi_allocate(&s->services, EFI_LOADER_DATA, EFI_RAM_PIECES * sizeof(s->pieces[0]));
     if (!s->tree || !s->pieces || !allocate_image(s) || !allocate_map(s))
-        return refuse(s, EFI_OUT_OF_RESOURCES, "the firmware has no memory for it");
+        return refuse(s, EFI_OUT_OF_RESOURCES, NO_MEMORY);
     return EFI_SUCCESS;
 }
 
@@ -151,17 +154,17 @@ static efi_status refuse_tree(struct start *s, int err)
     return refuse(s, EFI_LOAD_ERROR, "the firmware's device tree cannot be completed");
 }
 
-static efi_status make_tree(struct start *s, const void *tree)
+static efi_status make_tree(struct start *s)
 {
-    static const struct efi_guid protocol = EFI_LOADED_IMAGE;
-    char words[EFI_WORDS_ROOM] = "";
-    struct efi_loaded_image *loaded = NULL;
-    int err = efi_tree_copy(tree, s->tree, s->tree_room);
+    const struct efi_given *g = &s->given;
+    int err = efi_tree_copy(g->tree, s->tree, s->tree_room);
 
-    if (!s->firmware->boot->handle_protocol(s->image, &protocol, (void **)&loaded) && loaded && loaded->options)
-        efi_words(loaded->options, loaded->options_size, words, sizeof(words));
     if (!err)
-        err = efi_tree_set_words(s->tree, words);
+        err = efi_tree_set_words(s->tree, g->words);
+    if (!err && g->kernel.size)
+        err = efi_tree_add_module(s->tree, "multiboot,kernel", &g->kernel, g->kernel_words);
+    if (!err && g->ramdisk.size)
+        err = efi_tree_add_module(s->tree, "multiboot,ramdisk", &g->ramdisk, NULL);
     return err ? refuse_tree(s, err) : EFI_SUCCESS;
 }
 
@@ -172,7 +175,8 @@ static efi_status read_map(struct start *s, uint64_t *key)
     uint32_t version;
     int err;
 
-    if (s->firmware->boot->get_memory_map(&size, s->map, key, &descriptor_size, &version) || size > s->map_room)
+    if (s->services.firmware->boot->get_memory_map(&size, s->map, key, &descriptor_size, &version) ||
+        size > s->map_room)
         return refuse(s, EFI_LOAD_ERROR, "the firmware does not tell its memory map");
     err = efi_ram_read(s->map, size, descriptor_size, s->pieces, &s->ram, &s->lost);
     if (err)
@@ -193,13 +197,13 @@ static efi_status leave_boot_services(struct start *s)
     if (status)
         return status;
     if (s->lost)
-        say(s, "torpor: the firmware's memory map has too many pieces: the smallest are not used\r\n");
+        efi_say(&s->services, "torpor: the firmware's memory map has too many pieces: the smallest are not used\r\n");
     status = EFI_INVALID_PARAMETER;
     for (unsigned i = 0; i < EXIT_TRIES && status == EFI_INVALID_PARAMETER; i++) {
         status = read_map(s, &key);
         if (status)
             return status;
-        status = s->firmware->boot->exit_boot_services(s->image, key);
+        status = s->services.firmware->boot->exit_boot_services(s->services.image, key);
     }
     return status ? refuse(s, status, "the firmware does not let go of the machine") : EFI_SUCCESS;
 }
@@ -225,17 +229,19 @@ static NORETURN void enter(struct start *s)
 
 efi_status efi_start(void *image, struct efi_system_table *firmware)
 {
-    struct start s = { .image = image, .firmware = firmware };
-    const void *tree = find_tree(firmware);
-    efi_status status = check(&s, tree);
+    struct start s = { .services = { .image = image, .firmware = firmware } };
+    efi_status status = check_machine(&s);
 
+    if (!status)
+        status = find_given(&s);
     if (!status)
         status = allocate_all(&s);
     if (!status)
-        status = make_tree(&s, tree);
+        status = make_tree(&s);
     if (!status)
         status = leave_boot_services(&s);
-    if (status)
-        return status;
-    enter(&s);
+    if (!status)
+        enter(&s);
+    efi_give_back(&s.services);
+    return status;
 }

@@ -10,9 +10,11 @@
 #include "boot/modules.h"
 #include "lib/devicetree.h"
 #include "lib/errno.h"
+#include "lib/print.h"
 #include "lib/string.h"
 
-#define RAM_NODE "memory"
+#define RAM_NODE    "memory"
+#define MODULE_NAME 32
 
 static int error(int fdt_err)
 {
@@ -27,6 +29,29 @@ uint64_t efi_tree_room(const void *firmware)
         fdt_check_full(firmware, fdt_totalsize(firmware)))
         return 0;
     return min_u64(fdt_totalsize(firmware) + EFI_TREE_MORE, DT_MAX_SIZE);
+}
+
+bool efi_tree_is_whole(const void *file, uint64_t size)
+{
+    return size >= sizeof(struct fdt_header) && fdt_magic(file) == FDT_MAGIC && fdt_totalsize(file) <= size;
+}
+
+static bool is_module(const void *tree, int node)
+{
+    return !fdt_node_check_compatible(tree, node, MODULE_COMPATIBLE) ||
+           !fdt_node_check_compatible(tree, node, MODULE_COMPATIBLE_XEN);
+}
+
+bool efi_tree_has_modules(const void *firmware)
+{
+    int chosen = fdt_subnode_offset(firmware, 0, "chosen"), node;
+
+    if (chosen < 0)
+        return false;
+    fdt_for_each_subnode(node, firmware, chosen)
+        if (is_module(firmware, node))
+            return true;
+    return false;
 }
 
 int efi_tree_copy(const void *firmware, void *tree, uint64_t room)
@@ -123,10 +148,45 @@ int efi_tree_set_ram(void *tree, const struct boot_ranges *ram)
     return error(err ? err : fdt_setprop(tree, node, "reg", reg, size));
 }
 
-static bool is_module(const void *tree, int node)
+/* Cells for /chosen's children: those that it has, or two of each. -ERANGE: it has others. */
+static int cells_of_chosen(void *tree, int chosen, int *address, int *size)
 {
-    return !fdt_node_check_compatible(tree, node, MODULE_COMPATIBLE) ||
-           !fdt_node_check_compatible(tree, node, MODULE_COMPATIBLE_XEN);
+    int err = 0;
+
+    if (!fdt_getprop(tree, chosen, "#address-cells", NULL))
+        err = fdt_setprop_u32(tree, chosen, "#address-cells", 2);
+    if (!err && !fdt_getprop(tree, chosen, "#size-cells", NULL))
+        err = fdt_setprop_u32(tree, chosen, "#size-cells", 2);
+    if (err)
+        return error(err);
+    *address = fdt_address_cells(tree, chosen);
+    *size = fdt_size_cells(tree, chosen);
+    return *address < 1 || *address > 2 || *size < 1 || *size > 2 ? -ERANGE : 0;
+}
+
+/* What is added to a node stands behind the node's head, so that its offset stays. */
+int efi_tree_add_module(void *tree, const char *kind, const struct boot_range *at, const char *words)
+{
+    int chosen = chosen_of(tree), node, address, size, err;
+    char name[MODULE_NAME], compatible[sizeof(MODULE_COMPATIBLE) + MODULE_NAME];
+    fdt32_t reg[4], *end = reg;
+
+    if (chosen < 0)
+        return error(chosen);
+    err = cells_of_chosen(tree, chosen, &address, &size);
+    if (err)
+        return err;
+    if (!put_number(&end, at->start, address) || !put_number(&end, at->size, size))
+        return -ERANGE;
+    snprintf(name, sizeof(name), "module@%lx", at->start);
+    snprintf(compatible, sizeof(compatible), "%s%c%s", kind, 0, MODULE_COMPATIBLE);
+    node = fdt_add_subnode(tree, chosen, name);
+    if (node < 0)
+        return error(node);
+    err = fdt_setprop(tree, node, "compatible", compatible, (int)(strlen(kind) + 1 + sizeof(MODULE_COMPATIBLE)));
+    if (!err)
+        err = fdt_setprop(tree, node, "reg", reg, (int)((char *)end - (char *)reg));
+    return error(err || !words ? err : fdt_setprop_string(tree, node, "bootargs", words));
 }
 
 static uint64_t number(const fdt32_t *cells, int count)

@@ -12,6 +12,12 @@
  */
 uint64_t efi_tree_room(const void *firmware);
 
+/* Whether `size` bytes, out of a file, begin as a device tree and are no fewer than its head says. */
+bool efi_tree_is_whole(const void *file, uint64_t size);
+
+/* Whether a boot loader has put modules into it. */
+bool efi_tree_has_modules(const void *firmware);
+
 /* Copies it into `tree`, efi_tree_room() bytes. -ENOSPC, -EINVAL. */
 int efi_tree_copy(const void *firmware, void *tree, uint64_t room);
 
@@ -21,6 +27,12 @@ int efi_tree_copy(const void *firmware, void *tree, uint64_t room);
  * -EINVAL.
  */
 int efi_tree_set_words(void *tree, const char *words);
+
+/*
+ * A boot module as a boot loader would give it. kind: "multiboot,kernel" or "multiboot,ramdisk"; words: dom0's, or
+ * NULL. -ENOSPC; -ERANGE: the address does not fit into /chosen's cells; -EINVAL.
+ */
+int efi_tree_add_module(void *tree, const char *kind, const struct boot_range *at, const char *words);
 
 /*
  * RAM as the firmware tells it, in place of all memory nodes. May be called again. -ENOSPC; -ERANGE: an address does
