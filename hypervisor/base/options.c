@@ -189,13 +189,33 @@ static int read_console(struct word value)
     return 0;
 }
 
+static int read_text(struct word value, char *out, size_t room)
+{
+    if (!value.n || value.n >= room)
+        return -EINVAL;
+    memcpy(out, value.text, value.n);
+    out[value.n] = 0;
+    return 0;
+}
+
 static int read_dtuart(struct word value)
 {
-    if (!value.n || value.n >= sizeof(options.dtuart))
+    return read_text(value, options.dtuart, sizeof(options.dtuart));
+}
+
+/* earlycon=KIND[,ADDRESS[,SHIFT]] */
+static int read_earlycon(struct word value)
+{
+    struct word kind = word_take(&value, ','), address = word_take(&value, ',');
+    unsigned shift = 0;
+    uint64_t at = 0;
+
+    if ((address.n && (take_number(&address, &at) || address.n || at >= BIT(48))) ||
+        (value.n && read_count(value, 4, &shift)))
         return -EINVAL;
-    memcpy(options.dtuart, value.text, value.n);
-    options.dtuart[value.n] = 0;
-    return 0;
+    options.earlycon_at = at;
+    options.earlycon_shift = shift;
+    return read_text(kind, options.earlycon, sizeof(options.earlycon));
 }
 
 /*
@@ -269,6 +289,7 @@ static const struct {
     { "maxcpus", read_maxcpus },
     { "console", read_console },
     { "dtuart", read_dtuart },
+    { "earlycon", read_earlycon },
     { "conswitch", read_conswitch },
     { "console_wakeup", read_console_wakeup },
     { "noreboot", read_noreboot },

@@ -8,6 +8,7 @@
 #include "lib/base.h"
 
 #define OPTION_TEXT 128
+#define OPTION_NAME 16
 
 struct options {
     uint64_t dom0_mem;            /* bytes */
@@ -17,6 +18,9 @@ struct options {
     unsigned maxcpus;             /* 0: all */
     bool uart_console;            /* console=dtuart, the default; console=none: only xl dmesg */
     char dtuart[OPTION_TEXT];     /* "" : stdout-path */
+    char earlycon[OPTION_NAME];   /* the kind of a UART that the device tree does not tell; "": none */
+    uint64_t earlycon_at;         /* ... its address */
+    unsigned earlycon_shift;      /* ... and how far its registers are apart: 1 << shift bytes */
     char console_switch;          /* a..z: Ctrl- with it, three times, switches the input; 0: never */
     bool console_switch_to_dom0;  /* input goes to dom0 once it starts */
     bool console_wakeup;          /* input on the UART wakes a sleeping host */

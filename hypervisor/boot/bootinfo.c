@@ -19,8 +19,6 @@
 
 #define PA_LIMIT           BIT(48)
 
-static const char *const pl011_names[] = { "arm,pl011", NULL };
-static const char *const sbsa_uart_names[] = { "arm,sbsa-uart", "arm,pl011-axi", NULL };
 static const char *const psci_names[] = { "arm,psci-1.0", "arm,psci-0.2", "arm,psci", NULL };
 static const char *const module_names[] = { MODULE_COMPATIBLE, MODULE_COMPATIBLE_XEN, NULL };
 static const char *const kernel_names[] = { "multiboot,kernel", "xen,linux-zimage", NULL };
@@ -404,6 +402,24 @@ static int resolve_path(const void *fdt, const char *name, char *path, size_t si
     return 0;
 }
 
+/* bindings/serial/8250.yaml: bytes, next to each other, unless it is said otherwise; other UARTs have none of that. */
+static int read_uart_place(const struct dt *dt, const struct dt_node *n, struct uart_place *at)
+{
+    struct dt_value shift = dt_property(dt, n, "reg-shift"), width = dt_property(dt, n, "reg-io-width"),
+                    offset = dt_property(dt, n, "reg-offset");
+    uint32_t cell;
+
+    if (dt_reg(n, 0, &at->base, &at->size))
+        return -EINVAL;
+    at->shift = dt_cell(&shift, 0, &cell) ? cell : 0;
+    at->width = dt_cell(&width, 0, &cell) ? cell : 1;
+    if (dt_cell(&offset, 0, &cell) && cell < at->size) {
+        at->base += cell;
+        at->size -= cell;
+    }
+    return 0;
+}
+
 static int read_uart(struct dt_walk *w, const struct dt *dt, const char *name, struct boot_uart *u)
 {
     struct boot_uart found = { 0 };
@@ -417,13 +433,10 @@ static int read_uart(struct dt_walk *w, const struct dt *dt, const char *name, s
     n = offset < 0 ? NULL : dt_walk_to(w, dt, offset);
     if (!n)
         return -ENOENT;
-    if (dt_is_compatible_any(n, pl011_names))
-        found.kind = BOOT_UART_PL011;
-    else if (dt_is_compatible_any(n, sbsa_uart_names))
-        found.kind = BOOT_UART_SBSA;
-    else
+    found.driver = uart_of_node(n);
+    if (!found.driver)
         return -ENOENT;
-    if (dt_reg(n, 0, &found.base, &found.size))
+    if (read_uart_place(dt, n, &found.place))
         return -EINVAL;
     if (!dt_irq(dt, n, 0, &irq))
         found.irq = irq.intid;
@@ -442,7 +455,7 @@ static void find_uart(struct reader *r)
     if (!name || size <= 0 || name[size - 1])
         return;
     if (read_uart(&r->walk, &r->dt, name, &r->b->uart))
-        printk("torpor: stdout-path \"%s\" is not a PL011 or SBSA UART: no console but xl dmesg", name);
+        printk("torpor: stdout-path \"%s\" is no UART that is known: no console but xl dmesg (or earlycon=)", name);
 }
 
 static int read_everything(struct reader *r)
@@ -521,6 +534,6 @@ int bootinfo_select_uart(const void *fdt, struct bootinfo *b, const char *name)
     int err = dt_open(&dt, fdt) ? -EINVAL : read_uart(&walk, &dt, name, &b->uart);
 
     if (err)
-        printk("torpor: dtuart=%s is not a PL011 or SBSA UART of the device tree; stdout-path is used", name);
+        printk("torpor: dtuart=%s is no UART of the device tree that is known; stdout-path is used", name);
     return err ? -ENOENT : 0;
 }

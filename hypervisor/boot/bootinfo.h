@@ -7,16 +7,15 @@
 
 #include "base/cpu.h"
 #include "boot/ranges.h"
+#include "dev/uart.h"
 #include "lib/base.h"
-
-enum boot_uart_kind { BOOT_UART_NONE, BOOT_UART_PL011, BOOT_UART_SBSA };
 
 #define BOOT_UART_PATH 128
 
 struct boot_uart {
-    enum boot_uart_kind kind;
+    const struct uart_driver *driver;   /* NULL: there is none that we know */
     char path[BOOT_UART_PATH];   /* of its node */
-    uint64_t base, size;
+    struct uart_place place;
     unsigned irq;                /* INTID; 0: none */
 };
 
@@ -50,7 +49,7 @@ struct bootinfo {
 
 /*
  * fdt: mapped whole (DT_MAX_SIZE bytes of its head may be read). 0, or -errno with one line printed. The uart is found
- * before anything else can fail, so that the caller can show that line: uart.kind is valid even on errors.
+ * before anything else can fail, so that the caller can show that line: uart.driver is valid even on errors.
  */
 int bootinfo_parse(const void *fdt, struct bootinfo *b);
 

@@ -24,8 +24,8 @@
 #include "dev/console.h"
 #include "dev/gic.h"
 #include "dev/irq.h"
-#include "dev/pl011.h"
 #include "dev/psci.h"
+#include "dev/uart.h"
 #include "lib/errno.h"
 #include "mm/el2.h"
 #include "mm/frames.h"
@@ -54,18 +54,37 @@ static const void *fdt_at(paddr_t fdt)
     return (char *)mfn_to_virt(MFN(fdt.pa >> PAGE_SHIFT)) + (fdt.pa & ~PAGE_MASK);
 }
 
+/* What earlycon= says; NULL: nothing that could be. */
+static const struct uart_driver *described_uart(struct uart_place *at)
+{
+    const struct uart_driver *driver = uart_of_name(options.earlycon);
+
+    *at = (struct uart_place){ options.earlycon_at, PAGE_SIZE - (options.earlycon_at & ~PAGE_MASK),
+                               options.earlycon_shift, options.earlycon_shift < 2 ? 1 : 4 };
+    if (driver && (!driver->compatible || !boot_ranges_overlap(&boot.ram, at->base, at->size)))
+        return driver;
+    printk("torpor: earlycon=%s: %s; output only goes to xl dmesg\n", options.earlycon,
+           driver ? "that address is RAM" : "no such UART is known, see docs/command-line.md");
+    return NULL;
+}
+
+/* The device tree's UART, or the one that the command line describes for want of that. */
 static void console_init(void)
 {
+    const struct uart_driver *driver = boot.uart.driver;
+    struct uart_place place = boot.uart.place;
     struct uart uart;
     int err;
 
-    if (!options.uart_console || boot.uart.kind == BOOT_UART_NONE)
+    if (!options.uart_console)
         return;
-    err = pl011_open(&uart, PADDR(boot.uart.base), boot.uart.size, boot.uart.kind == BOOT_UART_SBSA);
+    if (!driver && options.earlycon[0])
+        driver = described_uart(&place);
+    err = driver ? driver->open(&uart, &place) : 0;
     if (err)
         printk("torpor: the console UART at 0x%lx cannot be used (error %d); output only goes to xl dmesg\n",
-               boot.uart.base, -err);
-    else
+               place.base, -err);
+    else if (driver)
         console_start_uart(&uart);
 }
 

@@ -18,9 +18,13 @@ void console_debug_key(char key);
 /* A subsystem's dump, beside its state: `show` is called with the key, no lock held. -EBUSY, -ENOSPC. At boot. */
 int console_key_register(char key, void (*show)(char key), const char *help);
 
-/* The UART's driver (dev/pl011.c); called under the console's lock. */
+/* Polls for room; a character takes 1 ms at 9600 baud. A UART that never has room loses output, not the machine. */
+#define UART_TX_POLLS 1000000u
+
+/* A UART's driver (dev/uart.h); called under the console's lock. */
 struct uart {
     void *registers;
+    uint8_t shift, width;                             /* dev/uart.h's, of an NS16550 */
     void (*put)(const struct uart *u, char c);        /* waits for room, not for ever */
     void (*drain)(const struct uart *u);              /* waits until all is sent, not for ever */
     int (*get)(const struct uart *u);                 /* -1: nothing there */

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * PL011 and SBSA UART: polled output, input by interrupt. The SBSA UART has no control and line registers:
- * it is always on, so only the full PL011 is switched on here. Register names and bits: PL011 TRM DDI 0183G, 3.3.
+ * it is always on, so only the full PL011 is switched on here. Register names and bits: PL011 TRM DDI 0183G, 3.3; the
+ * subset: DEN0094 B.3.
  */
-#include "dev/pl011.h"
-
 #include "arch/io.h"
+#include "dev/uart.h"
 #include "lib/errno.h"
 #include "mm/el2.h"
 
@@ -32,9 +32,6 @@
 #define INT_RT    (1u << 6)
 #define INT_ALL   0x7ffu
 
-/* Polls for room; a character takes 1 ms at 9600 baud. A UART that never has room loses output, not the machine. */
-#define TX_POLLS  1000000u
-
 static uint8_t *registers(const struct uart *u)
 {
     return u->registers;
@@ -42,14 +39,14 @@ static uint8_t *registers(const struct uart *u)
 
 static void pl011_put(const struct uart *u, char c)
 {
-    for (unsigned i = 0; i < TX_POLLS && mmio_read32(registers(u) + UARTFR) & FR_TXFF; i++)
+    for (unsigned i = 0; i < UART_TX_POLLS && mmio_read32(registers(u) + UARTFR) & FR_TXFF; i++)
         ;
     mmio_write32((uint8_t)c, registers(u) + UARTDR);
 }
 
 static void wait_until_sent(const struct uart *u)
 {
-    for (unsigned i = 0; i < TX_POLLS && mmio_read32(registers(u) + UARTFR) & FR_BUSY; i++)
+    for (unsigned i = 0; i < UART_TX_POLLS && mmio_read32(registers(u) + UARTFR) & FR_BUSY; i++)
         ;
 }
 
@@ -110,12 +107,12 @@ static void pl011_switch_on(const struct uart *u)
     mmio_write32(cr | CR_UARTEN | CR_TXE | CR_RXE, registers(u) + UARTCR);
 }
 
-int pl011_open(struct uart *u, paddr_t base, uint64_t size, bool sbsa)
+static int open_any(struct uart *u, const struct uart_place *at, bool sbsa)
 {
-    if (size < UART_SIZE)
+    if (at->size < UART_SIZE)
         return -EINVAL;
     *u = (struct uart){
-        .registers = el2_map_device(base, size),
+        .registers = el2_map_device(PADDR(at->base), at->size),
         .put = pl011_put,
         .drain = wait_until_sent,
         .get = pl011_get,
@@ -131,4 +128,14 @@ int pl011_open(struct uart *u, paddr_t base, uint64_t size, bool sbsa)
     if (!sbsa)
         pl011_switch_on(u);
     return 0;
+}
+
+int pl011_open(struct uart *u, const struct uart_place *at)
+{
+    return open_any(u, at, false);
+}
+
+int sbsa_uart_open(struct uart *u, const struct uart_place *at)
+{
+    return open_any(u, at, true);
 }

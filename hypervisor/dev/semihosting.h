@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Arm semihosting: a debugger or emulator that listens prints for us. The last resort where no UART is known. */
+/*
+ * Arm semihosting: a debugger or emulator that listens prints for us. The last resort where no UART is known, and
+ * a console if the command line says so (dev/uart.h).
+ */
 #pragma once
 
 /*

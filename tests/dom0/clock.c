@@ -81,12 +81,14 @@ void clock_enable(void)
 
 unsigned clock_alarms(void) { return alarms; }
 
+bool clock_sleep_until_woken(void) { return !system_suspend(&slept, PSCI_SYSTEM_SUSPEND_64); }
+
 bool clock_sleep_until_alarm(void)
 {
     unsigned before = alarms;
     bool rang;
 
-    if (system_suspend(&slept, PSCI_SYSTEM_SUSPEND_64))
+    if (!clock_sleep_until_woken())
         return false;
     rang = mmio_read32(rtc + RTCRIS) & 1;   /* else something else woke the host */
     irq_enable();

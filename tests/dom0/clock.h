@@ -20,6 +20,8 @@ uint64_t clock_measure_alarm(void);
 void clock_enable(void);
 /* How many alarms have been taken. */
 unsigned clock_alarms(void);
+/* Calls SYSTEM_SUSPEND, and is back when anything woke the host. False: it did not sleep. */
+bool clock_sleep_until_woken(void);
 /*
  * Puts the host to sleep and takes the alarm, which has to come. True if that, and nothing else, ended the sleep.
  * Interrupts are off before and after.

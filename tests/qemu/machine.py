@@ -50,16 +50,32 @@ def is_stock_xen():
     return hypervisor_path().name.startswith("xen")
 
 
-def start_with_tree(scratch, hypervisor, tree):
+def start_with_tree(scratch, hypervisor, tree, writes=()):
     """QEMU's arguments that start a hypervisor with any bytes at all as its device tree.
 
-    Its own loader would check and change the tree. So it starts a flat binary of three instructions, which load the
-    tree's address and go to the hypervisor, both of which a plain loader has put in place.
+    Its own loader would check and change the tree. So it starts a flat binary of a few instructions, which load the
+    tree's address and go to the hypervisor, both of which a plain loader has put in place. Before that, `writes`:
+    32-bit registers of devices and their values.
     """
     entry, address = 0x40400000, 0x4A000000
     stub = Path(scratch) / "stub"
-    # ldr x0, 1f; ldr x1, 2f; br x1; nop; 1: address; 2: entry
-    stub.write_bytes(struct.pack("<4I2Q", 0x58000080, 0x580000A1, 0xD61F0020, 0xD503201F, address, entry))
+    numbers = [number for write in writes for number in write] + [address, entry]
+    length = 3 * len(writes) + 3
+    length += length % 2
+
+    def load(register, n):    # ldr x<register>, <the n-th number>, which stands behind the code
+        return 0x58000000 | (length + 2 * n - len(code)) << 5 | register
+
+    code = []
+    for n in range(0, 2 * len(writes), 2):
+        code.append(load(2, n))
+        code.append(load(3, n + 1))
+        code.append(0xB9000043)    # str w3, [x2]
+    code.append(load(0, len(numbers) - 2))
+    code.append(load(1, len(numbers) - 1))
+    code.append(0xD61F0020)        # br x1
+    code += [0xD503201F] * (length - len(code))
+    stub.write_bytes(struct.pack(f"<{length}I{len(numbers)}Q", *code, *numbers))
     return ["-kernel", str(stub), "-device", f"loader,file={hypervisor},addr={entry:#x},force-raw=on",
             "-device", f"loader,file={tree},addr={address:#x},force-raw=on"]
 
@@ -81,13 +97,14 @@ class Result:
 class Board:
     """The parts of the machine. The defaults are those of `make run`."""
 
+    model: str = "virt"                                   # QEMU's machine
     gic: int = 3
     cpu: str = "cortex-a57"
     smp: int = 2
     mem: int = 2048                                       # MiB
     arguments: str = "dom0_mem=768M dom0_max_vcpus=2"     # the hypervisor's command line
     dom0_arguments: str = QUICK
-    machine: str = "virtualization=on"                    # properties of the virt board, but for the GIC's
+    machine: str = "virtualization=on"                    # properties of the machine, but for the GIC's
     icount: int | None = None
     waits: bool = False                                   # icount: while it is idle time passes as on the wall
     kernel: Path | None = IMAGES / "vmlinuz"              # None: no kernel module at all
@@ -98,9 +115,13 @@ class Board:
     start: list = field(default_factory=list)             # replaces -kernel and -append
     extra: list = field(default_factory=list)             # more of QEMU's arguments
     files: list = field(default_factory=list)             # dom0 finds them in /tmp/job
+    tree: Path | None = None                              # the device tree's source; None: QEMU makes it
     edit_tree: Callable[[str], str] | None = None         # changes the device tree's source
 
-    VIRTIO = "device"                                     # the end of QEMU's names of virtio devices
+    writes: list = field(default_factory=list)            # with edit_tree: of registers, as firmware would do it
+
+    VIRTIO = "device"                                     # the end of QEMU's names of virtio devices; None: it has none
+    SERIAL = ["-serial", "stdio"]
 
     # QEMU puts the hypervisor and its device tree below 0x48000000; modules have to lie above.
     KERNEL_ADDRESS = 0x4C000000
@@ -110,11 +131,13 @@ class Board:
         # cortex-a57's and cortex-a72's models are fixed; max is lighter without pointer
         # authentication's own algorithm, which costs more than all else under emulation
         cpu = "max,pauth-impdef=on" if self.cpu == "max" else self.cpu
-        properties = ["virt", f"gic-version={self.gic}"] + [self.machine][:bool(self.machine)]
-        if self.bios:
-            properties.append("secure=on")
-        command = ["qemu-system-aarch64", "-M", ",".join(properties),
-                   "-cpu", cpu, "-smp", str(self.smp), "-m", str(self.mem), "-seed", "1", "-no-reboot", "-nodefaults"]
+        properties = [self.model] + [self.machine][:bool(self.machine)]
+        if self.model == "virt":
+            properties += [f"gic-version={self.gic}"] + ["secure=on"][:bool(self.bios)]
+        command = ["qemu-system-aarch64", "-M", ",".join(properties), "-smp", str(self.smp), "-m", str(self.mem),
+                   "-seed", "1", "-no-reboot", "-nodefaults"]
+        if self.model == "virt":                          # other machines have CPUs of their own
+            command += ["-cpu", cpu]
         if self.bios:
             command += ["-bios", str(self.bios)]
         command += self.start or ["-kernel", str(hypervisor),
@@ -194,9 +217,9 @@ class Machine:
             command += self._files_disk()
         if board.edit_tree:
             command = self._edited_tree(command)
-        command += [
-            "-display", "none", "-serial", "stdio",
-            "-monitor", f"unix:{self._monitor_socket},server=on,wait=off",
+        command += ["-display", "none", *board.SERIAL,
+                    "-monitor", f"unix:{self._monitor_socket},server=on,wait=off"]
+        command += [] if not board.VIRTIO else [
             "-chardev", f"socket,id=agent,path={self._agent_socket},server=on,wait=off",
             "-device", f"virtio-serial-{board.VIRTIO}", "-device", "virtserialport,chardev=agent,name=torpor.agent"]
         self._log = open(self.log_path, "w", encoding="utf-8")
@@ -223,17 +246,21 @@ class Machine:
         the tree from QEMU, though.
         """
         blob = Path(self.scratch.name) / "tree.dtb"
-        dump = list(command)
-        dump[dump.index("-M") + 1] += f",dumpdtb={blob}"
-        subprocess.run(dump + ["-display", "none"], check=True, stderr=subprocess.DEVNULL)
-        source = subprocess.run(["dtc", "-q", "-I", "dtb", "-O", "dts", blob], check=True, capture_output=True,
-                                text=True).stdout
+        if self.board.tree:
+            source = self.board.tree.read_text()
+        else:
+            dump = list(command)
+            dump[dump.index("-M") + 1] += f",dumpdtb={blob}"
+            subprocess.run(dump + ["-display", "none"], check=True, stderr=subprocess.DEVNULL)
+            source = subprocess.run(["dtc", "-q", "-I", "dtb", "-O", "dts", blob], check=True, capture_output=True,
+                                    text=True).stdout
         subprocess.run(["dtc", "-q", "-I", "dts", "-O", "dtb", "-p", "4096", "-o", blob], check=True,
                        input=self.board.edit_tree(source), text=True)
         if self.board.bios:
             return command + ["-dtb", str(blob)]
         at = command.index("-kernel")
-        return command[:at] + start_with_tree(self.scratch.name, self.hypervisor, blob) + command[at + 4:]
+        return command[:at] + start_with_tree(self.scratch.name, self.hypervisor, blob,
+                                              self.board.writes) + command[at + 4:]
 
     def __enter__(self):
         return self
@@ -426,7 +453,8 @@ while True:
     def _wait_for_sockets(self, limit):
         """QEMU makes its sockets while it starts."""
         end = time.monotonic() + limit
-        while not self._agent_socket.exists() or not self._monitor_socket.exists():
+        sockets = [self._monitor_socket] + [self._agent_socket][:bool(self.board.VIRTIO)]
+        while not all(one.exists() for one in sockets):
             if self.process.poll() is not None or time.monotonic() > end:
                 raise MachineError(f"{self.name}: QEMU did not start: {self.console}")
             time.sleep(0.01)

@@ -43,12 +43,17 @@ def begin_sleep(machine):
     """dom0 suspends, and nobody waits for its answer here; returns when the host is asleep, in the firmware or
     idling."""
     machine.run("(sleep 0.5; echo mem > /sys/power/state) > /dev/null 2>&1 &")
+    await_sleep(machine)
+
+
+def await_sleep(machine):
+    """Returns when the host is asleep, in the firmware or idling."""
     symbols = subprocess.run(["llvm-nm", "-S", BUILD / "hypervisor/torpor.elf"], capture_output=True, text=True,
                              check=True).stdout
     idle, size = (int(n, 16) for n in re.search(r"^(\w+) (\w+) \w firmware_enter$", symbols, re.M).groups())
     for _ in range(1000):
-        registers = machine.monitor("info registers")
-        if "EL3h" in registers or 0 <= int(re.search(r"PC=(\w+)", registers).group(1), 16) - idle < size:
+        registers = machine.monitor("info registers -a")
+        if "EL3h" in registers or any(0 <= int(pc, 16) - idle < size for pc in re.findall(r"PC=(\w+)", registers)):
             return
         time.sleep(0.1)
     raise MachineError("the host did not fall asleep")

@@ -133,6 +133,22 @@ static void what_the_lab_passes_is_understood(void **state)
     assert_string_equal(cmdline_text() + strlen(cmdline_text()) - 8, "noreboot");
 }
 
+static void earlycon_describes_a_uart(void **state)
+{
+    (void)state;
+    options_parse("dom0_mem=1G earlycon=pl011,0x9000000");
+    assert_string_equal(options.earlycon, "pl011");
+    assert_int_equal(options.earlycon_at, 0x9000000);
+    assert_int_equal(options.earlycon_shift, 0);
+    options_parse("dom0_mem=1G earlycon=ns16550,0xff000000,2");
+    assert_string_equal(options.earlycon, "ns16550");
+    assert_int_equal(options.earlycon_at, 0xff000000);
+    assert_int_equal(options.earlycon_shift, 2);
+    options_parse("dom0_mem=1G earlycon=semihosting");
+    assert_string_equal(options.earlycon, "semihosting");
+    assert_string_equal(printed, "");
+}
+
 static void dom0_mem_takes_units_and_limits(void **state)
 {
     static const struct { const char *text; uint64_t size, max; } cases[] = {
@@ -159,6 +175,8 @@ static void bad_values_leave_the_default_and_are_told(void **state)
         "dom0_max_vcpus=1000", "console=com1", "conswitch=abc", "conswitch=", "dtuart=", "noreboot=maybe",
         "crashkernel=", "crashkernel=0", "crashkernel=1M", "crashkernel=64M@1M", "crashkernel=64M@x",
         "crashkernel=2M@256T",
+        "earlycon=", "earlycon=,0x9000000", "earlycon=pl011,here", "earlycon=pl011,0x1000000000000",
+        "earlycon=pl011,0x9000000x", "earlycon=ns16550,0x9000000,5", "earlycon=a-name-of-sixteen",
         "console_wakeup=2", "sched=rtds", "xsm=flask", "maxcpus=0x",
     };
 
@@ -173,6 +191,7 @@ static void bad_values_leave_the_default_and_are_told(void **state)
         assert_int_equal(options.dom0_max_vcpus, 0);
         assert_true(options.uart_console);
         assert_int_equal(options.crashkernel, 0);
+        assert_string_equal(options.earlycon, "");
     }
 }
 
@@ -308,6 +327,7 @@ int main(void)
         cmocka_unit_test_setup(defaults_are_xens, setup),
         cmocka_unit_test_setup(what_debians_grub_passes_to_any_xen_is_taken_in_silence, setup),
         cmocka_unit_test_setup(what_the_lab_passes_is_understood, setup),
+        cmocka_unit_test_setup(earlycon_describes_a_uart, setup),
         cmocka_unit_test_setup(dom0_mem_takes_units_and_limits, setup),
         cmocka_unit_test_setup(bad_values_leave_the_default_and_are_told, setup),
         cmocka_unit_test_setup(unknown_options_are_told_and_ignored, setup),

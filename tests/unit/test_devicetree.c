@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* sources: lib/devicetree.c hypervisor/boot/bootinfo.c hypervisor/boot/ranges.c lib/ranges.c */
-/* sources: hypervisor/boot/dom0/dom0_dt.c */
+/* sources: hypervisor/boot/dom0/dom0_dt.c hypervisor/dev/uart.c */
 /*
  * The machine's device tree, as QEMU makes it and in every damaged form: bootinfo finds what is there, dom0's tree has
  * what dom0 may see, and no byte of it makes the reader leave the blob.
@@ -29,6 +29,14 @@
 static char printed[4096];   /* the output since the last reset */
 static uint8_t *tree;        /* the tree under test, DT_MAX_SIZE bytes */
 static uint8_t out[1 << 18];
+
+/* Nobody opens one here. */
+int pl011_open(struct uart *u, const struct uart_place *at) { return (void)u, (void)at, -EINVAL; }
+int sbsa_uart_open(struct uart *u, const struct uart_place *at) { return pl011_open(u, at); }
+int cadence_open(struct uart *u, const struct uart_place *at) { return pl011_open(u, at); }
+int ns16550_open(struct uart *u, const struct uart_place *at) { return pl011_open(u, at); }
+int dw_uart_open(struct uart *u, const struct uart_place *at) { return pl011_open(u, at); }
+int semihosting_open(struct uart *u, const struct uart_place *at) { return pl011_open(u, at); }
 
 void printk(const char *fmt, ...)
 {
@@ -300,9 +308,9 @@ static void console_is_stdout_path(void **state)
     struct bootinfo b = parse();
 
     (void)state;
-    assert_int_equal(b.uart.kind, BOOT_UART_PL011);
+    assert_string_equal(b.uart.driver->name, "pl011");
     assert_string_equal(b.uart.path, "/pl011@9000000");
-    assert_int_equal(b.uart.base, 0x9000000);
+    assert_int_equal(b.uart.place.base, 0x9000000);
     assert_int_equal(b.uart.irq, 33);
 }
 
@@ -320,6 +328,29 @@ static void dtuart_takes_aliases_and_options(void **state)
     assert_int_equal(bootinfo_select_uart(tree, &b, "/pl031@9010000"), -ENOENT);
     assert_non_null(strstr(printed, "dtuart=/pl031@9010000"));
     assert_string_equal(b.uart.path, "/pl011@9000000");
+}
+
+static void a_uart_says_how_its_registers_stand(void **state)
+{
+    struct bootinfo b = parse();
+    int uart = node("/pl011@9000000");
+
+    (void)state;
+    assert_int_equal(b.uart.place.size, 0x1000);
+    assert_true(b.uart.place.shift == 0 && b.uart.place.width == 1);
+    fdt_setprop_string(tree, uart, "compatible", "ns16550a");
+    fdt_setprop_u32(tree, uart, "reg-shift", 2);
+    fdt_setprop_u32(tree, uart, "reg-io-width", 4);
+    fdt_setprop_u32(tree, uart, "reg-offset", 0x100);
+    b = parse();
+    assert_string_equal(b.uart.driver->name, "ns16550");
+    assert_true(b.uart.place.shift == 2 && b.uart.place.width == 4);
+    assert_int_equal(b.uart.place.base, 0x9000100);
+    assert_int_equal(b.uart.place.size, 0xf00);
+    fdt_setprop_string(tree, uart, "compatible", "somebody,elses");
+    b = parse();
+    assert_null(b.uart.driver);
+    assert_non_null(strstr(printed, "is no UART that is known"));
 }
 
 static void modules_are_found_and_reserved(void **state)
@@ -490,7 +521,7 @@ static void missing_kernel_is_told_with_the_console_found(void **state)
     load("gic-version=3");
     assert_int_equal(bootinfo_parse(tree, &b), -ENOENT);
     assert_non_null(strstr(printed, "no dom0 kernel"));
-    assert_int_equal(b.uart.kind, BOOT_UART_PL011);
+    assert_string_equal(b.uart.driver->name, "pl011");
 }
 
 static void module_outside_ram_is_told(void **state)
@@ -837,6 +868,7 @@ int main(void)
         cmocka_unit_test_setup(machine_is_found, setup),
         cmocka_unit_test_setup(console_is_stdout_path, setup),
         cmocka_unit_test_setup(dtuart_takes_aliases_and_options, setup),
+        cmocka_unit_test_setup(a_uart_says_how_its_registers_stand, setup),
         cmocka_unit_test_setup(modules_are_found_and_reserved, setup),
         cmocka_unit_test_setup(modules_of_unknown_kind_are_kernel_then_ramdisk, setup),
         cmocka_unit_test_setup(old_names_and_own_cells_of_modules_are_understood, setup),

@@ -355,7 +355,7 @@ static int build_tree(struct builder *x)
         .extended = extended,
         .extended_count = extended_regions(x, extended),
         .event_irq = GUEST_EVTCHN_PPI,
-        .uart_path = options.uart_console && x->b->uart.kind != BOOT_UART_NONE ? x->b->uart.path : NULL,
+        .uart_path = options.uart_console && x->b->uart.driver ? x->b->uart.path : NULL,
         .visitor = &visitor,
         .context = x,
     };
