@@ -7,11 +7,6 @@
 #include "mm/heap.h"
 #include "vm/domain.h"
 
-struct vcpu *current_vcpu(void)
-{
-    return this_cpu()->current;
-}
-
 struct vcpu *vcpu_create(struct domain *d, unsigned id)
 {
     struct vcpu *v = heap_new(struct vcpu);

@@ -8,6 +8,7 @@
  */
 #pragma once
 
+#include "base/cpu.h"
 #include "cpu/sched.h"
 #include "lib/base.h"
 #include "vm/arm64/core.h"
@@ -130,4 +131,4 @@ struct record_kind;
 extern const struct record_kind vcpu_record;
 
 /* The vCPU that runs on this CPU; in a trap from it, never NULL. */
-struct vcpu *current_vcpu(void);
+static inline struct vcpu *current_vcpu(void) { return this_cpu()->current; }

@@ -40,7 +40,6 @@ __attribute__((constructor)) static void big_init(void)
     pthread_mutexattr_destroy(&attributes);
 }
 
-static struct vcpu *current;
 static long heap_bytes, hypervisor_pages;
 static unsigned pages_freed;
 static int fail_in = -1;
@@ -63,8 +62,7 @@ uint32_t fake_random(void)
 
 void fake_random_seed(uint32_t seed) { random_state = seed; }
 void fake_fail_allocation(int n) { fail_in = n; }
-void fake_set_current(struct vcpu *v) { current = v; }
-struct vcpu *current_vcpu(void) { return current; }
+void fake_set_current(struct vcpu *v) { this_cpu()->current = v; }
 
 void fake_preempt_every(unsigned n)
 {

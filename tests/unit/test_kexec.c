@@ -42,7 +42,7 @@ static uint64_t not_owned, unreadable;
 static size_t heap_used;
 static bool no_memory;
 
-struct vcpu *current_vcpu(void) { return &vcpu; }
+struct cpu cpus[MAX_CPUS] = { { .current = &vcpu } };
 bool preempt_pending(void) { return preempt_every && ++preempt_calls % preempt_every == 0; }
 void *mfn_to_virt(mfn_t mfn) { return (void *)(uintptr_t)(mfn.mfn << PAGE_SHIFT); }
 void frame_mark_dirty(mfn_t mfn) { assert_true((mfn.mfn << PAGE_SHIFT) - WINDOW < PAGES * PAGE_SIZE); }

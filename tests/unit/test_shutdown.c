@@ -28,7 +28,7 @@ static struct domain d;
 static struct vcpu v, *vcpus[1] = { &v };
 static unsigned virqs, events, sent_to;
 static bool asleep, clock_begun, resume_waits;
-static struct vcpu *current;
+struct cpu cpus[MAX_CPUS];
 static uint64_t result;   /* of the vCPU's last call */
 
 void printk(const char *fmt, ...) { (void)fmt; }
@@ -37,7 +37,6 @@ void psci_system_off(void) { abort(); }
 void psci_system_reset(void) { abort(); }
 void machine_stop_others(void) { abort(); }
 void machine_enter_crash_kernel(void) { abort(); }
-struct vcpu *current_vcpu(void) { return current; }
 void core_set_result(struct vcpu *of, uint64_t value) { assert_ptr_equal(of, &v); result = value; }
 void records_begin(struct domain *of) { (void)of; }
 void clock_begin(struct domain *of) { (void)of; clock_begun = true; }
@@ -64,7 +63,7 @@ static int a_running_domain(void **state)
     virqs = events = sent_to = 0;
     asleep = clock_begun = false;
     v.domain = &d;
-    current = &v;
+    this_cpu()->current = &v;
     result = 0;
     return 0;
 }
@@ -182,11 +181,11 @@ static void who_suspended_itself_and_is_resumed_reads_that_it_was_cancelled(void
 static void who_was_shut_down_by_another_reads_nothing_new(void **state)
 {
     (void)state;
-    current = NULL;
+    this_cpu()->current = NULL;
     domain_shutdown(&d, SHUTDOWN_suspend);
     domain_resume(&d);
     assert_int_equal(result, 0);
-    current = &v;
+    this_cpu()->current = &v;
     domain_shutdown(&d, SHUTDOWN_crash);
     assert_false(domain_awaits_resume(&d));
     domain_resume(&d);
