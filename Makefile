@@ -49,7 +49,7 @@ test: build/.packages
 
 ## soak: more boards, larger counts (100 sleeps under traffic, 2048 domains, 16 Linux guests at once), systemd and libvirt: over an hour
 soak: build/.packages
-	@$(MAKE) --no-print-directory $(jobs) tested build/images/systemd.img
+	@$(MAKE) --no-print-directory $(jobs) tested build/images/systemd.img build/debian/chrony/.done
 	@HYPERVISOR=$(HYPERVISOR) SOAK=1 tests/run $(unit-tests)
 
 ## clean: remove all that was made, the unpacked packages too

@@ -8,7 +8,7 @@ endif
 
 GUEST_SHARED := tests/guests/tap.c
 GUEST_NAMES  := $(filter-out tap,$(basename $(notdir $(wildcard tests/guests/*.c))))
-GUEST_IMAGES := $(GUEST_NAMES:%=build/guests/%.img) build/guests/fuzz.img build/guests/dirty.img build/guests/record.img
+GUEST_IMAGES := $(GUEST_NAMES:%=build/guests/%.img) build/guests/fuzz.img build/guests/dirty.img build/guests/record.img build/guests/ptp
 FUZZ_SOURCES := $(wildcard tests/guests/fuzz/*.c tests/guests/fuzz/*.S)
 DIRTY_SOURCES := $(wildcard tests/guests/dirty/*.c)
 RECORD_SOURCES := $(wildcard tests/guests/record/*.c)
@@ -47,6 +47,12 @@ build/guests/dom0-%.elf: build/guests/obj/tests/dom0/%.o $(DOM0_SHARED:%=build/g
 
 build/guests/%.img: build/guests/%.elf
 	llvm-objcopy -O binary $< $@
+
+# Not a guest, but a program in a Linux one.
+build/guests/ptp: tests/guests/linux/ptp.c flags.mk tests/guests/build.mk
+	@mkdir -p $(@D)
+	clang --target=aarch64-linux-gnu -std=gnu11 -Os -Wall -Wextra -Werror -ffreestanding -fno-asynchronous-unwind-tables -nostdlib -static \
+		-fuse-ld=lld -Wl,-s,-z,max-page-size=4096,-z,noseparate-code,--build-id=none -o $@ $<
 
 .PRECIOUS: build/guests/%.elf build/guests/dom0-%.elf build/guests/obj/%.o
 -include $(wildcard build/guests/obj/tests/guests/*.d build/guests/obj/tests/guests/fuzz/*.d build/guests/obj/tests/guests/dirty/*.d build/guests/obj/tests/guests/record/*.d build/guests/obj/tests/dom0/*.d)

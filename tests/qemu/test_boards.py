@@ -2,12 +2,13 @@
 """Each kind of machine once: it boots dom0, runs a guest with disk and network, sleeps, gives every page back, and
 switches off."""
 
+import base64
 import re
 
 import pytest
 
 from conftest import SOAK
-from machine import Board, Guest, Machine, is_stock_xen
+from machine import BUILD, Board, Guest, Machine, is_stock_xen
 from sleeping import FIRMWARE, assert_slept, sleep_host
 
 
@@ -40,6 +41,19 @@ def name_of(board):
     return f"gic{board.gic}-{board.cpu}-{board.smp}cpu-{board.mem // 1024}G-{'firmware' if board.bios else 'idling'}"
 
 
+def check_clock(machine, guest):
+    """Its own date is late by the sleep of which it has not known, and the clock that it is offered is not."""
+    program = base64.b64encode((BUILD / "guests/ptp").read_bytes()).decode()
+    for at in range(0, len(program), 400):   # its console takes no long lines
+        guest.run(f"echo {program[at:at + 400]} >> /tmp/ptp.base64")
+    guest.run("base64 -d /tmp/ptp.base64 > /tmp/ptp; chmod +x /tmp/ptp")
+    before = int(machine.run("date +%s").output)
+    shown = int(guest.run("/tmp/ptp").output)
+    after = int(machine.run("date +%s").output)
+    assert before - 1 <= shown <= after + 1
+    assert shown - int(guest.run("date +%s").output) >= 2
+
+
 def check_machine(machine):
     """The checks of every machine."""
     board = machine.board
@@ -61,6 +75,8 @@ def check_machine(machine):
         clock = guest.run("cat /sys/class/ptp/ptp0/clock_name", check=False).output
         assert ("KVM virtual PTP" in clock) == ("guest_ptp" in board.arguments)
         assert_slept(sleep_host(machine))
+        if "guest_ptp" in board.arguments:
+            check_clock(machine, guest)
         assert guest.run("echo still here").output.strip() == "still here"
     guest.shutdown()
     machine.destroy_all()
