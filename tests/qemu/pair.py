@@ -8,6 +8,7 @@ are seen there. Keys and disk are made anew for each pair, and go with it.
 """
 
 import dataclasses
+import re
 import shutil
 import subprocess
 import tarfile
@@ -15,9 +16,10 @@ import tempfile
 import time
 from pathlib import Path
 
-from machine import IMAGES, Machine
+from machine import BOOT_LIMIT, IMAGES, Machine, MachineError
 
 NAMES = ("first", "second")
+ACCEPTS = 0x10000   # of the flags in /proc/net/unix: it is listened at
 
 
 class Pair:
@@ -57,10 +59,10 @@ class Pair:
 
     def start(self, **options):
         """Both at once: a start costs processor time, and each has waits of its own."""
-        for name, board in zip(NAMES, self.boards):
-            machine = Machine(f"{self.name}-{name}", board, **options)
-            self.machines.append(machine)
-            machine.monitor("info network")   # it answers when the network's socket is there
+        self.machines.append(Machine(f"{self.name}-{NAMES[0]}", self.boards[0], **options))
+        if self.boards[1:]:
+            self._await_listener(self.first.process)
+            self._add_second(f"{self.name}-{NAMES[1]}", **options)
         for machine in self.machines:
             machine.boot()
         self._set_clocks()
@@ -68,9 +70,29 @@ class Pair:
 
     def start_second(self, first):
         """Beside a first machine that is a process of somebody else's."""
-        while not (self._folder / "link").exists() and first.poll() is None:
+        self._await_listener(first)
+        self._add_second(f"{self.name}-{NAMES[1]}")
+
+    def _await_listener(self, first):
+        """QEMU has a thread make the network's socket. Who connects before that listens is refused, and stays without a
+        network: QEMU does not try again, nor does it end."""
+        path = str(self._folder / "link")
+        while first.poll() is None:
+            for line in Path("/proc/net/unix").read_text(encoding="utf-8").splitlines():
+                fields = line.split()
+                if fields[-1] == path and int(fields[3], 16) & ACCEPTS:
+                    return
             time.sleep(0.01)
-        self.machines.append(Machine(f"{self.name}-second", self.boards[1]))
+
+    def _add_second(self, name, **options):
+        """And see that it has found the first."""
+        machine = Machine(name, self.boards[1], **options)
+        self.machines.append(machine)
+        end = time.monotonic() + BOOT_LIMIT
+        while "unix:" not in (said := re.search(r"link: .*", machine.monitor("info network")).group()):
+            if "error" in said or time.monotonic() > end:
+                raise MachineError(f"{name} has no network to the first machine: {said}")
+            time.sleep(0.01)
 
     def _set_clocks(self):
         """As NTP keeps them: QEMU's clock shows whole seconds, and a guest's clock goes on by the difference between
@@ -86,9 +108,10 @@ class Pair:
 
     def exchange(self, board, **options):
         """Another machine in the place of the second."""
-        self.machines[1].close()
+        self.machines.pop().close()
         self.boards[1] = self._joined(board, 1)
-        self.machines[1] = Machine(f"{self.name}-other", self.boards[1], **options).boot()
+        self._add_second(f"{self.name}-other", **options)
+        self.second.boot()
         self._set_clocks()
 
     @property
