@@ -11,6 +11,10 @@
 #include "lib/devicetree.h"
 #include "dev/gic_ops.h"
 #include "lib/errno.h"
+#include "mm/el2.h"
+
+#define MSI_TYPER      0x008
+#define MSI_FRAME_SIZE 0x1000
 
 struct gic_info gic;
 
@@ -83,6 +87,38 @@ static int read_node(const struct dt *dt, const struct dt_node *n)
     return 0;
 }
 
+/*
+ * One that makes no sense is nobody's, and devices go without message interrupts. The tree may say what MSI_TYPER
+ * should (bindings/interrupt-controller/arm,gic.yaml).
+ */
+static void read_message_frame(const struct dt *dt, const struct dt_node *n)
+{
+    struct gic_message_frame f = { .phandle = node_u32(dt, n, "phandle", 0) };
+    uint8_t *registers;
+    uint32_t typer;
+
+    if (gic.message_frame_count == GIC_MESSAGE_FRAMES || dt_reg(n, 0, &f.base, &f.size) || f.size < MSI_FRAME_SIZE)
+        return;
+    registers = el2_map_device(PADDR(f.base), f.size);
+    if (!registers)
+        return;
+    typer = mmio_read32(registers + MSI_TYPER);
+    f.first = node_u32(dt, n, "arm,msi-base-spi", typer >> 16 & 0x3ff);
+    f.count = node_u32(dt, n, "arm,msi-num-spis", typer & 0x3ff);
+    if (f.first >= 32 && f.first < gic.nr_irqs && f.count && f.count <= gic.nr_irqs - f.first)
+        gic.message_frames[gic.message_frame_count++] = f;
+}
+
+/* The children of the GIC's node, on which the walk stands. */
+static void read_message_frames(struct dt_walk *walk, unsigned depth)
+{
+    const struct dt_node *n;
+
+    while ((n = dt_walk_next(walk)) && n->depth > depth)
+        if (n->enabled && n->depth == depth + 1 && dt_is_compatible(n, "arm,gic-v2m-frame"))
+            read_message_frame(walk->dt, n);
+}
+
 int gic_init(const void *fdt)
 {
     static struct dt_walk walk;   /* boot only, and large for a stack */
@@ -105,6 +141,8 @@ int gic_init(const void *fdt)
     ops = gic.version == 3 ? gicv3_probe() : gicv2_probe();
     if (!ops)
         return -ENODEV;
+    if (gic.version == 2)
+        read_message_frames(&walk, n->depth);
     printk("gic: GICv%u, %u interrupts, %u list registers, %u priority bits%s", gic.version, gic.nr_irqs, gic.nr_lrs,
            gic.priority_bits, gic.lr_deactivates ? "" : ", ends physical interrupts by software");
     return 0;

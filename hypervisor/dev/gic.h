@@ -37,6 +37,15 @@ struct gic_vcpu_state {
 #define GIC_MAINT_NO_PENDING  2u   /* none is pending */
 #define GIC_MAINT_EOI_COUNT   4u   /* an interrupt that is in no list register was ended */
 
+/* Where devices write to cause SPIs (GICv2m: SBSA DEN0029, appendix I). */
+#define GIC_MESSAGE_FRAMES 4
+
+struct gic_message_frame {
+    uint64_t base, size;
+    unsigned first, count;      /* INTIDs */
+    uint32_t phandle;
+};
+
 struct gic_info {
     unsigned version;           /* 2 or 3 */
     unsigned nr_irqs;           /* INTIDs incl. private ones, <= 1020 */
@@ -49,6 +58,8 @@ struct gic_info {
     struct { uint64_t base, size; } redistributors[8];
     unsigned redistributor_regions;
     uint32_t redistributor_stride;
+    struct gic_message_frame message_frames[GIC_MESSAGE_FRAMES];   /* GICv2 */
+    unsigned message_frame_count;
     unsigned maintenance_irq;
     bool lr_deactivates;        /* a list register with hw set deactivates the physical interrupt reliably */
 };

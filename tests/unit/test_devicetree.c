@@ -651,6 +651,31 @@ static void gicv2_stands_where_the_machines_does(void **state)
     assert_cells("/interrupt-controller@8000000", "reg", CELLS(0, 0x8000000, 0, 0x10000, 0, 0x8010000, 0, 0x10000));
     assert_cells("/timer", "interrupts", CELLS(1, 13, 0xff08, 1, 14, 0xff08, 1, 11, 0xff08));
     assert_true(fdt_node_offset_by_compatible(out, -1, "arm,gic-v2m-frame") < 0);
+    assert_null(fdt_getprop(out, fdt_path_offset(out, "/pcie@10000000"), "msi-map", NULL));
+}
+
+/* A GICv2m is dom0's, with its interrupts: devices find it by its phandle. */
+static void message_frames_are_dom0s(void **state)
+{
+    uint32_t phandle;
+    struct gic_info gic = gicv2;
+
+    (void)state;
+    load_whole("gic-version=2");
+    phandle = fdt_get_phandle(tree, node("/intc@8000000/v2m@8020000"));
+    gic.message_frames[0] = (struct gic_message_frame){ 0x8020000, 0x1000, 80, 4, phandle };
+    gic.message_frame_count = 1;
+    build(&gic, "/pl011@9000000");
+    assert_int_equal(fdt_get_phandle(out, fdt_path_offset(out, "/interrupt-controller@8000000/v2m@8020000")), phandle);
+    assert_cells("/interrupt-controller@8000000/v2m@8020000", "reg", CELLS(0, 0x8020000, 0, 0x1000));
+    assert_cells("/interrupt-controller@8000000/v2m@8020000", "arm,msi-base-spi", CELLS(80));
+    assert_cells("/interrupt-controller@8000000/v2m@8020000", "arm,msi-num-spis", CELLS(4));
+    assert_text("/interrupt-controller@8000000", "ranges", "");
+    assert_true(mmio_was_seen(0x8020000, 0x1000));
+    for (unsigned i = 80; i < 84; i++)
+        assert_true(irq_was_seen(i, true, "v2m"));
+    assert_false(irq_was_seen(84, true, "v2m"));
+    assert_non_null(fdt_getprop(out, fdt_path_offset(out, "/pcie@10000000"), "msi-map", NULL));
 }
 
 static void devices_are_visited_with_what_they_need(void **state)
@@ -886,6 +911,7 @@ int main(void)
         cmocka_unit_test_setup(dom0_boots_by_what_the_hypervisor_gives, setup),
         cmocka_unit_test_setup(gicv3_stands_where_the_machines_does, setup),
         cmocka_unit_test_setup(gicv2_stands_where_the_machines_does, setup),
+        cmocka_unit_test_setup(message_frames_are_dom0s, setup),
         cmocka_unit_test_setup(devices_are_visited_with_what_they_need, setup),
         cmocka_unit_test_setup(disabled_devices_are_copied_but_not_visited, setup),
         cmocka_unit_test_setup(addresses_below_a_bus_are_translated, setup),

@@ -56,13 +56,9 @@ static const char *const hidden_names[] = {
 };
 static const char *const timer_names[] = { "arm,armv8-timer", "arm,armv7-timer", NULL };
 
-/*
- * Properties that lead to devices that dom0 does not have: message interrupts (ITS, GICv2m) and I/O address
- * translation.
- */
-static const char *const hidden_properties[] = {
-    "msi-map", "msi-map-mask", "msi-parent", "iommus", "iommu-map", "iommu-map-mask", NULL
-};
+/* Properties that lead to devices that dom0 does not have: I/O address translation; and, but for a GICv2m, an ITS. */
+static const char *const hidden_properties[] = { "iommus", "iommu-map", "iommu-map-mask", NULL };
+static const char *const message_properties[] = { "msi-map", "msi-map-mask", "msi-parent", NULL };
 static const char *const hidden_chosen_properties[] = {
     "bootargs", "xen,xen-bootargs", "xen,dom0-bootargs", "linux,initrd-start", "linux,initrd-end",
     "linux,usable-memory-range", "linux,elfcorehdr", "linux,uefi-system-table", "linux,uefi-mmap-start",
@@ -162,6 +158,13 @@ static void end(struct builder *b)
     put(b, fdt_end_node(b->out));
 }
 
+/* Its frames are the GIC's children, and are told in the root's cells. */
+static bool has_messages(const struct builder *b)
+{
+    return b->params->gic->message_frame_count && b->dt.gic_has_address_cells &&
+           b->dt.gic_address_cells == b->address_cells;
+}
+
 /* Copies the host node's properties but those in either list (NULL: no second list). */
 static void copy_properties(struct builder *b, int offset, const char *const *without)
 {
@@ -171,7 +174,8 @@ static void copy_properties(struct builder *b, int offset, const char *const *wi
     fdt_for_each_property_offset(property, b->dt.fdt, offset) {
         const void *data = fdt_getprop_by_offset(b->dt.fdt, property, &name, &size);
 
-        if (!data || name_in(name, hidden_properties) || (without && name_in(name, without)))
+        if (!data || name_in(name, hidden_properties) || (without && name_in(name, without)) ||
+            (name_in(name, message_properties) && !has_messages(b)))
             continue;
         put(b, fdt_property(b->out, name, data, size));
     }
@@ -473,6 +477,29 @@ static void copy_tree(struct builder *b)
 
 /* --- Nodes that the hypervisor stands in for --- */
 
+static void write_message_frame(struct builder *b, const struct gic_message_frame *f)
+{
+    const struct dom0_device_visitor *v = b->params->visitor;
+    char name[32];
+
+    snprintf(name, sizeof(name), "v2m@%llx", (unsigned long long)f->base);
+    begin(b, name);
+    put_text(b, "compatible", "arm,gic-v2m-frame");
+    put(b, fdt_property(b->out, "msi-controller", "", 0));
+    range_add(b, f->base, f->size);
+    put_cells(b, "reg");
+    put_u32(b, "arm,msi-base-spi", f->first);
+    put_u32(b, "arm,msi-num-spis", f->count);
+    put_u32(b, "phandle", f->phandle);
+    end(b);
+    told(b, v->map_mmio(b->params->context, f->base, align_up(f->size, PAGE_SIZE)), "registers at", f->base);
+    for (unsigned irq = f->first; irq < f->first + f->count; irq++)
+        if (!bitmap_test(b->irqs_seen, irq)) {
+            bitmap_set(b->irqs_seen, irq);
+            told(b, v->route_irq(b->params->context, irq, true, "v2m"), "interrupt", irq);
+        }
+}
+
 static void write_gic(struct builder *b)
 {
     const struct gic_info *g = b->params->gic;
@@ -498,6 +525,10 @@ static void write_gic(struct builder *b)
         put_u32(b, "#redistributor-regions", g->redistributor_regions);
     if (g->version == 3 && g->redistributor_stride)
         put(b, fdt_property_u64(b->out, "redistributor-stride", g->redistributor_stride));
+    if (has_messages(b))
+        put(b, fdt_property(b->out, "ranges", "", 0));
+    for (unsigned i = 0; has_messages(b) && i < g->message_frame_count; i++)
+        write_message_frame(b, &g->message_frames[i]);
     end(b);
 }
 
