@@ -17,12 +17,15 @@ static bool may_share GUARDED_BY(lock) = true;
  */
 static uint8_t holders[WIDE];
 
-static bool any_has_more_than(unsigned count, unsigned from) REQUIRES(lock)
+static unsigned wide_holders GUARDED_BY(lock), second_holders GUARDED_BY(lock);
+
+static void count_holder(uint16_t vmid, int by) REQUIRES(lock)
 {
-    for (unsigned n = from; n < vmids; n++)
-        if (holders[n] > count)
-            return true;
-    return false;
+    unsigned before = by > 0 ? holders[vmid] : holders[vmid] - 1u;
+
+    wide_holders += vmid >= NARROW ? (unsigned)by : 0;
+    second_holders += before ? (unsigned)by : 0;
+    __atomic_store_n(&holders[vmid], (uint8_t)(holders[vmid] + by), __ATOMIC_RELEASE);
 }
 
 int vmid_cpu_on(bool shares)
@@ -31,7 +34,7 @@ int vmid_cpu_on(bool shares)
     int err = 0;
 
     spin_lock(&lock);
-    if ((narrow && any_has_more_than(0, NARROW)) || (!shares && any_has_more_than(1, 1))) {
+    if ((narrow && wide_holders) || (!shares && second_holders)) {
         err = -EXDEV;
     } else {
         vmids = narrow ? NARROW : vmids;
@@ -52,7 +55,7 @@ uint16_t vmid_take(void)
     if (holders[best] && !may_share)
         best = 0;
     else
-        __atomic_store_n(&holders[best], holders[best] + 1, __ATOMIC_RELAXED);
+        count_holder(best, 1);
     spin_unlock(&lock);
     return best;
 }
@@ -61,7 +64,7 @@ void vmid_put(uint16_t vmid)
 {
     spin_lock(&lock);
     BUG_ON(!holders[vmid]);
-    __atomic_store_n(&holders[vmid], holders[vmid] - 1, __ATOMIC_RELEASE);
+    count_holder(vmid, -1);
     spin_unlock(&lock);
 }
 
