@@ -95,13 +95,18 @@ static void ask_firmware(struct cpu *cpu)
 static int speculation_cpu_on(void)
 {
     struct cpu *cpu = this_cpu();
+    int error;
 
     if (!found[cpu->id].asked)
         ask_firmware(cpu);
     if (found[cpu->id].guards_stores)
         psci_arch_workaround_2();
     write_sysreg((uint64_t)vectors_of_this_cpu(), vbar_el2);
-    return vmid_cpu_on(!relies_on_vmids());
+    error = vmid_cpu_on(!relies_on_vmids());
+    if (error)
+        printk("torpor: CPU %u is not used: domains have VMIDs of 16 bits, or share some, which it cannot keep apart\n",
+               cpu->id);
+    return error;
 }
 
 const struct cpu_stage speculation_cpu_stage = { .name = "speculation", .on = speculation_cpu_on };

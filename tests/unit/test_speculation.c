@@ -174,7 +174,9 @@ static void a_cpu_that_tells_guests_apart_by_vmid_alone_forbids_to_share_one(voi
         assert_int_equal(shares, cpus_of[i].shares);
     }
     refused = -EXDEV;
+    lines = 0;
     assert_int_equal(speculation_cpu_stage.on(), -EXDEV);
+    assert_int_equal(lines, 1);
     refused = 0;
 }
 
