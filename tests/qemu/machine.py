@@ -317,7 +317,7 @@ class Machine:
     def boot(self, limit=BOOT_LIMIT):
         """Wait for dom0's userland and its agent."""
         self.expect(r"^dom0: up", limit)
-        self.attach(limit)
+        self._connect(limit)
         if self._line() != "agent: ready":
             raise self._failure("dom0's agent did not come up")
         if self.board.files:
@@ -327,12 +327,27 @@ class Machine:
                 tar xf "/dev/${disk##*/}" -C /tmp/job""")
         return self
 
-    def attach(self, limit=BOOT_LIMIT):
-        """Connect to the agent of a dom0 that may have been up before this machine was."""
+    def _connect(self, limit):
         self._agent = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._agent.settimeout(limit)
         self._agent.connect(str(self._agent_socket))
         self._incoming = self._agent.makefile("rb")
+
+    def attach(self, limit=BOOT_LIMIT):
+        """Connect to the agent of a dom0 that was up before this machine was. If it came to look before somebody was
+        connected it begins anew, and may have lost what it was asked."""
+        self._connect(limit)
+        asked = 0
+        while True:
+            self._send(f"echo attached {asked}")
+            while (line := self._line()) != "agent: ready":
+                if self._incoming.read(int(line.split()[1])) == b"attached %d\n" % asked:
+                    return
+            asked += 1
+
+    def _send(self, script):
+        data = (script + "\n").encode()
+        self._agent.sendall(b"%d\n" % len(data) + data)
 
     def reboot(self):
         """Restart dom0 and the machine with it. For a Board with REBOOTS; its disk keeps its content."""
@@ -355,9 +370,8 @@ class Machine:
         """Run a shell script in dom0. It stops at the first error; with `check` an error is raised here too."""
         if self.broken:
             raise MachineError(f"{self.name}: {self.broken}, and has not answered since")
-        data = ("set -e\n" + script + "\n").encode()
         self._agent.settimeout(limit)
-        self._agent.sendall(b"%d\n" % len(data) + data)
+        self._send("set -e\n" + script)
         status, length = map(int, self._line().split())
         try:
             output = self._incoming.read(length).decode(errors="replace")
@@ -416,8 +430,7 @@ while True:
 
     def start(self, script):
         """Have dom0 run a script that may end dom0; no answer is waited for."""
-        data = (script + "\n").encode()
-        self._agent.sendall(b"%d\n" % len(data) + data)
+        self._send(script)
 
     def poweroff(self):
         """Shut dom0 down and see the machine switch itself off."""
