@@ -94,6 +94,18 @@ def test_another_kernel_that_panics_starts_the_machine_anew():
         assert host.wait_exit() == 0
 
 
+@pytest.mark.skipif(not SOAK, reason="for `make soak`: the way in is tested by the small system below")
+def test_another_kernel_that_powers_off_has_powered_off():
+    with Machine("jump-off", BOARD) as host:
+        host.boot()
+        host.alarms_expected = True
+        load(host, "rdinit=/bin/busybox -- poweroff -f")
+        host.start("/tmp/job/torpor jump")
+        host.expect(r"reboot: Power down")
+        assert host.wait_exit() == 0
+        assert "torpor: jumped into another kernel, and back" not in host.console
+
+
 # The watchdog is set when its process sleeps for the first time
 FEED = "xenwatchdogd 5 1; until grep -q nanosleep /proc/$(pgrep xenwatchdogd)/wchan; do :; done"
 
