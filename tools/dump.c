@@ -29,25 +29,24 @@ static int put(const struct copy *c, const void *data, size_t size, uint64_t at)
     return pwrite(c->to, data, size, (off_t)at) == (ssize_t)size ? 0 : -errno;
 }
 
-/* The header, too, says then that nothing is packed; the rest of its page is not of ELF's. */
 static int copy_all(const struct copy *c)
 {
     struct chunk_reader *reader = chunk_reader_new(c->from, &c->image);
     int error = reader ? 0 : -ENOMEM;
-    Elf64_Ehdr elf;
+    struct image_core core;
 
-    image_unpacked_header(c->header, &elf);
+    image_core(&c->image, c->tables, &core);
     for (size_t n = 0; !error && n < c->image.chunk_count; n++) {
         const uint8_t *data;
 
         error = chunk_read(reader, n, &data);
         if (!error)
-            error = put(c, data, image_chunk_size(&c->image, n), IMAGE_DATA + (uint64_t)n * IMAGE_CHUNK);
+            error = put(c, data, image_chunk_size(&c->image, n), core.data + (uint64_t)n * IMAGE_CHUNK);
     }
     if (!error)
-        error = put(c, c->tables, c->header->tables_size, c->header->tables);
+        error = put(c, c->tables, core.tables_size, sizeof(core.elf));
     if (!error)
-        error = put(c, &elf, sizeof(elf), 0);
+        error = put(c, &core.elf, sizeof(core.elf), 0);
     if (!error && fsync(c->to))
         error = -errno;
     chunk_reader_free(reader);

@@ -102,8 +102,18 @@ def see_what_debuggers_see(image):
 
 
 def dumped(host):
-    """The size of a dump in dom0, which has to be an ELF core; it is removed."""
-    return int(host.run("head -c 4 /root/core | grep -q ELF; stat -c %s /root/core; rm /root/core").output)
+    """The size of a dump in dom0, which has to be an ELF core, its tables in front where crash(8) looks for them."""
+    assert host.run("od -An -tu8 -j32 -N8 /root/core").output.strip() == "64"
+    return int(host.run("head -c 4 /root/core | grep -q ELF; stat -c %s /root/core; sync").output)
+
+
+def brought(folder):
+    """The dump from dom0's disk, when its machine has ended."""
+    disk = shutil.copy(folder / "dom0.img", folder / "read.img")
+    checked = subprocess.run(["/sbin/e2fsck", "-fy", disk], capture_output=True, text=True)
+    assert checked.returncode in (0, 1), checked.stdout   # 1: it was in use
+    subprocess.run(["/sbin/debugfs", "-R", f"dump /root/core {folder / 'core'}", disk], check=True, capture_output=True)
+    return folder / "core"
 
 
 @soak_only
@@ -119,9 +129,10 @@ def test_snapshots_are_taken_again_and_again(tmp_path):
         host.run(f"{TORPOR} dump -t /dev/disk-of-images /root/core")
         assert dumped(host) > 64 << 20
         see_what_debuggers_see(tmp_path / "image.img")
-        host.run(f"{TORPOR} snapshot -z {HOW}; {TORPOR} dump -t /dev/disk-of-images /root/core")
+        host.run(f"{TORPOR} snapshot -z {HOW}; rm /root/core; {TORPOR} dump -t /dev/disk-of-images /root/core")
         stored = int(re.findall(r"^keeper: \d+ runs of pages, (\d+) MiB stored", host.console, re.M)[-1])
         assert stored << 20 < dumped(host) * 2 / 3   # it was packed on the partition
+    see_what_debuggers_see(brought(tmp_path))
     with Machine("hibernate-after-snapshots", HibernatingBoard(folder=tmp_path)) as host:
         host.expect(USUAL)   # the disks have gone on
 

@@ -159,7 +159,6 @@ static void a_packed_image_is_shorter_and_read(void **state)
     struct made m = make_packed_image(600, IMAGE_HIBERNATED, 5000), plain = make_image(600, IMAGE_HIBERNATED);
     uint8_t stored[5000] = { 0 };
     struct image i;
-    Elf64_Ehdr elf;
 
     (void)state;
     assert_null(image_check_header(&m.header, PARTITION));
@@ -176,8 +175,30 @@ static void a_packed_image_is_shorter_and_read(void **state)
     assert_null(image_check_header(&m.header, 2 * IMAGE_CHUNK + m.header.tables_size));
     assert_non_null(image_check_header(&m.header, 2 * IMAGE_CHUNK + m.header.tables_size - 1));
     assert_memory_not_equal(m.header.elf.e_ident, ELFMAG, SELFMAG);
-    image_unpacked_header(&m.header, &elf);
-    assert_memory_equal(&elf, &plain.header.elf, sizeof(elf));
+    free(m.tables);
+    free(plain.tables);
+}
+
+static void a_core_begins_with_its_tables(void **state)
+{
+    struct made m = make_packed_image(600, IMAGE_HIBERNATED, 5000), plain = make_image(600, IMAGE_HIBERNATED);
+    const Elf64_Phdr *p = m.tables, *before = plain.tables;
+    struct image_core core;
+    struct image i;
+
+    (void)state;
+    assert_null(image_check(&i, &m.header, m.tables));
+    image_core(&i, m.tables, &core);
+    assert_memory_equal(core.elf.e_ident, ELFMAG, SELFMAG);
+    assert_int_equal(core.elf.e_phoff, sizeof(core.elf));
+    assert_int_equal(core.elf.e_phnum, plain.header.elf.e_phnum);
+    assert_int_equal(core.data % IMAGE_PAGE, 0);
+    assert_true(core.data >= sizeof(core.elf) + core.tables_size);
+    assert_true(p->p_offset + p->p_filesz <= sizeof(core.elf) + core.tables_size);
+    assert_memory_equal((uint8_t *)m.tables + p->p_offset - sizeof(core.elf),
+                        (uint8_t *)plain.tables + before->p_offset - plain.header.tables, p->p_filesz);
+    for (unsigned n = 1; n < core.elf.e_phnum; n++)
+        assert_int_equal(p[n].p_offset - core.data, before[n].p_offset - IMAGE_DATA);
     free(m.tables);
     free(plain.tables);
 }
@@ -272,6 +293,7 @@ int main(void)
         cmocka_unit_test(a_partition_that_shrank_is_found),
         cmocka_unit_test(a_claim_is_ours_and_no_image),
         cmocka_unit_test(a_packed_image_is_shorter_and_read),
+        cmocka_unit_test(a_core_begins_with_its_tables),
         cmocka_unit_test(disks_that_went_on_are_found),
         cmocka_unit_test(an_image_that_reaches_into_the_window_is_refused),
         cmocka_unit_test(more_headers_than_elf_counts_are_counted_elsewhere),

@@ -212,10 +212,20 @@ const char *image_check_header(const struct image_header *h, uint64_t partition)
 
 uint64_t image_tables_at(const struct image_header *h) { return align(IMAGE_DATA + h->stored_size, IMAGE_CHUNK); }
 
-void image_unpacked_header(const struct image_header *h, Elf64_Ehdr *elf)
+void image_core(const struct image *i, void *tables, struct image_core *core)
 {
-    *elf = h->elf;
-    memcpy(elf->e_ident, ELFMAG, SELFMAG);
+    const struct image_header *h = &i->header;
+    Elf64_Phdr *p = tables;
+
+    *core = (struct image_core){ .elf = h->elf, .tables_size = h->chunks,
+                                 .data = align(sizeof(core->elf) + h->chunks, IMAGE_PAGE) };
+    memcpy(core->elf.e_ident, ELFMAG, SELFMAG);
+    core->elf.e_phoff = sizeof(core->elf);
+    if (core->elf.e_shoff)
+        core->elf.e_shoff += sizeof(core->elf) - h->tables;
+    p[0].p_offset += sizeof(core->elf) - h->tables;   /* the notes */
+    for (size_t n = 1; n <= i->count; n++)
+        p[n].p_offset += core->data - IMAGE_DATA;
 }
 
 size_t image_chunk_size(const struct image *i, size_t chunk)

@@ -150,8 +150,16 @@ uint64_t image_tables_at(const struct image_header *h);
 size_t image_chunk_size(const struct image *i, size_t chunk);
 /* Whether what is stored of it is as it was written. */
 bool image_chunk_is_right(const struct image *i, size_t chunk, const void *stored);
-/* The same bytes as an ELF core that is not packed would begin with. */
-void image_unpacked_header(const struct image_header *h, Elf64_Ehdr *elf);
+/*
+ * The same as an ELF core that is not packed and begins with its tables, for crash(8) looks for them nowhere else:
+ * elf, tables_size bytes of the tables, and at `data` the chunks, unpacked, one behind the other. Offsets in the
+ * tables become those of the core: they are an image's no more.
+ */
+struct image_core {
+    Elf64_Ehdr elf;
+    uint64_t tables_size, data;
+};
+void image_core(const struct image *i, void *tables, struct image_core *core);
 /*
  * Whether the disks are as the host left them: each of the image's is among those of now, of which more may be there.
  * Counts what it finds off `now`.
