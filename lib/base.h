@@ -19,6 +19,7 @@
 #define PACKED           __attribute__((packed))
 #define NORETURN         __attribute__((noreturn))
 #define NOINLINE         __attribute__((noinline))
+#define ALWAYS_INLINE    inline __attribute__((always_inline))
 #define MUST_CHECK       __attribute__((warn_unused_result))
 #define PRINTF(fmt, arg) __attribute__((format(printf, fmt, arg)))
 #define BIT(n)           (UINT64_C(1) << (n))

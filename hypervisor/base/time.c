@@ -47,7 +47,8 @@ uint64_t ns_to_ticks(uint64_t ns)
     return ticks;
 }
 
-uint64_t system_time_ns(void) { return ticks_to_ns(counter_now() - boot_counter); }
+uint64_t system_time_at_ns(uint64_t ticks) { return ticks_to_ns(ticks - boot_counter); }
+uint64_t system_time_ns(void) { return system_time_at_ns(counter_now()); }
 uint64_t system_time_boot_counter(void) { return boot_counter; }
 
 uint64_t system_time_to_ticks(uint64_t ns)

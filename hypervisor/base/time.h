@@ -30,5 +30,6 @@ uint64_t ns_to_ticks(uint64_t ns);  /* saturates */
 
 /* Nanoseconds since the hypervisor started: Xen's "system time". */
 uint64_t system_time_ns(void);
+uint64_t system_time_at_ns(uint64_t ticks);   /* when the counter is or was that */
 uint64_t system_time_boot_counter(void);   /* the counter's value at system time 0 */
 uint64_t system_time_to_ticks(uint64_t ns);  /* the counter's value at that system time; saturates */

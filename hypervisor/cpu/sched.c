@@ -379,7 +379,7 @@ static void begin_turn(struct cpu *cpu, struct sched_vcpu *next, uint64_t now) R
     next->running = true;
     next->cpu = cpu;
     next->slice_start = next->accounted = now;
-    sched_vcpu_changed(next, SCHED_RUNNING);
+    sched_vcpu_changed(next, SCHED_RUNNING, now);
     pass_on(now);
 }
 
@@ -429,15 +429,14 @@ static void leave_cpu(struct cpu *cpu, struct sched_vcpu *prev)
 
     spin_lock(&sched_lock);
     cpu->current = NULL;
+    now = counter_now();
     /* once: it may change meanwhile, and the CPU that changes it takes the lock after that */
     runnable = sched_vcpu_runnable(prev);
-    sched_vcpu_changed(prev, runnable ? SCHED_QUEUED : SCHED_WAITING);
+    sched_vcpu_changed(prev, runnable ? SCHED_QUEUED : SCHED_WAITING, now);
     if (runnable) {
         enqueue(prev);
-        if (sched_within_cap(prev->domain)) {
-            now = counter_now();
+        if (sched_within_cap(prev->domain))
             tickle(prev, busiest_cpu(prev, cpu, now), now);   /* this one has chosen another */
-        }
     }
     /* Last: a CPU that waits for this in sched_sleep_sync() may free the vCPU. */
     __atomic_store_n(&prev->running, false, __ATOMIC_RELEASE);
@@ -490,10 +489,11 @@ void sched_wake(struct sched_vcpu *v)
     spin_lock(&sched_lock);
     if (!v->queued && !v->running) {
         bool runnable = sched_vcpu_runnable(v);
+        uint64_t now = counter_now();
 
-        sched_vcpu_changed(v, runnable ? SCHED_QUEUED : SCHED_WAITING);
+        sched_vcpu_changed(v, runnable ? SCHED_QUEUED : SCHED_WAITING, now);
         if (runnable)
-            join_queue(v, counter_now());
+            join_queue(v, now);
     }
     spin_unlock(&sched_lock);
 }
@@ -507,7 +507,7 @@ void sched_sleep(struct sched_vcpu *v)
         if (v->running)
             cpu_request_schedule(v->cpu);
         else
-            sched_vcpu_changed(v, SCHED_WAITING);
+            sched_vcpu_changed(v, SCHED_WAITING, counter_now());
     }
     spin_unlock(&sched_lock);
 }

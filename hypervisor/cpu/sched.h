@@ -63,8 +63,8 @@ static inline bool sched_within_cap(const struct sched_domain *d)
  */
 enum sched_state { SCHED_RUNNING, SCHED_QUEUED, SCHED_WAITING };
 bool sched_vcpu_runnable(const struct sched_vcpu *v);
-/* Under the scheduler's lock: v runs from now on, waits in the queue, or waits for an event. */
-void sched_vcpu_changed(struct sched_vcpu *v, enum sched_state state);
+/* Under the scheduler's lock: v runs since `now` (ticks), waits in the queue, or waits for an event. */
+void sched_vcpu_changed(struct sched_vcpu *v, enum sched_state state, uint64_t now);
 /* v's whole state out of this CPU's registers into memory, and back. No lock held. */
 void sched_vcpu_switch_out(struct sched_vcpu *v);
 void sched_vcpu_switch_in(struct sched_vcpu *v);

@@ -61,7 +61,7 @@ static NOINLINE void publish(struct vcpu_runstate *r, const struct domain *d) RE
 }
 
 /* With the scheduler's lock held, and the vCPU's own state as it is now. */
-void sched_vcpu_changed(struct sched_vcpu *s, enum sched_state change)
+void sched_vcpu_changed(struct sched_vcpu *s, enum sched_state change, uint64_t ticks)
 {
     struct vcpu *v = s->vcpu;
     struct vcpu_runstate *r = &v->runstate;
@@ -74,7 +74,8 @@ void sched_vcpu_changed(struct sched_vcpu *s, enum sched_state change)
         state = vcpu_is_on(v) && v->blocked ? RUNSTATE_BLOCKED : RUNSTATE_OFFLINE;
     spin_lock(&r->lock);
     if (r->state != state) {
-        now = system_time_ns();
+        /* A restore has its own time, and is under this lock only: the states' times never go back. */
+        now = max_u64(system_time_at_ns(ticks), r->since);
         r->time[r->state] += now - r->since;
         r->state = state;
         r->since = now;

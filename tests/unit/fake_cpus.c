@@ -86,7 +86,11 @@ static bool runnable(const struct vcpu *v)
 }
 
 bool sched_vcpu_runnable(const struct sched_vcpu *v) { return runnable(v->vcpu); }
-void sched_vcpu_changed(struct sched_vcpu *v, enum sched_state state) { v->vcpu->state = state; }
+void sched_vcpu_changed(struct sched_vcpu *v, enum sched_state state, uint64_t now)
+{
+    (void)now;
+    v->vcpu->state = state;
+}
 
 static void others_act(void)
 {

@@ -114,7 +114,6 @@ static void virt_fired(void *data)
     struct vcpu *v = data;
 
     vgic_inject_away(v, virtual_intid(v->domain));
-    vcpu_kick(v);
 }
 
 void vtimer_vcpu_init(struct vcpu *v)

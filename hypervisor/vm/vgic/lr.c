@@ -123,7 +123,7 @@ static bool may_show_pending(const struct virq *irq, uint8_t source)
 }
 
 /* Moves irq's state into list register n. */
-static void fill(struct vcpu_vgic *c, unsigned n, struct virq *irq)
+static ALWAYS_INLINE void fill(struct vcpu_vgic *c, unsigned n, struct virq *irq)
 {
     struct gic_lr lr = {
         .intid = irq->intid,
@@ -158,6 +158,12 @@ static void clear_stale(struct vcpu_vgic *c)
 {
     for (; c->stale; c->stale &= c->stale - 1)
         gic_lr_write((unsigned)__builtin_ctz(c->stale), 0);
+}
+
+/* One that has just been absorbed goes back without a detour over a zero. */
+static unsigned first_register(const struct vcpu_vgic *c, uint32_t unused)
+{
+    return (unsigned)__builtin_ctz(c->stale & unused ? c->stale & unused : unused);
 }
 
 /* The first of the queue that may go into a list register. */
@@ -209,10 +215,25 @@ static bool top_up(struct domain_vgic *g, struct vcpu_vgic *c) REQUIRES(g->lock)
         if (!irq)
             break;
         vgic_dequeue(irq);
-        /* One that has just been absorbed goes back without a detour over a zero. */
-        fill(c, (unsigned)__builtin_ctz(c->stale & unused ? c->stale & unused : unused), irq);
+        fill(c, first_register(c, unused), irq);
     }
     return !list_empty(&c->queue) && pick(g, c, false);
+}
+
+/*
+ * Short for sort_in() and top_up() where nothing else waits for a list register: irq, which is in none and whose holder
+ * runs here, takes one at once, unless that is the last, or has nothing to show.
+ */
+static NOINLINE bool fill_at_once(struct domain_vgic *g, struct virq *irq) REQUIRES(g->lock)
+{
+    struct vcpu *v = irq->holder;
+    uint32_t unused = (uint32_t)(BIT(gic.nr_lrs) - 1) & ~v->vgic.used;
+
+    if (v != irq->target || irq->queued || !list_empty(&v->vgic.queue) || v->vgic.refold ||
+        !(unused & (unused - 1)) || !virq_is_deliverable(irq) || !g->group_enabled[irq->group1])
+        return false;
+    fill(&v->vgic, first_register(&v->vgic, unused), irq);
+    return true;
 }
 
 /* Maintenance interrupts for those that found no list register. */
@@ -307,7 +328,10 @@ void vgic_empty_registers(struct domain_vgic *g, struct vcpu *v)
 
 void vgic_fill_registers(struct domain_vgic *g, struct vcpu *v)
 {
-    watch_for_room(g, &v->vgic, top_up(g, &v->vgic));
+    bool rest = top_up(g, &v->vgic);
+
+    if (unlikely(rest || v->vgic.maintenance))
+        watch_for_room(g, &v->vgic, rest);
 }
 
 /* A private interrupt that another CPU changed: the physical one's end is for this CPU. */
@@ -367,9 +391,14 @@ void vgic_settle(struct domain_vgic *g, struct virq *irq)
         vgic_notify(g, before);
         return;
     }
-    now = sort_in(irq);
-    if (now)
-        deliver(g, now);
+    if (before && vcpu_is_here(before) && fill_at_once(g, irq)) {
+        if (before->blocked)
+            vgic_notify(g, before);
+    } else {
+        now = sort_in(irq);
+        if (now)
+            deliver(g, now);
+    }
     if (before && before->vgic.stale)
         clear_stale(&before->vgic);
 }

@@ -98,8 +98,10 @@ void vgic_inject_away(struct vcpu *v, unsigned intid)
     struct domain_vgic *g = &v->domain->vgic;
 
     vgic_begin(g);
-    if (!v->vgic.resident)
-        inject(g, &v->vgic.private[intid]);
+    if (!v->vgic.resident) {
+        v->vgic.private[intid].latch = true;   /* it is in no list register */
+        vgic_settle(g, &v->vgic.private[intid]);
+    }
     vgic_end(g);
 }
 
