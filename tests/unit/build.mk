@@ -39,6 +39,7 @@ $(foreach name,$(unit-names),$(eval $(call unit-program,$(name))))
 
 # torpor(1) is a program for Linux, and compiled as one
 $(unit-out)/.obj/tools/%.c.o: unit-cflags += -D_GNU_SOURCE
+$(unit-out)/.tsan/tools/%.c.o: tsan-cflags += -D_GNU_SOURCE
 
 $(unit-out)/.obj/%.c.o: %.c tests/unit/build.mk $(unit-out)/.include/.done
 	@mkdir -p $(@D)

@@ -94,9 +94,10 @@ static int view_part(struct memory_view *v, uint64_t address, size_t size, volat
     return 0;
 }
 
-int memory_read(struct memory_view *v, uint64_t address, void *buffer, size_t size)
+/* *any: all words read, one or the other. */
+static int read_words(struct memory_view *v, uint64_t address, void *buffer, size_t size, uint64_t *any)
 {
-    uint64_t *to = buffer;
+    uint64_t *to = buffer, seen = 0;
 
     while (size) {
         volatile uint64_t *from;
@@ -106,21 +107,26 @@ int memory_read(struct memory_view *v, uint64_t address, void *buffer, size_t si
         if (error)
             return error;
         for (size_t i = 0; i < count; i++)
-            *to++ = from[i];
+            seen |= *to++ = from[i];
         address += count * sizeof(*to);
         size -= count * sizeof(*to);
     }
+    *any = seen;
     return 0;
+}
+
+int memory_read(struct memory_view *v, uint64_t address, void *buffer, size_t size)
+{
+    uint64_t any;
+
+    return read_words(v, address, buffer, size, &any);
 }
 
 int memory_read_page(struct memory_view *v, uint64_t address, void *buffer, bool *zero)
 {
-    const uint64_t *word = buffer;
     uint64_t any = 0;
-    int error = memory_read(v, address, buffer, MEMORY_PAGE);
+    int error = read_words(v, address, buffer, MEMORY_PAGE, &any);
 
-    for (size_t i = 0; !error && !any && i < MEMORY_PAGE / sizeof(*word); i++)
-        any |= word[i];
     *zero = !any;
     return error;
 }

@@ -19,6 +19,7 @@
 #include "tools/keeper/kexec.h"
 #include "tools/keeper/machine.h"
 #include "tools/keeper/memory.h"
+#include "tools/keeper/relay.h"
 
 #define FRAMES_AT_ONCE 4096u   /* of the frame table */
 
@@ -28,8 +29,9 @@ struct save {
     struct memory_view pages, table;   /* where they are looked at */
     struct image_writer writer;
     struct progress progress;
-    uint8_t *chunk;
-    size_t filled;                     /* of the chunk, bytes */
+    struct relay *relay;               /* chunks on their way to the disk, which has the writer's chunks: */
+    uint8_t *chunk;                    /* the next one, if */
+    size_t filled;                     /* bytes of it are */
     struct pack *pack;                 /* NULL: nothing is packed */
     uint8_t *packed;                   /* on pages */
     uint64_t *entries;                 /* a part of the frame table: */
@@ -124,36 +126,40 @@ static int for_each_used(struct save *s, int (*visit)(struct save *s, uint64_t a
 static size_t whole_pages(size_t size) { return (size + IMAGE_PAGE - 1) / IMAGE_PAGE * IMAGE_PAGE; }
 
 /* The chunk as it is to be stored; *size bytes, and zeros up to a whole page. */
-static const uint8_t *chunk_pack(struct save *s, size_t *size)
+static const uint8_t *chunk_pack(struct save *s, const uint8_t *chunk, size_t *size)
 {
-    const uint8_t *packed = s->pack ? pack(s->pack, s->chunk, s->filled, size) : NULL;
+    size_t filled = *size;
+    const uint8_t *packed = s->pack ? pack(s->pack, chunk, filled, size) : NULL;
 
-    if (!packed || whole_pages(*size) >= s->filled) {
-        *size = s->filled;
-        return s->chunk;
+    if (!packed || whole_pages(*size) >= filled) {
+        *size = filled;
+        return chunk;
     }
     memcpy(s->packed, packed, *size);
     memset(s->packed + *size, 0, whole_pages(*size) - *size);
     return s->packed;
 }
 
-static int chunk_store(struct save *s)
+/* In the relay's thread. */
+static int chunk_store(void *context, const uint8_t *chunk, size_t size)
 {
+    struct save *s = context;
     uint64_t at = IMAGE_DATA + s->writer.stored_size;
-    const uint8_t *data;
-    size_t size;
+    const uint8_t *data = chunk_pack(s, chunk, &size);
     int error;
 
-    if (!s->filled)
-        return 0;
-    data = chunk_pack(s, &size);
     if (at + whole_pages(size) > s->disk.size)
         return -ENOSPC;
     error = image_add_chunk(&s->writer, data, size);
-    if (!error)
-        error = disk_write(&s->disk, at, data, whole_pages(size));
+    return error ? error : disk_write(&s->disk, at, data, whole_pages(size));
+}
+
+static int chunk_give(struct save *s)
+{
+    size_t filled = s->filled;
+
     s->filled = 0;
-    return error;
+    return filled ? relay_give(s->relay, filled) : 0;
 }
 
 static int page_count(struct save *s, uint64_t address)
@@ -166,14 +172,17 @@ static int page_count(struct save *s, uint64_t address)
 static int page_save(struct save *s, uint64_t address)
 {
     bool zero;
-    int error = memory_read_page(&s->pages, address, s->chunk + s->filled, &zero);
+    int error;
 
+    if (!s->filled)
+        s->chunk = relay_buffer(s->relay);
+    error = memory_read_page(&s->pages, address, s->chunk + s->filled, &zero);
     if (!error)
         error = image_add_page(&s->writer, address, zero);
     if (!error && !zero)
         s->filled += IMAGE_PAGE;
     if (!error && s->filled == IMAGE_CHUNK)
-        error = chunk_store(s);
+        error = chunk_give(s);
     progress_add(&s->progress, IMAGE_PAGE);
     return error;
 }
@@ -181,15 +190,19 @@ static int page_save(struct save *s, uint64_t address)
 static int pages_save(struct save *s)
 {
     uint64_t total;
-    int error = for_each_used(s, page_count);
+    int error = for_each_used(s, page_count), stored;
 
     total = s->progress.total;
     progress_begin(&s->progress, "saved", total);
+    s->relay = relay_new(IMAGE_CHUNK, chunk_store, s);
+    if (!error && !s->relay)
+        error = -ENOMEM;
     if (!error)
         error = for_each_used(s, page_save);
     if (!error)
-        error = chunk_store(s);
-    return error;
+        error = chunk_give(s);
+    stored = relay_end(s->relay);
+    return error ? error : stored;
 }
 
 /* --- The tables, and then the header */
@@ -264,12 +277,11 @@ static int save(struct save *s, enum image_state state)
     deed_done(&s->handover, HANDOVER_STARTING);
     s->handover.deeds[HANDOVER_SAVING].start = s->handover.deeds[HANDOVER_STARTING].end;
     s->writer.handover = &s->handover;
-    s->chunk = disk_buffer(IMAGE_CHUNK);
     s->packed = disk_buffer(IMAGE_CHUNK);
     if (argument("keeper.compress", how, sizeof(how)))
         s->pack = pack_new(IMAGE_CHUNK);
     s->entries = malloc(FRAMES_AT_ONCE * s->handover.frames.entry_size);
-    if (!error && (!s->chunk || !s->packed || !s->entries))
+    if (!error && (!s->packed || !s->entries))
         error = -ENOMEM;
     if (!error)
         error = sections_load(s);
@@ -286,7 +298,6 @@ static int save(struct save *s, enum image_state state)
     image_writer_free(&s->writer);
     pack_free(s->pack);
     free(s->packed);
-    free(s->chunk);
     free(s->entries);
     free(s->sections);
     free(machine);
