@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 #define HANDOVER_MAGIC   UINT64_C(0x31564f48524f5054)   /* "TPORHOV1" */
-#define HANDOVER_VERSION 3
+#define HANDOVER_VERSION 4
 
 /* A frame's state is (word >> state_shift) & state_mask, in the first word of its entry; below used_from it is free. */
 struct handover_frames {
@@ -63,6 +63,7 @@ struct handover {
     uint64_t counter_bias;           /* the host's counter less CNTPCT_EL0, as the host left */
     uint64_t left_mpidr;             /* MPIDR_EL1's affinity fields of the CPU that left */
     uint64_t boot_mpidr;             /* and of the one that firmware starts */
+    uint64_t crashed;                /* 1: it will not go on; back_entry leads to a reset */
     /* The keeper's: */
     uint64_t restored;               /* 1: all of this was put back, and the counter has begun again */
     uint64_t restored_bias;          /* counter_bias from now on */

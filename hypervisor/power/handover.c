@@ -27,7 +27,7 @@ void handover_init(const char *version, paddr_t tree, uint64_t tree_size)
 
 paddr_t handover_address(void) { return image_to_paddr(&handover); }
 
-void handover_leave(void)
+void handover_leave(bool crashed)
 {
     struct handover *h = &handover;
     uint64_t image = image_start_address().pa;
@@ -40,6 +40,7 @@ void handover_leave(void)
     h->counter_bias = (uint64_t)counter_bias();
     h->left_mpidr = this_cpu()->mpidr;
     h->boot_mpidr = cpus[0].mpidr;
+    h->crashed = crashed;
     h->restored = 0;
     memset(h->deeds, 0, sizeof(h->deeds));
     h->deeds[HANDOVER_STARTING].start = counter_now();

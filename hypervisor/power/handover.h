@@ -9,8 +9,8 @@ void handover_init(const char *version, paddr_t tree, uint64_t tree_size);
 /* Physical address of the struct handover. */
 paddr_t handover_address(void);
 
-/* The host is about to leave the machine to another kernel. */
-void handover_leave(void);
+/* The host is about to leave the machine to another kernel, for good if it has crashed. */
+void handover_leave(bool crashed);
 /* It is back. True: restored from an image, and its counter goes on. Before anybody asks what time it is. */
 bool handover_return(void);
 

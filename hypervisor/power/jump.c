@@ -63,7 +63,7 @@ static int jump_enter(struct sleep *s)
     struct host_sleep *h = s->context;
 
     h->down_ns = s->now_ns();
-    handover_leave();
+    handover_leave(false);
     cpu_stages_off();
     (void)cpu_sleep(&jump_context, leave);
     h->restored = handover_return();
@@ -88,7 +88,7 @@ void machine_enter_crash_kernel(void)
         return;
     printk("torpor: going to the kernel that dom0 has loaded for a crash\n");
     kexec_clean_caches(KEXEC_CRASH);
-    handover_leave();
+    handover_leave(true);
     write_sysreg(0, cnthp_ctl_el2);
     write_sysreg(0, cntv_ctl_el0);
     (void)cpu_sleep(&jump_context, leave);

@@ -14,7 +14,8 @@ from conftest import SOAK, life_of
 from hibernating import (HOW, TORPOR, HibernatingBoard, begin_hibernation, find_image_disk, hibernate, make_disks,
                          wait_restored)
 from machine import BUILD, IMAGES, ROOT, Guest, Machine
-from sleeping import end_traffic, start_traffic
+from sleeping import assert_slept, end_traffic, sleep_host, start_traffic
+from test_jump import STAGES
 from test_package import deb
 
 pytestmark = pytest.mark.torpor_only("stock Xen 4.17 cannot hibernate")
@@ -24,9 +25,9 @@ FILES = "find / -xdev -type f ! -path '/tmp/*'"   # a guest's, which are in its 
 USUAL = r"^keeper: no image; the host boots as usual$"
 
 
-def start_guest(host):
-    host.run("cp /guest/disk.img /root/one.img")
-    one = Guest(host, "one", disk="/root/one.img", address="192.168.77.2").create()
+def start_guest(host, name="one", address="192.168.77.2"):
+    host.run(f"cp /guest/disk.img /root/{name}.img")
+    one = Guest(host, name, disk=f"/root/{name}.img", address=address).create()
     start_traffic(host, [one])
     one.run(f"{FILES} -exec md5sum {{}} + > /tmp/files")
     return one
@@ -38,8 +39,8 @@ def snapshot(host):
     assert re.search(r"torpor: jumped into another kernel, and back", host.console[said:])
 
 
-def see_it_go_on(host, one):
-    """In a machine that was switched on with its image: the tool, the date, and the guest go on."""
+def see_them_go_on(host, guests):
+    """In a machine that was switched on with its image: the tool, the date, and the guests go on."""
     said = wait_restored(host)
     assert re.search(r"^the host was saved to \S+ \(\d+ MiB\), powered off, and goes on\nstatus 0$", said, re.M), said
     date, clock = map(int, host.run("date +%s; cat /sys/class/rtc/rtc0/since_epoch").output.split())
@@ -47,15 +48,72 @@ def see_it_go_on(host, one):
     shown = host.run(f"{TORPOR} timeline").output
     assert re.findall(r"^ +\d.*  (\w+)$", shown.partition("AWAY")[2].partition("UP")[0], re.M) == [
         "starting", "saving", "off", "checking", "restoring"], shown
-    one.machine = host
-    one.run("md5sum -c /tmp/files > /dev/null")
-    end_traffic(host, [one])
+    for one in guests:
+        one.machine = host
+        one.run("md5sum -c /tmp/files > /dev/null")
+    end_traffic(host, guests)
 
 
 def end(host):
     host.destroy_all()
     host.poweroff()
     host.check_console()
+
+
+@soak_only
+def test_every_stage_may_fail_and_a_crash_is_not_saved(tmp_path):
+    """With a guest at work all the time; the kernel that was to save the host is there still when it crashes."""
+    make_disks(tmp_path)
+    board = HibernatingBoard(folder=tmp_path)
+    with Machine("hibernate-faults", board) as host:
+        host.boot()
+        find_image_disk(host)
+        one = start_guest(host)
+        snapshot(host)
+        for stage in STAGES:
+            said = len(host.console)
+            host.run(f"xenhypfs write /torpor/sleep/fail jump/{stage}")
+            failed = host.run(f"{TORPOR} hibernate {HOW} 2>&1", check=False)
+            assert failed.status == 1, failed.output
+            assert f"the host does not jump: stage {stage} failed" in host.console[said:]
+        end_traffic(host, [one])
+        host.alarms_expected = True
+        host.start("xl debug-keys C")
+        host.expect(r"^keeper: nothing is saved: the host has crashed$")
+        assert host.wait_exit() == 0
+    with Machine("hibernate-after-a-crash", board) as host:
+        host.expect(USUAL)
+
+
+@soak_only
+def test_three_guests_of_which_one_is_suspended_between_sleeps_of_the_host(tmp_path):
+    """Twice: the counter that the second image goes on with is ahead of its machine's already."""
+    make_disks(tmp_path, mebibytes=1600)
+    board = HibernatingBoard(folder=tmp_path, smp=2, mem=1536)
+    with Machine("hibernate-three-down", board) as host:
+        host.boot()
+        find_image_disk(host)
+        guests = [start_guest(host), start_guest(host, "two", "192.168.77.3")]
+        suspended = Guest(host, "three").create()
+        suspended.run("cat /proc/sys/kernel/random/boot_id > /tmp/life")
+        suspended.suspend()
+        assert_slept(sleep_host(host))
+        hibernate(host)
+    for again in (True, False):
+        with Machine("hibernate-three-up", board) as host:
+            see_them_go_on(host, guests)
+            host.run("xl list three | grep -q -- '-bp---'")
+            assert_slept(sleep_host(host))
+            if again:
+                find_image_disk(host)
+                start_traffic(host, guests)
+                hibernate(host)
+                continue
+            suspended.machine = host
+            host.run("torpor wake three")
+            suspended.wait_awake()
+            suspended.run("grep -qxf /tmp/life /proc/sys/kernel/random/boot_id")
+            end(host)
 
 
 def flip_a_bit(path, at):
@@ -85,7 +143,7 @@ def test_a_host_with_a_guest_at_work_goes_on_in_a_new_machine(name, options, par
         snapshot(host)
         hibernate(host, options)
     with Machine(f"hibernate-up-{name}", board) as host:
-        see_it_go_on(host, one)
+        see_them_go_on(host, [one])
         end(host)
 
 
@@ -165,7 +223,7 @@ def test_an_image_that_is_damaged_or_foreign_or_used_is_left_alone(tmp_path):
     refused("it is of another machine", smp=2 if board.smp == 1 else 1)
     refused("it is of another machine", mem=2048)
     with Machine("hibernate-right", board) as host:
-        see_it_go_on(host, one)
+        see_them_go_on(host, [one])
         end(host)
     with Machine("hibernate-used", board) as host:
         host.expect(USUAL)

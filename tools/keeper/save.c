@@ -334,7 +334,12 @@ void keeper_save(void)
         say("the hypervisor's handover cannot be read (error %d)", -error);
         return;
     }
-    if (off && s.handover.left_mpidr != s.handover.boot_mpidr) {
+    if (s.handover.crashed) {
+        /* its kernel was loaded for a hibernation or a snapshot that failed or is long past */
+        say("nothing is saved: the host has crashed");
+        error = -ECANCELED;
+    }
+    if (!error && off && s.handover.left_mpidr != s.handover.boot_mpidr) {
         say("nothing is saved: the host left on CPU %llx, and a machine begins on CPU %llx",
             (unsigned long long)s.handover.left_mpidr, (unsigned long long)s.handover.boot_mpidr);
         error = -EXDEV;
