@@ -21,6 +21,8 @@ struct copy {
     struct image_header *header;   /* on a page of its own */
     void *tables;
     struct image image;
+    size_t load;                   /* the first that is not yet copied to its end, and where it begins in the core */
+    uint64_t load_at;
 };
 
 static int put(const struct copy *c, const void *data, size_t size, uint64_t at)
@@ -29,24 +31,47 @@ static int put(const struct copy *c, const void *data, size_t size, uint64_t at)
     return pwrite(c->to, data, size, (off_t)at) == (ssize_t)size ? 0 : -errno;
 }
 
-static int copy_all(const struct copy *c)
+/* What stands in the image from `at` on, each part to its load: in the core there are zeros between them. */
+static int put_loads(struct copy *c, const uint8_t *data, size_t size, uint64_t at)
+{
+    int error = 0;
+
+    for (uint64_t end = at + size; !error && at < end;) {
+        const Elf64_Phdr *p = &c->image.loads[c->load];
+        uint64_t last = p->p_offset + p->p_filesz, most = (last < end ? last : end) - at;
+
+        error = put(c, data, most, c->load_at + (at - p->p_offset));
+        data += most;
+        at += most;
+        if (at == last) {
+            c->load_at += p->p_memsz;
+            c->load++;
+        }
+    }
+    return error;
+}
+
+static int copy_all(struct copy *c)
 {
     struct chunk_reader *reader = chunk_reader_new(c->from, &c->image);
     int error = reader ? 0 : -ENOMEM;
     struct image_core core;
 
-    image_core(&c->image, c->tables, &core);
+    c->load_at = image_core_data(&c->image);
     for (size_t n = 0; !error && n < c->image.chunk_count; n++) {
         const uint8_t *data;
 
         error = chunk_read(reader, n, &data);
         if (!error)
-            error = put(c, data, image_chunk_size(&c->image, n), core.data + (uint64_t)n * IMAGE_CHUNK);
+            error = put_loads(c, data, image_chunk_size(&c->image, n), IMAGE_DATA + (uint64_t)n * IMAGE_CHUNK);
     }
+    image_core(&c->image, c->tables, &core);
     if (!error)
         error = put(c, c->tables, core.tables_size, sizeof(core.elf));
     if (!error)
         error = put(c, &core.elf, sizeof(core.elf), 0);
+    if (!error && ftruncate(c->to, (off_t)core.size))
+        error = -errno;
     if (!error && fsync(c->to))
         error = -errno;
     chunk_reader_free(reader);

@@ -212,20 +212,24 @@ const char *image_check_header(const struct image_header *h, uint64_t partition)
 
 uint64_t image_tables_at(const struct image_header *h) { return align(IMAGE_DATA + h->stored_size, IMAGE_CHUNK); }
 
+uint64_t image_core_data(const struct image *i) { return align(sizeof(i->header.elf) + i->header.chunks, IMAGE_PAGE); }
+
 void image_core(const struct image *i, void *tables, struct image_core *core)
 {
     const struct image_header *h = &i->header;
     Elf64_Phdr *p = tables;
 
-    *core = (struct image_core){ .elf = h->elf, .tables_size = h->chunks,
-                                 .data = align(sizeof(core->elf) + h->chunks, IMAGE_PAGE) };
+    *core = (struct image_core){ .elf = h->elf, .tables_size = h->chunks, .size = image_core_data(i) };
     memcpy(core->elf.e_ident, ELFMAG, SELFMAG);
     core->elf.e_phoff = sizeof(core->elf);
     if (core->elf.e_shoff)
         core->elf.e_shoff += sizeof(core->elf) - h->tables;
     p[0].p_offset += sizeof(core->elf) - h->tables;   /* the notes */
-    for (size_t n = 1; n <= i->count; n++)
-        p[n].p_offset += core->data - IMAGE_DATA;
+    for (size_t n = 1; n <= i->count; n++) {
+        p[n].p_offset = core->size;
+        p[n].p_filesz = p[n].p_memsz;
+        core->size += p[n].p_memsz;
+    }
 }
 
 size_t image_chunk_size(const struct image *i, size_t chunk)

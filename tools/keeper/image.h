@@ -152,13 +152,16 @@ size_t image_chunk_size(const struct image *i, size_t chunk);
 bool image_chunk_is_right(const struct image *i, size_t chunk, const void *stored);
 /*
  * The same as an ELF core that is not packed and begins with its tables, for crash(8) looks for them nowhere else:
- * elf, tables_size bytes of the tables, and at `data` the chunks, unpacked, one behind the other. Offsets in the
- * tables become those of the core: they are an image's no more.
+ * elf, tables_size bytes of the tables, and from image_core_data() on all memory of the loads, unpacked, one behind the
+ * other. Zeros that an image does not store are there, too (a hole of the file, which ends at `size`): makedumpfile(8)
+ * maps a core, and reads other pages than it wants from one whose loads are larger in memory than in the file. Offsets
+ * and sizes in the tables become those of the core: they are an image's no more.
  */
 struct image_core {
     Elf64_Ehdr elf;
-    uint64_t tables_size, data;
+    uint64_t tables_size, size;
 };
+uint64_t image_core_data(const struct image *i);
 void image_core(const struct image *i, void *tables, struct image_core *core);
 /*
  * Whether the disks are as the host left them: each of the image's is among those of now, of which more may be there.
