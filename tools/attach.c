@@ -25,8 +25,9 @@
 #define KEPT       "libxl-json"
 #define MOST_BYTES (1u << 20)     /* of a configuration: one that torpor(1) has written */
 
-/* The domain's configuration with those devices alone, and the file with it; -1: there are none. */
+/* The domain's configuration with those devices alone, if there are any; and the file with it, or -1. */
 static struct {
+    bool any;
     libxl_domain_config config;
     int fd;
 } early = { .fd = -1 };
@@ -176,12 +177,6 @@ static int keep_early(libxl_ctx *libxl, uint32_t id)
     return error;
 }
 
-static void give_back(libxl_domain_config *config)
-{
-    move_early(config, &early.config);
-    libxl_domain_config_dispose(&early.config);
-}
-
 int attach_begin(libxl_ctx *libxl, libxl_domain_config *config)
 {
     bool nics = nics_can_be_early(config), disks = disks_can_be_early(config);
@@ -193,25 +188,36 @@ int attach_begin(libxl_ctx *libxl, libxl_domain_config *config)
     libxl_domain_create_info_copy(libxl, &early.config.c_info, &config->c_info);
     libxl_domain_build_info_copy(libxl, &early.config.b_info, &config->b_info);
     move_devices(&early.config, config, nics, disks);
+    early.any = true;
     error = pass_on(libxl);
     if (error)
-        give_back(config);
+        attach_forget();
     return error;
 }
 
-int attach_end(libxl_ctx *libxl, uint32_t id, libxl_domain_config *config)
+void attach_end(void)
 {
-    int error = 0;
-
     if (early.fd < 0)
-        return 0;
+        return;
     unsetenv(ATTACH_PROGRAM);
     unsetenv(ATTACH_CONFIG);
     close(early.fd);
     early.fd = -1;
-    if (id != ATTACH_NO_DOMAIN)
-        error = keep_early(libxl, id);
-    give_back(config);
+}
+
+void attach_forget(void)
+{
+    attach_end();
+    if (early.any)
+        libxl_domain_config_dispose(&early.config);
+    early.any = false;
+}
+
+int attach_remember(libxl_ctx *libxl, uint32_t id)
+{
+    int error = early.any ? keep_early(libxl, id) : 0;
+
+    attach_forget();
     return error;
 }
 

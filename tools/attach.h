@@ -8,7 +8,11 @@
  *
  *     attach_begin(libxl, &config);
  *     rc = libxl_domain_create_restore(libxl, &config, &id, ...);
- *     error = attach_end(libxl, rc ? ATTACH_NO_DOMAIN : id, &config);
+ *     attach_end();
+ *     attach_remember(libxl, id);      or, where there is no domain: attach_forget();
+ *
+ * libxl does not know of these devices until it is told to remember them. Where the guest is waited for that can be
+ * when it runs: the devices work, and nobody looks for them before the domain has its own name.
  *
  * Only where that changes nothing before the guest runs here: interfaces whose script connects two ends, for one that
  * sets a route would draw the guest's packets here while it still runs elsewhere; and disks that are block devices of
@@ -21,12 +25,13 @@
 
 #include <libxl.h>
 
-#define ATTACH_NO_DOMAIN ((uint32_t)-1)
-
-/* Without a device that can be had beforehand, the two do nothing. */
+/* Without a device that can be had beforehand, they do nothing. It takes these devices out of config. */
 int attach_begin(libxl_ctx *libxl, libxl_domain_config *config);
-/* config is as it was; and so is the domain's that libxl remembers. */
-int attach_end(libxl_ctx *libxl, uint32_t id, libxl_domain_config *config);
+/* The other process has ended, or never began. */
+void attach_end(void);
+/* They are in the domain's configuration that libxl keeps. Once; also in a process forked since attach_begin(). */
+int attach_remember(libxl_ctx *libxl, uint32_t id);
+void attach_forget(void);
 
 /* The other process: program, domain's number, file with its configuration. An exit status. */
 int attach_run(int argc, char **argv);

@@ -5,7 +5,8 @@
  *
  *     receiver: BANNER
  *     sender:   the stream that torpor save writes to a file, live
- *     receiver: HERE       as often as the stream asks whether it has come so far (helper/sync.h)
+ *     receiver: HERE       as often as the stream asks whether it has come so far (helper/sync.h); nobody waits for the
+ *                          last one
  *     receiver: READY      it has a whole domain NAME--incoming, paused; or FAILED: it cannot make one
  *     sender:   GO         its own is NAME--migratedaway, suspended
  *     receiver: STARTED    its own runs, and is NAME; or FAILED: nothing is left of it
@@ -30,6 +31,7 @@
 
 #include <libxl_utils.h>
 
+#include "tools/attach.h"
 #include "tools/guardian.h"
 #include "tools/guests.h"
 #include "tools/helper.h"
@@ -108,16 +110,31 @@ static int hear(int fd, char line[LONGEST + 1], int ms, bool signals)
     return error == -ENODATA ? -EPIPE : error;
 }
 
+static int judge_words(const char *heard, const char *words)
+{
+    return strcmp(heard, words) == 0    ? 0
+           : strcmp(heard, FAILED) == 0 ? -ECANCELED
+                                        : -EPROTO;
+}
+
 /* -ECANCELED: it said FAILED; -EPROTO: something else; and as hear(). */
 static int expect(int fd, const char *words, int ms)
 {
     char heard[LONGEST + 1];
     int error = hear(fd, heard, ms, true);
 
-    return error                        ? error
-           : strcmp(heard, words) == 0  ? 0
-           : strcmp(heard, FAILED) == 0 ? -ECANCELED
-                                        : -EPROTO;
+    return error ? error : judge_words(heard, words);
+}
+
+/* Behind what it has said of the stream's last SYNC, which nobody waited for. As expect(). */
+static int expect_ready(int fd)
+{
+    char heard[LONGEST + 1];
+    int error = hear(fd, heard, patience_ms(), true);
+
+    if (!error && strcmp(heard, SYNC_HERE) == 0)
+        error = hear(fd, heard, patience_ms(), true);
+    return error ? error : judge_words(heard, READY);
 }
 
 static const char *link_error(int error)
@@ -323,7 +340,7 @@ static int send_domain(struct migration *m, const char *json)
     progress_stage("rename", error);
     if (error)
         return go_on_here(m, "it cannot be renamed");
-    error = expect(m->from, READY, patience_ms());
+    error = expect_ready(m->from);
     progress_stage("ready", error);
     return error ? go_on_here(m, link_error(error)) : hand_over(m);
 }
@@ -469,6 +486,8 @@ static int take_over(libxl_ctx *libxl, uint32_t id, const char *name, const stru
     progress_stage("start", 0);
     progress_went_on("received");
     tell(to, STARTED);   /* runs here, whether the sender hears it or not */
+    if (attach_remember(libxl, id))
+        failure("domain %u runs, and has devices that libxl does not know of", id);
     if (give_name(libxl, id, name))
         failure("domain %u runs, and cannot be renamed to %s", id, name);
     fprintf(stderr, "migration target: Domain started successfully.\n");

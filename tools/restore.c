@@ -29,7 +29,7 @@
 
 /* xl holds it while it makes a domain: memory that is free for one is not for another. */
 #define XL_LOCK   "/var/lock/xl"
-#define NO_DOMAIN ATTACH_NO_DOMAIN
+#define NO_DOMAIN ((uint32_t)-1)
 
 struct restore_options {
     bool paused, console, debug, foreground, unwatched, vnc, vnc_password, json;
@@ -172,12 +172,9 @@ static int make_domain(libxl_ctx *libxl, const char *source, int fd, libxl_domai
 {
     libxl_domain_restore_params params;
     const char *recalled;
-    int rc, error;
+    int rc;
 
     *id = NO_DOMAIN;
-    error = attach_begin(libxl, config);
-    if (error)
-        return error;
     libxl_domain_restore_params_init(&params);
     params.stream_version = 2;
     logger_forget();
@@ -189,15 +186,14 @@ static int make_domain(libxl_ctx *libxl, const char *source, int fd, libxl_domai
     progress_stage("devices", rc ? -EIO : 0);
     libxl_domain_restore_params_dispose(&params);
     recalled = recall_end();
-    error = attach_end(libxl, rc ? ATTACH_NO_DOMAIN : *id, config);
-    if (!rc && !error)
+    attach_end();
+    if (!rc)
         return 0;
-    if (rc)
-        failure("%s was not restored from %s: %s", config->c_info.name, source,
-                operation_interrupted() ? "interrupted"
-                : *recalled             ? recalled
-                : *logger_reason()      ? logger_reason()
-                                        : "libxl does not say why (torpor -v)");
+    failure("%s was not restored from %s: %s", config->c_info.name, source,
+            operation_interrupted() ? "interrupted"
+            : *recalled             ? recalled
+            : *logger_reason()      ? logger_reason()
+                                    : "libxl does not say why (torpor -v)");
     if (*id != NO_DOMAIN && *id)
         libxl_domain_destroy(libxl, *id, NULL);
     return -EIO;
@@ -229,12 +225,15 @@ static int make_locked(libxl_ctx *libxl, const struct restore_request *request, 
     progress_begin(request->operation, doing, request->json);
     progress_domain(libxl, name, 0);
     if (!error)
-        error = begin_guardian(libxl, request, config, name);
+        error = attach_begin(libxl, config);
+    if (!error)
+        error = begin_guardian(libxl, request, config, name);   /* which knows of the devices, too */
     if (!error)
         error = make_domain(libxl, request->source, request->fd, config, id);
     if (lock >= 0)
         close(lock);
     if (error) {
+        attach_forget();
         guardian_end();
         progress_end(error, "failed", "");
     } else {
@@ -290,16 +289,24 @@ static void begin_vnc(libxl_ctx *libxl, uint32_t id, bool password)
     }
 }
 
+static int give_up(libxl_ctx *libxl, uint32_t id, const char *why)
+{
+    failure("domain %u is restored, but %s: it is destroyed", id, why);
+    libxl_domain_destroy(libxl, id, NULL);
+    progress_end(-EIO, "failed", why);
+    return EXIT_FAILURE;
+}
+
 /* The domain is whole, and paused. Once it runs its disk changes, and nobody destroys it. */
 static int let_go(libxl_ctx *libxl, uint32_t id, const struct restore_options *options)
 {
+    int error = attach_remember(libxl, id);
+
     guardian_end();
-    if (!options->paused && libxl_domain_unpause(libxl, id, NULL)) {
-        failure("domain %u is restored, but cannot be unpaused: it is destroyed", id);
-        libxl_domain_destroy(libxl, id, NULL);
-        progress_end(-EIO, "failed", "it cannot be unpaused");
-        return EXIT_FAILURE;
-    }
+    if (error)
+        return give_up(libxl, id, "its devices cannot be remembered");
+    if (!options->paused && libxl_domain_unpause(libxl, id, NULL))
+        return give_up(libxl, id, "it cannot be unpaused");
     progress_stage("start", 0);
     progress_went_on("restored");
     progress_end(0, "restored", "");

@@ -26,7 +26,7 @@ struct restore_request {
  * The domain, whole and paused, and *name its name without the suffix, freed by the caller. 0, or -errno and has said
  * why; then nothing of it is left, and *name is NULL. The stream is read to its end, and not a byte further. From 0 on
  * until progress_end(), which is the caller's, it is an operation (progress.h); and until guardian_end(), which is too,
- * a guardian looks after the domain.
+ * a guardian looks after the domain. Its devices are the caller's to remember (attach.h).
  */
 int restore_domain(libxl_ctx *libxl, const struct restore_request *request, uint32_t *id, char **name);
 

@@ -54,6 +54,7 @@ static void write_record(struct stream *s, struct tape *t, enum record_type type
 {
     starts[records++] = t->size;
     assert_int_equal(writer_record(s, type, pieces, count), 0);
+    assert_int_equal(writer_flush(s), 0);
     starts[records] = t->size;
 }
 
@@ -620,6 +621,7 @@ static struct tape write_scattered(bool live, uint64_t chunks)
         assert_int_equal(writer_chunk(&s, &chunk, page), 0);
     }
     assert_int_equal(writer_record(&s, RECORD_SYNC, &(struct piece){ &sync, sizeof(sync) }, 1), 0);
+    assert_int_equal(writer_flush(&s), 0);
     assert_int_equal(s.position, t.size);   /* nothing is kept back */
     stream_end(&s);
     return t;

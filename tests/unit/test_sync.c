@@ -14,7 +14,7 @@
 #include "tools/helper/helper.h"
 
 static const char *answer;       /* not read yet; behind it the connection ends */
-static unsigned asked;
+static unsigned asked, flushed;
 static struct helper h;
 
 int writer_record(struct stream *s, enum record_type type, const struct piece *pieces, size_t count)
@@ -24,6 +24,13 @@ int writer_record(struct stream *s, enum record_type type, const struct piece *p
     assert_int_equal(count, 1);
     assert_int_equal(((const struct sync_record *)pieces->data)->number, h.round);
     asked++;
+    return 0;
+}
+
+int writer_flush(struct stream *s)
+{
+    (void)s;
+    flushed++;
     return 0;
 }
 
@@ -53,7 +60,7 @@ static int begin(void **state)
 {
     (void)state;
     h = (struct helper){ .back = 5, .round = 3, .stream = { .may_sync = true } };
-    asked = 0;
+    asked = flushed = 0;
     return 0;
 }
 
@@ -66,6 +73,17 @@ static void the_receiver_says_that_it_is_there_and_nothing_behind_that_is_taken(
     assert_int_equal(sync_with_receiver(&h), 0);
     assert_string_equal(answer, "more");
     assert_int_equal(asked, 2);
+    assert_int_equal(flushed, 2);
+}
+
+static void nobody_waits_for_the_last_answer(void **state)
+{
+    (void)state;
+    answer = SYNC_HERE;
+    assert_int_equal(sync_unheard(&h), 0);
+    assert_string_equal(answer, SYNC_HERE);
+    assert_int_equal(asked, 1);
+    assert_int_equal(flushed, 0);   /* it goes with what comes behind it */
 }
 
 static void any_other_word_is_its_end(void **state)
@@ -94,6 +112,7 @@ static void an_image_is_not_asked(void **state)
     (void)state;
     h.stream.may_sync = false;
     assert_int_equal(sync_with_receiver(&h), 0);
+    assert_int_equal(sync_unheard(&h), 0);
     assert_int_equal(asked, 0);
 }
 
@@ -101,6 +120,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(the_receiver_says_that_it_is_there_and_nothing_behind_that_is_taken, begin),
+        cmocka_unit_test_setup(nobody_waits_for_the_last_answer, begin),
         cmocka_unit_test_setup(any_other_word_is_its_end, begin),
         cmocka_unit_test_setup(a_connection_that_ends_is_told, begin),
         cmocka_unit_test_setup(an_image_is_not_asked, begin),

@@ -337,6 +337,8 @@ static int enter_rest(struct sleep *s)
     error = dirty_round(h, &p);
     if (!error)
         error = write_grown(h);
+    if (!error)
+        error = sync_unheard(h);
     p.end_ns = s->now_ns();
     tell_round(h, &p, h->precopy.cap, 0, true);
     return error;

@@ -128,7 +128,7 @@ static int put_gathered(struct stream *s)
  * Of a live stream the last rounds are some pages here and there. A record of such has four pieces, each of which would
  * go through every pipe, socket and ssh on the way on its own while the guest stands still; so they go together, and
  * so does what comes behind them up to END: a TCP may wait 40 ms for an acknowledgement before it sends a second small
- * piece. Nothing is kept back behind NEEDS, which the receiver may refuse, SYNC, which it answers, and END.
+ * piece. Nothing is kept back behind NEEDS, which the receiver may refuse, and END.
  */
 static int put(struct stream *s, const void *data, size_t size)
 {
@@ -148,7 +148,8 @@ static int put(struct stream *s, const void *data, size_t size)
 
 static bool may_wait(enum record_type type)
 {
-    return type == RECORD_CHUNK || type == RECORD_PACKED || type == RECORD_PARAMS || type == RECORD_STATE;
+    return type == RECORD_CHUNK || type == RECORD_PACKED || type == RECORD_SYNC || type == RECORD_PARAMS ||
+           type == RECORD_STATE;
 }
 
 static struct header make_header(void)
@@ -199,12 +200,14 @@ int writer_record(struct stream *s, enum record_type type, const struct piece *p
     tail.sum = XXH64_digest(&sum);
     if (!error)
         error = put(s, &tail, sizeof(tail));
-    if (!error && s->gathered_size && !may_wait(type))
-        error = put_gathered(s);
+    if (!error && !may_wait(type))
+        error = writer_flush(s);
     if (!error)
         s->records++;
     return error;
 }
+
+int writer_flush(struct stream *s) { return s->gathered_size ? put_gathered(s) : 0; }
 
 /* A chunk that does not get smaller is written as it is. */
 int writer_chunk(struct stream *s, const struct chunk_record *chunk, const uint8_t *pages)

@@ -121,6 +121,8 @@ struct piece {
     size_t size;
 };
 int writer_record(struct stream *s, enum record_type type, const struct piece *pieces, size_t count);
+/* Nothing is kept back: for who waits for an answer. */
+int writer_flush(struct stream *s);
 /* CHUNK or PACKED; pages: the content of those in chunk->data, one after the other. */
 int writer_chunk(struct stream *s, const struct chunk_record *chunk, const uint8_t *pages);
 

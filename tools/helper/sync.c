@@ -21,7 +21,7 @@ static int hear(struct helper *h)
     return strcmp(line, SYNC_HERE) ? helper_fail(h, -ECANCELED, "the receiver does not go on") : 0;
 }
 
-int sync_with_receiver(struct helper *h)
+int sync_unheard(struct helper *h)
 {
     struct sync_record sync = { .number = h->round };
     int error;
@@ -29,5 +29,15 @@ int sync_with_receiver(struct helper *h)
     if (!h->stream.may_sync)
         return 0;
     error = writer_record(&h->stream, RECORD_SYNC, &(struct piece){ &sync, sizeof(sync) }, 1);
+    return error ? helper_stream_fail(h, error) : 0;
+}
+
+int sync_with_receiver(struct helper *h)
+{
+    int error = sync_unheard(h);
+
+    if (error || !h->stream.may_sync)
+        return error;
+    error = writer_flush(&h->stream);
     return error ? helper_stream_fail(h, error) : hear(h);
 }

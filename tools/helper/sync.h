@@ -14,3 +14,10 @@
 /* The receiver has all that was sent; or there is nobody to ask. 0, or -errno with the reason in h->error. */
 struct helper;
 int sync_with_receiver(struct helper *h);
+
+/*
+ * It is asked, and its answer is for torpor(1) to pass over. Behind the helper's last word libxl sends some bytes of
+ * its own, which a TCP holds back until the word before has been acknowledged. A receiver that has nothing to say puts
+ * that off for 40 ms, for which the guest would stand still; an answer takes the acknowledgement with it.
+ */
+int sync_unheard(struct helper *h);
