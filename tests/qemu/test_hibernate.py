@@ -2,6 +2,7 @@
 """The host goes to a disk, guests running, and comes back from it in another machine."""
 
 import hashlib
+import math
 import random
 import re
 import shutil
@@ -14,7 +15,7 @@ from conftest import SOAK, life_of
 from hibernating import (HOW, TORPOR, HibernatingBoard, begin_hibernation, find_image_disk, hibernate, make_disks,
                          wait_restored)
 from machine import BUILD, IMAGES, ROOT, Guest, Machine
-from sleeping import assert_slept, end_traffic, sleep_host, start_traffic
+from sleeping import FIRMWARE, assert_slept, end_traffic, sleep_host, start_traffic
 from test_jump import STAGES
 from test_package import deb
 
@@ -114,6 +115,37 @@ def test_three_guests_of_which_one_is_suspended_between_sleeps_of_the_host(tmp_p
             suspended.wait_awake()
             suspended.run("grep -qxf /tmp/life /proc/sys/kernel/random/boot_id")
             end(host)
+
+
+def switched_on_for(board, seconds):
+    """Such a machine does nothing for so long, and then looks for an image."""
+    board.start[-1] += " rdinit=/bin/sh"
+    machine = Machine("hibernate-late-up", board)
+    machine.expect("job control turned off")
+    machine.send(f"/bin/busybox sleep {seconds}; exec /init\n")
+    return machine
+
+
+@soak_only
+def test_the_counter_may_be_higher_than_before_and_nothing_else_be_left(tmp_path):
+    """The firmware loses what real hardware loses, and dom0's vCPU was and is again on another CPU than the first."""
+    make_disks(tmp_path)
+    board = HibernatingBoard(folder=tmp_path, bios=FIRMWARE)
+    begun = time.monotonic()
+    with Machine("hibernate-late-down", board) as host:
+        host.boot()
+        find_image_disk(host)
+        host.run("xl vcpu-pin 0 0 1; [ $(xl vcpu-list 0 | awk 'NR == 2 { print $4 }') = 1 ]")
+        one = start_guest(host)
+        assert_slept(sleep_host(host))
+        hibernate(host)
+    with switched_on_for(board, math.ceil(time.monotonic() - begun)) as host:   # a machine's counter begins at 0
+        see_them_go_on(host, [one])
+        host.run("[ $(xl vcpu-list 0 | awk 'NR == 2 { print $4 $7 }') = 11 ]")
+        start_traffic(host, [one])
+        assert_slept(sleep_host(host))
+        end_traffic(host, [one])
+        end(host)
 
 
 def flip_a_bit(path, at):
