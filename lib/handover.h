@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 #define HANDOVER_MAGIC   UINT64_C(0x31564f48524f5054)   /* "TPORHOV1" */
-#define HANDOVER_VERSION 4
+#define HANDOVER_VERSION 5
 
 /* A frame's state is (word >> state_shift) & state_mask, in the first word of its entry; below used_from it is free. */
 struct handover_frames {
@@ -28,6 +28,14 @@ struct handover_frames {
      */
     uint64_t sections, section_order, section_set_up;
 };
+
+/* Registers x19 to x30 and SP, 13 words, of each CPU when it went off. x30 is 0: it never did. */
+struct handover_contexts {
+    uint64_t first, stride, count;
+    uint64_t left;                   /* which of them is that of the CPU that left, the last one */
+};
+
+#define HANDOVER_CPUS_MAX 128u
 
 struct handover_range {
     uint64_t start, size;
@@ -52,7 +60,7 @@ struct handover {
     char program[32];                /* "Torpor 0.1" */
     uint64_t address;                /* its own */
     uint64_t back_entry;             /* entered at EL2, MMU off, on the CPU that was left on */
-    uint64_t context;                /* registers x19 to x30 and sp of the CPU that left: 13 words */
+    struct handover_contexts contexts;
     struct handover_frames frames;
     struct handover_range window;    /* the other kernel's memory, which is not the host's */
     struct handover_range image;     /* the hypervisor's program and data, at image_base for EL2 */

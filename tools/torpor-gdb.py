@@ -4,6 +4,8 @@
     gdb-multiarch -x tools/torpor-gdb.py build/hypervisor/torpor.elf CORE
     (gdb) torpor-domains            the domains and their vCPUs
     (gdb) torpor-vcpu DOMAIN VCPU   its registers, as it left its CPU
+    (gdb) torpor-cpus               the CPUs, and what they had in EL2's registers when they went off last
+    (gdb) thread apply all bt       where they stood then
 
 The program has to be the one that ran: build/hypervisor/torpor.elf, or that of the package torpor-dbgsym.
 """
@@ -50,6 +52,15 @@ def describe_vcpu(vcpu):
            f"PSTATE {int(vcpu['regs']['pstate']):#x}, at {vcpu.address}"
 
 
+def fields(structure):
+    return [(field.name, structure[field.name]) for field in structure.type.fields()]
+
+
+def show_registers(named):
+    for at in range(0, len(named), 4):
+        gdb.write("".join(f"{name:>12} {int(value):016x}" for name, value in named[at:at + 4]) + "\n")
+
+
 class Domains(gdb.Command):
     """List the domains and their vCPUs."""
 
@@ -84,11 +95,26 @@ class Vcpu(gdb.Command):
     @staticmethod
     def show(vcpu):
         gdb.write(describe_vcpu(vcpu).strip() + "\n")
-        regs, el1 = vcpu["regs"], vcpu["core"]["el1"]
-        named = [(f"x{n}", regs["x"][n]) for n in range(31)] + [(f.name, el1[f.name]) for f in el1.type.fields()]
-        for at in range(0, len(named), 4):
-            gdb.write("".join(f"{name:>12} {int(value):016x}" for name, value in named[at:at + 4]) + "\n")
+        show_registers([(f"x{n}", vcpu["regs"]["x"][n]) for n in range(31)] + fields(vcpu["core"]["el1"]))
+
+
+class Cpus(gdb.Command):
+    """List the CPUs, with EL2's registers as each went off last."""
+
+    def __init__(self):
+        super().__init__("torpor-cpus", gdb.COMMAND_STATUS)
+
+    def invoke(self, _argument, _from_tty):
+        cpus = gdb.parse_and_eval("cpus")
+        for n in range(int(gdb.parse_and_eval("'base/cpu.c'::present"))):
+            cpu, context = cpus[n], cpus[n]["left"]["context"]["registers"]
+            gdb.write(f"CPU {n}: MPIDR {int(cpu['mpidr']):#x}, {'on' if cpu['online'] else 'off'}" +
+                      (", lost" if cpu["lost"] else "") + ("" if context[11] else ", never left") + "\n")
+            if context[11]:
+                show_registers([(f"x{19 + at}", context[at]) for at in range(12)] + [("sp", context[12])] +
+                               fields(cpu["left"]["el2"]))
 
 
 Domains()
 Vcpu()
+Cpus()

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "arch/layout.h"
+#include "arch/sleep.h"
 #include "base/cpu_mask.h"
 #include "lib/base.h"
 
@@ -26,6 +27,15 @@ enum cpu_way {
     CPU_GIVEN_UP,     /* nobody waits for it any more; if it comes, it goes off at once */
 };
 
+/* What a CPU that is off had in its registers of EL2. */
+struct cpu_left {
+    struct cpu_context context;   /* a program counter of 0: it never went off */
+    struct {
+        uint64_t sctlr, hcr, cptr, mdcr, hstr, tcr, ttbr0, mair, vbar, vtcr, vttbr, vpidr, vmpidr, cnthctl, cntvoff,
+                 esr, elr, spsr, far, hpfar;
+    } el2;
+};
+
 struct cpu {
     struct vcpu *current;      /* the vCPU that runs, or ran last before idling; NULL before the first */
     uint8_t *stack_top;
@@ -44,6 +54,7 @@ struct cpu {
     uint64_t idle_ticks;       /* time spent idle, counter ticks */
     uint64_t idle_since;       /* it idles since then; 0: it does not. Atomic */
     cpu_mask self;             /* the set of itself */
+    struct cpu_left left;      /* as it was when it went off; for who reads this memory then */
 };
 
 extern struct cpu cpus[MAX_CPUS];

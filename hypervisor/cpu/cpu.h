@@ -45,6 +45,8 @@ struct sleep_stage;
 extern const struct sleep_stage cpus_stage;
 /* The idle loop's: goes off if it is to. Returns if it is not, or if the firmware refuses. */
 void cpu_off_if_called(struct cpu *cpu);
+/* This CPU's registers of EL2 but for its context, into its struct. */
+void cpu_note_left(void);
 /* Whether a CPU was lost that is not off: firmware then does not put the system to sleep (PSCI 5.20.1). */
 bool cpus_lost_are_on(void);
 /* From one step to the next; false: another had come first, and nothing changed. */

@@ -4,6 +4,8 @@
  * timers then go to the CPU that sleeps last. It comes back by the same way as it came at the start.
  */
 #include "arch/relax.h"
+#include "arch/sleep.h"
+#include "arch/sysreg.h"
 #include "base/printk.h"
 #include "base/time.h"
 #include "cpu/cpu.h"
@@ -16,6 +18,24 @@
 
 #define OFF_LIMIT_S 2   /* a CPU that is not off by then is taken for one that will not go */
 
+#define NOTE(left, name) ((left)->el2.name = read_sysreg(name##_el2))
+
+void cpu_note_left(void)
+{
+    struct cpu_left *l = &this_cpu()->left;
+
+    NOTE(l, sctlr), NOTE(l, hcr), NOTE(l, cptr), NOTE(l, mdcr), NOTE(l, hstr);
+    NOTE(l, tcr), NOTE(l, ttbr0), NOTE(l, mair), NOTE(l, vbar);
+    NOTE(l, vtcr), NOTE(l, vttbr), NOTE(l, vpidr), NOTE(l, vmpidr), NOTE(l, cnthctl), NOTE(l, cntvoff);
+    NOTE(l, esr), NOTE(l, elr), NOTE(l, spsr), NOTE(l, far), NOTE(l, hpfar);
+}
+
+static int64_t go_off(struct cpu_context *c)
+{
+    (void)c;
+    return psci_cpu_off();
+}
+
 void cpu_off_if_called(struct cpu *cpu)
 {
     int64_t status;
@@ -24,7 +44,8 @@ void cpu_off_if_called(struct cpu *cpu)
         return;
     cpu_stages_off();
     cpu_set_online(cpu, false);
-    status = psci_cpu_off();
+    cpu_note_left();
+    status = cpu_sleep(&cpu->left.context, go_off);
     printk("torpor: CPU %u stays on (PSCI CPU_OFF: %ld)", cpu->id, (long)status);
     if (cpu->lost)
         cpu_halt();

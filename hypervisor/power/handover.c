@@ -27,6 +27,8 @@ void handover_init(const char *version, paddr_t tree, uint64_t tree_size)
 
 paddr_t handover_address(void) { return image_to_paddr(&handover); }
 
+_Static_assert(MAX_CPUS <= HANDOVER_CPUS_MAX, "the keeper takes so many");
+
 void handover_leave(bool crashed)
 {
     struct handover *h = &handover;
@@ -34,7 +36,9 @@ void handover_leave(bool crashed)
 
     h->address = handover_address().pa;
     h->back_entry = image_to_paddr(jump_back_entry).pa;
-    h->context = image_to_paddr(&jump_context).pa;
+    h->contexts = (struct handover_contexts){
+        .first = image_to_paddr(&cpus[0].left.context).pa, .stride = sizeof(cpus[0]), .count = cpus_present(),
+        .left = this_cpu()->id };
     h->image = (struct handover_range){ image, image_end_address().pa - image };
     h->counter_frequency = counter_frequency();
     h->counter_bias = (uint64_t)counter_bias();

@@ -54,7 +54,8 @@ static const struct hibernation_ops operations = { .begin = image_take, .pre_sna
 
 static int64_t leave(struct cpu_context *c)
 {
-    (void)c;
+    cpu_note_left();
+    this_cpu()->left.context = *c;
     cpu_leave_to(image_entry, image_to_paddr(boot_root).pa, image_to_paddr(cpu_leaving).pa);
 }
 

@@ -180,21 +180,29 @@ def test_a_host_with_a_guest_at_work_goes_on_in_a_new_machine(name, options, par
         snapshot(host)
         hibernate(host, options)
     assert board.mem <= 3072 or saved_above_4_gib(tmp_path / "image.img")
+    if not options:
+        see_what_debuggers_see(tmp_path / "image.img", board.smp)
     with Machine(f"hibernate-up-{name}", board) as host:
         see_them_go_on(host, [one])
         end(host)
 
 
-def see_what_debuggers_see(image):
+def see_what_debuggers_see(image, cpus):
     core = subprocess.run(["llvm-readelf", "-h", "-n", image], check=True, capture_output=True, text=True).stdout
     assert "CORE (Core file)" in core and "TORPOR" in core
     assert re.search(rf"VMCOREINFO.*\n.*{b'OSRELEASE=6.1'.hex(' ')}", core), core
     said = subprocess.run(["gdb-multiarch", "-batch", "-nx", "-x", ROOT / "tools/torpor-gdb.py",
-                           "-ex", "torpor-domains", "-ex", "torpor-vcpu 1 0", "-ex", "backtrace",
+                           "-ex", "torpor-domains", "-ex", "torpor-vcpu 1 0", "-ex", "torpor-cpus",
+                           "-ex", "thread apply all -ascending backtrace",
                            BUILD / "hypervisor/torpor.elf", image], check=True, capture_output=True, text=True).stdout
     assert re.search(r"^domain 0: alive, \d+ pages.*\n  vCPU 0: on,", said, re.M), said
     assert re.search(r"^domain 1: alive, 2\d{4} pages.*frozen\n  vCPU 0: on,", said, re.M), said
-    assert re.search(r"^ +x0 [0-9a-f]{16} ", said, re.M) and "jump_enter" in said, said
+    assert re.search(r"^ +x0 [0-9a-f]{16} ", said, re.M), said
+    seen = re.findall(r"^CPU (\d+): MPIDR (\S+), (\w+)\n(?: .*\n)* +\w+ .*vbar ([0-9a-f]{16})", said, re.M)
+    assert [cpu[:3] for cpu in seen] == [(f"{n}", f"{n:#x}", "off" if n else "on") for n in range(cpus)], said
+    assert len({vectors for *_, vectors in seen}) == 1 and seen[0][3] != "0" * 16, said
+    stacks = said.partition("\nThread 1 ")[2].split("\nThread ")
+    assert ["jump_enter" in stacks[0]] + ["cpu_off_if_called" in stack for stack in stacks[1:]] == [True] * cpus, said
 
 
 def dumped(host):
@@ -224,11 +232,11 @@ def test_snapshots_are_taken_again_and_again(tmp_path):
         end_traffic(host, [one])
         host.run(f"{TORPOR} dump -t /dev/disk-of-images /root/core")
         assert dumped(host) > 64 << 20
-        see_what_debuggers_see(tmp_path / "image.img")
+        see_what_debuggers_see(tmp_path / "image.img", host.board.smp)
         host.run(f"{TORPOR} snapshot -z {HOW}; rm /root/core; {TORPOR} dump -t /dev/disk-of-images /root/core")
         stored = int(re.findall(r"^keeper: \d+ runs of pages, (\d+) MiB stored", host.console, re.M)[-1])
         assert stored << 20 < dumped(host) * 2 / 3   # it was packed on the partition
-    see_what_debuggers_see(brought(tmp_path))
+    see_what_debuggers_see(brought(tmp_path), host.board.smp)
     with Machine("hibernate-after-snapshots", HibernatingBoard(folder=tmp_path)) as host:
         host.expect(USUAL)   # the disks have gone on
 

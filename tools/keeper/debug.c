@@ -43,21 +43,39 @@ struct image_note_text debug_vmcoreinfo(struct memory_view *v, const char *where
     return text;
 }
 
-struct image_note_text debug_registers(struct memory_view *v, uint64_t context)
+/* Of size 0: it cannot be read, or never went off. */
+static struct image_note_text registers_of(struct memory_view *v, const struct handover_contexts *c, uint64_t cpu)
 {
     struct image_note_text none = { .name = "CORE", .type = NT_PRSTATUS }, text = none;
-    uint64_t kept[13];   /* x19 to x30, SP */
+    uint64_t kept[13] = { 0 };   /* x19 to x30, SP */
     struct elf_prstatus *status = calloc(1, sizeof(*status));
 
-    if (!status || context % 8 || memory_read(v, context, kept, sizeof(kept))) {
+    if (!status || memory_read(v, c->first + cpu * c->stride, kept, sizeof(kept)) || !kept[11]) {
         free(status);
         return none;
     }
-    status->pr_pid = 1;   /* gdb's number of the thread */
+    status->pr_pid = (pid_t)cpu + 1;   /* gdb's number of the thread */
     memcpy(&status->pr_reg[19], kept, sizeof(kept));   /* x19 to x30 and SP are neighbours there, too */
     status->pr_reg[32] = kept[11];                      /* PC: it comes back to where it called from, x30 */
     status->pr_reg[33] = 0x3c9;                         /* PSTATE: EL2h, all masked */
     text.size = sizeof(*status);
     text.data = status;
     return text;
+}
+
+unsigned debug_registers(struct memory_view *v, const struct handover_contexts *contexts,
+                         struct image_note_text *notes)
+{
+    uint64_t count = contexts->count < HANDOVER_CPUS_MAX ? contexts->count : HANDOVER_CPUS_MAX;
+    unsigned found = 0;
+
+    if (contexts->first % 8 || contexts->stride % 8 || contexts->left >= count)
+        return 0;
+    for (uint64_t n = 0; n < count; n++) {
+        uint64_t cpu = n == 0 ? contexts->left : n - (n <= contexts->left);
+
+        notes[found] = registers_of(v, contexts, cpu);
+        found += notes[found].size > 0;
+    }
+    return found;
 }

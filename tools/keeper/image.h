@@ -58,7 +58,7 @@ struct image_header {
 };
 
 /*
- * The notes of name "TORPOR". Beside them there are dom0's VMCOREINFO, and a CORE (NT_PRSTATUS) of the CPU that left.
+ * The notes of name "TORPOR". Beside them there are dom0's VMCOREINFO, and a CORE (NT_PRSTATUS) of each CPU.
  * crash(8) goes by a note's type alone, so ours are none of those that others use.
  */
 enum image_note {

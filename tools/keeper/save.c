@@ -236,13 +236,13 @@ static int tables_store(struct save *s, enum image_state state, const char *mach
     size_t disk_count;
     char info_at[64] = "";
     int error = disks_look(&s->disk, &disks, &disk_count);
-    struct image_note_text notes[6] = {
+    struct image_note_text notes[5 + HANDOVER_CPUS_MAX] = {
         { "TORPOR", IMAGE_NOTE_HANDOVER, sizeof(s->handover), &s->handover },
         { "TORPOR", IMAGE_NOTE_MACHINE, (uint32_t)strlen(machine) + 1, machine },
         { "TORPOR", IMAGE_NOTE_TIMES, sizeof(times), &times },
         { "TORPOR", IMAGE_NOTE_DISKS, (uint32_t)(disk_count * sizeof(*disks)), disks },
-    }, info, registers;
-    unsigned count = 4;
+    }, info;
+    unsigned count = 4, registers;
 
     if (error) {
         free(disks);
@@ -250,14 +250,13 @@ static int tables_store(struct save *s, enum image_state state, const char *mach
     }
     (void)argument("keeper.vmcoreinfo", info_at, sizeof(info_at));
     info = debug_vmcoreinfo(&s->pages, info_at);
-    registers = debug_registers(&s->pages, s->handover.context);
     if (info.size)
         notes[count++] = info;
-    if (registers.size)
-        notes[count++] = registers;
-    error = notes_store(s, state, notes, count);
+    registers = debug_registers(&s->pages, &s->handover.contexts, &notes[count]);
+    error = notes_store(s, state, notes, count + registers);
     free((void *)info.data);
-    free((void *)registers.data);
+    while (registers)
+        free((void *)notes[count + --registers].data);
     free(disks);
     return error;
 }
