@@ -137,8 +137,8 @@ static long op_load(uint64_t arg_va)
 }
 
 /*
- * An ELF note that kexec-tools name where they describe the memory that there was to a kernel for crashes. Linux has no
- * /proc/vmcore without a note, and ours says where in memory we are.
+ * An ELF note that kexec-tools name where they describe the memory that there was to a kernel for crashes, if dom0 has
+ * not told where its own is. Linux has no /proc/vmcore without a note, and ours says where in memory we are.
  */
 static struct PACKED {
     uint32_t name_size, desc_size, type;
@@ -151,6 +151,13 @@ static struct PACKED {
 
 static void range_of_note(struct xen_kexec_range *range)
 {
+    struct kexec_note own = kexec_note();
+
+    if (own.size) {
+        range->start = own.start;
+        range->size = own.size;
+        return;
+    }
     crash_note.image_start = image_start_address().pa;
     crash_note.image_end = image_end_address().pa;
     range->start = image_to_paddr(&crash_note).pa;

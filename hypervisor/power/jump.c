@@ -146,10 +146,42 @@ static size_t device_tree_read(const struct hypfs_entry *e, void *buf, size_t si
     return device_tree_size;
 }
 
+/* A hexadecimal number, with 0x or without, up to `end`; *text is left behind that. */
+static bool take_hexadecimal(const char **text, char end, uint64_t *number)
+{
+    const char *s = *text + (strncmp(*text, "0x", 2) ? 0 : 2);
+    unsigned digits = 0;
+
+    for (*number = 0; *s && *s != end; s++, digits++) {
+        const char *all = "0123456789abcdef", *digit = strchr(all, *s);
+
+        if (!digit)
+            return false;
+        *number = *number << 4 | (uint64_t)(digit - all);
+    }
+    *text = s + 1;
+    return *s == end && digits && digits <= 16;
+}
+
+/* As Linux says it (Documentation/ABI/testing/sysfs-kernel-vmcoreinfo): address and size. */
+static int vmcoreinfo_write(const struct hypfs_entry *e, const void *data, size_t size)
+{
+    const char *text = data;
+    struct kexec_note note;
+
+    (void)e;
+    (void)size;
+    if (!take_hexadecimal(&text, ' ', &note.start) || !take_hexadecimal(&text, '\0', &note.size))
+        return -EINVAL;
+    kexec_set_note(note);
+    return 0;
+}
+
 const struct hypfs_entry jump_dir[JUMP_ENTRIES] = {
     { .name = "back-entry", .type = HYPFS_STRING, .read = back_entry_read },
     { .name = "handover", .type = HYPFS_STRING, .read = handover_read },
     { .name = "device-tree", .type = HYPFS_BLOB, .read = device_tree_read },
+    { .name = "vmcoreinfo", .type = HYPFS_STRING, .data = "", .size = 1, .write = vmcoreinfo_write, .max_write = 40 },
 };
 
 void jump_set_device_tree(const void *tree, size_t size)

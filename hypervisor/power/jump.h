@@ -10,8 +10,11 @@
 /* The stages of a jump, in order. */
 extern const struct sleep_list jump_list;
 
-/* /torpor/jump in hypfs: the way back, where the handover stands, and the tree for a kernel that is jumped into. */
-#define JUMP_ENTRIES 3
+/*
+ * /torpor/jump in hypfs: the way back, where the handover stands, the tree for a kernel that is jumped into, and what
+ * dom0's /sys/kernel/vmcoreinfo says.
+ */
+#define JUMP_ENTRIES 4
 extern const struct hypfs_entry jump_dir[JUMP_ENTRIES];
 
 /* Boot: the platform's operations. */

@@ -28,6 +28,7 @@ static struct {
     uint64_t start, size;   /* written at boot only; size 0: there is none */
     struct image images[KEXEC_TYPES] GUARDED_BY(lock);
     enum kexec_type armed GUARDED_BY(lock);
+    struct kexec_note note GUARDED_BY(lock);
 } window = { .armed = NOT_ARMED };
 
 static unsigned window_pages(void) { return (unsigned)(window.size >> PAGE_SHIFT); }
@@ -207,6 +208,23 @@ bool kexec_take_armed(enum kexec_type *type, uint64_t *entry)
     }
     spin_unlock(&window.lock);
     return armed;
+}
+
+void kexec_set_note(struct kexec_note note)
+{
+    spin_lock(&window.lock);
+    window.note = note;
+    spin_unlock(&window.lock);
+}
+
+struct kexec_note kexec_note(void)
+{
+    struct kexec_note note;
+
+    spin_lock(&window.lock);
+    note = window.note;
+    spin_unlock(&window.lock);
+    return note;
 }
 
 uint64_t kexec_crash_entry(void)

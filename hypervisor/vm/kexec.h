@@ -46,6 +46,15 @@ void kexec_disarm(void);
 bool kexec_is_armed(void);
 /* The jump's: its image, and nobody jumps a second time. False: not armed. */
 bool kexec_take_armed(enum kexec_type *type, uint64_t *entry);
+/*
+ * Where dom0's kernel has its note for a kernel that keeps its memory after a crash (VMCOREINFO), as dom0 says and
+ * stock kexec-tools ask: it goes to nobody else, so it is taken as it is. Size 0: not known.
+ */
+struct kexec_note {
+    uint64_t start, size;
+};
+void kexec_set_note(struct kexec_note note);
+struct kexec_note kexec_note(void);
 /* The two that follow serve a panic, too. The entry of the kernel for a crash; 0: none is loaded. */
 uint64_t kexec_crash_entry(void);
 /* Its pages go to memory, past the caches. Nobody changes the image meanwhile. */

@@ -349,10 +349,11 @@ class Machine:
         data = (script + "\n").encode()
         self._agent.sendall(b"%d\n" % len(data) + data)
 
-    def reboot(self):
-        """Restart dom0 and the machine with it. For a Board with REBOOTS; its disk keeps its content."""
+    def reboot(self, script="reboot"):
+        """Restart dom0 and the machine with it. For a Board with REBOOTS; its disk keeps its content. script: what
+        ends in a reset."""
         said = len(self.console)
-        self.start("reboot")
+        self.start(script)
         self.expect(r"^dom0: up", start=said)
         while self._line() != "agent: ready":
             pass    # the last words of the agent before it

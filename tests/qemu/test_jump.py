@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from conftest import SOAK, life_of
-from machine import BUILD, Board, Guest, Machine, bare_board
+from machine import BUILD, IMAGES, QUICK, REBOOTS, Board, Guest, Machine, bare_board
 from sleeping import FIRMWARE, end_traffic, start_traffic
 
 # dom0's disk has no kexec
@@ -124,6 +124,44 @@ def test_a_crash_goes_to_stock_linux_which_sees_the_memory(crash, reason, reques
         host.expect(r"^keeper: Linux 6\.1\S*, 1 CPUs, back at no address$")
         host.expect(r"^keeper: [67]\d\d MiB of who was here before are in /proc/vmcore$")
         assert host.wait_exit() == 0
+
+
+KDUMP_TOOLS = f"""
+USE_KDUMP=1
+KDUMP_KERNEL=/guest/vmlinuz
+KDUMP_INITRD=/tmp/job/dom0.gz
+KDUMP_KEXEC_ARGS="-i --dtb=/tmp/job/host.dtb"
+KDUMP_CMDLINE="console=ttyAMA0 {QUICK}"
+KDUMP_CMDLINE_APPEND="nr_cpus=1 reset_devices systemd.unit=kdump-tools-dump.service"
+"""
+
+
+@pytest.mark.skipif(not SOAK, reason="for `make soak`: three boots of a dom0 with systemd")
+def test_debians_kdump_tools_keep_the_dump_of_a_dom0_that_crashed():
+    """The real package, of a dom0 with systemd: the second kernel starts the same userland, which keeps the dump and
+    reboots."""
+    board = Board(mem=3072, image=IMAGES / "systemd.img", files=[BUILD / "tools/torpor", IMAGES / "dom0.gz"],
+                  arguments="dom0_mem=1024M dom0_max_vcpus=2 crashkernel=256M", extra=REBOOTS)
+    with Machine("jump-kdump-tools", board) as host:
+        host.boot()
+        host.alarms_expected = True
+        host.run(f"""
+            /tmp/job/torpor jump -d /tmp/job/host.dtb
+            for wrong in "" 0x1000 "0x1000 " "0x1000 10 " "1000 1g" "00000000000001000 10"; do
+                if xenhypfs write /torpor/jump/vmcoreinfo "$wrong"; then exit 1; fi
+            done
+            xenhypfs write /torpor/jump/vmcoreinfo "$(cat /sys/kernel/vmcoreinfo)"
+            cat > /etc/default/kdump-tools <<'EOF'
+{KDUMP_TOOLS}EOF
+            kdump-config load
+            sync""")
+        host.reboot(f"{FEED}; echo c > /proc/sysrq-trigger")
+        assert "torpor: going to the kernel that dom0 has loaded for a crash" in host.console
+        host.run("""
+            cd /var/crash/2*
+            grep -q 'Kernel panic - not syncing: sysrq triggered crash' dmesg.*
+            head -c 12 dump.* | grep -qx makedumpfile
+            [ $(stat -c %s dump.*) -gt $((16 << 20)) ]""")
 
 
 @pytest.mark.parametrize("gic,cpus,cpu,bios", [(3, 2, "cortex-a57", None), (2, 4, "max", FIRMWARE)],

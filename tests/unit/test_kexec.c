@@ -478,6 +478,11 @@ static void ranges_are_told(void **state)
     assert_memory_equal((void *)range.start, head, sizeof(head));
     assert_string_equal((char *)range.start + 12, "TORPOR");
     assert_memory_equal((void *)(range.start + 20), image, sizeof(image));
+    kexec_set_note((struct kexec_note){ WINDOW - PAGE_SIZE, 0x1024 });
+    assert_int_equal(call(KEXEC_CMD_kexec_get_range, &range), 0);
+    assert_int_equal(range.start, WINDOW - PAGE_SIZE);
+    assert_int_equal(range.size, 0x1024);
+    kexec_set_note((struct kexec_note){ 0 });
     range.range = KEXEC_RANGE_MA_CPU;
     assert_int_equal(call(KEXEC_CMD_kexec_get_range, &range), -EINVAL);
     range.range = -1;
