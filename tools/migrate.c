@@ -411,10 +411,10 @@ int command_migrate(const struct command *c, int argc, char **argv)
     int option, status = EXIT_FAILURE;
     char *rune;
 
-    while ((option = next_option(c, argc, argv, ":s:C:epzh", long_options)) >= 0) {
+    while ((option = next_option(c, argc, argv, ":s:C:eFpzh", long_options)) >= 0) {
         command = option == 's' ? optarg : command;
         config_file = option == 'C' ? optarg : config_file;
-        unwatched |= option == 'e';
+        unwatched |= option == 'e' || option == 'F';   /* there is no foreground there */
         paused |= option == 'p';
         debug |= option == DEBUG;
         options.helper.compress |= option == 'z';

@@ -44,7 +44,7 @@ _torpor()
         -s | --max-downtime) return ;;
         esac
         if [[ $word == -* ]]; then
-            words='-s -C -e -p -z --compress --max-downtime --no-throttle --json --debug --live --help'
+            words='-s -C -e -F -p -z --compress --max-downtime --no-throttle --json --debug --live --help'
         else
             words=$(_torpor_guests)
         fi

@@ -44,11 +44,11 @@ static const struct command commands[] = {
       "--json         lines for programs on standard output\n"
       "CONFIG         an xl configuration to keep in the file in place of the guest's own\n" },
     { "migrate", command_migrate,
-      "[-s COMMAND] [-C CONFIG] [-epz] [--max-downtime MS] [--no-throttle] [--json] DOMAIN HOST",
+      "[-s COMMAND] [-C CONFIG] [-eFpz] [--max-downtime MS] [--no-throttle] [--json] DOMAIN HOST",
       "Move a guest to another host while it runs",
       "-s COMMAND    reach the host by this instead of ssh; empty: HOST is a command that runs migrate-receive\n"
       "-C CONFIG     an xl configuration in place of the guest's own\n"
-      "-e            nobody waits there for its end in the background\n"
+      "-e, -F        nobody waits there for its end in the background\n"
       "-p            leave it paused there\n"
       "-z, --compress       compress its memory\n"
       "--max-downtime MS    stand still for so many milliseconds at most, if that can be (default: 200)\n"

@@ -320,8 +320,11 @@ def names(host):
 
 def test_a_guest_migrates_while_it_runs(host, mover):
     domid = mover.domid()
-    result = host.run("torpor migrate -s '' mover 'torpor migrate-receive'")
+    # a host called nowhere, which the command does not reach
+    result = host.run("torpor migrate -F -p -C /tmp/mover.cfg -s 'env -u' mover nowhere")
     assert "Migration successful." in result.output
+    assert re.search(r"^mover .*--p---", host.run("xl list mover").output, re.M)
+    host.run("xl unpause mover")
     assert mover.domid() != domid and names(host).count("mover") == 1
     assert not [name for name in names(host) if name.startswith("mover-")]
     assert_counts(mover)
