@@ -34,6 +34,7 @@ long abi_sched_op(uint64_t cmd, uint64_t arg_va);
 long abi_event_channel_op(uint64_t cmd, uint64_t arg_va);
 long abi_hvm_op(uint64_t cmd, uint64_t arg_va);
 long abi_platform_op(uint64_t arg_va);
+long abi_physdev_op(uint32_t cmd, uint64_t arg_va);
 long abi_sysctl(uint64_t arg_va);
 long abi_domctl(uint64_t arg_va);
 long abi_kexec_op(uint64_t cmd, uint64_t arg_va);

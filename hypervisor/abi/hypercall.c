@@ -2,8 +2,7 @@
 /*
  * Which hypercall number is which handler (xen/include/public/xen.h, the list in arch-arm.h). The one place where guest
  * registers become arguments: a parameter that the ABI declares as 32 bits wide is cut to them here, since
- * the upper half of its register is unspecified (AAPCS64 6.8.2). Numbers that are not in the switch are -ENOSYS; so is
- * physdev_op, by which dom0 reports its PCI devices: none are passed to other domains.
+ * the upper half of its register is unspecified (AAPCS64 6.8.2). Numbers that are not in the switch are -ENOSYS.
  */
 #include "abi/abi.h"
 
@@ -39,6 +38,8 @@ long abi_dispatch(uint64_t number, const uint64_t *x)
         return abi_hvm_op((uint32_t)x[0], x[1]);
     case __HYPERVISOR_platform_op:
         return abi_platform_op(x[0]);
+    case __HYPERVISOR_physdev_op:
+        return abi_physdev_op((uint32_t)x[0], x[1]);
     case __HYPERVISOR_sysctl:
         return abi_sysctl(x[0]);
     case __HYPERVISOR_domctl:

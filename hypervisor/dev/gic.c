@@ -15,6 +15,7 @@
 
 #define MSI_TYPER      0x008
 #define MSI_FRAME_SIZE 0x1000
+#define ITS_SIZE       0x20000   /* IHI 0069 12.19: control frame and translation frame */
 
 struct gic_info gic;
 
@@ -109,14 +110,27 @@ static void read_message_frame(const struct dt *dt, const struct dt_node *n)
         gic.message_frames[gic.message_frame_count++] = f;
 }
 
+/* The first one; devices of any other go without message interrupts. */
+static void read_its(const struct dt *dt, const struct dt_node *n)
+{
+    if (gic.its.base || dt_reg(n, 0, &gic.its.base, &gic.its.size) || gic.its.size < ITS_SIZE)
+        return;
+    gic.its.phandle = node_u32(dt, n, "phandle", 0);
+}
+
 /* The children of the GIC's node, on which the walk stands. */
-static void read_message_frames(struct dt_walk *walk, unsigned depth)
+static void read_children(struct dt_walk *walk, unsigned depth)
 {
     const struct dt_node *n;
 
-    while ((n = dt_walk_next(walk)) && n->depth > depth)
-        if (n->enabled && n->depth == depth + 1 && dt_is_compatible(n, "arm,gic-v2m-frame"))
+    while ((n = dt_walk_next(walk)) && n->depth > depth) {
+        if (!n->enabled || n->depth != depth + 1)
+            continue;
+        if (gic.version == 2 && dt_is_compatible(n, "arm,gic-v2m-frame"))
             read_message_frame(walk->dt, n);
+        if (gic.version == 3 && dt_is_compatible(n, "arm,gic-v3-its"))
+            read_its(walk->dt, n);
+    }
 }
 
 int gic_init(const void *fdt)
@@ -141,8 +155,7 @@ int gic_init(const void *fdt)
     ops = gic.version == 3 ? gicv3_probe() : gicv2_probe();
     if (!ops)
         return -ENODEV;
-    if (gic.version == 2)
-        read_message_frames(&walk, n->depth);
+    read_children(&walk, n->depth);
     printk("gic: GICv%u, %u interrupts, %u list registers, %u priority bits%s", gic.version, gic.nr_irqs, gic.nr_lrs,
            gic.priority_bits, gic.lr_deactivates ? "" : ", ends physical interrupts by software");
     return 0;

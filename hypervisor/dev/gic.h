@@ -60,6 +60,7 @@ struct gic_info {
     uint32_t redistributor_stride;
     struct gic_message_frame message_frames[GIC_MESSAGE_FRAMES];   /* GICv2 */
     unsigned message_frame_count;
+    struct { uint64_t base, size; uint32_t phandle; } its;   /* GICv3; base 0: there is none */
     unsigned maintenance_irq;
     bool lr_deactivates;        /* a list register with hw set deactivates the physical interrupt reliably */
 };

@@ -10,7 +10,10 @@
 
 #define GICD_CTLR        0x0000
 #define GICD_TYPER       0x0004
+#define GICD_TYPER_MBIS  (1u << 16)
 #define GICD_IIDR        0x0008
+#define GICD_SETSPI_NSR  0x0040   /* GICv3 */
+#define GICD_CLRSPI_NSR  0x0048
 #define GICD_IGROUPR     0x0080
 #define GICD_ISENABLER   0x0100
 #define GICD_ICENABLER   0x0180
@@ -68,6 +71,14 @@ const struct gic_ops *gicv3_probe(void);
 
 /* The version's, for gic_sleep.c. */
 const struct gic_ops *gic_operations(void);
+
+/*
+ * For its.c: a CPU's redistributor, once the CPU was on; how an ITS's commands name it (IHI 0069 5.3.1: by address, or by
+ * its number); the distributor's GICD_TYPER.
+ */
+gic_frame gicv3_redistributor(unsigned cpu);
+uint64_t gicv3_redistributor_target(unsigned cpu, bool by_address);
+uint32_t gicv3_distributor_typer(void);
 
 /* Every SPI disabled, inactive, not pending, level, at GIC_PRIORITY; group1: also in group 1. */
 void gic_reset_spis(gic_frame distributor, bool group1);

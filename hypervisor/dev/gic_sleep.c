@@ -6,6 +6,7 @@
  */
 #include "arch/io.h"
 #include "dev/gic_ops.h"
+#include "dev/its.h"
 #include "sleep/sleep.h"
 
 #define WORDS    32     /* of 32 interrupts each; INTIDs up to 1019 */
@@ -93,4 +94,5 @@ void gic_evict(unsigned from, unsigned to)
     for (unsigned irq = 32; irq < gic.nr_irqs; irq++)
         if (ops->read_target(irq) == ops->target_of(from))
             ops->write_target(irq, ops->target_of(to));
+    its_evict(from, to);
 }

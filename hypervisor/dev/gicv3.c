@@ -9,6 +9,7 @@
 #include "base/cpu.h"
 #include "base/printk.h"
 #include "dev/gic_ops.h"
+#include "dev/its.h"
 #include "lib/errno.h"
 #include "mm/el2.h"
 
@@ -69,6 +70,21 @@ static void v3_frame_wait(unsigned irq)
         wait_clear(redistributors[this_cpu()->id] + GICR_CTLR, GICR_CTLR_RWP);
     else
         wait_clear(distributor + GICD_CTLR, GICD_CTLR_RWP);
+}
+
+gic_frame gicv3_redistributor(unsigned cpu) { return redistributors[cpu]; }
+uint32_t gicv3_distributor_typer(void) { return mmio_read32(distributor + GICD_TYPER); }
+
+uint64_t gicv3_redistributor_target(unsigned cpu, bool by_address)
+{
+    gic_frame rd = redistributors[cpu];
+
+    if (!by_address)
+        return mmio_read64(rd + GICR_TYPER) >> 8 << 16 & 0xffff0000;
+    for (unsigned i = 0; i < gic.redistributor_regions; i++)
+        if (rd >= regions[i] && rd < regions[i] + gic.redistributors[i].size)
+            return gic.redistributors[i].base + (uint64_t)(rd - regions[i]);
+    return 0;   /* never: it was found in one of them */
 }
 
 /* --- Start --- */
@@ -143,6 +159,7 @@ static int v3_cpu_init(void)
         gic_lr_write(n, 0);
     write_sysreg(1, ICC_IGRPEN1_EL1);
     isb();
+    its_cpu_on();
     return 0;
 }
 

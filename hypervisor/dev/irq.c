@@ -8,6 +8,7 @@
 #include "arch/lock.h"
 #include "base/printk.h"
 #include "dev/gic.h"
+#include "dev/its.h"
 #include "lib/errno.h"
 
 #define INTID_MASK    0x3ffu   /* GICv2 puts an SGI's source above it */
@@ -135,6 +136,11 @@ void irq_handle_all(void)
         uint32_t ack = gic_ack();
         unsigned irq = ack & INTID_MASK;
 
+        if (unlikely(ack >= ITS_FIRST_LPI)) {   /* never with a GICv2 */
+            gic_drop_priority(ack);             /* which ends it */
+            its_take(ack);
+            continue;
+        }
         if (irq >= INTID_SPECIAL)
             return;
         handle(ack, irq);

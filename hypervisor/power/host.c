@@ -18,6 +18,7 @@
 #include "cpu/timer.h"
 #include "dev/console.h"
 #include "dev/gic.h"
+#include "dev/its.h"
 #include "dev/psci.h"
 #include "lib/errno.h"
 #include "lib/print.h"
@@ -151,6 +152,7 @@ static const struct sleep_stage *const stages[] = {
     &cpus_stage,
     &timers_stage,
     &console_stage,
+    &its_stage,
     &gic_stage,
     &wakeup_stage,
     &core_stage,

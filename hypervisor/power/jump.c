@@ -17,6 +17,7 @@
 #include "cpu/timer.h"
 #include "dev/console.h"
 #include "dev/gic.h"
+#include "dev/its.h"
 #include "lib/errno.h"
 #include "lib/print.h"
 #include "lib/string.h"
@@ -79,7 +80,7 @@ static const struct sleep_stage jump_stage = { .name = "jump", .enter = jump_ent
 /* --- A crash, of dom0's or our own */
 
 /*
- * Only timers are put to rest: a kernel for crashes expects the rest as it stands. It has this CPU alone, for the
+ * Only timers and the ITS, whose tables stay ours, are put to rest: a kernel for crashes expects the rest as it stands. It has this CPU alone, for the
  * others are on.
  */
 void machine_enter_crash_kernel(void)
@@ -92,6 +93,7 @@ void machine_enter_crash_kernel(void)
     handover_leave(true);
     write_sysreg(0, cnthp_ctl_el2);
     write_sysreg(0, cntv_ctl_el0);
+    its_silence();
     (void)cpu_sleep(&jump_context, leave);
     (void)cpu_core_stage.on();
     printk("torpor: it came back, but there is nothing to go on with\n");
@@ -107,6 +109,7 @@ static const struct sleep_stage *const stages[] = {
     &cpus_stage,
     &timers_stage,
     &console_stage,
+    &its_jump_stage,
     &gic_stage,
     &core_stage,
     &jump_stage,

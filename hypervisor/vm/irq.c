@@ -12,6 +12,7 @@
 #include "base/printk.h"
 #include "dev/gic.h"
 #include "dev/irq.h"
+#include "dev/its.h"
 #include "lib/errno.h"
 #include "vm/domain.h"
 #include "vm/vgic/vgic.h"
@@ -57,6 +58,19 @@ void irq_unroute(unsigned irq)
     irq_release(irq);
     routes[irq].domain = NULL;
     spin_unlock(&lock);
+}
+
+static struct domain *messages_domain;   /* for good */
+
+static unsigned domain_message(unsigned message) { return vgic_inject_message(messages_domain, message); }
+
+int irq_route_messages(struct domain *d, unsigned first, unsigned count)
+{
+    int error;
+
+    messages_domain = d;
+    error = its_start(first, count, domain_message);
+    return error ? error : vgic_offer_messages(d, first, count);
 }
 
 bool irq_is_wake_source(unsigned irq, domid_t *d)

@@ -14,6 +14,12 @@ void irq_unroute(unsigned irq);
 #define DOMID_HYPERVISOR 0x7ff2u   /* DOMID_XEN of xen/include/public/xen.h */
 
 /*
+ * PCI devices' messages first .. first + count - 1 become d's SPIs of those numbers, by the ITS; once, at boot. Errors
+ * as its_start(), and -EBUSY.
+ */
+int irq_route_messages(struct domain *d, unsigned first, unsigned count);
+
+/*
  * During a host sleep: whether irq, if it is enabled, wakes the host: those of dom0, of domains that suspended
  * themselves, and of irq_set_wakes_host(). *d: whose it is; the hypervisor's own are DOMID_HYPERVISOR's.
  */

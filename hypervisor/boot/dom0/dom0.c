@@ -27,6 +27,8 @@
 #include "vm/domain.h"
 #include "vm/kexec.h"
 #include "dev/irq.h"
+#include "dev/its.h"
+#include "vm/irq.h"
 #include "vm/vcpu.h"
 #include "vm/vgic/vgic.h"
 
@@ -308,7 +310,22 @@ static int route_irq(void *context, unsigned irq, bool edge, const char *device)
     return err ? err : vgic_route_irq(x->d, irq, irq);
 }
 
-static const struct dom0_device_visitor visitor = { map_mmio, map_memory, route_irq, allow_mmio, allow_irq };
+static int map_functions(void *context, unsigned segment, uint32_t rid, uint32_t mask, uint32_t device, uint32_t count)
+{
+    (void)context;
+    return its_map_functions(segment, rid, mask, device, count);
+}
+
+static int carry_messages(void *context, unsigned first, unsigned count)
+{
+    struct builder *x = context;
+
+    return irq_route_messages(x->d, first, count);
+}
+
+static const struct dom0_device_visitor visitor = {
+    map_mmio, map_memory, route_irq, allow_mmio, allow_irq, map_functions, carry_messages,
+};
 
 struct extended_walk {
     struct builder *x;

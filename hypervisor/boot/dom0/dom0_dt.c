@@ -13,6 +13,7 @@
 
 #include "base/printk.h"
 #include "boot/modules.h"
+#include "dev/its.h"
 #include "lib/devicetree.h"
 #include "lib/bitmap.h"
 #include "lib/errno.h"
@@ -44,6 +45,8 @@ struct builder {
     struct boot_range pending;            /* device registers not yet told to the visitor */
     struct boot_ranges reserved;          /* reserved memory that dom0 sees as RAM */
     uint64_t irqs_seen[BITMAP_WORDS(1024)];
+    unsigned pci_hosts;                   /* met so far */
+    bool needs_messages;                  /* one of them has the GIC's ITS */
     struct cells cells;
 };
 
@@ -56,7 +59,10 @@ static const char *const hidden_names[] = {
 };
 static const char *const timer_names[] = { "arm,armv8-timer", "arm,armv7-timer", NULL };
 
-/* Properties that lead to devices that dom0 does not have: I/O address translation; and, but for a GICv2m, an ITS. */
+/*
+ * Properties that lead to devices that dom0 does not have: I/O address translation; and, but for a GICv2m, an ITS: in its
+ * place a PCI host bridge gets the GICv3 itself (put_message_parent).
+ */
 static const char *const hidden_properties[] = { "iommus", "iommu-map", "iommu-map-mask", NULL };
 static const char *const message_properties[] = { "msi-map", "msi-map-mask", "msi-parent", NULL };
 static const char *const hidden_chosen_properties[] = {
@@ -235,6 +241,105 @@ static void visit_irqs(struct builder *b, const struct dt_node *n)
     while ((err = dt_interrupt_map_next(&b->dt, n, &position, &irq)) != -ENOENT)
         if (!err)
             visit_irq(b, n, &irq);
+}
+
+/* --- Message interrupts of PCI devices on a machine with an ITS --- */
+
+#define MESSAGES_MIN 16u
+#define MSI_MAP_CELLS 4u   /* RID, controller, device, length (bindings/pci/pci-msi.txt) */
+
+static uint32_t cell_or(struct builder *b, const struct dt_node *n, const char *name, uint32_t fallback)
+{
+    struct dt_value v = dt_property(&b->dt, n, name);
+
+    if (v.data)
+        (void)dt_cell(&v, 0, &fallback);
+    return fallback;
+}
+
+/* True if a function of this host bridge comes to the GIC's ITS. */
+static bool visit_msi_map(struct builder *b, const struct dt_node *n, unsigned segment)
+{
+    struct dt_value map = dt_property(&b->dt, n, "msi-map");
+    uint32_t line[MSI_MAP_CELLS], mask = cell_or(b, n, "msi-map-mask", 0xffff);
+    const struct dom0_device_visitor *v = b->params->visitor;
+    bool any = false;
+
+    for (unsigned at = 0; map.data && dt_cell(&map, at + MSI_MAP_CELLS - 1, &line[3]); at += MSI_MAP_CELLS) {
+        for (unsigned i = 0; i < MSI_MAP_CELLS - 1; i++)
+            (void)dt_cell(&map, at + i, &line[i]);
+        if (line[1] != b->params->gic->its.phandle)
+            continue;
+        told(b, v->map_functions(b->params->context, segment, line[0], mask, line[2], line[3]), "message interrupts of",
+             line[0]);
+        any = true;
+    }
+    return any;
+}
+
+/* Without a map, a function's number is its device's. */
+static bool visit_msi_parent(struct builder *b, const struct dt_node *n, unsigned segment)
+{
+    if (cell_or(b, n, "msi-parent", 0) != b->params->gic->its.phandle)
+        return false;
+    told(b, b->params->visitor->map_functions(b->params->context, segment, 0, 0xffff, 0, 0x10000),
+         "message interrupts of segment", segment);
+    return true;
+}
+
+/*
+ * Where a PCI host bridge's devices interrupt by the ITS, they do so by messages for the GICv3. Segments are numbered as
+ * Linux does it (bindings/pci/pci.txt, linux,pci-domain).
+ */
+static void put_message_parent(struct builder *b, const struct dt_node *n)
+{
+    unsigned segment;
+
+    if (!n->enabled || !dt_value_is(&n->props[DT_DEVICE_TYPE], "pci"))
+        return;
+    segment = cell_or(b, n, "linux,pci-domain", b->pci_hosts++);
+    if (!b->params->gic->its.base || !b->params->gic->its.phandle ||
+        !(visit_msi_map(b, n, segment) || visit_msi_parent(b, n, segment)))
+        return;
+    b->needs_messages = true;
+    put_u32(b, "msi-parent", b->dt.gic_phandle);
+}
+
+/* The longest run of shared interrupts that no device has, at most `most` of them. Its length, or 0: there is none. */
+static unsigned unused_irqs(const struct builder *b, unsigned most, unsigned *first)
+{
+    unsigned longest = 0;
+
+    for (unsigned irq = 32, run = 0; irq < b->params->gic->nr_irqs; irq++) {
+        run = bitmap_test(b->irqs_seen, irq) ? 0 : run + 1;
+        if (run <= longest || longest == most)
+            continue;
+        longest = run;
+        *first = irq + 1 - run;
+    }
+    return longest;
+}
+
+/* A GICv3 that takes messages: arm,gic-v3.yaml, mbi-ranges. What GICD_SETSPI_NSR is to it, is GITS_TRANSLATER to us. */
+static void put_messages(struct builder *b)
+{
+    unsigned first, count = b->needs_messages ? unused_irqs(b, ITS_MAX_MESSAGES, &first) : 0;
+
+    if (!b->needs_messages)
+        return;
+    if (count < MESSAGES_MIN) {
+        printk("torpor: devices have nearly all of the %u interrupts: dom0's PCI devices have no message interrupts",
+               b->params->gic->nr_irqs);
+        return;
+    }
+    if (b->params->visitor->carry_messages(b->params->context, first, count))
+        return;
+    put(b, fdt_property(b->out, "msi-controller", "", 0));
+    cell_add(b, first);
+    cell_add(b, count);
+    put_cells(b, "mbi-ranges");
+    number_add(b, b->params->gic->its.base + ITS_TRANSLATION, b->address_cells);
+    put_cells(b, "mbi-alias");
 }
 
 static void visit_device(struct builder *b, const struct dt_node *n)
@@ -423,6 +528,7 @@ static void copy_node(struct builder *b, const struct dt_node *n)
 {
     open_node(b, n);
     copy_properties(b, n->offset, NULL);
+    put_message_parent(b, n);
     if (!n->depth) {
         b->address_cells = n->address_cells;
         b->size_cells = n->size_cells;
@@ -525,6 +631,8 @@ static void write_gic(struct builder *b)
         put_u32(b, "#redistributor-regions", g->redistributor_regions);
     if (g->version == 3 && g->redistributor_stride)
         put(b, fdt_property_u64(b->out, "redistributor-stride", g->redistributor_stride));
+    if (g->version == 3)
+        put_messages(b);
     if (has_messages(b))
         put(b, fdt_property(b->out, "ranges", "", 0));
     for (unsigned i = 0; has_messages(b) && i < g->message_frame_count; i++)

@@ -22,6 +22,10 @@ struct dom0_device_visitor {
     /* Of a device set aside for another domain (`xen,passthrough`): dom0's toolstack may hand it out. */
     int (*allow_mmio)(void *context, uint64_t start, uint64_t size);
     int (*allow_irq)(void *context, unsigned irq, bool edge, const char *device);
+    /* One line of a PCI host bridge's msi-map to gic->its (dev/its.h: its_map_functions). */
+    int (*map_functions)(void *context, unsigned segment, uint32_t rid, uint32_t mask, uint32_t device, uint32_t count);
+    /* Shared interrupts that no device has: dom0's PCI devices raise them by messages to gic->its. An error: none can. */
+    int (*carry_messages)(void *context, unsigned first, unsigned count);
 };
 
 struct dom0_dt_params {

@@ -235,12 +235,27 @@ static NOINLINE bool access_ctlr(struct domain_vgic *g, struct mmio_access *a)
     return true;
 }
 
+/* A message-based SPI, by a write of a CPU's (IHI 0069 12.9.36). */
+static NOINLINE bool access_message(struct domain_vgic *g, const struct mmio_access *a)
+{
+    struct virq *irq;
+
+    vgic_begin(g);
+    irq = vgic_virq(g, NULL, a->value & 0x3ff);
+    if (irq)
+        set_pending(g, irq, a->offset == GICD_SETSPI_NSR);
+    vgic_end(g);
+    return true;
+}
+
 bool vgic_control_access(struct domain_vgic *g, struct mmio_access *a)
 {
     if (a->size != 4)
         return false;
     if (a->offset == GICD_CTLR)
         return access_ctlr(g, a);
+    if (a->write && g->typer & GICD_TYPER_MBIS && (a->offset == GICD_SETSPI_NSR || a->offset == GICD_CLRSPI_NSR))
+        return access_message(g, a);
     if (!a->write)
         a->value = a->offset == GICD_TYPER ? g->typer : a->offset == GICD_IIDR ? GIC_IIDR : 0;
     return true;

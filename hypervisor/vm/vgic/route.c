@@ -5,6 +5,7 @@
  * enabled that.
  */
 #include "base/cpu.h"
+#include "dev/gic_ops.h"
 #include "lib/errno.h"
 #include "mm/heap.h"
 #include "vm/irq.h"
@@ -72,6 +73,18 @@ int vgic_reserve_spi(struct domain *d, unsigned intid)
 
     vgic_begin(&d->vgic);
     error = reserve(&d->vgic, intid, 0);
+    vgic_end(&d->vgic);
+    return error;
+}
+
+int vgic_offer_messages(struct domain *d, unsigned first, unsigned count)
+{
+    int error = 0;
+
+    vgic_begin(&d->vgic);
+    for (unsigned i = 0; i < count && !error; i++)
+        error = reserve(&d->vgic, first + i, 0);
+    d->vgic.typer |= error ? 0 : GICD_TYPER_MBIS;
     vgic_end(&d->vgic);
     return error;
 }

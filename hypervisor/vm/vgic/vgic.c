@@ -93,6 +93,23 @@ void vgic_inject(struct domain *d, struct vcpu *v, unsigned intid)
     vgic_end(g);
 }
 
+unsigned vgic_inject_message(struct domain *d, unsigned intid)
+{
+    struct domain_vgic *g = &d->vgic;
+    unsigned cpu = this_cpu()->id;
+    struct virq *irq;
+
+    vgic_begin(g);
+    irq = vgic_virq(g, NULL, intid);
+    if (irq) {
+        inject(g, irq);
+        if (irq->target && irq->target->sched.cpu)
+            cpu = sched_cpu_number(&irq->target->sched);
+    }
+    vgic_end(g);
+    return cpu;
+}
+
 void vgic_inject_away(struct vcpu *v, unsigned intid)
 {
     struct domain_vgic *g = &v->domain->vgic;

@@ -53,6 +53,13 @@ void vgic_inject_physical(struct domain *d, struct vcpu *v, unsigned intid, unsi
 /* Gives physical SPI `irq` to d as its `intid`. -EBUSY taken, -EINVAL. */
 int vgic_route_irq(struct domain *d, unsigned intid, unsigned irq);
 int vgic_unroute_irq(struct domain *d, unsigned intid, unsigned irq);
+/*
+ * GICv3, before d runs: SPIs first .. first + count - 1 are raised by messages (GICD_TYPER.MBIS), all of which come by
+ * vgic_inject_message(), or from d's CPUs. -EBUSY: one is taken.
+ */
+int vgic_offer_messages(struct domain *d, unsigned first, unsigned count);
+/* One came for it. The CPU where the vCPU is that takes it; this CPU, if that is on none. */
+unsigned vgic_inject_message(struct domain *d, unsigned intid);
 /* Takes an SPI for an emulated device, for good. -EBUSY taken, -EINVAL. */
 int vgic_reserve_spi(struct domain *d, unsigned intid);
 
