@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * HYPERVISOR_physdev_op (xen/include/public/physdev.h), of which Arm has what dom0 says of its PCI functions as it finds
- * them: an ITS needs to know them before they can interrupt by messages. None are passed to other domains.
+ * HYPERVISOR_physdev_op (xen/include/public/physdev.h), of which Arm has what dom0 says of its PCI functions as it
+ * finds them: an ITS needs to know them before they can interrupt by messages. None are passed to other domains.
  */
 #include "abi/abi.h"
 

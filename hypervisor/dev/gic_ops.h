@@ -73,8 +73,8 @@ const struct gic_ops *gicv3_probe(void);
 const struct gic_ops *gic_operations(void);
 
 /*
- * For its.c: a CPU's redistributor, once the CPU was on; how an ITS's commands name it (IHI 0069 5.3.1: by address, or by
- * its number); the distributor's GICD_TYPER.
+ * For its.c: a CPU's redistributor, once the CPU was on; how an ITS's commands name it (IHI 0069 5.3: by address, or
+ * by its number); the distributor's GICD_TYPER.
  */
 gic_frame gicv3_redistributor(unsigned cpu);
 uint64_t gicv3_redistributor_target(unsigned cpu, bool by_address);

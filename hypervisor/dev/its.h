@@ -15,8 +15,8 @@
 #define ITS_MAX_MESSAGES 256u
 #define ITS_FIRST_LPI    8192u
 /*
- * Where its second frame begins: devices write to GITS_TRANSLATER in it, which stands there where GICD_SETSPI_NSR stands
- * in a distributor.
+ * Where its second frame begins: devices write to GITS_TRANSLATER in it, which stands there where GICD_SETSPI_NSR
+ * stands in a distributor.
  */
 #define ITS_TRANSLATION  0x10000u
 
@@ -37,7 +37,8 @@ int its_map_functions(unsigned segment, uint32_t rid, uint32_t mask, uint32_t de
 
 /*
  * A PCI function is there, or goes. 0, also for one that is known, or that is not, and for one that no msi-map leads to
- * the ITS; -ENOSPC: no LPIs are left for it; -ERANGE: the ITS has no such device; -ENOMEM; -EIO: the ITS does not answer.
+ * the ITS; -ENOSPC: no LPIs are left for it; -ERANGE: the ITS has no such device; -ENOMEM; -EIO: the ITS does not
+ * answer.
  */
 int its_add_function(unsigned segment, uint32_t rid);
 int its_remove_function(unsigned segment, uint32_t rid);

@@ -9,6 +9,7 @@
 #include "lib/string.h"
 #include "mm/heap.h"
 #include "dev/irq.h"
+#include "dev/its.h"
 #include "vm/irq.h"
 
 #define IDLE_PRIORITY 0x100
@@ -114,6 +115,30 @@ void fake_irq_arrives(unsigned cpu, unsigned irq)
     interface[cpu].waiting = irq;
     irq_handle_all();
     fake_on(before);
+}
+
+static its_handler *take_message;
+static unsigned next_cpu;
+
+int its_start(unsigned first, unsigned count, its_handler *handler)
+{
+    (void)first;
+    (void)count;
+    take_message = handler;
+    return 0;
+}
+
+void its_take(uint32_t lpi) { next_cpu = take_message(lpi - ITS_FIRST_LPI); }
+
+unsigned fake_message_arrives(unsigned cpu, unsigned message)
+{
+    unsigned before = host_cpu;
+
+    fake_on(cpu);
+    interface[cpu].waiting = ITS_FIRST_LPI + message;
+    irq_handle_all();
+    fake_on(before);
+    return next_cpu;
 }
 
 bool fake_irq_enabled(unsigned irq) { return irqs[irq].enabled; }

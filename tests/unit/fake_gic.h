@@ -47,6 +47,8 @@ void fake_mask(unsigned cpu, uint8_t priority);
 /* The physical side. */
 /* acknowledged by irq_handle_all() on that CPU, if enabled and not active */
 void fake_irq_arrives(unsigned cpu, unsigned irq);
+/* A message by the ITS; taken, and its priority dropped, by that CPU. Where the next one is to come. */
+unsigned fake_message_arrives(unsigned cpu, unsigned message);
 bool fake_irq_enabled(unsigned irq);
 bool fake_irq_active(unsigned cpu, unsigned irq);
 bool fake_irq_edge(unsigned irq);

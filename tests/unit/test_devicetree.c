@@ -105,7 +105,30 @@ static int see_allowed_irq(void *context, unsigned irq, bool edge, const char *d
     return 0;
 }
 
-static const struct dom0_device_visitor visitor = { see_mmio, see_memory, see_irq, see_allowed_mmio, see_allowed_irq };
+static struct { unsigned segment; uint32_t rid, mask, device, count; } functions[8];
+static unsigned functions_count, messages_first, messages_count;
+static int messages_answer;
+
+static int see_functions(void *context, unsigned segment, uint32_t rid, uint32_t mask, uint32_t device, uint32_t count)
+{
+    (void)context;
+    functions[functions_count++ % 8] = (typeof(functions[0])){ segment, rid, mask, device, count };
+    return 0;
+}
+
+static int see_messages(void *context, unsigned first, unsigned count)
+{
+    (void)context;
+    for (unsigned i = 0; i < seen.irq_count; i++)
+        assert_false(seen.irqs[i].irq >= first && seen.irqs[i].irq < first + count);
+    messages_first = first;
+    messages_count = count;
+    return messages_answer;
+}
+
+static const struct dom0_device_visitor visitor = {
+    see_mmio, see_memory, see_irq, see_allowed_mmio, see_allowed_irq, see_functions, see_messages,
+};
 
 static bool mmio_was_seen(uint64_t start, uint64_t size)
 {
@@ -195,6 +218,8 @@ static int setup(void **state)
     (void)state;
     printed[0] = 0;
     memset(&seen, 0, sizeof(seen));
+    functions_count = messages_count = 0;
+    messages_answer = 0;
     load_whole("gic-version=3");
     return 0;
 }
@@ -678,6 +703,110 @@ static void message_frames_are_dom0s(void **state)
     assert_non_null(fdt_getprop(out, fdt_path_offset(out, "/pcie@10000000"), "msi-map", NULL));
 }
 
+/* The GICv3 with the tree's ITS. */
+static struct gic_info with_its(void)
+{
+    struct gic_info gic = gicv3;
+
+    gic.nr_irqs = 288;
+    gic.its.base = 0x8080000;
+    gic.its.size = 0x20000;
+    gic.its.phandle = fdt_get_phandle(tree, fdt_node_offset_by_compatible(tree, -1, "arm,gic-v3-its"));
+    return gic;
+}
+
+/* dom0's devices write to the ITS what they would write to a GICv3 that takes messages. */
+static void messages_go_to_the_its_as_if_it_were_the_gic(void **state)
+{
+    struct gic_info gic = with_its();
+    uint32_t phandle = fdt_get_phandle(tree, node("/intc@8000000"));
+
+    (void)state;
+    build(&gic, "/pl011@9000000");
+    assert_int_equal(functions_count, 1);
+    assert_int_equal(functions[0].segment, 0);
+    assert_int_equal(functions[0].rid, 0);
+    assert_int_equal(functions[0].device, 0);
+    assert_int_equal(functions[0].count, 0x10000);
+    assert_true(messages_count >= 128 && messages_first >= 32 && messages_first + messages_count <= 288);
+    assert_cells("/interrupt-controller@8000000", "mbi-ranges", CELLS(messages_first, messages_count));
+    assert_cells("/interrupt-controller@8000000", "mbi-alias", CELLS(0, 0x8090000));
+    assert_text("/interrupt-controller@8000000", "msi-controller", "");
+    assert_cells("/pcie@10000000", "msi-parent", CELLS(phandle));
+    assert_null(fdt_getprop(out, fdt_path_offset(out, "/pcie@10000000"), "msi-map", NULL));
+    assert_true(fdt_node_offset_by_compatible(out, -1, "arm,gic-v3-its") < 0);
+    assert_false(mmio_was_seen(0x8080000, 0x20000));
+    assert_string_equal(printed, "");
+}
+
+static void functions_are_told_as_the_map_has_them(void **state)
+{
+    struct gic_info gic = with_its();
+    fdt32_t map[8], segment = cpu_to_fdt32(3), mask = cpu_to_fdt32(0xfff8);
+    const uint32_t lines[8] = { 0x100, gic.its.phandle, 0x40, 0x80, 0x200, 0x7777, 0, 0x100 };
+
+    (void)state;
+    for (unsigned i = 0; i < 8; i++)
+        map[i] = cpu_to_fdt32(lines[i]);
+    assert_int_equal(fdt_setprop(tree, node("/pcie@10000000"), "msi-map", map, sizeof(map)), 0);
+    assert_int_equal(fdt_setprop(tree, node("/pcie@10000000"), "msi-map-mask", &mask, 4), 0);
+    assert_int_equal(fdt_setprop(tree, node("/pcie@10000000"), "linux,pci-domain", &segment, 4), 0);
+    build(&gic, NULL);
+    assert_int_equal(functions_count, 1);   /* the other line is another controller's */
+    assert_int_equal(functions[0].segment, 3);
+    assert_int_equal(functions[0].rid, 0x100);
+    assert_int_equal(functions[0].mask, 0xfff8);
+    assert_int_equal(functions[0].device, 0x40);
+    assert_int_equal(functions[0].count, 0x80);
+    assert_null(fdt_getprop(out, fdt_path_offset(out, "/pcie@10000000"), "msi-map-mask", NULL));
+}
+
+static void a_host_bridge_without_a_map_has_its_functions_as_devices(void **state)
+{
+    struct gic_info gic = with_its();
+
+    (void)state;
+    fdt_delprop(tree, node("/pcie@10000000"), "msi-map");
+    fdt_setprop_u32(tree, node("/pcie@10000000"), "msi-parent", gic.its.phandle);
+    build(&gic, NULL);
+    assert_int_equal(functions_count, 1);
+    assert_int_equal(functions[0].count, 0x10000);
+    assert_true(messages_count > 0);
+}
+
+static void another_controllers_messages_are_nobodys(void **state)
+{
+    struct gic_info gic = with_its();
+
+    (void)state;
+    gic.its.phandle++;
+    build(&gic, NULL);
+    assert_int_equal(functions_count, 0);
+    assert_int_equal(messages_count, 0);
+    assert_null(fdt_getprop(out, fdt_path_offset(out, "/pcie@10000000"), "msi-parent", NULL));
+    assert_null(fdt_getprop(out, fdt_path_offset(out, "/interrupt-controller@8000000"), "msi-controller", NULL));
+}
+
+static void without_interrupts_to_spare_there_are_no_messages(void **state)
+{
+    struct gic_info gic = with_its();
+
+    (void)state;
+    gic.nr_irqs = 64;
+    build(&gic, NULL);
+    assert_int_equal(messages_count, 0);
+    assert_non_null(strstr(printed, "have no message interrupts"));
+    assert_null(fdt_getprop(out, fdt_path_offset(out, "/interrupt-controller@8000000"), "mbi-ranges", NULL));
+
+    printed[0] = 0;
+    memset(&seen, 0, sizeof(seen));
+    gic.nr_irqs = 288;
+    messages_answer = -EIO;   /* whoever drives the ITS has said why */
+    build(&gic, NULL);
+    assert_true(messages_count > 0);
+    assert_null(fdt_getprop(out, fdt_path_offset(out, "/interrupt-controller@8000000"), "mbi-ranges", NULL));
+}
+
 static void devices_are_visited_with_what_they_need(void **state)
 {
     char device[32];
@@ -912,6 +1041,11 @@ int main(void)
         cmocka_unit_test_setup(gicv3_stands_where_the_machines_does, setup),
         cmocka_unit_test_setup(gicv2_stands_where_the_machines_does, setup),
         cmocka_unit_test_setup(message_frames_are_dom0s, setup),
+        cmocka_unit_test_setup(messages_go_to_the_its_as_if_it_were_the_gic, setup),
+        cmocka_unit_test_setup(functions_are_told_as_the_map_has_them, setup),
+        cmocka_unit_test_setup(a_host_bridge_without_a_map_has_its_functions_as_devices, setup),
+        cmocka_unit_test_setup(another_controllers_messages_are_nobodys, setup),
+        cmocka_unit_test_setup(without_interrupts_to_spare_there_are_no_messages, setup),
         cmocka_unit_test_setup(devices_are_visited_with_what_they_need, setup),
         cmocka_unit_test_setup(disabled_devices_are_copied_but_not_visited, setup),
         cmocka_unit_test_setup(addresses_below_a_bus_are_translated, setup),

@@ -5,6 +5,8 @@
 /* Where virtual interrupts come from: other vCPUs, and physical interrupts. */
 #include "vgic_guest.h"
 
+#include "vm/irq.h"
+
 /* --- SGIs --- */
 
 static void v3_sgis_reach_their_targets(void **state)
@@ -223,6 +225,69 @@ static void routing_checks_its_arguments(void **state)
     assert_int_equal(vgic_reserve_spi(d, 32), -EBUSY);
 }
 
+/* --- Messages --- */
+
+static void messages_are_spis(void **state)
+{
+    (void)state;
+    assert_int_equal(fake_read(v0, GICD + TYPER, 4) >> 16 & 1, 0);
+    fake_write(v0, GICD + SETSPI, 4, SPI);   /* nothing, as long as there are no messages */
+    assert_int_equal(bit_of(ISPENDR, SPI), 0);
+    assert_int_equal(irq_route_messages(d, SPI, 8), 0);
+    assert_int_equal(fake_read(v0, GICD + TYPER, 4) >> 16 & 1, 1);
+    assert_int_equal(vgic_reserve_spi(d, SPI + 7), -EBUSY);
+    assert_int_equal(irq_route_messages(d, SPI + 7, 8), -EBUSY);
+
+    assert_int_equal(fake_message_arrives(0, SPI + 2), 0);
+    fake_settle();
+    assert_taken_and_ended(0, SPI + 2);
+    assert_int_equal(fake_ack(0), NOTHING);
+    /* one that comes while the last is handled comes again, and one that waits does not come twice */
+    (void)fake_message_arrives(0, SPI + 2);
+    (void)fake_message_arrives(0, SPI + 2);
+    fake_settle();
+    assert_int_equal(fake_ack(0), SPI + 2);
+    (void)fake_message_arrives(0, SPI + 2);
+    fake_end(0, SPI + 2);
+    fake_settle();
+    assert_taken_and_ended(0, SPI + 2);
+    assert_int_equal(fake_ack(0), NOTHING);
+    assert_int_equal(fake_message_arrives(0, 1000), 0);   /* no SPI of the domain's */
+}
+
+static void the_next_message_comes_where_the_vcpu_is(void **state)
+{
+    (void)state;
+    assert_int_equal(irq_route_messages(d, SPI, 8), 0);
+    fake_write(v0, GICD + IROUTER + 8 * (SPI + 1), 8, 1);
+    assert_int_equal(fake_message_arrives(0, SPI + 1), 1);
+    fake_settle();
+    assert_taken_and_ended(1, SPI + 1);
+    fake_write(v0, GICD + IROUTER + 8 * (SPI + 1), 8, 0x700);   /* no vCPU's */
+    assert_int_equal(fake_message_arrives(1, SPI + 1), 1);
+    fake_settle();
+    assert_int_equal(fake_ack(1), NOTHING);
+}
+
+static void a_cpu_writes_messages_too(void **state)
+{
+    (void)state;
+    assert_int_equal(irq_route_messages(d, SPI, 8), 0);
+    fake_write(v0, GICD + SETSPI, 4, SPI + 3);
+    fake_settle();
+    assert_taken_and_ended(0, SPI + 3);
+    fake_write(v0, GICD + ICENABLER + 4, 4, 1u << (SPI + 3 - 32));
+    fake_write(v0, GICD + SETSPI, 4, SPI + 3);
+    assert_int_equal(bit_of(ISPENDR, SPI + 3), 1);
+    fake_write(v0, GICD + CLRSPI, 4, SPI + 3);
+    assert_int_equal(bit_of(ISPENDR, SPI + 3), 0);
+    fake_write(v0, GICD + SETSPI, 4, 3);      /* no SPI, and none that exists */
+    fake_write(v0, GICD + SETSPI, 4, 1000);
+    fake_settle();
+    assert_int_equal(fake_ack(0), NOTHING);
+    assert_int_equal(fake_read(v0, GICD + SETSPI, 4), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -242,6 +307,9 @@ int main(void)
         V3(the_timer_waits_with_its_vcpu),
         V3(a_late_timer_interrupt_is_ended),
         EITHER(routing_checks_its_arguments),
+        V3(messages_are_spis),
+        V3(the_next_message_comes_where_the_vcpu_is),
+        V3(a_cpu_writes_messages_too),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -14,6 +14,8 @@
 #define SGI_BASE(v) (GICR(v) + 0x10000)
 #define CTLR        0x000
 #define TYPER       0x004
+#define SETSPI      0x040
+#define CLRSPI      0x048
 #define ISENABLER   0x100
 #define ICENABLER   0x180
 #define ISPENDR     0x200

@@ -60,8 +60,8 @@ static const char *const hidden_names[] = {
 static const char *const timer_names[] = { "arm,armv8-timer", "arm,armv7-timer", NULL };
 
 /*
- * Properties that lead to devices that dom0 does not have: I/O address translation; and, but for a GICv2m, an ITS: in its
- * place a PCI host bridge gets the GICv3 itself (put_message_parent).
+ * Properties that lead to devices that dom0 does not have: I/O address translation; and, but for a GICv2m, an ITS: in
+ * its place a PCI host bridge gets the GICv3 itself (put_message_parent).
  */
 static const char *const hidden_properties[] = { "iommus", "iommu-map", "iommu-map-mask", NULL };
 static const char *const message_properties[] = { "msi-map", "msi-map-mask", "msi-parent", NULL };
@@ -288,8 +288,8 @@ static bool visit_msi_parent(struct builder *b, const struct dt_node *n, unsigne
 }
 
 /*
- * Where a PCI host bridge's devices interrupt by the ITS, they do so by messages for the GICv3. Segments are numbered as
- * Linux does it (bindings/pci/pci.txt, linux,pci-domain).
+ * Where a PCI host bridge's devices interrupt by the ITS, they do so by messages for the GICv3. Segments are numbered
+ * as Linux does it (bindings/pci/pci.txt, linux,pci-domain).
  */
 static void put_message_parent(struct builder *b, const struct dt_node *n)
 {

@@ -24,7 +24,7 @@ struct dom0_device_visitor {
     int (*allow_irq)(void *context, unsigned irq, bool edge, const char *device);
     /* One line of a PCI host bridge's msi-map to gic->its (dev/its.h: its_map_functions). */
     int (*map_functions)(void *context, unsigned segment, uint32_t rid, uint32_t mask, uint32_t device, uint32_t count);
-    /* Shared interrupts that no device has: dom0's PCI devices raise them by messages to gic->its. An error: none can. */
+    /* Shared interrupts that no device has: dom0's PCI devices raise them by messages to gic->its. Error: none can. */
     int (*carry_messages)(void *context, unsigned first, unsigned count);
 };
 
