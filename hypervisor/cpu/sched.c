@@ -293,18 +293,24 @@ static bool domain_charge(struct sched_domain *d, uint64_t now) REQUIRES(sched_l
     return any;
 }
 
-/* A capped domain's periods begin when it begins to run, and follow each other for as long as it does or owes. */
+/*
+ * A capped domain's periods begin when it begins to run, and follow each other for as long as it does or owes. If it
+ * begins while the last one would still be, that one's end counts.
+ */
 static void cap_begin(struct sched_domain *d, uint64_t now) REQUIRES(sched_lock)
 {
     if (!d->cap_percent || d->refill_armed)
         return;
+    if (d->period_end <= now)
+        d->period_end = now + cap_period_ticks;
     d->refill_armed = true;
-    timer_set(&d->refill, now + cap_period_ticks);
+    timer_set(&d->refill, d->period_end);
 }
 
 /*
  * A capped domain's next period: a budget is taken off the time that it has used, and the CPUs are shown its vCPUs that
- * wait.
+ * wait. A timer that comes late (a CPU of a hypervisor below us may be away for longer than a period) takes nothing from
+ * the domain: each period that has passed pays off a budget, and the next one ends when it would have.
  */
 static void cap_refill(void *data)
 {
@@ -316,8 +322,10 @@ static void cap_refill(void *data)
     d->refill_armed = false;
     if (d->cap_percent) {
         bool runs = domain_charge(d, now);
+        uint64_t periods = 1 + (now - d->period_end) / cap_period_ticks;
 
-        d->budget_used -= min_u64(d->budget_used, d->budget);
+        d->period_end += periods * cap_period_ticks;
+        d->budget_used = d->budget_used / periods < d->budget ? 0 : d->budget_used - periods * d->budget;
         if (runs || d->budget_used)
             cap_begin(d, now);
         domain_rejoin(d, now);

@@ -26,6 +26,7 @@ struct sched_domain {
     uint64_t budget;           /* ticks that its vCPUs may run in a period, while capped */
     uint64_t budget_used;      /* ... and have run in this one */
     struct timer refill;       /* begins the next period; armed only when the budget is used up or was touched */
+    uint64_t period_end;       /* ticks */
     bool refill_armed;
 };
 

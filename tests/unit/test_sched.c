@@ -211,6 +211,50 @@ static void a_cap_that_begins_late_stops_nobody(void **state)
     machine_end();
 }
 
+/* As on a busy emulator: the CPU is away whenever a period ends, for more than half of one. */
+static void a_cap_is_used_to_the_full_where_timers_are_late(void **state)
+{
+    struct domain *d;
+    uint64_t began;
+
+    (void)state;
+    machine(1);
+    d = domain_new(1);
+    assert_int_equal(sched_domain_set(&d->sched, 256, 25), 0);
+    wake_all(d);
+    began = now;
+    while (now - began < 2000000) {
+        while (timer_expires(&d->sched.refill) > now + STEP)
+            run(STEP);
+        now += 6000;
+        run(STEP);
+    }
+    assert_share(runtime(d), now - began, 25, 2);
+    machine_end();
+}
+
+/* And when it is away for several periods while it runs the domain, which owes those then, and no more. */
+static void what_a_cap_is_exceeded_by_is_paid_back_in_time(void **state)
+{
+    struct domain *d;
+    uint64_t began;
+
+    (void)state;
+    machine(1);
+    d = domain_new(1);
+    assert_int_equal(sched_domain_set(&d->sched, 256, 25), 0);
+    wake_all(d);
+    began = now;
+    while (now - began < 4000000) {
+        while (!d->vcpus[0]->sched.running)
+            run(STEP);
+        now += 35000;
+        run(STEP);
+    }
+    assert_share(runtime(d), now - began, 25, 2);
+    machine_end();
+}
+
 /* While it was capped the other one ran: that is no debt to be paid back afterwards. */
 static void a_cap_that_is_lifted_is_not_made_up_for(void **state)
 {
@@ -814,6 +858,8 @@ int main(void)
         cmocka_unit_test(a_cap_is_for_all_vcpus_of_the_domain),
         cmocka_unit_test(a_cap_that_is_lifted_stops_nobody),
         cmocka_unit_test(a_cap_that_begins_late_stops_nobody),
+        cmocka_unit_test(a_cap_is_used_to_the_full_where_timers_are_late),
+        cmocka_unit_test(what_a_cap_is_exceeded_by_is_paid_back_in_time),
         cmocka_unit_test(a_cap_that_is_lifted_is_not_made_up_for),
         cmocka_unit_test(caps_and_weights_are_checked),
         cmocka_unit_test(a_newcomer_shares_with_an_old_burner),
