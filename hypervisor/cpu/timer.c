@@ -53,29 +53,39 @@ void timer_init(struct timer *t, void (*fire)(void *data), void *data)
     *t = (struct timer){ .fire = fire, .data = data, .cpu = this_cpu() };
 }
 
-/* Takes t off its queue, if it is in one. The loop is for a timer that changes CPUs meanwhile. */
-static void timer_dequeue(struct timer *t)
+static void dequeue(struct timer_queue *q, struct timer *t) REQUIRES(q->lock)
+{
+    bool was_first = q->heap.root == &t->node;
+
+    if (!t->queued)
+        return;
+    queue_remove(q, t);
+    /* Another CPU's comparator stays early: its interrupt finds nothing to do. */
+    if (was_first && q == &queues[this_cpu()->id])
+        queue_program(q);
+}
+
+/*
+ * Takes t off its queue, if it is in one, and makes it `home`'s unless that is NULL. False: it is firing there, on
+ * another CPU. The loop is for a timer that changes CPUs meanwhile.
+ */
+static bool timer_dequeue(struct timer *t, struct cpu *home)
 {
     for (;;) {
         struct cpu *cpu = __atomic_load_n(&t->cpu, __ATOMIC_ACQUIRE);
         struct timer_queue *q = &queues[cpu->id];
-        bool here = false;
 
         spin_lock(&q->lock);
-        if (t->cpu == cpu) {
-            here = true;
-            if (t->queued) {
-                bool was_first = q->heap.root == &t->node;
+        if (__atomic_load_n(&t->cpu, __ATOMIC_RELAXED) == cpu) {
+            bool fires = cpu != this_cpu() && __atomic_load_n(&q->firing, __ATOMIC_ACQUIRE) == t;
 
-                queue_remove(q, t);
-                /* Another CPU's comparator stays early: its interrupt finds nothing to do. */
-                if (was_first && cpu == this_cpu())
-                    queue_program(q);
-            }
+            dequeue(q, t);
+            if (home)
+                __atomic_store_n(&t->cpu, home, __ATOMIC_RELEASE);
+            spin_unlock(&q->lock);
+            return !fires;
         }
         spin_unlock(&q->lock);
-        if (here)
-            return;
         cpu_relax();
     }
 }
@@ -85,10 +95,13 @@ void timer_set(struct timer *t, uint64_t expires_ticks)
     struct cpu *cpu = this_cpu();
     struct timer_queue *q = &queues[cpu->id];
 
-    if (__atomic_load_n(&t->queued, __ATOMIC_RELAXED) || t->cpu != cpu)
-        timer_dequeue(t);
     spin_lock(&q->lock);
-    __atomic_store_n(&t->cpu, cpu, __ATOMIC_RELEASE);
+    while (__atomic_load_n(&t->cpu, __ATOMIC_RELAXED) != cpu) {   /* if it is, the lock keeps it so */
+        spin_unlock(&q->lock);
+        (void)timer_dequeue(t, cpu);
+        spin_lock(&q->lock);
+    }
+    dequeue(q, t);
     t->node.key = expires_ticks;
     heap_insert(&q->heap, &t->node);
     t->queued = true;
@@ -97,15 +110,24 @@ void timer_set(struct timer *t, uint64_t expires_ticks)
     spin_unlock(&q->lock);
 }
 
+void timer_cancel(struct timer *t)
+{
+    (void)timer_dequeue(t, NULL);
+}
+
+/*
+ * It fires where it was due, may have been set elsewhere since, and may set itself as it fires: it is looked for once
+ * more where it is then.
+ */
 void timer_stop(struct timer *t)
 {
     if (!t->cpu)
         return;
-    timer_dequeue(t);
-    /* It fires where it was due, and may have been set elsewhere since. */
-    for (unsigned i = 0; i < cpus_present(); i++)
-        while (&cpus[i] != this_cpu() && __atomic_load_n(&queues[i].firing, __ATOMIC_ACQUIRE) == t)
-            cpu_relax();
+    do {
+        for (unsigned i = 0; i < cpus_present(); i++)
+            while (&cpus[i] != this_cpu() && __atomic_load_n(&queues[i].firing, __ATOMIC_ACQUIRE) == t)
+                cpu_relax();
+    } while (!timer_dequeue(t, NULL));
 }
 
 void timer_interrupt(void)

@@ -23,10 +23,13 @@ struct timer {
 static inline uint64_t timer_expires(const struct timer *t) { return t->node.key; }
 
 void timer_init(struct timer *t, void (*fire)(void *data), void *data);
-/* (Re)arms t on this CPU. */
+/* (Re)arms t on this CPU. Of several callers at once one is the last. */
 void timer_set(struct timer *t, uint64_t expires_ticks);
+/* t is not armed any more; it may be firing, or about to. */
+void timer_cancel(struct timer *t);
 /*
- * After it returns t will not fire until it is set again; waits while it is firing elsewhere. Not from t's own fire().
+ * After it returns t neither fires nor will until it is set again, which nobody but its own fire() may do meanwhile:
+ * waits while it is firing elsewhere. So not under a lock that fire() takes, nor from fire() of a timer that others set.
  */
 void timer_stop(struct timer *t);
 

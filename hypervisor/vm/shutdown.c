@@ -103,20 +103,29 @@ void domain_latch_shutdown(struct domain *d, unsigned reason)
     spin_unlock(&s->lock);
 }
 
-/* The call's own result is written on the way out of its trap: before that is over nothing may be put there. */
-static void answer_cancelled(struct vcpu *v)
+/* The vCPU whose call to suspend is cancelled by a resume now, or NULL. */
+static struct vcpu *cancelled_caller(const struct domain_shutdown *s) REQUIRES(s->lock)
 {
-    sched_sleep_sync(&v->sched);
-    core_set_result(v, 1);
+    return s->down && s->reason == SHUTDOWN_suspend ? s->caller : NULL;
 }
 
+/*
+ * The call's own result is written on the way out of its trap: before that is over nothing may be put there. It is
+ * waited for without the lock: what it still does may wait for others that want that (a watchdog that fires).
+ */
 void domain_resume(struct domain *d)
 {
     struct domain_shutdown *s = &d->shutdown;
+    struct vcpu *caller;
 
     spin_lock(&s->lock);
-    if (s->down && s->reason == SHUTDOWN_suspend && s->caller)
-        answer_cancelled(s->caller);
+    while ((caller = cancelled_caller(s)) && sched_is_running(&caller->sched)) {
+        spin_unlock(&s->lock);
+        sched_sleep_sync(&caller->sched);
+        spin_lock(&s->lock);
+    }
+    if (caller)
+        core_set_result(caller, 1);
     if (s->down)
         domain_unpause(d);
     s->down = s->latched = false;

@@ -53,7 +53,13 @@ void sched_sleep(struct sched_vcpu *s)
         spin_unlock(&d.shutdown.lock);
 }
 
-void sched_sleep_sync(struct sched_vcpu *s) { sched_sleep(s); }
+/* The vCPU leaves its CPU at the end of its trap. */
+void sched_sleep_sync(struct sched_vcpu *s)
+{
+    sched_sleep(s);
+    s->running = false;
+}
+
 void sched_wake(struct sched_vcpu *s) { (void)s; if (!domain_is_paused(&d)) asleep = false; }
 
 static int a_running_domain(void **state)
@@ -63,6 +69,7 @@ static int a_running_domain(void **state)
     virqs = events = sent_to = 0;
     asleep = clock_begun = false;
     v.domain = &d;
+    v.sched.running = false;
     this_cpu()->current = &v;
     result = 0;
     return 0;
@@ -178,6 +185,20 @@ static void who_suspended_itself_and_is_resumed_reads_that_it_was_cancelled(void
     assert_int_equal(result, 0);
 }
 
+/* Its trap may go on for long, and may itself want the lock: in a list of calls, behind the one that suspends. */
+static void who_resumes_waits_for_the_callers_trap_without_the_lock(void **state)
+{
+    (void)state;
+    domain_shutdown(&d, SHUTDOWN_suspend);
+    v.sched.running = true;
+    resume_waits = true;
+    domain_resume(&d);
+    assert_false(resume_waits);
+    assert_false(v.sched.running);
+    assert_int_equal(result, 1);
+    assert_false(asleep);
+}
+
 static void who_was_shut_down_by_another_reads_nothing_new(void **state)
 {
     (void)state;
@@ -201,6 +222,7 @@ int main(void)
         cmocka_unit_test_setup(a_dying_domain_is_not_shut_down, a_running_domain),
         cmocka_unit_test_setup(the_toolstack_takes_back_only_its_own_pauses, a_running_domain),
         cmocka_unit_test_setup(who_suspended_itself_and_is_resumed_reads_that_it_was_cancelled, a_running_domain),
+        cmocka_unit_test_setup(who_resumes_waits_for_the_callers_trap_without_the_lock, a_running_domain),
         cmocka_unit_test_setup(who_was_shut_down_by_another_reads_nothing_new, a_running_domain),
         cmocka_unit_test_setup(nobody_resumes_what_is_shut_down_but_not_paused_yet, a_running_domain),
     };

@@ -87,8 +87,11 @@ static bool phys_condition(const struct vcpu *v)
     return (v->vtimer.phys_ctl & CNT_CTL_ENABLE) && vtimer_now(v) >= v->vtimer.phys_cval;
 }
 
-/* The line follows the condition unless masked; until the condition holds a timer waits for it. */
-static void phys_update(struct vcpu *v)
+/*
+ * The line follows the condition unless masked; until the condition holds a timer waits for it. The timer fires where it
+ * was set, and v may be on another CPU by then, writing: whoever comes second decides by what the registers are.
+ */
+static void phys_update(struct vcpu *v) REQUIRES(v->vtimer.phys_lock)
 {
     bool met = phys_condition(v);
 
@@ -96,12 +99,16 @@ static void phys_update(struct vcpu *v)
     if (!met && (v->vtimer.phys_ctl & CNT_CTL_ENABLE))
         timer_set(&v->vtimer.phys, machine_time(v, v->vtimer.phys_cval));
     else
-        timer_stop(&v->vtimer.phys);
+        timer_cancel(&v->vtimer.phys);
 }
 
 static void phys_fired(void *data)
 {
-    phys_update(data);
+    struct vcpu *v = data;
+
+    spin_lock(&v->vtimer.phys_lock);
+    phys_update(v);
+    spin_unlock(&v->vtimer.phys_lock);
 }
 
 /*
@@ -147,7 +154,7 @@ void vtimer_shift(struct vcpu *v, uint64_t ticks)
     if (v->vtimer.virt.queued)
         timer_set(&v->vtimer.virt,
                   __builtin_add_overflow(timer_expires(&v->vtimer.virt), ticks, &at) ? UINT64_MAX : at);
-    phys_update(v);
+    phys_fired(v);
 }
 
 static void wait_for_virtual(struct vcpu *v)
@@ -159,7 +166,7 @@ static void wait_for_virtual(struct vcpu *v)
 void vtimer_begin(struct vcpu *v)
 {
     wait_for_virtual(v);
-    phys_update(v);
+    phys_fired(v);
 }
 
 void vtimer_retract(struct vcpu *v)
@@ -203,6 +210,7 @@ uint64_t vtimer_phys_read(struct vcpu *v, enum cntp_register reg)
 
 void vtimer_phys_write(struct vcpu *v, enum cntp_register reg, uint64_t value)
 {
+    spin_lock(&v->vtimer.phys_lock);
     switch (reg) {
     case CNTP_TVAL:
         v->vtimer.phys_cval = vtimer_now(v) + (uint64_t)(int64_t)(int32_t)value;
@@ -215,6 +223,7 @@ void vtimer_phys_write(struct vcpu *v, enum cntp_register reg, uint64_t value)
         break;
     }
     phys_update(v);
+    spin_unlock(&v->vtimer.phys_lock);
 }
 
 /* --- Its record: the registers --- */
