@@ -309,8 +309,8 @@ static void cap_begin(struct sched_domain *d, uint64_t now) REQUIRES(sched_lock)
 
 /*
  * A capped domain's next period: a budget is taken off the time that it has used, and the CPUs are shown its vCPUs that
- * wait. A timer that comes late (a CPU of a hypervisor below us may be away for longer than a period) takes nothing from
- * the domain: each period that has passed pays off a budget, and the next one ends when it would have.
+ * wait. A timer that comes late (a CPU of a hypervisor below us may be away for longer than a period) takes nothing
+ * from the domain: each period that has passed pays off a budget, and the next one ends when it would have.
  */
 static void cap_refill(void *data)
 {

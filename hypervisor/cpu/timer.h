@@ -29,7 +29,7 @@ void timer_set(struct timer *t, uint64_t expires_ticks);
 void timer_cancel(struct timer *t);
 /*
  * After it returns t neither fires nor will until it is set again, which nobody but its own fire() may do meanwhile:
- * waits while it is firing elsewhere. So not under a lock that fire() takes, nor from fire() of a timer that others set.
+ * waits while it is firing elsewhere. So not under a lock that fire() takes, nor from fire() of one that others set.
  */
 void timer_stop(struct timer *t);
 

@@ -469,6 +469,83 @@ static void a_new_target_gets_what_is_pending(void **state)
     assert_int_equal(fake_ack(1), NOTHING);
 }
 
+/* --- Switched off while it is active --- */
+
+/* Its list register is as if it had ended, and may not be used again for it. */
+static void what_was_disabled_while_active_does_not_come_again(void **state)
+{
+    (void)state;
+    vgic_inject(d, NULL, SPI);
+    fake_settle();
+    assert_int_equal(fake_ack(0), SPI);
+    fake_write(v0, GICD + ICENABLER + 4, 4, 1u << (SPI - 32));
+    fake_end(0, SPI);
+    vgic_inject(d, NULL, SPI);
+    fake_settle();
+    assert_int_equal(fake_ack(0), NOTHING);
+    assert_int_equal(vgic_waker(v0, NOTHING), VGIC_NO_INTID);
+    assert_int_equal(bit_of(ISPENDR, SPI), 1);
+    fake_write(v0, GICD + ISENABLER + 4, 4, 1u << (SPI - 32));
+    fake_settle();
+    assert_taken_and_ended(0, SPI);
+}
+
+static void nor_does_one_whose_group_was_switched_off(void **state)
+{
+    (void)state;
+    vgic_inject(d, NULL, SPI);
+    fake_settle();
+    assert_int_equal(fake_ack(0), SPI);
+    fake_write(v0, GICD + CTLR, 4, 0);
+    vgic_inject(d, NULL, SPI);
+    fake_settle();
+    fake_end(0, SPI);
+    fake_settle();
+    assert_int_equal(fake_ack(0), NOTHING);
+    fake_write(v0, GICD + CTLR, 4, 3);
+    fake_settle();
+    assert_taken_and_ended(0, SPI);
+}
+
+static int begin_two_registers(void **state)
+{
+    (void)state;
+    begin(3, 2, true);
+    return 0;
+}
+
+/* Of three active ones two have list registers. The third is ended, and before that is looked at another changes. */
+static void an_end_that_was_counted_is_that_of_who_was_outside(void **state)
+{
+    static const unsigned priorities[] = { 0xf0, 0x10 };
+
+    (void)state;
+    for (unsigned i = 0; i < 2; i++) {
+        for (unsigned n = 0; n < 3; n++)
+            set_priority(SPI + n, 0x80 >> n);
+        fake_split_end(0, true);
+        for (unsigned n = 0; n < 3; n++) {
+            vgic_inject(d, NULL, SPI + n);
+            fake_settle();
+            assert_int_equal(fake_ack(0), SPI + n);
+            fake_end(0, SPI + n);   /* the priority drops */
+            fake_settle();
+        }
+        fake_deactivate(0, SPI);
+        set_priority(SPI + 2, priorities[i]);
+        fake_settle();
+        assert_int_equal(bit_of(ISACTIVER, SPI), 0);
+        assert_int_equal(bit_of(ISACTIVER, SPI + 1), 1);
+        assert_int_equal(bit_of(ISACTIVER, SPI + 2), 1);
+        fake_deactivate(0, SPI + 1);
+        fake_settle();
+        fake_deactivate(0, SPI + 2);
+        fake_settle();
+        assert_int_equal(bit_of(ISACTIVER, SPI + 1), 0);
+        assert_int_equal(bit_of(ISACTIVER, SPI + 2), 0);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -486,6 +563,9 @@ int main(void)
         EITHER(a_level_comes_until_it_goes),
         EITHER(a_rising_line_is_one_edge_where_edges_count),
         EITHER(another_cpus_vcpu_is_told),
+        EITHER(what_was_disabled_while_active_does_not_come_again),
+        EITHER(nor_does_one_whose_group_was_switched_off),
+        cmocka_unit_test_setup_teardown(an_end_that_was_counted_is_that_of_who_was_outside, begin_two_registers, end),
         EITHER(a_sleeping_vcpu_wakes),
         EITHER(a_timer_that_fires_late_is_nothing_to_who_runs),
         EITHER(what_another_cpu_sent_is_seen_before_sleeping),

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* sources: tests/unit/threads.c hypervisor/cpu/timer.c hypervisor/vm/arm64/vtimer.c lib/heap.c hypervisor/base/time.c */
+/* sources: tests/unit/threads.c hypervisor/cpu/timer.c hypervisor/vm/arm64/vtimer.c lib/heap.c */
+/* sources: hypervisor/base/time.c */
 /*
  * Timers with two CPUs at once: a vCPU that writes its physical timer on one while it fires on the other, where it was
  * before; and a timer that sets itself again while it is stopped.
@@ -39,7 +40,16 @@ unsigned cpus_present(void) { return CPUS; }
 void gic_set_type(unsigned irq, enum gic_type type) { (void)irq, (void)type; }
 void gic_enable_irq(unsigned irq) { (void)irq; }
 void gic_set_active(unsigned irq, bool active) { (void)irq, (void)active; }
-int irq_request(unsigned irq, irq_handler *f, void *at, const char *n) { return (void)irq, (void)f, (void)at, (void)n, 0; }
+
+int irq_request(unsigned irq, irq_handler *handler, void *data, const char *name)
+{
+    (void)irq;
+    (void)handler;
+    (void)data;
+    (void)name;
+    return 0;
+}
+
 void vgic_inject_away(struct vcpu *of, unsigned intid) { (void)of, (void)intid; }
 void host_write_sysreg(uint64_t value, const char *name) { (void)value, (void)name; }
 

@@ -88,8 +88,8 @@ static bool phys_condition(const struct vcpu *v)
 }
 
 /*
- * The line follows the condition unless masked; until the condition holds a timer waits for it. The timer fires where it
- * was set, and v may be on another CPU by then, writing: whoever comes second decides by what the registers are.
+ * The line follows the condition unless masked; until the condition holds a timer waits for it. The timer fires where
+ * it was set, and v may be on another CPU by then, writing: whoever comes second decides by what the registers are.
  */
 static void phys_update(struct vcpu *v) REQUIRES(v->vtimer.phys_lock)
 {

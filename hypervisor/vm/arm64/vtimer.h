@@ -27,7 +27,8 @@ extern const struct cpu_stage vtimer_cpu_stage;
 /* vtimer.c's */
 struct vcpu_vtimer {
     uint64_t cval, ctl;            /* CNTV_CVAL_EL0 and CTL while it does not run */
-    struct spinlock phys_lock;     /* over changes of CNTP, and what follows from it: `phys` and the line; before vgic.lock */
+    /* over changes of CNTP, and what follows from it: `phys` and the line. Before vgic.lock */
+    struct spinlock phys_lock;
     uint64_t phys_cval, phys_ctl;  /* the emulated CNTP; its own vCPU reads it without the lock */
     struct timer virt, phys;       /* stand in for the CPU's while it does not run; and for CNTP always */
 };

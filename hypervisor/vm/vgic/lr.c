@@ -115,16 +115,21 @@ static uint8_t pick_source(const struct virq *irq)
  * The list register may show it as pending. An interrupt that is active here and goes elsewhere next, or comes next
  * from another sender, waits for its end.
  */
-static bool may_show_pending(const struct virq *irq, uint8_t source)
+static bool may_show_pending(const struct virq *irq, uint8_t source, bool barred)
 {
-    if (!virq_is_deliverable(irq) || (irq->active && irq->target != irq->holder))
+    if (barred || !virq_is_deliverable(irq) || (irq->active && irq->target != irq->holder))
         return false;
     return !irq->sources || irq->latch || irq->sources & (1u << source);
 }
 
-/* Moves irq's state into list register n. */
-static ALWAYS_INLINE void fill(struct vcpu_vgic *c, unsigned n, struct virq *irq)
+/*
+ * Moves irq's state into list register n. One that is active may be barred: it, or its group, was switched off since.
+ * Its end then makes a maintenance interrupt, so that it does not come again by gic_lr_pend_again().
+ */
+static ALWAYS_INLINE void fill(struct domain_vgic *g, struct vcpu_vgic *c, unsigned n, struct virq *irq)
+    REQUIRES(g->lock)
 {
+    bool barred = irq->active && !(irq->enabled && g->group_enabled[irq->group1]);
     struct gic_lr lr = {
         .intid = irq->intid,
         .hw_irq = irq->hw_irq,
@@ -134,9 +139,9 @@ static ALWAYS_INLINE void fill(struct vcpu_vgic *c, unsigned n, struct virq *irq
         .source = pick_source(irq),
     };
 
-    lr.pending = may_show_pending(irq, lr.source);
+    lr.pending = may_show_pending(irq, lr.source, barred);
     /* Pending and active at once is not for a register that deactivates the physical interrupt (IHI 0069 12.4.2). */
-    lr.hw = irq->hw_active && gic.lr_deactivates && !(irq->active && virq_is_deliverable(irq));
+    lr.hw = irq->hw_active && gic.lr_deactivates && !barred && !(irq->active && virq_is_deliverable(irq));
     irq->given.pending = lr.pending;
     irq->given.hw_active = irq->hw_active;
     irq->hw_active = false;
@@ -146,7 +151,7 @@ static ALWAYS_INLINE void fill(struct vcpu_vgic *c, unsigned n, struct virq *irq
         irq->latch = false;
         irq->sources &= (uint8_t)~irq->given.source_bit;
     }
-    lr.eoi_interrupt = !lr.hw && (irq->given.hw_active || virq_is_deliverable(irq));
+    lr.eoi_interrupt = !lr.hw && (barred || irq->given.hw_active || virq_is_deliverable(irq));
     irq->lr = (uint8_t)n;
     c->lrs[n] = irq;
     c->used |= 1u << n;
@@ -215,7 +220,7 @@ static bool top_up(struct domain_vgic *g, struct vcpu_vgic *c) REQUIRES(g->lock)
         if (!irq)
             break;
         vgic_dequeue(irq);
-        fill(c, first_register(c, unused), irq);
+        fill(g, c, first_register(c, unused), irq);
     }
     return !list_empty(&c->queue) && pick(g, c, false);
 }
@@ -232,7 +237,7 @@ static NOINLINE bool fill_at_once(struct domain_vgic *g, struct virq *irq) REQUI
     if (v != irq->target || irq->queued || !list_empty(&v->vgic.queue) || v->vgic.refold ||
         !(unused & (unused - 1)) || !virq_is_deliverable(irq) || !g->group_enabled[irq->group1])
         return false;
-    fill(&v->vgic, first_register(&v->vgic, unused), irq);
+    fill(g, &v->vgic, first_register(&v->vgic, unused), irq);
     return true;
 }
 
@@ -252,9 +257,9 @@ static void watch_for_room(struct domain_vgic *g, struct vcpu_vgic *c, bool rest
 
 /*
  * Ends that met no list register were of active interrupts in the queue, best first: a guest ends the one that
- * preempted before the others.
+ * preempted before the others. So they are taken before any is put into the queue, or leaves it.
  */
-static void take_eoi_count(struct vcpu_vgic *c)
+static NOINLINE void take_eoi_count(struct vcpu_vgic *c)
 {
     unsigned count = gic_take_eoi_count();
 
@@ -356,6 +361,8 @@ void vgic_refold(struct domain_vgic *g, struct vcpu *v)
 
 void vgic_look_at_queue(struct domain_vgic *g, struct vcpu *v)
 {
+    if (unlikely(v->vgic.maintenance & GIC_MAINT_EOI_COUNT))
+        take_eoi_count(&v->vgic);
     if (v->vgic.refold || top_up(g, &v->vgic))
         vgic_refold(g, v);
 }
@@ -378,6 +385,8 @@ bool vgic_gather(struct domain_vgic *g, struct virq *irq)
         return true;
     if (!vcpu_is_here(irq->holder))
         return false;
+    if (unlikely(irq->holder->vgic.maintenance & GIC_MAINT_EOI_COUNT))
+        take_eoi_count(&irq->holder->vgic);
     absorb(&irq->holder->vgic, irq->lr);
     return true;
 }
