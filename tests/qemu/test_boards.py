@@ -7,8 +7,10 @@ import re
 
 import pytest
 
+import pci
 from conftest import SOAK
-from machine import BUILD, IMAGES, Board, Guest, Machine, is_stock_xen
+from machine import BUILD, Board, Guest, Machine, is_stock_xen
+from pci import messages
 from sleeping import FIRMWARE, assert_slept, sleep_host
 
 
@@ -38,8 +40,7 @@ if SOAK:
 
 
 for one in BOARDS:
-    one.extra = ["-drive", f"if=none,file={IMAGES / 'disk.img'},format=raw,id=pci,readonly=on",
-                 "-device", "virtio-blk-pci,drive=pci,serial=pci"]
+    one.extra = pci.DISK
 
 
 def name_of(board):
@@ -57,19 +58,6 @@ def check_clock(machine, guest):
     after = int(machine.run("date +%s").output)
     assert before - 1 <= shown <= after + 1
     assert shown - int(guest.run("date +%s").output) >= 2
-
-
-def messages(machine):
-    """How many message interrupts came while dom0 read a disk behind PCIe. (After a sleep a driver asks for its
-    interrupts anew, and they are counted from 0.)"""
-    count = "awk '/ MSI .*virtio.*-req/ { for (i = 2; i < NF; i++) n += $i } END { print n + 0 }' /proc/interrupts"
-    before = int(machine.run(count).output)
-    machine.run("""
-        disk=$(dirname "$(grep -l -x pci /sys/block/vd*/serial)")
-        echo 3 > /proc/sys/vm/drop_caches
-        mount -o ro /dev/${disk##*/} /mnt
-        cd /mnt; sha256sum -c SUMS; cd /; umount /mnt""")
-    return int(machine.run(count).output) - before
 
 
 def check_machine(machine):

@@ -11,6 +11,7 @@ import time
 
 import pytest
 
+import pci
 from conftest import SOAK, life_of
 from hibernating import (HOW, TORPOR, HibernatingBoard, begin_hibernation, find_image_disk, hibernate, make_disks,
                          wait_restored)
@@ -171,11 +172,12 @@ def saved_above_4_gib(image):
     ("gic3-4cpu-max-3gib-packed", "-z", {"smp": 4, "cpu": "max", "mem": 3072})])
 def test_a_host_with_a_guest_at_work_goes_on_in_a_new_machine(name, options, parts, tmp_path):
     make_disks(tmp_path)
-    board = HibernatingBoard(folder=tmp_path, **parts)
+    board = HibernatingBoard(folder=tmp_path, extra=pci.DISK, **parts)
     with Machine(f"hibernate-down-{name}", board) as host:
         host.expect(USUAL)
         host.boot()
         find_image_disk(host)
+        assert pci.messages(host) > 0
         one = start_guest(host)
         snapshot(host)
         hibernate(host, options)
@@ -184,6 +186,7 @@ def test_a_host_with_a_guest_at_work_goes_on_in_a_new_machine(name, options, par
         see_what_debuggers_see(tmp_path / "image.img", board.smp)
     with Machine(f"hibernate-up-{name}", board) as host:
         see_them_go_on(host, [one])
+        assert pci.messages(host) > 0
         end(host)
 
 
