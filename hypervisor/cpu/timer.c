@@ -53,15 +53,14 @@ void timer_init(struct timer *t, void (*fire)(void *data), void *data)
     *t = (struct timer){ .fire = fire, .data = data, .cpu = this_cpu() };
 }
 
-static void dequeue(struct timer_queue *q, struct timer *t) REQUIRES(q->lock)
+/* t is queued; here: in this CPU's queue. */
+static void dequeue(struct timer_queue *q, struct timer *t, bool here) REQUIRES(q->lock)
 {
     bool was_first = q->heap.root == &t->node;
 
-    if (!t->queued)
-        return;
     queue_remove(q, t);
     /* Another CPU's comparator stays early: its interrupt finds nothing to do. */
-    if (was_first && q == &queues[this_cpu()->id])
+    if (was_first && here)
         queue_program(q);
 }
 
@@ -79,7 +78,8 @@ static bool timer_dequeue(struct timer *t, struct cpu *home)
         if (__atomic_load_n(&t->cpu, __ATOMIC_RELAXED) == cpu) {
             bool fires = cpu != this_cpu() && __atomic_load_n(&q->firing, __ATOMIC_ACQUIRE) == t;
 
-            dequeue(q, t);
+            if (t->queued)
+                dequeue(q, t, cpu == this_cpu());
             if (home)
                 __atomic_store_n(&t->cpu, home, __ATOMIC_RELEASE);
             spin_unlock(&q->lock);
@@ -101,7 +101,8 @@ void timer_set(struct timer *t, uint64_t expires_ticks)
         (void)timer_dequeue(t, cpu);
         spin_lock(&q->lock);
     }
-    dequeue(q, t);
+    if (t->queued)
+        dequeue(q, t, true);
     t->node.key = expires_ticks;
     heap_insert(&q->heap, &t->node);
     t->queued = true;

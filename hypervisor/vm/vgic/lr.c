@@ -129,7 +129,7 @@ static bool may_show_pending(const struct virq *irq, uint8_t source, bool barred
 static ALWAYS_INLINE void fill(struct domain_vgic *g, struct vcpu_vgic *c, unsigned n, struct virq *irq)
     REQUIRES(g->lock)
 {
-    bool barred = irq->active && !(irq->enabled && g->group_enabled[irq->group1]);
+    bool barred = unlikely(irq->active) && !(irq->enabled && g->group_enabled[irq->group1]);
     struct gic_lr lr = {
         .intid = irq->intid,
         .hw_irq = irq->hw_irq,
