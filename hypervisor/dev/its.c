@@ -82,9 +82,9 @@
 struct command { uint64_t word[4]; };
 
 struct table {
-    void *memory;
-    unsigned order;
-    uint64_t size;        /* what is used of it, bytes */
+    char *memory;
+    uint64_t size, entry; /* bytes */
+    bool of_devices;      /* by their numbers; else of collections */
 };
 
 static struct {
@@ -306,8 +306,18 @@ void its_evict(unsigned from, unsigned to)
 
 /* --- Setting it up --- */
 
+/* The ITS has written only what our commands were about. */
+static void table_empty(const struct table *t) REQUIRES(its.lock)
+{
+    if (!t->of_devices)
+        clear(t->memory, t->entry * MAX_CPUS);
+    for (unsigned slot = 0; slot < its.slots && t->of_devices; slot++)
+        if (its.devices[slot].table)
+            clear(t->memory + its.devices[slot].id * t->entry, t->entry);
+}
+
 /* Describes table n to the ITS, empty. */
-static int table_set_up(unsigned n)
+static int table_set_up(unsigned n) REQUIRES(its.lock)
 {
     static const uint64_t page_sizes[] = { 4 * KIB, 16 * KIB, 64 * KIB, 64 * KIB };
     const struct table *t = &its.tables[n];
@@ -318,7 +328,7 @@ static int table_set_up(unsigned n)
         mmio_write64(0, at);
         return 0;
     }
-    clear(t->memory, t->size);
+    table_empty(t);
     for (unsigned i = 0; i < 2; i++) {
         uint64_t pages = t->size / page_sizes[size], seen;
 
@@ -381,14 +391,16 @@ static int table_get(unsigned n)
     uint64_t baser = mmio_read64(its.regs + GITS_BASER + n * 8), entry = (baser >> 48 & 0x1f) + 1;
     struct table *t = &its.tables[n];
 
-    if (BASER_TYPE(baser) == BASER_DEVICES)
-        t->size = align_up(entry << its.device_bits, LARGE_PAGE);
-    else if (BASER_TYPE(baser) == BASER_COLLECTIONS)
-        t->size = align_up(entry * MAX_CPUS, LARGE_PAGE);
-    else
+    if (BASER_TYPE(baser) != BASER_DEVICES && BASER_TYPE(baser) != BASER_COLLECTIONS)
         return 0;
+    t->of_devices = BASER_TYPE(baser) == BASER_DEVICES;
+    t->entry = entry;
+    t->size = align_up(t->of_devices ? entry << its.device_bits : entry * MAX_CPUS, LARGE_PAGE);
     t->memory = pages_alloc(order_of(t->size));
-    return t->memory ? 0 : -ENOMEM;
+    if (!t->memory)
+        return -ENOMEM;
+    cache_clean_invalidate(t->memory, t->size);
+    return 0;
 }
 
 /* 0, or -ENODEV for an ITS that is too small for us. */

@@ -132,8 +132,8 @@ static void who_stops_a_timer_waits_where_it_fires_even_if_it_was_set_elsewhere_
     now += 10;
     timer_interrupt();
     assert_true(waited);
-    assert_false(moved.queued);
     timer_stop(&moved);   /* done: nobody waits any more */
+    assert_false(moved.queued);
 }
 
 static void a_cpu_that_is_off_leaves_its_timers_to_another(void **state)
