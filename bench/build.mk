@@ -55,6 +55,12 @@ build/bench/kvm.gz: build/bench/kvm build/bench/costs.img build/bench/gic2.dtb b
 	@for f in $(kvm-libs); do install -D build/debian/kernel/$$f $(kvm-root)/$$f; done
 	@images/assemble ramdisk build/debian/kernel $(kvm-root) $@
 
+# --- Plain Linux, which hibernates beside Torpor ---
+
+build/bench/plain.gz: images/assemble bench/plain/init build/debian/kernel/.done
+	@mkdir -p $(@D)
+	@images/assemble ramdisk build/debian/kernel bench/plain $@ virtio_mmio virtio_pci virtio_blk
+
 .PRECIOUS: build/bench/%.elf build/bench/%.img build/bench/%.dtb build/bench/obj/%.o
 -include $(wildcard build/bench/obj/*.d)
 
@@ -69,8 +75,8 @@ bench-saving: build/torpor images $(BENCH_DIRTY)
 	@bench/bench saving
 
 .PHONY: bench-hibernation
-## bench-hibernation: what hibernating the host costs, beside dd on the same disk, and a jump into another system and back
-bench-hibernation: build/torpor images build/guests/dom0-jump.img
+## bench-hibernation: what hibernating the host costs, beside plain Linux and dd, and a jump and back
+bench-hibernation: build/torpor images build/guests/dom0-jump.img build/bench/plain.gz
 	@bench/bench hibernation
 
 # --- Dormouse beside Linux, on stock Xen for amd64: one program each that does the same ---
