@@ -464,6 +464,7 @@ void timer_set(struct timer *t, uint64_t expires_ticks)
 }
 
 void timer_stop(struct timer *t) { t->queued = false; }
+void timer_cancel(struct timer *t) { t->queued = false; }
 uint64_t system_time_to_ticks(uint64_t ns) { return ns; }
 
 unsigned fake_injected(struct vcpu *v)
