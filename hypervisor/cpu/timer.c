@@ -146,9 +146,8 @@ void timer_interrupt(void)
         t->fire(t->data);
         __atomic_store_n(&q->firing, NULL, __ATOMIC_RELEASE);
         spin_lock(&q->lock);
-        now = counter_now();
     }
-    queue_program(q);
+    queue_program(q);   /* one that has become due meanwhile makes the interrupt come again */
     spin_unlock(&q->lock);
 }
 
