@@ -171,11 +171,16 @@ static void comparator_off(void)
     isb();
 }
 
+/* A CPU that its firmware did not let go off still has its timers. */
 static int timer_cpu_on(void)
 {
-    comparator_off();
+    struct timer_queue *q = &queues[this_cpu()->id];
+
     gic_set_type(interrupt, GIC_LEVEL_HIGH);
     gic_enable_irq(interrupt);
+    spin_lock(&q->lock);
+    queue_program(q);
+    spin_unlock(&q->lock);
     return 0;
 }
 

@@ -80,11 +80,17 @@ void irq_release(unsigned irq)
     spin_unlock(&e->lock);
 }
 
-/* An interrupt without a handler: kept from coming again. */
+/* An interrupt without a handler: kept from coming again, unless somebody has asked for it by now. */
 static void refuse(uint32_t ack, unsigned irq)
 {
-    printk("irq: interrupt %u came, but nobody has asked for it; disabled", irq);
-    gic_disable_irq(irq);
+    struct irq_entry *e = &entries[irq];
+
+    spin_lock(&e->lock);
+    if (e->kind == IRQ_FREE) {
+        printk("irq: interrupt %u came, but nobody has asked for it; disabled", irq);
+        gic_disable_irq(irq);
+    }
+    spin_unlock(&e->lock);
     gic_drop_priority(ack);
     gic_deactivate(ack);
 }

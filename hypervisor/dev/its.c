@@ -108,6 +108,8 @@ static struct {
     struct device {
         void *table;                      /* NULL: the slot is free */
         uint32_t id;
+        uint32_t function;                /* that it was added for: function_of() */
+        bool shared;                      /* it was added for others, too (msi-map-mask): it stays */
     } devices[MAX_DEVICES] GUARDED_BY(lock);
     unsigned slots;
     struct { unsigned segment; uint32_t rid, mask, device, count; } maps[MAX_MAPS];
@@ -171,7 +173,8 @@ static void await(unsigned place) REQUIRES(its.lock)
     uint64_t since = counter_now(), limit = ns_to_ticks(PATIENCE_NS);
 
     while (!its.stuck && commands_read() != place) {
-        if (counter_now() - since > limit) {
+        /* once more: this CPU may have been away for long (a hypervisor below us) */
+        if (counter_now() - since > limit && commands_read() != place) {
             its.stuck = true;
             printk("its: it does not carry out its commands any more: devices' message interrupts are lost");
         }
@@ -271,13 +274,11 @@ void its_cpu_on(void)
     if (!its.regs)
         return;
     error = lpis_on(cpu);
-    if (error) {
+    if (error)
         printk("its: CPU %u can take no message interrupts (error %d); another does", cpu, -error);
-        return;
-    }
     spin_lock(&its.lock);
-    its.cpus[cpu].on = true;
-    if (its_is_ours()) {   /* if not, its_stage is about to set it up */
+    its.cpus[cpu].on = !error;
+    if (!error && its_is_ours()) {   /* if not, its_stage is about to set it up */
         map_collection(cpu, its.cpus[cpu].target);
         (void)finish(its.cpus[cpu].target);
     }
@@ -523,16 +524,20 @@ static unsigned taker(void) REQUIRES(its.lock)
     return cpu;
 }
 
-/* *table is used up, unless the device is known. */
-static int add_device(uint32_t id, void **table) REQUIRES(its.lock)
-{
-    unsigned slot = slot_of(false, 0), cpu = taker();
+static uint32_t function_of(unsigned segment, uint32_t rid) { return (uint32_t)segment << 16 | rid; }
 
-    if (slot_of(true, id) < its.slots)
+/* *table is used up, unless the device is known. */
+static int add_device(uint32_t id, uint32_t function, void **table) REQUIRES(its.lock)
+{
+    unsigned known = slot_of(true, id), slot = slot_of(false, 0), cpu = taker();
+
+    if (known < its.slots) {
+        its.devices[known].shared |= its.devices[known].function != function;
         return 0;
+    }
     if (slot == its.slots)
         return -ENOSPC;
-    its.devices[slot] = (struct device){ *table, id };
+    its.devices[slot] = (struct device){ .table = *table, .id = id, .function = function };
     *table = NULL;
     map_device(&its.devices[slot], slot, cpu);
     return finish(its.cpus[cpu].target);
@@ -553,7 +558,7 @@ int its_add_function(unsigned segment, uint32_t rid)
         return -ENOMEM;
     cache_clean_invalidate(table, PAGE_SIZE << its.device_order);
     spin_lock(&its.lock);
-    error = add_device(id, &table);
+    error = add_device(id, function_of(segment, rid), &table);
     spin_unlock(&its.lock);
     if (table)
         pages_free(table, its.device_order);
@@ -572,7 +577,7 @@ int its_remove_function(unsigned segment, uint32_t rid)
         return 0;
     spin_lock(&its.lock);
     slot = slot_of(true, id);
-    if (slot < its.slots) {
+    if (slot < its.slots && !its.devices[slot].shared) {
         command((uint64_t)id << 32 | CMD_MAPD, 0, 0, 0);
         error = finish(its.cpus[taker()].target);
         table = error ? NULL : its.devices[slot].table;

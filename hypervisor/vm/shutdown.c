@@ -65,7 +65,7 @@ static bool begin(struct domain *d, unsigned reason)
         if (!s->latched)
             s->reason = reason;
         s->down = true;
-        s->caller = v && v->domain == d ? v : NULL;
+        s->caller = reason == SHUTDOWN_suspend && v && v->domain == d ? v : NULL;
         domain_pause_nosync(d);   /* here, so that a resume takes back a pause that was made */
     }
     spin_unlock(&s->lock);
@@ -82,13 +82,14 @@ static void tell(struct domain *d, unsigned reason)
         evtchn_send_global_virq(VIRQ_DOM_EXC);
 }
 
-void domain_shutdown(struct domain *d, unsigned reason)
+bool domain_shutdown(struct domain *d, unsigned reason)
 {
     if (d == dom0 && reason != SHUTDOWN_suspend)
         machine_shutdown(reason);
     if (!begin(d, reason))
-        return;
+        return false;
     tell(d, reason);
+    return true;
 }
 
 void domain_latch_shutdown(struct domain *d, unsigned reason)

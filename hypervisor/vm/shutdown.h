@@ -18,15 +18,15 @@ struct domain_shutdown {
     bool down GUARDED_BY(lock);        /* vCPUs stopped, toolstack told */
     bool latched GUARDED_BY(lock);     /* a later shutdown reports `reason`, too */
     unsigned reason GUARDED_BY(lock);
-    struct vcpu *caller GUARDED_BY(lock);   /* the vCPU that shut its own domain down; NULL: it did not do so itself */
+    struct vcpu *caller GUARDED_BY(lock);   /* the vCPU that suspended its own domain; NULL: it did not do so itself */
     uint32_t suspend_port;             /* gets an event instead of VIRQ_DOM_EXC on SHUTDOWN_suspend; 0: none; atomic */
 };
 
 /*
  * Ends the guest's run with a SHUTDOWN_* reason and tells the toolstack by VIRQ_DOM_EXC. Safe from any context of the
- * domain.
+ * domain. False: it had ended already.
  */
-void domain_shutdown(struct domain *d, unsigned reason);
+bool domain_shutdown(struct domain *d, unsigned reason);
 /*
  * SCHEDOP_shutdown_code: the reason that a later domain_shutdown() reports instead of its own; the first one latched
  * stays.

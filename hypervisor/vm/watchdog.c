@@ -15,18 +15,26 @@
 #include "vm/domain.h"
 #include "vm/records.h"
 
+/* Without the lock, under which timer_stop() may wait for this. */
 static void watchdog_fired(void *data)
 {
-    struct domain *d = data;
+    struct watchdog *w = data;
+    uint64_t time = max_u64(__atomic_load_n(&w->time, __ATOMIC_RELAXED), counter_frequency());
 
-    printk("torpor: domain %u: its watchdog has run out\n", d->id);
-    domain_shutdown(d, SHUTDOWN_watchdog);
+    if (domain_shutdown(w->domain, SHUTDOWN_watchdog))
+        printk("torpor: domain %u: its watchdog has run out\n", w->domain->id);
+    else
+        timer_set(&w->timer, counter_now() + time);
 }
 
 void watchdogs_init(struct domain *d)
 {
-    for (unsigned i = 0; i < DOMAIN_WATCHDOGS; i++)
-        timer_init(&d->watchdogs.each[i].timer, watchdog_fired, d);
+    for (unsigned i = 0; i < DOMAIN_WATCHDOGS; i++) {
+        struct watchdog *w = &d->watchdogs.each[i];
+
+        w->domain = d;
+        timer_init(&w->timer, watchdog_fired, w);
+    }
 }
 
 static void watchdog_arm(struct domain_watchdogs *all, struct watchdog *w, unsigned timeout_seconds) REQUIRES(all->lock)
@@ -34,6 +42,7 @@ static void watchdog_arm(struct domain_watchdogs *all, struct watchdog *w, unsig
     uint64_t ticks = (uint64_t)timeout_seconds * counter_frequency();
 
     w->in_use = timeout_seconds != 0;
+    __atomic_store_n(&w->time, ticks, __ATOMIC_RELAXED);
     w->left = ticks;
     if (w->in_use && !all->halted)
         timer_set(&w->timer, counter_now() + ticks);
@@ -169,6 +178,7 @@ static int watchdogs_restore(void *object, unsigned instance, struct record_read
         BUG_ON(!record_read(in, &r, sizeof(r)));
         d->watchdogs.each[i].in_use = r.in_use;
         d->watchdogs.each[i].left = r.left;
+        d->watchdogs.each[i].time = r.left;
     }
     spin_unlock(&d->watchdogs.lock);
     return 0;

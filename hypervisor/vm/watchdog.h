@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/* A domain's watchdogs (SCHEDOP_watchdog, xen/include/public/sched.h): one that runs out shuts its domain down. */
+/*
+ * A domain's watchdogs (SCHEDOP_watchdog, xen/include/public/sched.h): one that runs out shuts its domain down. If that
+ * is down already, suspended perhaps and to be resumed, when it cannot feed it, it begins anew.
+ */
 #pragma once
 
 #include "arch/lock.h"
@@ -15,7 +18,9 @@ struct domain_watchdogs {
     struct spinlock lock;
     struct watchdog {
         struct timer timer;
+        struct domain *domain;
         bool in_use;
+        uint64_t time;                    /* ticks, that it was set to */
         uint64_t left GUARDED_BY(lock);   /* ticks, while they stand still */
     } each[DOMAIN_WATCHDOGS];
     unsigned halted GUARDED_BY(lock);     /* nested */

@@ -506,6 +506,21 @@ static void a_device_that_is_known_is_not_added_twice(void **state)
     assert_int_equal(frames_taken(), taken);
 }
 
+/* By a mask that leaves out the function's number, both are one device. */
+static void a_device_of_two_functions_outlives_one_of_them(void **state)
+{
+    (void)state;
+    assert_int_equal(its_map_functions(0, 0x108, 0xfff8, 0x28, 1), 0);
+    assert_int_equal(its_start(FIRST, COUNT, take_message), 0);
+    assert_int_equal(its_add_function(0, 0x108), 0);
+    assert_int_equal(its_add_function(0, 0x109), 0);
+    assert_int_equal(its_remove_function(0, 0x109), 0);
+    assert_comes(0x28, FIRST, 0);
+    assert_int_equal(its_remove_function(0, 0x108), 0);
+    assert_int_equal(its_add_function(0, 0x108), 0);
+    assert_comes(0x28, FIRST, 0);
+}
+
 static void devices_go_and_their_memory_with_them(void **state)
 {
     unsigned taken;
@@ -743,6 +758,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(functions_are_devices_by_the_map, setup, teardown),
         cmocka_unit_test_setup_teardown(maps_without_end_are_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(a_device_that_is_known_is_not_added_twice, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_device_of_two_functions_outlives_one_of_them, setup, teardown),
         cmocka_unit_test_setup_teardown(devices_go_and_their_memory_with_them, setup, teardown),
         cmocka_unit_test_setup_teardown(lpis_end_before_devices_do, setup, teardown),
         cmocka_unit_test_setup_teardown(a_device_that_it_cannot_have_is_refused, setup, teardown),

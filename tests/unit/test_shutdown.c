@@ -199,6 +199,18 @@ static void who_resumes_waits_for_the_callers_trap_without_the_lock(void **state
     assert_false(asleep);
 }
 
+/* A watchdog fires on whatever it interrupts. */
+static void who_was_interrupted_by_the_shutdown_reads_nothing_new(void **state)
+{
+    (void)state;
+    domain_latch_shutdown(&d, SHUTDOWN_suspend);
+    assert_true(domain_shutdown(&d, SHUTDOWN_watchdog));
+    assert_false(domain_shutdown(&d, SHUTDOWN_watchdog));
+    assert_int_equal(reason_of(), SHUTDOWN_suspend);
+    domain_resume(&d);
+    assert_int_equal(result, 0);
+}
+
 static void who_was_shut_down_by_another_reads_nothing_new(void **state)
 {
     (void)state;
@@ -223,6 +235,7 @@ int main(void)
         cmocka_unit_test_setup(the_toolstack_takes_back_only_its_own_pauses, a_running_domain),
         cmocka_unit_test_setup(who_suspended_itself_and_is_resumed_reads_that_it_was_cancelled, a_running_domain),
         cmocka_unit_test_setup(who_resumes_waits_for_the_callers_trap_without_the_lock, a_running_domain),
+        cmocka_unit_test_setup(who_was_interrupted_by_the_shutdown_reads_nothing_new, a_running_domain),
         cmocka_unit_test_setup(who_was_shut_down_by_another_reads_nothing_new, a_running_domain),
         cmocka_unit_test_setup(nobody_resumes_what_is_shut_down_but_not_paused_yet, a_running_domain),
     };

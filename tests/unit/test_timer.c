@@ -194,6 +194,30 @@ static void time_is_exact_at_any_frequency(void **state)
 }
 
 /* The machine's counter begins again, lower or higher, and ours goes on; timers are set in the machine's. */
+/* PSCI's CPU_OFF is denied. */
+static void a_cpu_that_may_not_go_off_keeps_its_timers(void **state)
+{
+    static struct counted early, late;
+
+    (void)state;
+    machine(2);
+    host_cpu = 1;
+    timer_init(&early.timer, count_fire, &early);
+    timer_init(&late.timer, count_fire, &late);
+    timer_set(&early.timer, early.due = now + 100);
+    timer_cpu_stage.off();
+    assert_false(comparator[1].enabled);
+    assert_int_equal(timer_cpu_stage.on(), 0);
+    timer_set(&late.timer, late.due = now + 200);
+    assert_true(comparator[1].enabled);
+    assert_int_equal(comparator[1].cval, now + 100);
+    now += 200;
+    last_due = 0;
+    timer_interrupt();
+    assert_int_equal(early.fired + late.fired, 2);
+    assert_false(comparator[1].enabled);
+}
+
 static void a_counter_that_goes_on_sets_the_machines_comparator(void **state)
 {
     static const int64_t biases[] = { 0, 1, 1000000, -1, -1000000 };
@@ -228,6 +252,7 @@ int main(void)
         cmocka_unit_test(a_timer_may_set_itself_again),
         cmocka_unit_test(who_stops_a_timer_waits_where_it_fires_even_if_it_was_set_elsewhere_since),
         cmocka_unit_test(a_cpu_that_is_off_leaves_its_timers_to_another),
+        cmocka_unit_test(a_cpu_that_may_not_go_off_keeps_its_timers),
         cmocka_unit_test(a_counter_that_goes_on_sets_the_machines_comparator),
         cmocka_unit_test(time_is_exact_at_any_frequency),
     };

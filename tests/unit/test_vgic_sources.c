@@ -139,6 +139,28 @@ static void it_goes_where_its_vcpu_is(void **state)
     assert_int_equal(fake_irq_target(PHYSICAL), 1);
 }
 
+/* Its vCPU, which ran last on a CPU that did not come back from a sleep, runs elsewhere only after it was woken. */
+static void it_goes_to_no_cpu_that_is_lost(void **state)
+{
+    (void)state;
+    assert_int_equal(vgic_route_irq(d, SPI, PHYSICAL), 0);
+    fake_run(0, NULL);
+    fake_run(1, v0);
+    fake_run(1, NULL);
+    v0->sched.cpu = &cpus[1];
+    cpus[1].lost = true;
+    fake_on(0);
+    gic_set_target(PHYSICAL, 0);                    /* as gic_evict() does */
+    fake_irq_arrives(0, PHYSICAL);
+    assert_int_equal(fake_irq_target(PHYSICAL), 0);
+    fake_write(v0, GICD + ISENABLER + 4, 4, 1u << (SPI - 32));
+    assert_int_equal(fake_irq_target(PHYSICAL), 0);
+    fake_run(0, v0);
+    fake_settle();
+    assert_taken_and_ended(0, SPI);
+    cpus[1].lost = false;
+}
+
 static void pended_by_hand_while_active_comes_again(void **state)
 {
     (void)state;
@@ -300,6 +322,7 @@ int main(void)
         EITHER(its_end_elsewhere_ends_it_too),
         SOFTWARE(its_end_elsewhere_ends_it_too),
         EITHER(it_goes_where_its_vcpu_is),
+        EITHER(it_goes_to_no_cpu_that_is_lost),
         EITHER(pended_by_hand_while_active_comes_again),
         SOFTWARE(pended_by_hand_while_active_comes_again),
         EITHER(clearing_pending_or_active_ends_the_physical_one),

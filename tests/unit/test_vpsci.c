@@ -71,7 +71,7 @@ bool p2m_lookup(struct p2m *p2m, gfn_t gfn, struct p2m_entry *e)
 }
 
 int64_t speculation_features(uint32_t function) { (void)function; return PSCI_NOT_SUPPORTED; }
-void domain_shutdown(struct domain *dying, unsigned reason) { (void)dying; (void)reason; }
+bool domain_shutdown(struct domain *dying, unsigned reason) { return dying && reason; }
 void vcpu_block(struct vcpu *v) { (void)v; }
 void vcpu_suspend(struct vcpu *v) { (void)v; }
 void vcpu_restart(struct vcpu *v, uint64_t entry, uint64_t context) { (void)v; (void)entry; (void)context; }

@@ -28,6 +28,7 @@ struct cpu cpus[MAX_CPUS];
 static uint64_t now, comparator, enabled;
 static struct domain domain, *const d = &domain;
 static unsigned barks;
+static bool down;
 
 unsigned cpus_present(void) { return 1; }
 int irq_request(unsigned irq, irq_handler *handler, void *data, const char *name)
@@ -47,11 +48,12 @@ void host_write_sysreg(uint64_t value, const char *name)
 }
 void printk(const char *fmt, ...) { (void)fmt; }
 
-void domain_shutdown(struct domain *of, unsigned reason)
+bool domain_shutdown(struct domain *of, unsigned reason)
 {
     assert_ptr_equal(of, d);
     assert_int_equal(reason, SHUTDOWN_watchdog);
-    barks++;
+    barks += !down;
+    return !down;
 }
 
 static void pass(uint64_t seconds)
@@ -70,6 +72,7 @@ static int a_domain(void **state)
     time_init(0);
     watchdogs_init(d);
     barks = 0;
+    down = false;
     return 0;
 }
 
@@ -96,6 +99,25 @@ static void it_barks_when_its_time_has_run(void **state)
     assert_int_equal(barks, 1);
     assert_int_equal(domain_watchdog(d, 2, 0), 0);
     pass(100);
+    assert_int_equal(barks, 1);
+}
+
+/* Nobody feeds it, so it does not bark at one that is resumed, nor stands at nothing in its record. */
+static void while_its_domain_is_down_it_begins_anew(void **state)
+{
+    (void)state;
+    assert_int_equal(domain_watchdog(d, 0, 5), 1);
+    down = true;
+    pass(5);
+    pass(3);
+    domain_watchdogs_halt(d);
+    assert_int_equal(d->watchdogs.each[0].left, 2 * SECOND);
+    domain_watchdogs_continue(d);
+    pass(2);
+    pass(4);
+    down = false;
+    assert_int_equal(barks, 0);
+    pass(1);
     assert_int_equal(barks, 1);
 }
 
@@ -148,6 +170,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(it_barks_when_its_time_has_run, a_domain, its_end),
+        cmocka_unit_test_setup_teardown(while_its_domain_is_down_it_begins_anew, a_domain, its_end),
         cmocka_unit_test_setup_teardown(while_its_domain_sleeps_it_stands_still, a_domain, its_end),
         cmocka_unit_test_setup_teardown(one_that_is_set_while_they_stand_still_waits_too, a_domain, its_end),
         cmocka_unit_test_setup_teardown(none_can_be_set_for_a_domain_that_is_being_taken_apart, a_domain, its_end),

@@ -257,7 +257,9 @@ static void watch_for_room(struct domain_vgic *g, struct vcpu_vgic *c, bool rest
 
 /*
  * Ends that met no list register were of active interrupts in the queue, best first: a guest ends the one that
- * preempted before the others. So they are taken before any is put into the queue, or leaves it.
+ * preempted before the others. So they are taken before any is put into the queue, or leaves it. One that deactivates
+ * by ICC_DIR or GICC_DIR in another order, while it has more of them active than there are list registers, ends the
+ * wrong ones, of its own: the count does not say which (IHI 0069 12.4.7), and GICv2 cannot trap that register alone.
  */
 static NOINLINE void take_eoi_count(struct vcpu_vgic *c)
 {

@@ -11,10 +11,12 @@
 #include "vm/irq.h"
 #include "vm/vgic/internal.h"
 
-/* The CPU where v runs, or ran last. */
+/* The CPU where v runs, or ran last; this one, if that is lost. */
 static unsigned cpu_of(const struct vcpu *v)
 {
-    return v ? sched_cpu_number(&v->sched) : 0;
+    unsigned cpu = v ? sched_cpu_number(&v->sched) : 0;
+
+    return cpus[cpu].lost ? this_cpu()->id : cpu;
 }
 
 void vgic_follow_physical(struct virq *irq)

@@ -91,10 +91,11 @@ bool domain_awaits_resume(struct domain *d)
     return false;
 }
 bool domain_is_suspended(const struct domain *d) { return d->vcpus[0]->suspended || d->vcpus[1]->suspended; }
-void domain_shutdown(struct domain *d, unsigned reason)
+bool domain_shutdown(struct domain *d, unsigned reason)
 {
     (void)d;
     (void)reason;
+    return true;
 }
 bool evtchn_polling(const struct vcpu *v)
 {
