@@ -81,7 +81,7 @@ bench-hibernation: build/torpor images build/guests/dom0-jump.img build/bench/pl
 
 # --- Dormouse beside Linux, on stock Xen for amd64: one program each that does the same ---
 
-BENCH_DORMOUSE := build/bench/x86/kernel build/bench/x86/linux.gz
+BENCH_DORMOUSE := build/bench/x86/kernel build/bench/x86/linux.gz build/dormouse/x86_64/echo
 
 build/bench/x86/kernel.o: bench/guest/kernel.c flags.mk | $(bare-include)/.done
 	@mkdir -p $(@D)
@@ -98,12 +98,12 @@ build/bench/x86/root/init: bench/linux.c
 	@clang --target=x86_64-linux-gnu -std=gnu11 -O2 -Wall -Wextra -Werror -ffreestanding -fno-stack-protector \
 		-static -nostdlib -fuse-ld=lld -o $@ $<
 
-# Debian's disk front end is a module
-build/bench/x86/root/xen-blkfront.ko: build/debian/x86/kernel/.done
+# Debian's front ends are modules
+build/bench/x86/root/xen-%front.ko: build/debian/x86/kernel/.done
 	@mkdir -p $(@D)
-	@cp build/debian/x86/kernel/lib/modules/*/kernel/drivers/block/xen-blkfront.ko $@
+	@cp build/debian/x86/kernel/lib/modules/*/kernel/drivers/$(if $(filter net,$*),net,block)/xen-$*front.ko $@
 
-build/bench/x86/linux.gz: build/bench/x86/root/init build/bench/x86/root/xen-blkfront.ko
+build/bench/x86/linux.gz: $(addprefix build/bench/x86/root/,init xen-blkfront.ko xen-netfront.ko)
 	@cd $(<D) && printf '%s\n' $(^F) | cpio --create --format=newc --reproducible --owner=0:0 --quiet | gzip -n -9 > $(abspath $@)
 
 -include build/bench/x86/kernel.d

@@ -2,17 +2,17 @@
 /*
  * Linux's half of `bench dormouse`: the first process of a stock kernel, alone in its ramdisk, without a C library. It
  * does what bench/guest/kernel.c does: switches between two threads, or requests to a disk, past the page cache. Or it
- * shows what the kernel's function tracer says of suspends, by the CPU's own clock.
+ * has an address, at which the kernel answers pings, as dormouse/programs/echo.c does. Or it shows when the
+ * kernel says what it does in a suspend, by the kernel's clock, which stands still while the guest is away.
  */
 #include <stddef.h>
 #include <stdint.h>
 #include <linux/sched.h>
+#include <linux/sockios.h>
 #include <asm/unistd.h>
 
 enum { ROUNDS = 4096, REQUESTS = 512, REQUEST_SIZE = 4096 };
-enum { O_RDONLY = 0, O_WRONLY = 1, O_DIRECT = 0x4000, STDOUT = 1, CLOCK_MONOTONIC = 1 };
-
-#define FUNCTIONS "do_suspend xen_arch_pre_suspend xen_arch_post_suspend thaw_processes"
+enum { O_RDONLY = 0, O_NONBLOCK = 0x800, O_DIRECT = 0x4000, STDOUT = 1, CLOCK_MONOTONIC = 1 };
 
 static long call5(long number, uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t e)
 {
@@ -103,26 +103,21 @@ static void switches(void)
     say_figure("switch", (now_ns() - begun) / ROUNDS / 2);
 }
 
-static void write_file(const char *path, const char *text)
+/* Debian's front ends are modules. A device is there some time after its front end. */
+static void module_load(const char *path)
 {
-    long file = call3(__NR_open, (uintptr_t)path, O_WRONLY, 0);
+    long module = call3(__NR_open, (uintptr_t)path, O_RDONLY, 0);
 
-    if (file < 0 || call3(__NR_write, (uint64_t)file, (uintptr_t)text, length_of(text)) < 0) {
-        say("bench: not ok: ");
-        say(path);
-        say("\n");
-    }
-    call3(__NR_close, (uint64_t)file, 0, 0);
+    call3(__NR_finit_module, (uint64_t)module, (uintptr_t)"", 0);
 }
 
-/* Debian's front end is a module. The disk is there some time after it. */
 static long disk_open(void)
 {
-    long module = call3(__NR_open, (uintptr_t)"/xen-blkfront.ko", O_RDONLY, 0), disk;
+    long disk;
 
     call3(__NR_mkdir, (uintptr_t)"/dev", 0700, 0);
     call5(__NR_mount, (uintptr_t)"d", (uintptr_t)"/dev", (uintptr_t)"devtmpfs", 0, 0);
-    call3(__NR_finit_module, (uint64_t)module, (uintptr_t)"", 0);
+    module_load("/xen-blkfront.ko");
     while ((disk = call3(__NR_open, (uintptr_t)"/dev/xvda", O_RDONLY | O_DIRECT, 0)) < 0)
         call3(__NR_sched_yield, 0, 0, 0);
     return disk;
@@ -142,21 +137,70 @@ static void requests(void)
     say_figure("request", (now_ns() - begun) / REQUESTS);
 }
 
+/* netdevice(7) */
+struct interface_request {
+    char name[16];
+    union {
+        struct { uint16_t family, port; uint8_t address[4]; } internet;
+        int16_t flags;
+        char room[24];
+    };
+};
+
+/* eth0 is 192.168.77.9, and is up. */
+static void answer_pings(void)
+{
+    enum { AF_INET = 2, SOCK_DGRAM = 2, IFF_UP = 1 };
+    struct interface_request address = { "eth0", { .internet = { AF_INET, 0, { 192, 168, 77, 9 } } } };
+    struct interface_request flags = { "eth0", { .flags = IFF_UP } };
+    uint64_t socket = (uint64_t)call3(__NR_socket, AF_INET, SOCK_DGRAM, 0);
+
+    module_load("/xen-netfront.ko");
+    while (call3(__NR_ioctl, socket, SIOCSIFADDR, (uintptr_t)&address) < 0)
+        call3(__NR_sched_yield, 0, 0, 0);
+    if (call3(__NR_ioctl, socket, SIOCSIFFLAGS, (uintptr_t)&flags) < 0)
+        say("bench: not ok: eth0 does not come up\n");
+}
+
+static int begins_with(const char *text, const char *prefix)
+{
+    while (*prefix && *text == *prefix)
+        text++, prefix++;
+    return !*prefix;
+}
+
+/* A record of /dev/kmsg: "LEVEL,NUMBER,MICROSECONDS,FLAGS;MESSAGE". */
+static void show_if_of_suspend(char *record, size_t length)
+{
+    static const char *const messages[] = { "Freezing user space processes\n", "xen:grant_table: Grant tables using",
+                                            "OOM killer enabled." };
+    const char *message = record;
+
+    record[length] = '\0';
+    while (*message && *message++ != ';')
+        ;
+    for (unsigned i = 0; i < sizeof(messages) / sizeof(*messages); i++)
+        if (begins_with(message, messages[i]))
+            say(record);
+}
+
 static void show_suspends(void)
 {
-    static char text[4096];
+    static const int64_t pause[2] = { 0, 50000000 };
+    static char record[8192];
     long file, n;
 
-    call3(__NR_mkdir, (uintptr_t)"/t", 0700, 0);
-    call5(__NR_mount, (uintptr_t)"t", (uintptr_t)"/t", (uintptr_t)"tracefs", 0, 0);
-    write_file("/t/trace_clock", "x86-tsc");
-    write_file("/t/set_ftrace_filter", FUNCTIONS);
-    write_file("/t/current_tracer", "function");
-    file = call3(__NR_open, (uintptr_t)"/t/trace_pipe", 0, 0);
+    call3(__NR_mkdir, (uintptr_t)"/dev", 0700, 0);
+    call5(__NR_mount, (uintptr_t)"d", (uintptr_t)"/dev", (uintptr_t)"devtmpfs", 0, 0);
+    file = call3(__NR_open, (uintptr_t)"/dev/kmsg", O_RDONLY | O_NONBLOCK, 0);
     say("bench: end\n");
-    while ((n = call3(__NR_read, (uint64_t)file, (uintptr_t)text, sizeof(text))) != 0)
+    for (;;) {
+        n = call3(__NR_read, (uint64_t)file, (uintptr_t)record, sizeof(record) - 1);
         if (n > 0)
-            call3(__NR_write, STDOUT, (uintptr_t)text, (uint64_t)n);
+            show_if_of_suspend(record, (size_t)n);
+        else    /* a reader that waits costs nothing while it is frozen, but may not be woken any more after that */
+            call3(__NR_nanosleep, (uintptr_t)pause, 0, 0);
+    }
 }
 
 static void sleep_for_ever(void)
@@ -166,7 +210,7 @@ static void sleep_for_ever(void)
         call3(__NR_pause, 0, 0, 0);
 }
 
-/* The kernel's command line ends in `-- WHAT`: boot, measure, disk, suspend. */
+/* The kernel's command line ends in `-- WHAT`: boot, measure, disk, net, suspend. */
 __attribute__((used, noreturn)) static void begin(const uint64_t *stack)
 {
     const char *what = stack[0] > 1 ? (const char *)stack[2] : "";
@@ -176,6 +220,8 @@ __attribute__((used, noreturn)) static void begin(const uint64_t *stack)
         switches();
     if (*what == 'd')
         requests();
+    if (*what == 'n')
+        answer_pings();
     if (*what == 's')
         show_suspends();
     sleep_for_ever();
