@@ -84,6 +84,15 @@ static int64_t report(void)
     return cpu;
 }
 
+static int thread_pointer_set(struct process *p, uint64_t value)
+{
+    bool enabled = irq_save();
+    int error = user_set_thread_pointer(&p->user, value);
+
+    irq_restore(enabled);
+    return error;
+}
+
 static int64_t call_serve(struct process *p, uint64_t number, uint64_t argument)
 {
     switch (number) {
@@ -100,6 +109,8 @@ static int64_t call_serve(struct process *p, uint64_t number, uint64_t argument)
         return page_add(p->space, argument, NULL, SPACE_WRITE);
     case CALL_UNMAP:
         return page_take(p, argument);
+    case CALL_THREAD_POINTER:
+        return thread_pointer_set(p, argument);
     default:
         return -ENOSYS;
     }

@@ -17,6 +17,7 @@ enum process_call {
     CALL_SLEEP,                     /* nanoseconds */
     CALL_MAP,                       /* address: a zeroed page is there from now on. -EEXIST, -EINVAL, -ENOMEM */
     CALL_UNMAP,                     /* address: it is not any more. -ENOENT */
+    CALL_THREAD_POINTER,            /* its thread pointer: FS's base, or TPIDR_EL0. -EINVAL */
 };
 
 struct process;

@@ -23,7 +23,7 @@ enum { PROGRAMS = 6, SLOTS = 24, ROUNDS = 60, SPINS = 2000 };
 #define PAUSE_NS   UINT64_C(20000000)
 #define STORM_NS   UINT64_C(60000)
 
-enum wrong { WRONG_MEMORY = 1, WRONG_MAP, WRONG_UNMAP, WRONG_ZERO, WRONG_VECTOR };
+enum wrong { WRONG_MEMORY = 1, WRONG_MAP, WRONG_UNMAP, WRONG_ZERO, WRONG_VECTOR, WRONG_POINTER, WRONG_THREAD };
 
 static unsigned ended, wrong;
 
@@ -57,6 +57,35 @@ USER_CODE static inline uint64_t vector_get(void)
     return value;
 }
 
+/* The word that the thread pointer points to. */
+USER_CODE static inline uint64_t thread_word(void)
+{
+    uint64_t value;
+
+#ifdef __x86_64__
+    __asm__ volatile("movq %%fs:0, %0" : "=r"(value));
+#else
+    __asm__ volatile("mrs %0, tpidr_el0\n\tldr %0, [%0]" : "=r"(value));
+#endif
+    return value;
+}
+
+/* What a program does to the register itself is seen by no other. */
+USER_CODE static inline void thread_pointer_spoil(void)
+{
+#ifdef __x86_64__
+    __asm__ volatile("movl %%ss, %%eax\n\tmovl %%eax, %%fs" : : : "rax");
+#else
+    __asm__ volatile("msr tpidr_el0, xzr");
+#endif
+}
+
+USER_CODE static void thread_pointer_set(const volatile uint64_t *to)
+{
+    if (user_call(CALL_THREAD_POINTER, (uint64_t)to, 0))
+        end(WRONG_POINTER);
+}
+
 USER_CODE static volatile uint64_t *word_of(unsigned slot, uint64_t seed)
 {
     return (volatile uint64_t *)(SLOTS_BASE + slot * SLOT_SIZE + (seed + slot) % 512 * 8);
@@ -83,8 +112,14 @@ USER_CODE static bool slot_change(unsigned slot, bool is_there, uint64_t seed)
 USER_CODE static void worker(uint64_t seed)
 {
     uint64_t there = 0, random = seed;
+    volatile uint64_t own = seed;
 
     vector_set(seed);
+#ifdef __x86_64__
+    if (!user_call(CALL_THREAD_POINTER, BIT(47), 0))    /* no address of x86_64's */
+        end(WRONG_POINTER);
+#endif
+    thread_pointer_set(&own);
     for (unsigned round = 0; round < ROUNDS; round++) {
         random = random * 6364136223846793005 + 1442695040888963407;
         unsigned slot = (unsigned)(random >> 33) % SLOTS;
@@ -98,9 +133,16 @@ USER_CODE static void worker(uint64_t seed)
             spin = spin + 1;
         if (vector_get() != seed)
             end(WRONG_VECTOR);
+        if (thread_word() != seed)
+            end(WRONG_THREAD);
         user_call(CALL_REPORT, 0, 0);
         if (random >> 62 == 0)
             user_call(CALL_SLEEP, 3000000, 0);
+        if (seed % 4 == 0) {
+            thread_pointer_spoil();
+            user_call(CALL_SLEEP, 3000000, 0);
+            thread_pointer_set(&own);
+        }
     }
     end(0);
 }

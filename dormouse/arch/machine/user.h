@@ -28,6 +28,9 @@ enum user_event user_run(struct user *u);
 /* assembly: for a trap's handler: user_run() returns `event`; the registers are in u->frame. With interrupts masked. */
 NORETURN void user_leave(struct user *u, enum user_event event);
 
+/* The running program's thread pointer, also on other CPUs. With interrupts masked. -EINVAL: it cannot be one. */
+int user_set_thread_pointer(struct user *u, uint64_t value);
+
 /* The registers that a switch of threads does not keep by itself. With interrupts masked. */
 void user_switch_out(struct user *u);
 void user_switch_in(struct user *u);

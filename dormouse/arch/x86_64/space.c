@@ -14,6 +14,12 @@
 #include "machine/pagetable.h"
 #include "machine/user.h"
 
+/* In struct user's `vectors`. */
+struct kept {
+    char fxsave[512];
+    uint64_t thread_pointer;        /* FS's base */
+};
+_Static_assert(sizeof(struct kept) <= USER_VECTORS_SIZE, "it has room");
 _Static_assert(FLAT_KERNEL_SS == 0xe02b, "entry.S has the number");
 _Static_assert(sizeof(struct frame) == FRAME_SIZE && offsetof(struct user, kernel_sp) == FRAME_SIZE, "entry.S knows");
 
@@ -124,14 +130,38 @@ void user_init(struct user *u, uint64_t pc, uint64_t sp, uint64_t argument)
     *(uint32_t *)&u->vectors[MXCSR] = 0x1f80;
 }
 
+/* A program may have loaded FS with another selector, and its base with it, which Xen then takes for the selector's. */
+static long fs_base_set(uint64_t value)
+{
+    __asm__ volatile("mov %0, %%fs" : : "r"(0));
+    return hypercall2(__HYPERVISOR_set_segment_base, SEGBASE_FS, value);
+}
+
+int user_set_thread_pointer(struct user *u, uint64_t value)
+{
+    struct kept *kept = (struct kept *)u->vectors;
+    long error = fs_base_set(value);
+
+    if (error)
+        fs_base_set(kept->thread_pointer);
+    else
+        kept->thread_pointer = value;
+    return (int)error;
+}
+
 void user_switch_out(struct user *u)
 {
-    __asm__ volatile("fxsave64 %0" : "=m"(u->vectors));
+    struct kept *kept = (struct kept *)u->vectors;
+
+    __asm__ volatile("fxsave64 %0" : "=m"(kept->fxsave));
 }
 
 void user_switch_in(struct user *u)
 {
-    __asm__ volatile("fxrstor64 %0" : : "m"(u->vectors));
+    const struct kept *kept = (const struct kept *)u->vectors;
+
+    __asm__ volatile("fxrstor64 %0" : : "m"(kept->fxsave));
+    fs_base_set(kept->thread_pointer);
     if (u->kernel_sp)
         hypercall2(__HYPERVISOR_stack_switch, FLAT_KERNEL_SS, u->kernel_sp);
 }
