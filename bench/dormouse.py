@@ -4,7 +4,8 @@
 bench/guest/kernel.c is a program on Dormouse, bench/linux.c the only process of a Linux, and they do the same. On one
 CPU under -icount, where a nanosecond is an instruction. The guest's own part of a suspend is, on Linux, between its
 log's lines about freezing and about grants, which it says soon after the hypercall, and from there to the one that
-begins thawing; on Dormouse it is all of the list. Either's clock stands still while the guest is away. The boot is the CPU time that the guest has had when its program has begun and waits.
+begins thawing; on Dormouse it is all of the list. Either's clock stands still while the guest is away. The boot is the
+CPU time that the guest has had when its program has begun and waits.
 """
 
 import bisect
