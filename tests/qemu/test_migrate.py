@@ -99,9 +99,10 @@ class Traveller(Guest):
 
 
 @pytest.fixture(scope="module")
-def traveller(pair):
+def traveller(pair, counts):
     """A guest with two vCPUs, that begins on the first machine; with its disk and an address. It has nothing to do."""
-    one = Traveller(pair, pair.first, "traveller", vcpus=2, disk="/dev/shared", address=ADDRESS).create()
+    one = Traveller(pair, pair.first, "traveller", vcpus=2, memory=Guest.memory_for(counts["migrations"]),
+                    disk="/dev/shared", address=ADDRESS).create()
     one.run("mkdir -p /mnt; mount /dev/xvda /mnt; cd /mnt && sha256sum -c SUMS")
     return one
 

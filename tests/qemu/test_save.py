@@ -35,10 +35,11 @@ def assert_lives(one):
 
 
 @pytest.fixture
-def worker(host, standing):
+def worker(host, standing, counts):
     """A guest with two vCPUs, disk and network, at work: it writes files with their checksums all the time."""
     host.run("test -e /tmp/worker.img || cp /guest/disk.img /tmp/worker.img")
-    one = standing("worker", vcpus=2, disk="/tmp/worker.img", address="192.168.77.5")
+    one = standing("worker", vcpus=2, memory=Guest.memory_for(2 * counts["cycles"]), disk="/tmp/worker.img",
+                   address="192.168.77.5")
     one.run("""test -e /tmp/worker || {
         mkdir -p /mnt; mount /dev/xvda /mnt; (while :; do
             dd if=/dev/urandom of=/mnt/new bs=64k count=8 2>/dev/null; sum=$(sha256sum < /mnt/new)
