@@ -16,7 +16,7 @@ from pathlib import Path
 import plain
 from hibernating import TORPOR, HibernatingBoard, begin_hibernation, find_image_disk, make_disks, wait_restored
 from machine import Guest, bare_board
-from saving import MEGABYTE, print_table, timed
+from saving import MEGABYTE, print_row, print_table, timed
 
 DD_MIB = 128
 TICK = 16   # ns, of QEMU's counter
@@ -125,15 +125,16 @@ def part_plain(machine):
 
 
 def part_growth(machine):
+    """A row as soon as it was measured: all of them take long, and what has ended counts."""
     found = {}
+    print_table(["hibernation of a host, wall clock", "in use / stored, MiB", "until off, s", "saving, s",
+                 "until on again, s", "checking, s", "restoring, s", "saved, MB/s"], [])
     for parts in GROWTH:
         name = f"{parts['smp']} CPUs, {parts['guests']} guests, {parts['mem'] // 1024} GiB, dom0 {parts['dom0']} MiB"
-        found[name] = measure_hibernation(machine, **parts)
-    print_table(["hibernation of a host, wall clock", "in use / stored, MiB", "until off, s", "saving, s",
-                 "until on again, s", "checking, s", "restoring, s", "saved, MB/s"],
-                [[name, f"{f['in use']:.0f} / {f['stored']:.0f}",
-                  *(f"{f[key]:.1f}" for key in ("down", "saving, s", "up", "checking, s", "restoring, s")),
-                  f"{f['saved']:.0f}"] for name, f in found.items()])
+        found[name] = f = measure_hibernation(machine, **parts)
+        print_row([name, f"{f['in use']:.0f} / {f['stored']:.0f}",
+                   *(f"{f[key]:.1f}" for key in ("down", "saving, s", "up", "checking, s", "restoring, s")),
+                   f"{f['saved']:.0f}"])
     return found
 
 

@@ -174,10 +174,14 @@ def measure_dirty(machine, cpu):
     return (first - again) * 16 / pages, costs["all words"][1] / costs["all words"][2]
 
 
+def print_row(cells):
+    print(f"| {' | '.join(map(str, cells))} |", flush=True)
+
+
 def print_table(columns, rows):
-    print(f"\n| {' | '.join(columns)} |\n|---|{'---:|' * (len(columns) - 1)}")
+    print(f"\n| {' | '.join(columns)} |\n|---|{'---:|' * (len(columns) - 1)}", flush=True)
     for row in rows:
-        print(f"| {' | '.join(map(str, row))} |")
+        print_row(row)
 
 
 def file_row(mib, how, f, stops):
