@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 #define HANDOVER_MAGIC   UINT64_C(0x31564f48524f5054)   /* "TPORHOV1" */
-#define HANDOVER_VERSION 5
+#define HANDOVER_VERSION 6
 
 /* A frame's state is (word >> state_shift) & state_mask, in the first word of its entry; below used_from it is free. */
 struct handover_frames {
@@ -29,9 +29,19 @@ struct handover_frames {
     uint64_t sections, section_order, section_set_up;
 };
 
-/* Registers x19 to x30 and SP, 13 words, of each CPU when it went off. x30 is 0: it never did. */
+/* A CPU's own, and what it had in its system registers of EL2 when it went off. */
+struct handover_registers {
+    uint64_t mpidr;                  /* MPIDR_EL1's affinity fields */
+    uint64_t sctlr, hcr, cptr, mdcr, hstr, tcr, ttbr0, mair, vbar, vtcr, vttbr, vpidr, vmpidr, cnthctl, cntvoff,
+             esr, elr, spsr, far, hpfar;
+};
+
+/*
+ * Of each CPU when it went off: from `first` on registers x19 to x30 and SP, 13 words, and from `registers` on those
+ * above. x30 is 0: it never did.
+ */
 struct handover_contexts {
-    uint64_t first, stride, count;
+    uint64_t first, registers, stride, count;
     uint64_t left;                   /* which of them is that of the CPU that left, the last one */
 };
 

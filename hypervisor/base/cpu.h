@@ -9,6 +9,7 @@
 #include "arch/sleep.h"
 #include "base/cpu_mask.h"
 #include "lib/base.h"
+#include "lib/handover.h"
 
 #define MAX_CPUS      128
 
@@ -30,10 +31,7 @@ enum cpu_way {
 /* What a CPU that is off had in its registers of EL2. */
 struct cpu_left {
     struct cpu_context context;   /* a program counter of 0: it never went off */
-    struct {
-        uint64_t sctlr, hcr, cptr, mdcr, hstr, tcr, ttbr0, mair, vbar, vtcr, vttbr, vpidr, vmpidr, cnthctl, cntvoff,
-                 esr, elr, spsr, far, hpfar;
-    } el2;
+    struct handover_registers el2;
 };
 
 struct cpu {

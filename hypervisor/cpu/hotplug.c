@@ -24,6 +24,7 @@ void cpu_note_left(void)
 {
     struct cpu_left *l = &this_cpu()->left;
 
+    l->el2.mpidr = this_cpu()->mpidr;
     NOTE(l, sctlr), NOTE(l, hcr), NOTE(l, cptr), NOTE(l, mdcr), NOTE(l, hstr);
     NOTE(l, tcr), NOTE(l, ttbr0), NOTE(l, mair), NOTE(l, vbar);
     NOTE(l, vtcr), NOTE(l, vttbr), NOTE(l, vpidr), NOTE(l, vmpidr), NOTE(l, cnthctl), NOTE(l, cntvoff);

@@ -37,8 +37,8 @@ void handover_leave(bool crashed)
     h->address = handover_address().pa;
     h->back_entry = image_to_paddr(jump_back_entry).pa;
     h->contexts = (struct handover_contexts){
-        .first = image_to_paddr(&cpus[0].left.context).pa, .stride = sizeof(cpus[0]), .count = cpus_present(),
-        .left = this_cpu()->id };
+        .first = image_to_paddr(&cpus[0].left.context).pa, .registers = image_to_paddr(&cpus[0].left.el2).pa,
+        .stride = sizeof(cpus[0]), .count = cpus_present(), .left = this_cpu()->id };
     h->image = (struct handover_range){ image, image_end_address().pa - image };
     h->counter_frequency = counter_frequency();
     h->counter_bias = (uint64_t)counter_bias();

@@ -6,6 +6,7 @@ import math
 import random
 import re
 import shutil
+import struct
 import subprocess
 import time
 
@@ -190,6 +191,13 @@ def test_a_host_with_a_guest_at_work_goes_on_in_a_new_machine(name, options, par
         end(host)
 
 
+def system_registers(core):
+    """MPIDR and VBAR_EL2 of each CPU's note (IMAGE_NOTE_CPU), the one that left first."""
+    for data in re.findall(r"TORPOR.*\(0x54500005\)\s+description data: ((?:[0-9a-f]{2} ?)+)", core):
+        words = struct.unpack("<21Q", bytes.fromhex(data))
+        yield words[0], words[9]
+
+
 def see_what_debuggers_see(image, cpus):
     core = subprocess.run(["llvm-readelf", "-h", "-n", image], check=True, capture_output=True, text=True).stdout
     assert "CORE (Core file)" in core and "TORPOR" in core
@@ -204,6 +212,8 @@ def see_what_debuggers_see(image, cpus):
     seen = re.findall(r"^CPU (\d+): MPIDR (\S+), (\w+)\n(?: .*\n)* +\w+ .*vbar ([0-9a-f]{16})", said, re.M)
     assert [cpu[:3] for cpu in seen] == [(f"{n}", f"{n:#x}", "off" if n else "on") for n in range(cpus)], said
     assert len({vectors for *_, vectors in seen}) == 1 and seen[0][3] != "0" * 16, said
+    assert [(mpidr, vectors) for mpidr, vectors in system_registers(core)] == [
+        (int(mpidr, 16), int(vectors, 16)) for _, mpidr, _, vectors in seen], core
     stacks = said.partition("\nThread 1 ")[2].split("\nThread ")
     assert ["jump_enter" in stacks[0]] + ["cpu_off_if_called" in stack for stack in stacks[1:]] == [True] * cpus, said
 

@@ -63,18 +63,36 @@ static struct image_note_text registers_of(struct memory_view *v, const struct h
     return text;
 }
 
+static struct image_note_text system_registers_of(struct memory_view *v, const struct handover_contexts *c,
+                                                  uint64_t cpu)
+{
+    struct image_note_text text = { .name = "TORPOR", .type = IMAGE_NOTE_CPU };
+    struct handover_registers *registers = calloc(1, sizeof(*registers));
+
+    if (!registers || memory_read(v, c->registers + cpu * c->stride, registers, sizeof(*registers))) {
+        free(registers);
+        return text;
+    }
+    text.size = sizeof(*registers);
+    text.data = registers;
+    return text;
+}
+
 unsigned debug_registers(struct memory_view *v, const struct handover_contexts *contexts,
                          struct image_note_text *notes)
 {
     uint64_t count = contexts->count < HANDOVER_CPUS_MAX ? contexts->count : HANDOVER_CPUS_MAX;
     unsigned found = 0;
 
-    if (contexts->first % 8 || contexts->stride % 8 || contexts->left >= count)
+    if (contexts->first % 8 || contexts->registers % 8 || contexts->stride % 8 || contexts->left >= count)
         return 0;
     for (uint64_t n = 0; n < count; n++) {
         uint64_t cpu = n == 0 ? contexts->left : n - (n <= contexts->left);
 
         notes[found] = registers_of(v, contexts, cpu);
+        if (!notes[found].size)
+            continue;
+        notes[++found] = system_registers_of(v, contexts, cpu);
         found += notes[found].size > 0;
     }
     return found;

@@ -11,8 +11,9 @@
  */
 struct image_note_text debug_vmcoreinfo(struct memory_view *v, const char *where);
 /*
- * EL2's registers of each CPU, as gdb(1) takes them, into notes[HANDOVER_CPUS_MAX]: first those of the CPU that left,
- * which gdb begins with. Returns how many there are, whose data are the caller's to free.
+ * EL2's registers of each CPU into notes[2 * HANDOVER_CPUS_MAX]: first those of the CPU that left, with which gdb(1)
+ * begins. For each CPU one note that gdb takes for a thread, and one of its system registers. Returns how many notes
+ * there are, whose data are the caller's to free.
  */
 unsigned debug_registers(struct memory_view *v, const struct handover_contexts *contexts,
                          struct image_note_text *notes);

@@ -58,7 +58,8 @@ struct image_header {
 };
 
 /*
- * The notes of name "TORPOR". Beside them there are dom0's VMCOREINFO, and a CORE (NT_PRSTATUS) of each CPU.
+ * The notes of name "TORPOR". Beside them there are dom0's VMCOREINFO, and a CORE (NT_PRSTATUS) of each CPU, the one
+ * that left first; behind each of these its IMAGE_NOTE_CPU.
  * crash(8) goes by a note's type alone, so ours are none of those that others use.
  */
 enum image_note {
@@ -68,6 +69,7 @@ enum image_note {
     IMAGE_NOTE_DISKS,                 /* struct image_disk of each disk and partition that the host left behind */
 };
 
+    IMAGE_NOTE_CPU,                   /* struct handover_registers */
 /* A part of the data, as it is stored. */
 struct image_chunk {
     uint64_t at;             /* on the partition, on a page */

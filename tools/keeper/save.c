@@ -236,7 +236,7 @@ static int tables_store(struct save *s, enum image_state state, const char *mach
     size_t disk_count;
     char info_at[64] = "";
     int error = disks_look(&s->disk, &disks, &disk_count);
-    struct image_note_text notes[5 + HANDOVER_CPUS_MAX] = {
+    struct image_note_text notes[5 + 2 * HANDOVER_CPUS_MAX] = {
         { "TORPOR", IMAGE_NOTE_HANDOVER, sizeof(s->handover), &s->handover },
         { "TORPOR", IMAGE_NOTE_MACHINE, (uint32_t)strlen(machine) + 1, machine },
         { "TORPOR", IMAGE_NOTE_TIMES, sizeof(times), &times },
