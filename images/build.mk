@@ -59,10 +59,13 @@ build/debian/keeper/.done: | images/fetch build/.packages
 	@images/fetch arm64 build/debian/keeper kexec-tools
 	@touch $@
 
+# of servers (SBSA), Arm's own, DesignWare's, the Raspberry Pi's, and the one that QEMU has
+KEEPER_WATCHDOGS := sbsa_gwdt sp805_wdt dw_wdt bcm2835_wdt i6300esb
+
 build/keeper.gz: images/assemble $(wildcard images/keeper/*) build/debian/kernel/.done build/debian/keeper/.done build/tools/keeper
 	@echo "assembling $@"
 	@images/assemble keeper build/debian/kernel images/keeper $@ build/debian/keeper build/tools/keeper \
-		virtio_mmio virtio_pci virtio_blk
+		virtio_mmio virtio_pci virtio_blk $(KEEPER_WATCHDOGS)
 
 build/images/disk.img: images/assemble | build/.packages
 	@mkdir -p build/images

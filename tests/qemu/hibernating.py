@@ -11,6 +11,7 @@ from machine import BUILD, IMAGES, QUICK, Board
 
 FILES = [BUILD / "keeper.gz", BUILD / "debian/keeper/sbin/kexec", BUILD / "tools/torpor"]
 IMAGE_MIB = 1100
+RESTARTS = "panic=-1 sysctl.kernel.softlockup_panic=1 watchdog_thresh=60 sysctl.kernel.hung_task_panic=1"
 # dom0's disk has no kexec, and no keeper
 TORPOR = "cd /tmp/job; export PATH=/tmp/job:$PATH; torpor"
 HOW = "-t /dev/disk-of-images -k /guest/vmlinuz -i keeper.gz"
@@ -53,7 +54,8 @@ class HibernatingBoard(Board):
         self.image = self.folder / "dom0.img"
         self.files = self.files or FILES
         self.start = ["-kernel", str(IMAGES / "vmlinuz"), "-initrd", str(self.folder / "entry"),
-                      "-append", f"console=ttyAMA0 cma=0 pci=nomsi irqchip.gicv3_nolpi=1 keeper={self.keeper}"]
+                      "-append", f"console=ttyAMA0 cma=0 pci=nomsi irqchip.gicv3_nolpi=1 {RESTARTS} "
+                      f"keeper={self.keeper}"]
         self.extra = [*self.extra, "-drive", f"if=none,file={self.folder / 'image.img'},format=raw,id=image",
                       "-device", "virtio-blk-device,drive=image,serial=image"]
 

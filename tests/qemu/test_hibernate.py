@@ -307,6 +307,33 @@ def test_a_partition_that_cannot_take_the_image_is_found_out_first(tmp_path):
 
 
 @soak_only
+@pytest.mark.parametrize("what,devices", [("disk", []), ("keeper", ["-device", "i6300esb"])], ids=["disk", "keeper"])
+def test_a_keeper_that_hangs_starts_the_machine_anew(what, devices, tmp_path):
+    """Its disk does not answer, which its own thread sees; or all of it stands still, and the machine's watchdog is not
+    fed any more."""
+    make_disks(tmp_path)
+    with Machine(f"hibernate-hangs-{what}", HibernatingBoard(folder=tmp_path, extra=devices)) as host:
+        host.boot()
+        find_image_disk(host)
+        if devices:
+            snapshot(host)
+            host.run("sleep 130")   # the watchdog is off when the host goes on
+        begin_hibernation(host, "-a rdinit=/bin/sh")
+        begun = host.expect("job control turned off").end()
+        host.monitor("block_set_io_throttle image 0 0 1 0 0 0")   # a byte written in a second
+        host.send("/bin/busybox mount -t devtmpfs devtmpfs /dev; /init &\n")
+        if devices:
+            host.expect(r"^keeper: the machine's watchdog \(i6300ESB timer\) bites after 120 s$", start=begun)
+            host.send("/bin/busybox killall -STOP keeper\n")
+        assert host.wait_exit() == 0
+        said = host.console[begun:]
+        assert ("keeper: nothing has gone on for 120 s" in said) == (not devices)
+        assert "Kernel panic" not in said
+    with Machine(f"hibernate-hung-{what}", HibernatingBoard(folder=tmp_path)) as host:
+        host.expect(USUAL)
+
+
+@soak_only
 def test_systemctl_hibernate_saves_the_whole_host(tmp_path):
     """On a dom0 with systemd, and the package."""
     package = shutil.copy(deb("torpor"), tmp_path / "torpor.deb")

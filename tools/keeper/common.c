@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "tools/keeper/disks.h"
+#include "tools/keeper/watchdog.h"
 
 #define MIB (1u << 20)
 
@@ -54,6 +55,7 @@ void say(const char *format, ...)
 {
     va_list arguments;
 
+    watchdog_alive();
     va_start(arguments, format);
     printf("keeper: ");
     vprintf(format, arguments);
@@ -79,6 +81,7 @@ void progress_add(struct progress *p, uint64_t bytes)
 {
     double took = seconds_now() - p->began, rate;
 
+    watchdog_alive();
     p->done += bytes;
     if (p->done - p->said < p->total / 10 || p->done >= p->total)
         return;

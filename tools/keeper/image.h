@@ -33,10 +33,12 @@
 
 /*
  * What each kernel with the keeper is told: no memory set aside for devices, and neither MSIs nor LPIs, whose tables
- * the interrupt controller would go on using when the memory is another kernel's (Linux
- * Documentation/admin-guide/kernel-parameters.txt).
+ * the interrupt controller would go on using when the memory is another kernel's; and to start the machine anew if it
+ * panics, which it does when a CPU or a task has stood still for two minutes (Linux
+ * Documentation/admin-guide/kernel-parameters.txt and sysctl/kernel.rst).
  */
-#define IMAGE_KERNEL_WORDS "cma=0 pci=nomsi irqchip.gicv3_nolpi=1"
+#define IMAGE_KERNEL_WORDS "cma=0 pci=nomsi irqchip.gicv3_nolpi=1 panic=-1 watchdog_thresh=60 " \
+                           "sysctl.kernel.softlockup_panic=1 sysctl.kernel.hung_task_panic=1"
 
 /* In e_ident, behind "TORPOR". A program that does not know us ignores these bytes (ELF, "EI_PAD"). */
 enum image_state {
@@ -67,9 +69,9 @@ enum image_note {
     IMAGE_NOTE_MACHINE,               /* text: what the image fits (machine.h) */
     IMAGE_NOTE_TIMES,                 /* struct image_times */
     IMAGE_NOTE_DISKS,                 /* struct image_disk of each disk and partition that the host left behind */
+    IMAGE_NOTE_CPU,                   /* struct handover_registers */
 };
 
-    IMAGE_NOTE_CPU,                   /* struct handover_registers */
 /* A part of the data, as it is stored. */
 struct image_chunk {
     uint64_t at;             /* on the partition, on a page */

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "tools/keeper/disks.h"
+#include "tools/keeper/watchdog.h"
 
 #define PAGE 4096u
 
@@ -36,6 +37,7 @@ static int go(const struct kexec_segment *segments, unsigned count, uint64_t ent
     if (syscall(SYS_kexec_load, entry, (unsigned long)count, segments, (unsigned long)KEXEC_ARCH_AARCH64))
         return -errno;
     sync();
+    watchdog_stop();
     (void)syscall(SYS_reboot, LINUX_REBOOT_MAGIC1, LINUX_REBOOT_MAGIC2, LINUX_REBOOT_CMD_KEXEC, NULL);
     return -errno;
 }

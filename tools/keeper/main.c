@@ -7,11 +7,13 @@
 #include <string.h>
 
 #include "tools/keeper/keeper.h"
+#include "tools/keeper/watchdog.h"
 
 int main(void)
 {
     char what[16] = "";
 
+    watchdog_start();
     if (!argument("keeper", what, sizeof(what)))
         say("keeper= is not on the command line");
     else if (strcmp(what, "hibernate") == 0 || strcmp(what, "snapshot") == 0)

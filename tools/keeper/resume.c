@@ -101,7 +101,7 @@ static int tree_confine(struct confined *c, const struct image *i, uint64_t bega
 
     if (chosen < 0 || fdt_address_cells(c->tree, 0) != 2 || fdt_size_cells(c->tree, 0) != 2)
         return -EBADMSG;
-    console_words(line, sizeof(line) - 256);
+    console_words(line, sizeof(line) - 512);
     used = strlen(line);
     used += (size_t)snprintf(line + used, sizeof(line) - used, IMAGE_KERNEL_WORDS " keeper=place keeper.id=");
     for (unsigned n = 0; n < IMAGE_ID; n++)
