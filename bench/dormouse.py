@@ -89,7 +89,9 @@ print(xc().domain_getinfo('$(xl domid {self.kind})', 1)[0]["cpu_time"])'""").out
             said = re.findall(r"^dormouse: resumed .*: (\d+) us down \(.*\), (\d+) us up \(.*\)$", self.console(), re.M)
             return [(int(down), int(up)) for down, up in said]
         at = [[int(t) for t in re.findall(rf"^\d+,\d+,(\d+),-;{text}", self.console(), re.M)] for text in MESSAGES]
-        return [(back - begun, done - back) for begun, back, done in zip(*at)]
+        begun, back, done = at
+        back = [t for t in back if t > begun[0]]       # the first was said at boot
+        return [(there - down, up - there) for down, there, up in zip(begun, back, done)]
 
     def destroy(self):
         self.m.run(f"xl destroy {self.kind} 2>/dev/null || true")
