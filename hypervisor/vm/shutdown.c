@@ -112,7 +112,8 @@ static struct vcpu *cancelled_caller(const struct domain_shutdown *s) REQUIRES(s
 
 /*
  * The call's own result is written on the way out of its trap: before that is over nothing may be put there. It is
- * waited for without the lock: what it still does may wait for others that want that (a watchdog that fires).
+ * waited for without the lock: what it still does may wait for others that want that (a watchdog that fires). Nobody
+ * else resumes the domain meanwhile, and lets the caller run on: that rests on the lock of domctls.
  */
 void domain_resume(struct domain *d)
 {
