@@ -2,11 +2,13 @@
 /* See pack.h. The fastest level: it is a race with a disk or a link. */
 #include "tools/helper/pack.h"
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <zstd.h>
+#include <zstd_errors.h>
 
 #define LEVEL 1
 
@@ -62,11 +64,19 @@ static bool is_one_frame(const void *packed, size_t size)
            ZSTD_findFrameCompressedSize(packed, size) == size;
 }
 
-const uint8_t *unpack(struct pack *p, const void *packed, size_t packed_size, size_t size)
+int unpack(struct pack *p, const void *packed, size_t packed_size, size_t size, const uint8_t **content)
 {
+    size_t n;
+
     if (!p->out)
         p->out = ZSTD_createDCtx();
-    if (!p->out || size > p->most || !is_one_frame(packed, packed_size))
-        return NULL;
-    return ZSTD_decompressDCtx(p->out, p->room, size, packed, packed_size) == size ? p->room : NULL;
+    if (!p->out)
+        return -ENOMEM;
+    if (size > p->most || !is_one_frame(packed, packed_size))
+        return -EBADMSG;
+    n = ZSTD_decompressDCtx(p->out, p->room, size, packed, packed_size);
+    if (n != size)
+        return ZSTD_getErrorCode(n) == ZSTD_error_memory_allocation ? -ENOMEM : -EBADMSG;
+    *content = p->room;
+    return 0;
 }

@@ -16,5 +16,8 @@ void pack_free(struct pack *p);
 
 /* Compressed, valid until the next call; its size is *packed. NULL: it gets no smaller. size: at most `most`. */
 const uint8_t *pack(struct pack *p, const void *data, size_t size, size_t *packed);
-/* The content of one frame, which has to be exactly `size` bytes; valid until the next call. NULL: it is not. */
-const uint8_t *unpack(struct pack *p, const void *packed, size_t packed_size, size_t size);
+/*
+ * The content of one frame, which has to be exactly `size` bytes; valid until the next call. 0; -EBADMSG: it is not;
+ * -ENOMEM, which says nothing of the frame.
+ */
+int unpack(struct pack *p, const void *packed, size_t packed_size, size_t size, const uint8_t **content);

@@ -365,14 +365,15 @@ static int take_packed(struct stream *s, const struct record *record, size_t siz
     const uint8_t *at = record->body + sizeof(struct chunk_record);
     size_t room = record->size - sizeof(struct chunk_record) - sizeof(uint64_t);
     uint64_t packed;
+    int error;
 
     memcpy(&packed, at, sizeof(packed));
     if (!size || !packed || packed > room || room - packed >= 8)
         return bad_record(s, record, "has not as many bytes as it says");
     if (need_pack(s))
         return -ENOMEM;
-    *data = unpack(s->pack, at + sizeof(packed), (size_t)packed, size);
-    return *data ? 0 : bad_record(s, record, "cannot be decompressed to as many pages as it says");
+    error = unpack(s->pack, at + sizeof(packed), (size_t)packed, size, data);
+    return error == -EBADMSG ? bad_record(s, record, "cannot be decompressed to as many pages as it says") : error;
 }
 
 int record_chunk(struct stream *s, const struct record *record, struct chunk_record *chunk, const uint8_t **data)

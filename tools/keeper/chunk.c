@@ -57,8 +57,8 @@ static int slot_read(struct slot *s)
         return error;
     if (!image_chunk_is_right(i, s->chunk, s->stored))
         return -EBADMSG;
-    s->data = c->size == size ? s->stored : unpack(s->pack, s->stored, c->size, size);
-    return s->data ? 0 : -EBADMSG;
+    s->data = s->stored;
+    return c->size == size ? 0 : unpack(s->pack, s->stored, c->size, size, &s->data);
 }
 
 static void *slot_run(void *data)
