@@ -24,6 +24,12 @@
 #define PRINTF(fmt, arg) __attribute__((format(printf, fmt, arg)))
 #define BIT(n)           (UINT64_C(1) << (n))
 
+/*
+ * A store that no later load of this thread passes, for two that each say something and then look what the other said.
+ * A sequentially consistent store and load would do, but QEMU 7.2 lets an Arm load-acquire pass a store-release.
+ */
+#define STORE_BEFORE_LOADS(p, value) ((void)__atomic_exchange_n(p, value, __ATOMIC_SEQ_CST))
+
 #define KIB UINT64_C(1024)
 #define MIB (1024 * KIB)
 #define GIB (1024 * MIB)

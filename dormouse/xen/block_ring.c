@@ -137,7 +137,7 @@ bool block_ring_issue(struct block_ring *r)
     }
     if (r->requests == before)
         return false;
-    __atomic_store_n(&r->shared->req_prod, r->requests, __ATOMIC_SEQ_CST);
+    STORE_BEFORE_LOADS(&r->shared->req_prod, r->requests);
     /* ring.h: it wants to be told if its event index is among the new ones */
     return r->requests - __atomic_load_n(&r->shared->req_event, __ATOMIC_SEQ_CST) < r->requests - before;
 }
@@ -186,7 +186,7 @@ const char *block_ring_collect(struct block_ring *r)
                 return lie;
             r->responses++;
         }
-        __atomic_store_n(&r->shared->rsp_event, r->responses + 1, __ATOMIC_SEQ_CST);
+        STORE_BEFORE_LOADS(&r->shared->rsp_event, r->responses + 1);
     }
     return NULL;
 }

@@ -448,6 +448,18 @@ void evtchn_notify(struct domain *d, uint32_t number)
     spin_unlock(&p->lock);
 }
 
+/* Whether the guest wants no event of it, and whether one waits on a queue: it is pending, and yet not told. */
+static void port_look(struct domain *d, struct port *p, bool *masked, bool *queued)
+{
+    *masked = *queued = false;
+    spin_lock(&p->lock);
+    if (p->state != PORT_FREE && !p->consumer) {
+        *masked = fifo_of(d) ? fifo_masked(d, p) : twolevel_masked(d, p->number);
+        *queued = fifo_busy(d, p);
+    }
+    spin_unlock(&p->lock);
+}
+
 static void port_dump(struct domain *d, struct port *p)
 {
     static const char *const names[] = {
@@ -457,10 +469,12 @@ static void port_dump(struct domain *d, struct port *p)
     struct evtchn_port_status status;
     int pending = evtchn_port_pending(d, p->number);
     bool hypervisor = evtchn_status(d, p->number, &status) == -EACCES;
+    bool masked, queued;
 
-    printk("d%u port %u: %s%s vcpu %u, peer d%u/%u, virq %u%s\n", d->id, p->number, names[status.status],
+    port_look(d, p, &masked, &queued);
+    printk("d%u port %u: %s%s vcpu %u, peer d%u/%u, virq %u%s%s%s\n", d->id, p->number, names[status.status],
            hypervisor ? " (hypervisor)" : "", status.vcpu, status.remote_domain, status.remote_port, status.virq,
-           pending > 0 ? ", pending" : "");
+           pending > 0 ? ", pending" : "", masked ? ", masked" : "", queued ? ", queued" : "");
 }
 
 void evtchn_dump(struct domain *d)

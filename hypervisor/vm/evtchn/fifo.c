@@ -145,7 +145,7 @@ void fifo_raise(struct domain *d, struct vcpu *v, struct port *p)
 
     if (unlikely(!word)) {
         /* The adder of the word's page first shows it, and then looks whether an event was missed. */
-        __atomic_store_n(&p->missed, 1, __ATOMIC_SEQ_CST);
+        STORE_BEFORE_LOADS(&p->missed, 1);
         word = event_word(d, p->number);
         if (!word)
             return;
@@ -171,6 +171,13 @@ bool fifo_pending(const struct domain *d, const struct port *p)
     if (!word)
         return __atomic_load_n(&p->missed, __ATOMIC_SEQ_CST);
     return __atomic_load_n(word, __ATOMIC_SEQ_CST) & WORD_PENDING;
+}
+
+bool fifo_masked(const struct domain *d, const struct port *p)
+{
+    const event_word_t *word = event_word(d, p->number);
+
+    return word && (__atomic_load_n(word, __ATOMIC_RELAXED) & WORD_MASKED);
 }
 
 void fifo_clear(struct domain *d, struct port *p)
@@ -276,7 +283,7 @@ static int page_install(struct domain *d, gfn_t gfn, mfn_t frame) REQUIRES(d->ev
     page = f->nr_pages;
     f->pages[page] = mfn_to_virt(frame);
     f->gfns[page] = gfn;
-    __atomic_store_n(&f->nr_pages, page + 1, __ATOMIC_SEQ_CST);
+    STORE_BEFORE_LOADS(&f->nr_pages, page + 1);
     raise_missed(d, page);
     return 0;
 }
@@ -431,7 +438,7 @@ static bool pages_restore(struct domain *d, const uint64_t *gfns, const mfn_t *f
         f->gfns[i] = GFN(gfns[i]);
     }
     find_tails(d, f, n);
-    __atomic_store_n(&f->nr_pages, n, __ATOMIC_SEQ_CST);
+    STORE_BEFORE_LOADS(&f->nr_pages, n);
     for (unsigned i = 0; i < n; i++)
         raise_missed(d, i);
     return true;

@@ -115,6 +115,7 @@ static inline void vcpu_mark_events(struct vcpu *v, struct vcpu_info *info)
 void twolevel_raise(struct domain *d, struct vcpu *v, uint32_t port);
 void twolevel_unmask(struct domain *d, struct vcpu *v, uint32_t port);
 bool twolevel_pending(const struct domain *d, uint32_t port);
+bool twolevel_masked(const struct domain *d, uint32_t port);
 void twolevel_clear(struct domain *d, uint32_t port);
 
 /*
@@ -129,6 +130,7 @@ static inline struct fifo_domain *fifo_of(const struct domain *d)
 void fifo_raise(struct domain *d, struct vcpu *v, struct port *p);
 void fifo_unmask(struct domain *d, struct vcpu *v, struct port *p);
 bool fifo_pending(const struct domain *d, const struct port *p);
+bool fifo_masked(const struct domain *d, const struct port *p);
 void fifo_clear(struct domain *d, struct port *p);
 /*
  * The guest has not taken the port's last event off its queue yet: it cannot be used anew. False in the 2-level form.

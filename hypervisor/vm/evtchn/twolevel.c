@@ -48,6 +48,13 @@ bool twolevel_pending(const struct domain *d, uint32_t port)
     return bitmap_test_atomic(shared->evtchn_pending, port);
 }
 
+bool twolevel_masked(const struct domain *d, uint32_t port)
+{
+    const struct shared_info *shared = d->shared_info.page;
+
+    return bitmap_test_atomic(shared->evtchn_mask, port);
+}
+
 void twolevel_clear(struct domain *d, uint32_t port)
 {
     struct shared_info *shared = d->shared_info.page;
