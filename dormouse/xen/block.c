@@ -89,7 +89,7 @@ static int tell(struct block *b, unsigned order)
     if (!error && !order)
         error = xenbus_write_number(path, "ring-ref", b->ring_refs[0]);
     if (!error)
-        error = xenbus_write_number(path, "event-channel", b->frontend.port);
+        error = xenbus_write_number(path, "event-channel", b->frontend.ports[0]);
     if (!error)
         error = xenbus_write_in(path, "protocol", XEN_IO_PROTO_ABI_NATIVE);
     return error ? error : xenbus_write_number(path, "feature-persistent", 1);
@@ -151,7 +151,7 @@ static int parameters_read(struct block *b)
 static void notify(struct block *b, bool wanted)
 {
     if (wanted)
-        evtchn_send(b->frontend.port);
+        evtchn_send(b->frontend.ports[0]);
 }
 
 static int connected(struct frontend *f)
@@ -219,8 +219,9 @@ static void given_up(struct frontend *f)
 }
 
 static const struct frontend_ops ops = {
-    .kind = "vbd", .offered = XenbusStateInitialised, .offer = offer, .connected = connected, .stopping = stopping,
-    .is_drained = is_drained, .closing = closing, .disconnected = disconnected, .given_up = given_up,
+    .kind = "vbd", .ports = 1, .offered = XenbusStateInitialised, .offer = offer, .connected = connected,
+    .stopping = stopping, .is_drained = is_drained, .closing = closing, .disconnected = disconnected,
+    .given_up = given_up,
 };
 
 static bool settled(void *arg)

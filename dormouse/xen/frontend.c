@@ -25,8 +25,9 @@ static void event(evtchn_port_t port)
     bool enabled = spin_lock_irq(&lock);
 
     list_for_each (f, &frontends, struct frontend, link)
-        if (f->port == port)
-            wake(&f->moved);
+        for (unsigned i = 0; i < f->ops->ports; i++)
+            if (f->ports[i] == port)
+                wake(&f->moved);
     spin_unlock_irq(&lock, enabled);
 }
 
@@ -50,28 +51,39 @@ bool frontend_is_given_up(const struct frontend *f)
     return __atomic_load_n(&f->dead, __ATOMIC_ACQUIRE);
 }
 
-static int port_open(struct frontend *f)
+static int port_open(struct frontend *f, evtchn_port_t *port)
 {
-    int error = (int)evtchn_alloc_unbound(f->backend_domain, &f->port);
+    int error = (int)evtchn_alloc_unbound(f->backend_domain, port);
 
     if (error)
-        f->port = 0;
+        *port = 0;
     else
-        evtchn_register(f->port, event);
+        evtchn_register(*port, event);
     return error;
 }
 
-static void port_close(struct frontend *f)
+static int ports_open(struct frontend *f)
 {
-    if (f->port)
-        evtchn_close(f->port);
-    f->port = 0;
+    int error = 0;
+
+    for (unsigned i = 0; !error && i < f->ops->ports; i++)
+        error = port_open(f, &f->ports[i]);
+    return error;
+}
+
+static void ports_close(struct frontend *f)
+{
+    for (unsigned i = 0; i < f->ops->ports; i++) {
+        if (f->ports[i])
+            evtchn_close(f->ports[i]);
+        f->ports[i] = 0;
+    }
 }
 
 static void offer(struct frontend *f)
 {
     f->phase = FRONTEND_OFFERED;
-    if (f->leaked || port_open(f) || f->ops->offer(f))
+    if (f->leaked || ports_open(f) || f->ops->offer(f))
         frontend_give_up(f, "it cannot be offered to its back end");
     else
         state_set(f, f->ops->offered);
@@ -104,7 +116,7 @@ static void lose(struct frontend *f)
         return;
     f->phase = FRONTEND_AWAY;
     f->ops->closing(f);
-    port_close(f);
+    ports_close(f);
     f->leaked = !f->ops->disconnected(f);
     if (f->leaked)
         frontend_give_up(f, "its back end has gone and did not let go of our pages");
@@ -228,7 +240,7 @@ int frontend_start(struct frontend *f, const struct frontend_ops *ops, unsigned 
 /* Ports and grants are the old domain's: there is nothing to close, and nobody has a page mapped. */
 static void forget(struct frontend *f)
 {
-    f->port = 0;
+    memset(f->ports, 0, sizeof(f->ports));
     lose(f);
     f->leaked = false;
     f->backend[0] = '\0';       /* it was the old domain's; the watch of our own node finds the new one's */

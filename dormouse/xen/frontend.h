@@ -14,11 +14,14 @@
 
 struct frontend;
 
+enum { FRONTEND_PORTS = 4 };
+
 /* All are called on the watches' thread, disconnected() also by a suspend's stage. */
 struct frontend_ops {
     const char *kind;               /* "vbd": its folder is device/vbd/NUMBER */
+    unsigned ports;                 /* that it may use, FRONTEND_PORTS at most */
     enum xenbus_state offered;      /* the state that the back end waits for */
-    /* The back end waits: shares pages, and names them and f->port in f->path. -errno: the device is given up. */
+    /* The back end waits: shares pages, and names them and f->ports in f->path. -errno: the device is given up. */
     int (*offer)(struct frontend *f);
     /* The back end has connected: reads what it says. -errno: the device is given up. */
     int (*connected)(struct frontend *f);
@@ -44,7 +47,7 @@ struct frontend {
     char path[32];                  /* its own folder */
     char backend[XENBUS_PATH_MAX - 32];     /* the back end's, which has room for names; empty: there is none */
     domid_t backend_domain;
-    evtchn_port_t port;             /* to the back end; 0: none */
+    evtchn_port_t ports[FRONTEND_PORTS];    /* to the back end; 0: none */
     struct waitqueue moved;         /* woken by its events, when it is connected, and when it is given up */
     /* frontend.c's: */
     struct list link;

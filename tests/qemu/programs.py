@@ -135,18 +135,40 @@ class Echo(Program):
 
     ADDRESS = "192.168.77.9"
 
-    def __init__(self, machine, memory=8):
+    def __init__(self, machine, memory=8, queues=2):
+        self.machine = machine
+        self.offer_queues(queues)
         super().__init__(machine, "echo", memory=memory,
                          config=f'vif = ["bridge=xenbr0"]\nextra = "ip={self.ADDRESS}"')
         self.wait("echo: up")
         self.said = 0
 
+    def offer_queues(self, n):
+        """Back ends that are made from now on have so many."""
+        self.machine.run(f"echo {n} > /sys/module/xen_netback/parameters/max_queues")
+        self.queues = n
+
+    def interrupts(self):
+        """Of the back end's queues, by their numbers; each has one for what it is sent, and one for what it sends."""
+        domid = self.machine.run("xl domid echo").output.strip()
+        text = self.machine.run(f"cat /proc/interrupts; ls /sys/class/net/vif{domid}.0/queues").output
+        assert len(re.findall(r"rx-\d", text)) == self.queues
+        return {q: sum(int(n) for n in counts.split())
+                for counts, q in re.findall(rf"^ *\d+: ([ \d]+) .* vif{domid}\.0-q(\d)-tx$", text, re.M)}
+
     def check_answers(self):
-        """By UDP and to a ping; while it cannot, its sender says it again, as with any network."""
-        self.said += 1
+        """
+        By UDP and to a ping; while it cannot, its sender says it again, as with any network. Answers to two ports go by
+        two queues, if there are so many.
+        """
         self.machine.wait_for(f"ping -c 1 -W 2 {self.ADDRESS} > /dev/null")
-        said, to = f"again {self.said}", f"UDP:{self.ADDRESS}:7"
-        self.machine.wait_for(f"[ \"$(echo '{said}' | socat -t 2 - {to})\" = '{said}' ]")
+        before = self.interrupts()
+        assert sorted(before) == [str(q) for q in range(self.queues)]
+        for port in 40000, 40001:
+            self.said += 1
+            said, to = f"again {self.said}", f"UDP:{self.ADDRESS}:7,sourceport={port}"
+            self.machine.wait_for(f"[ \"$(echo '{said}' | socat -t 2 - {to})\" = '{said}' ]")
+        assert all(n > before[q] for q, n in self.interrupts().items())
         assert "given up" not in self.console()
 
 

@@ -246,7 +246,8 @@ def test_a_back_end_goes_away_and_comes_back(x86, disk):
 def test_an_echo_server_keeps_answering_through_saves_and_without_its_back_end(x86, counts):
     echo = Echo(x86)
     echo.check_answers()
-    for _ in range(counts["lives"] - 1):
+    for life in range(counts["lives"] - 1):
+        echo.offer_queues(1 + life % 2)
         echo.save_and_restore()
         echo.check_answers()
     echo.checkpoint()

@@ -154,8 +154,9 @@ static bool disconnected(struct frontend *f) { (void)f; disconnects++; return !k
 static void given_up(struct frontend *f) { (void)f; give_ups++; }
 
 static const struct frontend_ops ops = {
-    .kind = "vbd", .offered = XenbusStateInitialised, .offer = offer, .connected = connected, .stopping = stopping,
-    .is_drained = is_drained, .closing = closing, .disconnected = disconnected, .given_up = given_up,
+    .kind = "vbd", .ports = 2, .offered = XenbusStateInitialised, .offer = offer, .connected = connected,
+    .stopping = stopping, .is_drained = is_drained, .closing = closing, .disconnected = disconnected,
+    .given_up = given_up,
 };
 
 static unsigned own_state(void)
@@ -290,7 +291,7 @@ static void in_a_new_domain_it_follows_the_new_back_end(void **state)
     connect_it();
     begin_new_life();
     assert_int_equal(closed_port, 0);           /* it was the old domain's */
-    assert_int_equal(frontend->port, 0);
+    assert_int_equal(frontend->ports[0], 0);
     assert_int_equal(disconnects, 1);
     backend_is("2");                            /* the old one's watch, set again */
     assert_int_equal(offers, 1);
@@ -372,27 +373,29 @@ static void its_events_wake_the_threads_that_wait_for_it(void **state)
     (void)state;
     connect_it();
     assert_int_equal(wakes, 1);                 /* it is connected */
-    port_event(frontend->port);
+    port_event(frontend->ports[0]);
     assert_int_equal(wakes, 2);
-    port_event(frontend->port + 1);             /* another device's */
-    assert_int_equal(wakes, 2);
-    frontend_give_up(frontend, "an answer to no request");
+    port_event(frontend->ports[1]);
     assert_int_equal(wakes, 3);
+    port_event(frontend->ports[1] + 1);         /* another device's */
+    assert_int_equal(wakes, 3);
+    frontend_give_up(frontend, "an answer to no request");
+    assert_int_equal(wakes, 4);
 }
 
-static void each_connection_has_a_port_of_its_own(void **state)
+static void each_connection_has_ports_of_its_own(void **state)
 {
     evtchn_port_t first;
 
     (void)state;
     connect_it();
-    first = frontend->port;
+    first = frontend->ports[0];
     backend_is("5");
     assert_int_equal(closed_port, 0);           /* the back end may still want to be told */
     backend_is("6");
-    assert_int_equal(closed_port, first);
+    assert_int_equal(closed_port, first + 1);   /* the last of them */
     connect_it();
-    assert_int_equal(frontend->port, first + 1);
+    assert_int_equal(frontend->ports[0], first + 2);
 }
 
 static void a_back_end_that_goes_is_given_time_to_answer(void **state)
@@ -461,7 +464,7 @@ int main(void)
         cmocka_unit_test_setup(states_that_do_not_exist_are_not_heard, begin),
         cmocka_unit_test_setup(given_up_while_in_use_it_works_when_attached_anew, begin),
         cmocka_unit_test_setup(its_events_wake_the_threads_that_wait_for_it, begin),
-        cmocka_unit_test_setup(each_connection_has_a_port_of_its_own, begin),
+        cmocka_unit_test_setup(each_connection_has_ports_of_its_own, begin),
         cmocka_unit_test_setup(a_back_end_that_goes_is_given_time_to_answer, begin),
         cmocka_unit_test_setup(without_a_port_nothing_is_shared, begin),
         cmocka_unit_test_setup(pages_that_a_back_end_kept_are_shared_with_none_until_the_next_life, begin),

@@ -16,23 +16,25 @@
 #include "lib/errno.h"
 
 static struct net_ring ring;
-static char *tx_page, *rx_page;
-static RING_IDX tx_taken, rx_taken;     /* requests that the back end has looked at */
+static char *pages;
+static unsigned nr_queues;
+static RING_IDX tx_taken;               /* requests of the first queue that the back end has looked at */
 static const char *lie;
 
-static void rings_give(void)
+/* The rings that the back end is told of. */
+static unsigned rings_give(void)
 {
-    tx_taken = rx_taken = 0;
-    net_ring_prepare(tx_page, rx_page);
-    net_ring_attach(&ring, tx_page, rx_page);
-    net_ring_issue(&ring);
+    tx_taken = 0;
+    net_ring_prepare(pages, nr_queues);
+    net_ring_attach(&ring, pages, nr_queues);
+    return net_ring_issue(&ring);
 }
 
 static int begin(void **state)
 {
     (void)state;
-    tx_page = malloc(PAGE_SIZE);
-    rx_page = malloc(PAGE_SIZE);
+    pages = malloc(2 * NET_QUEUES * PAGE_SIZE);
+    nr_queues = 1;
     net_ring_init(&ring);
     for (unsigned i = 0; i < NET_BUFFERS; i++) {
         ring.send[i].ref = 100 + i;
@@ -45,8 +47,7 @@ static int begin(void **state)
 static int end(void **state)
 {
     (void)state;
-    free(tx_page);
-    free(rx_page);
+    free(pages);
     return 0;
 }
 
@@ -54,19 +55,23 @@ static int end(void **state)
 
 static void packet(uint16_t id, uint16_t offset, uint16_t flags, int16_t status)
 {
-    ring.rx->ring[ring.rx->rsp_prod++ & (NET_RING_ENTRIES - 1)].rsp =
+    struct netif_rx_sring *rx = ring.queues[0].rx;
+
+    rx->ring[rx->rsp_prod++ & (NET_RING_ENTRIES - 1)].rsp =
         (struct netif_rx_response){ .id = id, .offset = offset, .flags = flags, .status = status };
 }
 
 static void sent(uint16_t id)
 {
-    ring.tx->ring[ring.tx->rsp_prod++ & (NET_RING_ENTRIES - 1)].rsp = (struct netif_tx_response){ .id = id };
+    struct netif_tx_sring *tx = ring.queues[0].tx;
+
+    tx->ring[tx->rsp_prod++ & (NET_RING_ENTRIES - 1)].rsp = (struct netif_tx_response){ .id = id };
 }
 
 static const struct netif_tx_request *sends(void)
 {
-    assert_int_not_equal(tx_taken, ring.tx->req_prod);
-    return &ring.tx->ring[tx_taken++ & (NET_RING_ENTRIES - 1)].req;
+    assert_int_not_equal(tx_taken, ring.queues[0].tx->req_prod);
+    return &ring.queues[0].tx->ring[tx_taken++ & (NET_RING_ENTRIES - 1)].req;
 }
 
 /* --- the rings --- */
@@ -76,8 +81,8 @@ static void all_buffers_wait_for_packets_and_come_back_to_wait(void **state)
     struct net_packet got;
 
     (void)state;
-    assert_int_equal(ring.rx->req_prod, NET_BUFFERS);
-    assert_int_equal(ring.rx->ring[5].req.gref, 205);
+    assert_int_equal(ring.queues[0].rx->req_prod, NET_BUFFERS);
+    assert_int_equal(ring.queues[0].rx->ring[5].req.gref, 205);
     assert_int_equal(net_ring_receive(&ring, &got, &lie), 0);
     for (unsigned i = 0; i < 1000; i++) {
         packet((uint16_t)(i % NET_BUFFERS), 2, NETRXF_data_validated, 60);
@@ -87,11 +92,11 @@ static void all_buffers_wait_for_packets_and_come_back_to_wait(void **state)
         assert_int_equal(got.offset, 2);
         assert_int_equal(got.length, 60);
         assert_true(got.checksummed);
-        assert_int_equal(ring.rx->rsp_event, i + 2);    /* the next one is told of, without a further look */
+        assert_int_equal(ring.queues[0].rx->rsp_event, i + 2);    /* the next one is told of, without a further look */
         assert_int_equal(net_ring_receive(&ring, &got, &lie), 0);
         net_ring_give_back(&ring, i % NET_BUFFERS);
         net_ring_issue(&ring);
-        assert_int_equal(ring.rx->req_prod, NET_BUFFERS + i + 1);
+        assert_int_equal(ring.queues[0].rx->req_prod, NET_BUFFERS + i + 1);
     }
     packet(40, 0, 0, NETIF_RSP_ERROR);
     assert_int_equal(net_ring_receive(&ring, &got, &lie), 0);
@@ -103,12 +108,12 @@ static void what_may_not_have_been_sent_is_sent_again(void **state)
 {
     (void)state;
     for (unsigned i = 0; i < NET_BUFFERS; i++)
-        net_ring_send(&ring, net_ring_take(&ring), (uint16_t)(60 + i), i == 1);
+        net_ring_send(&ring, net_ring_take(&ring), (uint16_t)(60 + i), i, i == 1);
     assert_int_equal(net_ring_take(&ring), NET_BUFFERS);
     assert_true(net_ring_issue(&ring));
     assert_int_equal(sends()->size, 60);
-    assert_int_equal(ring.tx->ring[0].req.flags, NETTXF_data_validated);
-    assert_int_equal(ring.tx->ring[1].req.flags, NETTXF_data_validated | NETTXF_csum_blank);
+    assert_int_equal(ring.queues[0].tx->ring[0].req.flags, NETTXF_data_validated);
+    assert_int_equal(ring.queues[0].tx->ring[1].req.flags, NETTXF_data_validated | NETTXF_csum_blank);
     sent(0);
     assert_null(net_ring_collect_sent(&ring));
     sent(1);                            /* lost with the ring */
@@ -118,9 +123,9 @@ static void what_may_not_have_been_sent_is_sent_again(void **state)
     assert_false(net_ring_issue(&ring));
     assert_null(net_ring_collect_sent(&ring));
     rings_give();
-    assert_int_equal(ring.tx->req_prod, NET_BUFFERS - 1);
+    assert_int_equal(ring.queues[0].tx->req_prod, NET_BUFFERS - 1);
     assert_int_equal(sends()->gref, 101);
-    assert_int_equal(ring.rx->req_prod, NET_BUFFERS);
+    assert_int_equal(ring.queues[0].rx->req_prod, NET_BUFFERS);
 }
 
 static void a_liar_is_found_out(void **state)
@@ -149,20 +154,87 @@ static void a_liar_is_found_out(void **state)
     packet(3, 0, 0, 60);
     assert_int_equal(net_ring_receive(&ring, &got, &lie), 1);
     assert_int_equal(net_ring_receive(&ring, &got, &lie), -EIO);
-    ring.rx->rsp_prod = 5000;
+    ring.queues[0].rx->rsp_prod = 5000;
     assert_int_equal(net_ring_receive(&ring, &got, &lie), -EIO);
     sent(0);
     assert_string_equal(net_ring_collect_sent(&ring), "more answers than packets");
-    net_ring_send(&ring, net_ring_take(&ring), 60, false);
-    net_ring_send(&ring, net_ring_take(&ring), 60, false);
-    ring.tx->rsp_prod = 0;
+    net_ring_send(&ring, net_ring_take(&ring), 60, 0, false);
+    net_ring_send(&ring, net_ring_take(&ring), 60, 0, false);
+    ring.queues[0].tx->rsp_prod = 0;
     net_ring_issue(&ring);
     sent(NET_BUFFERS);
     assert_string_equal(net_ring_collect_sent(&ring), "an answer to no packet, or a second one");
-    ring.tx->rsp_prod = 0;
+    ring.queues[0].tx->rsp_prod = 0;
     sent(1);
     sent(1);
     assert_string_equal(net_ring_collect_sent(&ring), "an answer to no packet, or a second one");
+}
+
+/* The back end finds a buffer for packets in either queue, and packets to send in the one of their flow. */
+static void two_queues_share_the_buffers(void **state)
+{
+    struct net_packet got;
+
+    net_ring_detach(&ring);
+    nr_queues = 2;
+    assert_int_equal(rings_give(), 1u << 1 | 1u << 3);
+    for (unsigned q = 0; q < 2; q++)
+        assert_int_equal(ring.queues[q].rx->req_prod, NET_BUFFERS / 2);
+    assert_int_equal(ring.queues[1].rx->ring[3].req.id, 7);
+    for (unsigned i = 0; i < 9; i++)
+        net_ring_send(&ring, net_ring_take(&ring), 60, 5 + i % 3, false);
+    assert_int_equal(net_ring_issue(&ring), 1u << 0 | 1u << 2);
+    assert_int_equal(ring.queues[0].tx->req_prod, 3);
+    assert_int_equal(ring.queues[1].tx->req_prod, 6);
+    for (unsigned i = 0; i < 6; i++)            /* in the order in which they were sent */
+        assert_int_equal(ring.queues[1].tx->ring[i].req.id, i / 2 * 3 + i % 2 * 2);
+    net_ring_send(&ring, net_ring_take(&ring), 60, 7, false);
+    ring.queues[1].tx->req_event = 7;
+    assert_int_equal(net_ring_issue(&ring), 1u << 2);
+
+    /* packets of both are taken in turns, and their buffers go where they are wanted */
+    for (unsigned i = 0; i < 3; i++)
+        for (unsigned q = 0; q < 2; q++)
+            ring.queues[q].rx->ring[ring.queues[q].rx->rsp_prod++].rsp =
+                (struct netif_rx_response){ .id = (uint16_t)(2 * i + q), .status = 60 };
+    unsigned first = ring.turn % 2;
+    for (unsigned i = 0; i < 6; i++) {
+        assert_int_equal(net_ring_receive(&ring, &got, &lie), 1);
+        assert_int_equal(got.buffer % 2, (first + i) % 2);
+    }
+    net_ring_give_back(&ring, 1);
+    net_ring_give_back(&ring, 3);
+    net_ring_issue(&ring);
+    assert_int_equal(ring.receive[1].queue + ring.receive[3].queue, 1);
+
+    /* an answer in the other queue is a lie */
+    ring.queues[0].tx->ring[0].rsp = (struct netif_tx_response){ .id = 0 };
+    ring.queues[0].tx->rsp_prod = 1;
+    assert_string_equal(net_ring_collect_sent(&ring), "an answer to no packet, or a second one");
+    packet(7, 0, 0, 60);
+    ring.turn = 0;
+    assert_int_equal(net_ring_receive(&ring, &got, &lie), -EIO);
+    assert_string_equal(lie, "a packet in no buffer, or in one that it has given back");
+    end(state);
+    begin(state);
+}
+
+/* A back end of one queue comes after one of two: what was to be sent in the second goes the first's way. */
+static void fewer_queues_lose_nothing(void **state)
+{
+    (void)state;
+    net_ring_detach(&ring);
+    nr_queues = 2;
+    rings_give();
+    for (unsigned i = 0; i < NET_BUFFERS; i++)
+        net_ring_send(&ring, net_ring_take(&ring), 60, i, false);
+    net_ring_issue(&ring);
+    assert_int_equal(ring.queues[1].tx->req_prod, NET_BUFFERS / 2);
+    assert_int_equal(net_ring_detach(&ring), NET_BUFFERS);
+    nr_queues = 1;
+    rings_give();
+    assert_int_equal(ring.queues[0].tx->req_prod, NET_BUFFERS);
+    assert_int_equal(ring.queues[0].rx->req_prod, NET_BUFFERS);
 }
 
 /* --- frames --- */
@@ -307,6 +379,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(all_buffers_wait_for_packets_and_come_back_to_wait, begin, end),
         cmocka_unit_test_setup_teardown(what_may_not_have_been_sent_is_sent_again, begin, end),
         cmocka_unit_test_setup_teardown(a_liar_is_found_out, begin, end),
+        cmocka_unit_test_setup_teardown(two_queues_share_the_buffers, begin, end),
+        cmocka_unit_test_setup_teardown(fewer_queues_lose_nothing, begin, end),
         cmocka_unit_test(who_asks_where_we_are_is_told),
         cmocka_unit_test(a_ping_is_answered),
         cmocka_unit_test(what_comes_by_udp_goes_back_and_adds_up),
