@@ -227,10 +227,12 @@ int image_check_checkpoint_head(int fd, uint64_t at, uint64_t *size)
     if (!data)
         return -ENOMEM;
     error = read_at(fd, at + sizeof(header), data, header.length);
-    memcpy(&length, data, sizeof(length));
-    if (!error && (length != header.length - sizeof(length) - sizeof(struct tail) ||
-                   !tail_is_right(&header, length, data + sizeof(length), sizeof(struct tail))))
-        error = -EBADMSG;
+    if (!error) {
+        memcpy(&length, data, sizeof(length));
+        if (length != header.length - sizeof(length) - sizeof(struct tail) ||
+            !tail_is_right(&header, length, data + sizeof(length), sizeof(struct tail)))
+            error = -EBADMSG;
+    }
     free(data);
     *size = sizeof(header) + header.length;
     return error;

@@ -103,12 +103,14 @@ static int check_memory(libxl_ctx *libxl, libxl_domain_config *config)
 
 /* --- for the guardian */
 
-/* 0 or -ENOMEM. */
+/* 0, or -ENOMEM, or -EIO: the domains there are cannot be listed. */
 static int note_expected(libxl_ctx *libxl, const libxl_domain_config *config, const char *name)
 {
     int count = 0;
     libxl_dominfo *infos = libxl_list_domain(libxl, &count);
 
+    if (!infos)
+        return -EIO;
     expected.uuid = config->c_info.uuid;
     expected.name = strdup(name);
     expected.count = 0;
@@ -117,7 +119,7 @@ static int note_expected(libxl_ctx *libxl, const libxl_domain_config *config, co
         if (libxl_uuid_compare(&infos[i].uuid, &expected.uuid) == 0)
             expected.others[expected.count++] = infos[i].domid;
     libxl_dominfo_list_free(infos, count);
-    return infos && expected.name && expected.others ? 0 : -ENOMEM;
+    return expected.name && expected.others ? 0 : -ENOMEM;
 }
 
 static bool is_expected(const libxl_dominfo *info)
@@ -157,9 +159,11 @@ static void destroy_unfinished(const void *context, char reached, int fd)
 static int begin_guardian(libxl_ctx *libxl, const struct restore_request *request, const libxl_domain_config *config,
                           const char *name)
 {
-    if (note_expected(libxl, config, name)) {
-        failure("out of memory");
-        return -ENOMEM;
+    int error = note_expected(libxl, config, name);
+
+    if (error) {
+        failure(error == -EIO ? "the domains cannot be listed" : "out of memory");
+        return error;
     }
     return request->rescue ? guardian_begin(request->rescue, request->context, request->rescue_fd)
                            : guardian_begin(destroy_unfinished, NULL, -1);
