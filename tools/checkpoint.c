@@ -110,10 +110,14 @@ static int suspend_and_write(struct checkpoint *c, int fd, const char *partial, 
     struct save_rescue rescue = { c->guest, partial };
     int rc;
 
-    if (guardian_begin(save_rescue, &rescue, -1))
+    if (since && setenv(SINCE, since, 1)) {   /* without it the helper would write another kind of stream */
+        failure("out of memory");
+        return -ENOMEM;
+    }
+    if (guardian_begin(save_rescue, &rescue, -1)) {
+        unsetenv(SINCE);
         return -EAGAIN;
-    if (since)
-        setenv(SINCE, since, 1);
+    }
     rc = save_write(c->libxl, c->guest, fd, &c->options);
     unsetenv(SINCE);
     if (rc)

@@ -70,7 +70,7 @@ static int begin(const int ends[2], rescue_function *rescue, const void *context
 
 int guardian_begin(rescue_function *rescue, const void *context, int fd)
 {
-    int ends[2], error = pipe2(ends, O_CLOEXEC) ? -errno : 0;
+    int ends[2], error = setenv(GUARDED, "1", 1) || pipe2(ends, O_CLOEXEC) ? -errno : 0;
 
     if (!error) {
         error = begin(ends, rescue, context, fd);
@@ -79,11 +79,11 @@ int guardian_begin(rescue_function *rescue, const void *context, int fd)
             close(ends[1]);
     }
     if (error) {
+        unsetenv(GUARDED);
         failure("there can be nobody to bring it to an end should this be killed: %s", strerror(-error));
         return error;
     }
     to_guardian = ends[1];
-    setenv(GUARDED, "1", 1);
     return 0;
 }
 

@@ -71,8 +71,10 @@ static int guest_name(struct guest *guest)
 {
     char *name = libxl_domid_to_name(libxl, guest->id);
 
-    if (!name && asprintf(&name, "%u", guest->id) < 0)
+    if (!name && asprintf(&name, "%u", guest->id) < 0) {
+        failure("out of memory");
         return -ENOMEM;
+    }
     guest->name = name;
     return 0;
 }
@@ -200,8 +202,9 @@ int guest_ask(const struct guest *guest)
 bool guest_took_request(const struct guest *guest)
 {
     char path[PATH_SIZE], *value = xs_read(xenstore, XBT_NULL, control_path(path, guest, "shutdown"), NULL);
+    bool gone = !value && errno == ENOENT;   /* and not that it could not be read */
     /* Some guests take it by removing it. Where nothing is left at all, the domain is being destroyed. */
-    bool took = value ? strcmp(value, "suspend") != 0 : guest_offers_suspend(guest);
+    bool took = value ? strcmp(value, "suspend") != 0 : gone && guest_offers_suspend(guest);
 
     free(value);
     return took;
@@ -213,10 +216,16 @@ static int take_back(const struct guest *guest, bool *taken)
     xs_transaction_t transaction = xs_transaction_start(xenstore);
     char path[PATH_SIZE], *value;
     bool written = true;
+    int error;
 
     if (transaction == XBT_NULL)
         return -errno;
     value = xs_read(xenstore, transaction, control_path(path, guest, "shutdown"), NULL);
+    if (!value && errno != ENOENT) {
+        error = -errno;
+        xs_transaction_end(xenstore, transaction, true);
+        return error;
+    }
     *taken = !value || strcmp(value, "suspend") != 0;
     free(value);
     if (!*taken)
@@ -228,6 +237,7 @@ int guest_release(const struct guest *guest, bool *taken)
 {
     int error;
 
+    *taken = true;   /* as far as is known, if nobody can look */
     do
         error = take_back(guest, taken);
     while (error == -EAGAIN);

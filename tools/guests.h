@@ -63,8 +63,8 @@ int guest_ask(const struct guest *guest);
 bool guest_took_request(const struct guest *guest);
 
 /*
- * The request is over. One that the guest has not taken is taken back; *taken says whether it was taken.
- * To be called once after each guest_ask(), whatever became of it.
+ * The request is over. One that the guest has not taken is taken back; *taken: it was taken, or nobody could look.
+ * To be called once after each guest_ask(), whatever became of it. 0, or -errno: it may still be there.
  */
 int guest_release(const struct guest *guest, bool *taken);
 

@@ -14,6 +14,14 @@
 #define NAME      "torpor-save-helper"
 #define INSTALLED "/usr/sbin/" NAME
 
+static int use(const char *path)
+{
+    if (setenv(VARIABLE, path, 1) == 0)
+        return 0;
+    failure("out of memory");
+    return -ENOMEM;
+}
+
 int helper_use(void)
 {
     char path[4096];
@@ -25,10 +33,10 @@ int helper_use(void)
         path[n] = 0;
         strcpy(strrchr(path, '/') + 1, NAME);
         if (access(path, X_OK) == 0)
-            return setenv(VARIABLE, path, 1) ? -errno : 0;
+            return use(path);
     }
     if (access(INSTALLED, X_OK) == 0)
-        return setenv(VARIABLE, INSTALLED, 1) ? -errno : 0;
+        return use(INSTALLED);
     failure("there is no " NAME " beside this program, and none in /usr/sbin");
     return -ENOENT;
 }

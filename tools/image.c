@@ -291,16 +291,31 @@ int image_create(struct image_file *file, const char *name)
     return error;
 }
 
-/* The folder too, so that the name outlives a power cut. */
-static int sync_folder(const char *name)
+static int open_folder(const char *name)
 {
     char *copy = strdup(name);
-    int fd = copy ? open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
-    int error = fd < 0 || fsync(fd) ? -errno : 0;
+    int fd = copy ? open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -ENOMEM;
 
-    if (fd >= 0)
-        close(fd);
+    if (copy && fd < 0)
+        fd = -errno;
     free(copy);
+    return fd;
+}
+
+/*
+ * The folder is written too, so that the name outlives a power cut; it is opened first, for once the name is given it is
+ * whole, and nothing may fail any more that is not the disk's fault.
+ */
+static int give_name(const struct image_file *file)
+{
+    int folder = open_folder(file->name), error = folder < 0 ? folder : 0;
+
+    if (!error && rename(file->partial, file->name))
+        error = -errno;
+    else if (!error && fsync(folder))
+        error = -errno;
+    if (folder >= 0)
+        close(folder);
     return error;
 }
 
@@ -313,12 +328,8 @@ int image_commit(struct image_file *file)
     if (close(file->fd) && !error)
         error = -errno;
     file->fd = -1;
-    if (!error && file->partial) {
-        if (rename(file->partial, file->name))
-            error = -errno;
-        else
-            error = sync_folder(file->name);
-    }
+    if (!error && file->partial)
+        error = give_name(file);
     if (error) {
         failure("%s cannot be written: %s", file->name, strerror(-error));
     } else {

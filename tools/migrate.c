@@ -71,8 +71,14 @@ enum { HANDING_OVER = 'h', HANDED_OVER = 'd', TAKING_OVER = 't' };
 
 static int tell(int fd, const char *words) { return write_all(fd, words, strlen(words)); }
 
-/* The helper, which moves most of it, has it from the environment. 0, or -errno. */
-static int set_patience(void) { return setenv(PATIENCE, PATIENCE_S, 0) ? -errno : 0; }
+/* The helper, which moves most of it, has it from the environment. 0, or -errno and has said why. */
+static int set_patience(void)
+{
+    if (setenv(PATIENCE, PATIENCE_S, 0) == 0)
+        return 0;
+    failure("out of memory");
+    return -ENOMEM;
+}
 
 static int patience_ms(void) { return atoi(getenv(PATIENCE)) * 1000; }
 
@@ -236,7 +242,7 @@ static void rescue_sent(const void *context, char reached, int from)
 
     if (reached == HANDED_OVER || strcmp(report, STARTED) == 0) {
         progress_went_on("handed over");
-        libxl_domain_destroy(guests_libxl(), m->guest.id, NULL);
+        save_destroy_rest(&m->guest);
         progress_end(0, "handed over", GUARDIAN_REASON);
     } else if (!handing_over || strcmp(report, FAILED) == 0) {
         save_rescue(&(struct save_rescue){ .guest = &m->guest }, reached, from);
@@ -313,10 +319,10 @@ static int hand_over(struct migration *m)
     fprintf(stderr, "migration sender: Target reports successful startup.\n");
     end_transport(m);
     rc = libxl_domain_destroy(m->libxl, m->guest.id, NULL);
+    if (rc)   /* the guardian tries again */
+        return failure("%s runs there, but what is left of it here was not destroyed: if it stays, xl destroy %u",
+                       m->guest.name, m->guest.id);
     guardian_end();
-    if (rc)
-        return failure("%s runs there, but what is left of it here was not destroyed: xl destroy %u", m->guest.name,
-                       m->guest.id);
     fprintf(stderr, "Migration successful.\n");
     return EXIT_SUCCESS;
 }

@@ -35,6 +35,9 @@ struct restore_options {
     bool paused, console, debug, foreground, unwatched, vnc, vnc_password, json;
 };
 
+/* Told to the guardian: the domain is whole, and may have been let go. */
+enum { RESTORED = 'r' };
+
 /* The mark of a domain before it has a number: its UUID, which others may have that are there already. */
 static struct {
     libxl_uuid uuid;
@@ -145,17 +148,6 @@ bool restore_find(libxl_ctx *libxl, uint32_t *id, const char **name)
     return found;
 }
 
-static void destroy_unfinished(const void *context, char reached, int fd)
-{
-    const char *name;
-    uint32_t id;
-
-    (void)context, (void)reached, (void)fd;
-    if (restore_find(guests_libxl(), &id, &name))
-        libxl_domain_destroy(guests_libxl(), id, NULL);
-    progress_end(-EINTR, "failed", GUARDIAN_REASON);
-}
-
 static int begin_guardian(libxl_ctx *libxl, const struct restore_request *request, const libxl_domain_config *config,
                           const char *name)
 {
@@ -165,13 +157,22 @@ static int begin_guardian(libxl_ctx *libxl, const struct restore_request *reques
         failure(error == -EIO ? "the domains cannot be listed" : "out of memory");
         return error;
     }
-    return request->rescue ? guardian_begin(request->rescue, request->context, request->rescue_fd)
-                           : guardian_begin(destroy_unfinished, NULL, -1);
+    return guardian_begin(request->rescue, request->context, request->rescue_fd);
 }
 
 /* --- making it */
 
-/* The domain, paused. 0, or -errno and has said why; then nothing of it is left. */
+/* libxl does so itself, but where it fails in that too. Then the guardian tries again. */
+static void clear_away(libxl_ctx *libxl)
+{
+    const char *name;
+    uint32_t id;
+
+    if (!restore_find(libxl, &id, &name) || libxl_domain_destroy(libxl, id, NULL) == 0)
+        guardian_end();
+}
+
+/* The domain, paused, and with its guardian. 0, or -errno and has said why; then nothing of it is left. */
 static int make_domain(libxl_ctx *libxl, const char *source, int fd, libxl_domain_config *config, uint32_t *id)
 {
     libxl_domain_restore_params params;
@@ -198,8 +199,7 @@ static int make_domain(libxl_ctx *libxl, const char *source, int fd, libxl_domai
             : *recalled             ? recalled
             : *logger_reason()      ? logger_reason()
                                     : "libxl does not say why (torpor -v)");
-    if (*id != NO_DOMAIN && *id)
-        libxl_domain_destroy(libxl, *id, NULL);
+    clear_away(libxl);
     return -EIO;
 }
 
@@ -238,7 +238,6 @@ static int make_locked(libxl_ctx *libxl, const struct restore_request *request, 
         close(lock);
     if (error) {
         attach_forget();
-        guardian_end();
         progress_end(error, "failed", "");
     } else {
         progress_made(libxl, *id);
@@ -297,6 +296,7 @@ static int give_up(libxl_ctx *libxl, uint32_t id, const char *why)
 {
     failure("domain %u is restored, but %s: it is destroyed", id, why);
     libxl_domain_destroy(libxl, id, NULL);
+    guardian_end();
     progress_end(-EIO, "failed", why);
     return EXIT_FAILURE;
 }
@@ -304,13 +304,14 @@ static int give_up(libxl_ctx *libxl, uint32_t id, const char *why)
 /* The domain is whole, and paused. Once it runs its disk changes, and nobody destroys it. */
 static int let_go(libxl_ctx *libxl, uint32_t id, const struct restore_options *options)
 {
-    int error = attach_remember(libxl, id);
-
-    guardian_end();
-    if (error)
+    if (attach_remember(libxl, id))
         return give_up(libxl, id, "its devices cannot be remembered");
-    if (!options->paused && libxl_domain_unpause(libxl, id, NULL))
-        return give_up(libxl, id, "it cannot be unpaused");
+    if (!options->paused) {
+        guardian_tell(RESTORED);
+        if (libxl_domain_unpause(libxl, id, NULL))
+            return give_up(libxl, id, "it cannot be unpaused");
+    }
+    guardian_end();
     progress_stage("start", 0);
     progress_went_on("restored");
     progress_end(0, "restored", "");
@@ -327,11 +328,32 @@ static int let_go(libxl_ctx *libxl, uint32_t id, const struct restore_options *o
     return EXIT_SUCCESS;
 }
 
+/* In the guardian. Whole, it may run already, and then its disk is not what the file goes with any more. */
+static void rescue_restored(const void *context, char reached, int fd)
+{
+    const struct restore_options *options = context;
+    bool whole = reached == RESTORED;
+    const char *name;
+    uint32_t id;
+
+    (void)fd;
+    if (!restore_find(guests_libxl(), &id, &name))
+        whole = false;
+    else if (whole)
+        whole = libxl_domain_unpause(guests_libxl(), id, NULL) == 0;
+    else
+        libxl_domain_destroy(guests_libxl(), id, NULL);
+    if (whole && !options->unwatched)
+        monitor_in_background(id, false);
+    progress_end(whole ? 0 : -EINTR, whole ? "restored" : "failed", GUARDIAN_REASON);
+}
+
 static int restore(const char *file, const char *config_file, const struct restore_options *options)
 {
     struct restore_request request = {
         .source = file, .operation = "restore", .fd = open(file, O_RDONLY | O_CLOEXEC), .config_file = config_file,
-        .debug = options->debug, .json = options->json,
+        .debug = options->debug, .json = options->json, .rescue = rescue_restored,
+        .context = options, .rescue_fd = -1,
     };
     uint32_t id;
     char *name = NULL;

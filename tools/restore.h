@@ -17,7 +17,7 @@ struct restore_request {
     const char *suffix;        /* behind the name that it gets; NULL: none */
     bool debug;                /* print the configuration */
     bool json;                 /* lines for programs */
-    rescue_function *rescue;   /* the guardian's; NULL: it destroys the domain */
+    rescue_function *rescue;   /* the guardian's */
     const void *context;       /* for it, and the descriptor that it has; -1: none */
     int rescue_fd;
 };

@@ -79,10 +79,12 @@ char *save_config(libxl_ctx *libxl, const struct guest *guest, const char *confi
 int save_go_on(libxl_ctx *libxl, const struct guest *guest, bool watched)
 {
     bool taken, suspended;
-    int rc = 0;
+    int error = guest_release(guest, &taken), rc = 0;
 
-    guest_release(guest, &taken);
     suspended = guest_state(guest) == GUEST_SUSPENDED;
+    if (error && !suspended)
+        return failure("%s (%u) goes on, and may still suspend itself as it was asked to: %s", guest->name, guest->id,
+                       strerror(-error));
     if (suspended)
         rc = libxl_domain_resume(libxl, guest->id, 1, NULL);
     if (rc)
@@ -122,11 +124,29 @@ static bool rescue_guest(const struct guest *guest)
     return true;
 }
 
+/* Half of it may have been destroyed: the name goes before the domain. A guest in its place would not be suspended. */
+void save_destroy_rest(const struct guest *guest)
+{
+    char *name = libxl_domid_to_name(guests_libxl(), guest->id);
+    size_t length = strlen(guest->name);
+    bool ours = !name || (strncmp(name, guest->name, length) == 0 &&
+                          (!name[length] || strcmp(name + length, SAVE_AWAY) == 0));
+
+    if (ours && guest_state(guest) == GUEST_SUSPENDED)
+        libxl_domain_destroy(guests_libxl(), guest->id, NULL);
+    free(name);
+}
+
 void save_rescue(const void *context, char reached, int fd)
 {
     const struct save_rescue *r = context;
 
     (void)fd;
+    if (reached == SAVE_KEPT) {
+        save_destroy_rest(r->guest);
+        progress_end(0, "saved", GUARDIAN_REASON);
+        return;
+    }
     if (r->partial)
         unlink(r->partial);
     progress_end(-EINTR, reached == SAVE_WENT_ON || rescue_guest(r->guest) ? "resumed" : "failed", GUARDIAN_REASON);
@@ -134,11 +154,14 @@ void save_rescue(const void *context, char reached, int fd)
 
 static int destroy(libxl_ctx *libxl, const struct guest *guest)
 {
-    int rc = libxl_domain_destroy(libxl, guest->id, NULL);
+    int rc;
 
-    if (rc)
-        return failure("%s (%u) is saved, but was not destroyed (libxl's error %d): xl destroy %u", guest->name,
-                       guest->id, rc, guest->id);
+    guardian_tell(SAVE_KEPT);
+    rc = libxl_domain_destroy(libxl, guest->id, NULL);
+    if (rc)   /* the guardian tries again */
+        return failure("%s (%u) is saved, but was not destroyed (libxl's error %d): if it stays, xl destroy %u",
+                       guest->name, guest->id, rc, guest->id);
+    guardian_end();
     return EXIT_SUCCESS;
 }
 
@@ -147,10 +170,8 @@ static int finish(libxl_ctx *libxl, const struct guest *guest, enum afterwards a
 {
     int rc = 0;
 
-    if (afterwards == DESTROY) {
-        guardian_end();
+    if (afterwards == DESTROY)
         return destroy(libxl, guest);
-    }
     if (afterwards == STAY_PAUSED)
         rc = libxl_domain_pause(libxl, guest->id, NULL);
     if (rc)

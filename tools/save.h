@@ -45,10 +45,14 @@ struct save_rescue {
 /*
  * The guardian's, from before save_write() on: the guest gets its name back and goes on as by save_go_on(), with a
  * request that it has taken and not followed yet awaited; but for one that has been told SAVE_WENT_ON. The partial file
- * goes, and the journal gets its line.
+ * goes, and the journal gets its line. Told SAVE_KEPT, the file is whole and under its name, and what is left of the
+ * guest is destroyed.
  */
-enum { SAVE_WENT_ON = 'w' };
+enum { SAVE_WENT_ON = 'w', SAVE_KEPT = 'k' };
 void save_rescue(const void *context, char reached, int fd);
+
+/* For a guardian: what is left of a guest that is kept in a file, or runs elsewhere, is destroyed. */
+void save_destroy_rest(const struct guest *guest);
 
 /*
  * Lets the guest go on, if it has come to be suspended, and takes the request back if it has not. xl's monitor is told

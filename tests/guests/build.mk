@@ -54,5 +54,12 @@ build/guests/ptp: tests/guests/linux/ptp.c flags.mk tests/guests/build.mk
 	clang --target=aarch64-linux-gnu -std=gnu11 -Os -Wall -Wextra -Werror -ffreestanding -fno-asynchronous-unwind-tables -nostdlib -static \
 		-fuse-ld=lld -Wl,-s,-z,max-page-size=4096,-z,noseparate-code,--build-id=none -o $@ $<
 
+# Preloaded in dom0: a program of torpor(1)'s runs out of memory.
+PRELOADED := build/guests/starve.so
+build/guests/%.so: tests/guests/linux/%.c build/sysroot/.done tests/guests/build.mk
+	@mkdir -p $(@D)
+	@clang $(tools-target) -std=gnu11 -O2 -Wall -Wextra -Werror -fPIC -mno-outline-atomics -shared -fuse-ld=lld -nostdlib -Wl,-z,defs,--build-id=none \
+		-o $@ $< -L$(tools-lib) -lc
+
 .PRECIOUS: build/guests/%.elf build/guests/dom0-%.elf build/guests/obj/%.o
 -include $(wildcard build/guests/obj/tests/guests/*.d build/guests/obj/tests/guests/fuzz/*.d build/guests/obj/tests/guests/dirty/*.d build/guests/obj/tests/guests/record/*.d build/guests/obj/tests/dom0/*.d)
