@@ -15,7 +15,7 @@
 #pragma once
 
 /* The reason in the journal of an operation that a guardian has brought to its end. */
-#define GUARDIAN_REASON "torpor was killed"
+#define GUARDIAN_REASON "torpor was killed, or ended in the middle"
 
 /*
  * Runs in the guardian, within guests_open() and guests_close(). context: as it was at guardian_begin(); reached: the

@@ -9,7 +9,7 @@ program (libxl), are between; what counts is what is left behind.
 import pytest
 
 from conftest import SOAK
-from machine import BUILD, Board, Guest
+from machine import BUILD, Board
 from pair import Pair
 from test_migrate import Traveller, assert_clean, names
 
@@ -19,9 +19,11 @@ LIBRARY = "/tmp/job/starve.so"
 # as /proc/PID/comm has them
 PROGRAMS = {"torpor": "torpor", "helper": "torpor-save-hel"}
 
+ONCE, FOR_GOOD = 1, 0
+SHORTAGES = [("torpor", ONCE), ("torpor", FOR_GOOD), ("helper", FOR_GOOD)] + SOAK * [("helper", ONCE)]
+
 pytestmark = [pytest.mark.torpor_only("stock Xen 4.17 saves no guest on Arm"),
-              pytest.mark.parametrize("program", PROGRAMS),
-              pytest.mark.parametrize("times", [1, 0], ids=["once", "for good"])]
+              pytest.mark.parametrize("program,times", SHORTAGES)]
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +41,7 @@ def pair():
 
 @pytest.fixture(scope="module")
 def one(pair):
-    return Traveller(pair, pair.first, "one", memory=Guest.memory_for(40 * MOMENTS)).create()
+    return Traveller(pair, pair.first, "one").create()
 
 
 class Shortage:
@@ -58,16 +60,29 @@ class Shortage:
         return int(self.machine.run(f"od -A n -t u8 {self.COUNT}").output)
 
 
-def moments(where, program, times, work):
-    """Runs `work(shortage)` once with enough, to count what it asks for, and then with shortages spread over that, each
-    on the machine that `where()` gives then. Yields each shortage and what `work` returned."""
-    shortage = Shortage(where(), program, 2 ** 60, times)
-    yield shortage, work(shortage)
-    asked = shortage.asked()
-    assert asked > 5, asked
-    for moment in range(MOMENTS):
-        shortage = Shortage(where(), program, (2 * moment + 1) * asked // (2 * MOMENTS), times)
-        yield shortage, work(shortage)
+@pytest.fixture(scope="module")
+def counted():
+    """What was asked for, by the work and the program."""
+    return {}
+
+
+@pytest.fixture
+def moments(request, counted, program, times):
+    """A generator: runs `work(shortage)` once with enough, to count what it asks for, and then with shortages spread
+    over that, each on the machine that `where()` gives then. Yields each shortage and what `work` returned."""
+    def run(where, work, side=""):
+        key = request.function.__name__, side, program
+        if key not in counted:
+            shortage = Shortage(where(), program, 2 ** 60, times)
+            yield shortage, work(shortage)
+            counted[key] = shortage.asked()
+        asked = counted[key]
+        assert asked > 5, asked
+        for moment in range(MOMENTS):
+            shortage = Shortage(where(), program, (2 * moment + 1) * asked // (2 * MOMENTS), times)
+            yield shortage, work(shortage)
+
+    return run
 
 
 def assert_said(result):
@@ -90,14 +105,14 @@ def restore(one):
     one.machine.run(f"torpor restore {IMAGE}")
 
 
-def test_a_guest_is_saved_or_goes_on(one, program, times):
+def test_a_guest_is_saved_or_goes_on(one, moments):
     host = one.machine
 
     def save(shortage):
         host.run(f"rm -f {IMAGE}*")
         return host.run(f"{shortage.before} torpor save one {IMAGE}", check=False)
 
-    for shortage, result in moments(lambda: host, program, times, save):
+    for shortage, result in moments(lambda: host, save):
         settle(host)
         kept = host.run(f"ls {IMAGE}* 2> /dev/null", check=False).lines()
         there = names(host)
@@ -109,7 +124,7 @@ def test_a_guest_is_saved_or_goes_on(one, program, times):
         assert_lives(one)
 
 
-def test_a_guest_is_restored_or_nothing_of_it_is_left(one, program, times):
+def test_a_guest_is_restored_or_nothing_of_it_is_left(one, moments):
     host = one.machine
 
     def work(shortage):
@@ -117,7 +132,7 @@ def test_a_guest_is_restored_or_nothing_of_it_is_left(one, program, times):
         return host.run(f"{shortage.before} torpor restore {IMAGE}", check=False)
 
     host.run(f"rm -f {IMAGE}")
-    for shortage, result in moments(lambda: host, program, times, work):
+    for shortage, result in moments(lambda: host, work):
         settle(host)
         there = names(host)
         assert there == ["one"] or result.status and not there, (there, result, shortage.asked())
@@ -128,7 +143,7 @@ def test_a_guest_is_restored_or_nothing_of_it_is_left(one, program, times):
         host.run(f"rm -f {IMAGE}")
 
 
-def test_a_guest_goes_on_behind_a_checkpoint(one, program, times):
+def test_a_guest_goes_on_behind_a_checkpoint(one, moments):
     """And the file has the last one, or the one before it."""
     host = one.machine
     host.run(f"rm -f {IMAGE}*; torpor checkpoint one {IMAGE}")
@@ -136,7 +151,7 @@ def test_a_guest_goes_on_behind_a_checkpoint(one, program, times):
     def work(shortage):
         return host.run(f"{shortage.before} torpor checkpoint one {IMAGE}", check=False)
 
-    for _, result in moments(lambda: host, program, times, work):
+    for _, result in moments(lambda: host, work):
         settle(host)
         assert names(host) == ["one"]
         assert_said(result)
@@ -149,7 +164,7 @@ def test_a_guest_goes_on_behind_a_checkpoint(one, program, times):
 
 
 @pytest.mark.parametrize("side", ["sender", "receiver"])
-def test_a_guest_runs_on_one_side_behind_a_migration(pair, one, program, times, side):
+def test_a_guest_runs_on_one_side_behind_a_migration(pair, one, moments, side):
     def where():
         return one.machine if side == "sender" else one.target
 
@@ -159,7 +174,7 @@ def test_a_guest_runs_on_one_side_behind_a_migration(pair, one, program, times, 
                    one.command(receiver=f"{shortage.before} {receiver}"))
         return one.machine.run(command, check=False)
 
-    for shortage, result in moments(where, program, times, work):
+    for shortage, result in moments(where, work, side):
         for machine in pair.machines:
             settle(machine)
         there, away = names(one.machine), names(one.target)
