@@ -303,8 +303,8 @@ static int open_folder(const char *name)
 }
 
 /*
- * The folder is written too, so that the name outlives a power cut; it is opened first, for once the name is given it is
- * whole, and nothing may fail any more that is not the disk's fault.
+ * The folder is written too, so that the name outlives a power cut; it is opened first, for once the name is given the
+ * image is whole, and nothing may fail any more that is not the disk's fault.
  */
 static int give_name(const struct image_file *file)
 {
