@@ -508,9 +508,12 @@ static void rescue_received(const void *context, char reached, int to)
     int status = EXIT_FAILURE;
     const char *name;
     uint32_t id;
+    int error = restore_find(guests_libxl(), &id, &name);
 
-    if (!restore_find(guests_libxl(), &id, &name))
+    if (error == -ENOENT || (error && reached != TAKING_OVER))
         tell(to, FAILED);
+    else if (error)   /* it may run: that nothing is said tells the sender that nobody knows */
+        failure("the domains cannot be listed");
     else if (reached == TAKING_OVER)
         status = take_over(guests_libxl(), id, name, context, to);
     else

@@ -35,8 +35,8 @@ struct restore_options {
     bool paused, console, debug, foreground, unwatched, vnc, vnc_password, json;
 };
 
-/* Told to the guardian: the domain is whole, and may have been let go. */
-enum { RESTORED = 'r' };
+/* Told to the guardian: the domain is whole, and may have been let go; or it is being destroyed after all. */
+enum { RESTORED = 'r', GIVEN_UP = 'g' };
 
 /* The mark of a domain before it has a number: its UUID, which others may have that are there already. */
 static struct {
@@ -133,19 +133,21 @@ static bool is_expected(const libxl_dominfo *info)
     return libxl_uuid_compare(&info->uuid, &expected.uuid) == 0 && !info->dying;
 }
 
-bool restore_find(libxl_ctx *libxl, uint32_t *id, const char **name)
+int restore_find(libxl_ctx *libxl, uint32_t *id, const char **name)
 {
     int count = 0;
     libxl_dominfo *infos = libxl_list_domain(libxl, &count);
     bool found = false;
 
+    if (!infos)
+        return -EIO;
     for (int i = 0; i < count && !found; i++) {
         found = is_expected(&infos[i]);
         *id = infos[i].domid;
     }
     libxl_dominfo_list_free(infos, count);
     *name = expected.name;
-    return found;
+    return found ? 0 : -ENOENT;
 }
 
 static int begin_guardian(libxl_ctx *libxl, const struct restore_request *request, const libxl_domain_config *config,
@@ -167,8 +169,9 @@ static void clear_away(libxl_ctx *libxl)
 {
     const char *name;
     uint32_t id;
+    int error = restore_find(libxl, &id, &name);
 
-    if (!restore_find(libxl, &id, &name) || libxl_domain_destroy(libxl, id, NULL) == 0)
+    if (error == -ENOENT || (!error && libxl_domain_destroy(libxl, id, NULL) == 0))
         guardian_end();
 }
 
@@ -295,8 +298,8 @@ static void begin_vnc(libxl_ctx *libxl, uint32_t id, bool password)
 static int give_up(libxl_ctx *libxl, uint32_t id, const char *why)
 {
     failure("domain %u is restored, but %s: it is destroyed", id, why);
-    libxl_domain_destroy(libxl, id, NULL);
-    guardian_end();
+    guardian_tell(GIVEN_UP);
+    clear_away(libxl);
     progress_end(-EIO, "failed", why);
     return EXIT_FAILURE;
 }
@@ -337,7 +340,7 @@ static void rescue_restored(const void *context, char reached, int fd)
     uint32_t id;
 
     (void)fd;
-    if (!restore_find(guests_libxl(), &id, &name))
+    if (restore_find(guests_libxl(), &id, &name))
         whole = false;
     else if (whole)
         whole = libxl_domain_unpause(guests_libxl(), id, NULL) == 0;

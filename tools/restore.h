@@ -32,6 +32,6 @@ int restore_domain(libxl_ctx *libxl, const struct restore_request *request, uint
 
 /*
  * In the guardian: the domain that was being made, and the name without the suffix that it was to have, valid for good.
- * False: there is none.
+ * 0, -ENOENT: there is none; or -EIO: nobody can look, and it may be there and run.
  */
-bool restore_find(libxl_ctx *libxl, uint32_t *id, const char **name);
+int restore_find(libxl_ctx *libxl, uint32_t *id, const char **name);
