@@ -20,7 +20,8 @@ ADDRESS = "192.168.77.5"
 pytestmark = pytest.mark.torpor_only("stock Xen 4.17 migrates no guest on Arm")
 
 # A guest's words when its time or its devices were lost on the way
-LOST = re.compile(r"soft lockup|rcu.*stall|clocksource.*unstable|kernel BUG|WARNING|blocked for more than|I/O error")
+LOST = re.compile(r"soft lockup|rcu.*stall|clocksource.*unstable|kernel BUG|WARNING|blocked for more than|I/O error|"
+                  r"Out of memory")
 
 SENDING = ["connect", "header", "track", "throttle", "precopy", "suspend", "rest", "state", "end"]
 RECEIVING = ["connect", "header", "attach", "memory", "state", "end", "attached", "host"]
