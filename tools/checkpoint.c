@@ -107,7 +107,7 @@ static const char *why_anew(const struct checkpoint *c, const struct commit *las
 /* partial: the file that fd is of, as long as that is not to be kept; or NULL. */
 static int suspend_and_write(struct checkpoint *c, int fd, const char *partial, const char *since)
 {
-    struct save_rescue rescue = { c->guest, partial };
+    struct save_rescue rescue = { c->guest, partial, NULL };
     int rc;
 
     if (since && setenv(SINCE, since, 1)) {   /* without it the helper would write another kind of stream */
@@ -299,6 +299,8 @@ static int take(struct checkpoint *c)
     error = take_shown(c);
     if (!c->stands)
         guardian_end();
+    else if (!error)
+        error = -EIO;   /* the file is whole, but the guest is the guardian's now */
     progress_end(error, error ? "resumed" : "checkpointed", "");
     return error;
 }

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -68,10 +69,30 @@ static int begin(const int ends[2], rescue_function *rescue, const void *context
     return status ? -EAGAIN : 0;
 }
 
+/* In a child that somebody forks: the guardian waits for this process alone. */
+static void leave(void)
+{
+    if (to_guardian >= 0)
+        close(to_guardian);
+    to_guardian = -1;
+}
+
+/* 0 or -errno */
+static int leave_in_children(void)
+{
+    static bool done;
+    int error = done ? 0 : -pthread_atfork(NULL, NULL, leave);
+
+    done = !error;
+    return error;
+}
+
 int guardian_begin(rescue_function *rescue, const void *context, int fd)
 {
-    int ends[2], error = setenv(GUARDED, "1", 1) || pipe2(ends, O_CLOEXEC) ? -errno : 0;
+    int ends[2], error = leave_in_children();
 
+    if (!error)
+        error = setenv(GUARDED, "1", 1) || pipe2(ends, O_CLOEXEC) ? -errno : 0;
     if (!error) {
         error = begin(ends, rescue, context, fd);
         close(ends[0]);
@@ -95,6 +116,8 @@ static void say(char word)
 }
 
 void guardian_tell(char reached) { say(reached); }
+
+bool guardian_is_there(void) { return to_guardian >= 0; }
 
 void guardian_end(void)
 {

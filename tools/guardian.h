@@ -10,9 +10,12 @@
  *     guardian_end();
  *
  * One at a time, after operations_start(), whose signals it does not take either. While it is there the helper knows
- * (TORPOR_GUARDED), and leaves to it the rescue of a guest whose saving has failed.
+ * (TORPOR_GUARDED), and leaves to it the rescue of a guest whose saving has failed. Processes that this one forks, or
+ * libxl does, do not keep it waiting.
  */
 #pragma once
+
+#include <stdbool.h>
 
 /* The reason in the journal of an operation that a guardian has brought to its end. */
 #define GUARDIAN_REASON "torpor was killed, or ended in the middle"
@@ -29,3 +32,5 @@ int guardian_begin(rescue_function *rescue, const void *context, int fd);
 void guardian_tell(char reached);
 /* There is nothing left to bring to an end. Harmless when there is no guardian. */
 void guardian_end(void);
+/* It will bring something to its end, and writes the journal's line when it has. */
+bool guardian_is_there(void);

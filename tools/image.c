@@ -254,16 +254,25 @@ static int open_as_it_is(struct image_file *file)
 
 static int open_beside(struct image_file *file)
 {
+    struct stat status;
+
     if (asprintf(&file->partial, "%s.XXXXXX", file->name) < 0) {
         file->partial = NULL;
         return -ENOMEM;
     }
     file->fd = mkostemp(file->partial, O_CLOEXEC);
-    if (file->fd >= 0)
-        return 0;
-    free(file->partial);
-    file->partial = NULL;
-    return -errno;
+    if (file->fd < 0) {
+        int error = -errno;
+
+        free(file->partial);
+        file->partial = NULL;
+        return error;
+    }
+    if (fstat(file->fd, &status))
+        return -errno;
+    file->device = status.st_dev;
+    file->inode = status.st_ino;
+    return 0;
 }
 
 bool image_is_regular(const char *name)
@@ -319,6 +328,30 @@ static int give_name(const struct image_file *file)
     return error;
 }
 
+static bool has_name(const struct image_file *file)
+{
+    struct stat status;
+
+    return file->inode && stat(file->name, &status) == 0 && status.st_dev == file->device &&
+           status.st_ino == file->inode;
+}
+
+bool image_is_kept(const struct image_file *file)
+{
+    int folder = has_name(file) ? open_folder(file->name) : -ENOENT;
+    bool kept = folder >= 0 && fsync(folder) == 0;
+
+    if (folder >= 0)
+        close(folder);
+    return kept;
+}
+
+void image_withdraw(const struct image_file *file)
+{
+    if (has_name(file))
+        unlink(file->name);
+}
+
 int image_commit(struct image_file *file)
 {
     int error = 0;
@@ -336,7 +369,6 @@ int image_commit(struct image_file *file)
         free(file->partial);
         file->partial = NULL;
     }
-    image_discard(file);
     return error;
 }
 

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 /* The head before libxl's stream. Freed by image_head_free(). */
 struct image_head {
@@ -40,7 +41,9 @@ int image_check_checkpoint_head(int fd, uint64_t at, uint64_t *size);
  */
 struct image_file {
     int fd;
-    char *name, *partial;   /* partial NULL: it is written as it is */
+    char *name, *partial;   /* partial NULL: it is written as it is, or has its name */
+    dev_t device;           /* which file it is, whatever its name; but for one that is written as it is */
+    ino_t inode;
 };
 
 /* Another regular file may be made under that name, or is there. */
@@ -48,5 +51,12 @@ bool image_is_regular(const char *name);
 int image_create(struct image_file *file, const char *name);
 /* All is on the disk, and there under its name. */
 int image_commit(struct image_file *file);
-/* Neither: nothing of it is left. Harmless after image_commit(). */
+/*
+ * For another process, after one that was killed somewhere in image_commit(): whether it is there under its name and on
+ * the disk. Says nothing.
+ */
+bool image_is_kept(const struct image_file *file);
+/* After an image_commit() that failed: it is not there under its name, either. */
+void image_withdraw(const struct image_file *file);
+/* Neither: nothing of it is left. To be called after image_commit(), too. */
 void image_discard(struct image_file *file);

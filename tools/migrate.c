@@ -64,8 +64,11 @@
 
 #define LONGEST 127                       /* bytes of a message of either */
 
-/* Told to the guardians: the sender's may have said GO, and has heard STARTED; the receiver's has heard GO. */
-enum { HANDING_OVER = 'h', HANDED_OVER = 'd', TAKING_OVER = 't' };
+/*
+ * Told to the guardians: the sender's may have said GO, has heard STARTED, or has it to itself again; the receiver's has
+ * heard GO, or is destroying it.
+ */
+enum { HANDING_OVER = 'h', HANDED_OVER = 'd', GOING_ON = 'o', TAKING_OVER = 't', GIVEN_UP = 'g' };
 
 /* --- the two ends' words */
 
@@ -242,8 +245,7 @@ static void rescue_sent(const void *context, char reached, int from)
 
     if (reached == HANDED_OVER || strcmp(report, STARTED) == 0) {
         progress_went_on("handed over");
-        save_destroy_rest(&m->guest);
-        progress_end(0, "handed over", GUARDIAN_REASON);
+        progress_end(save_destroy_rest(&m->guest), "handed over", GUARDIAN_REASON);
     } else if (!handing_over || strcmp(report, FAILED) == 0) {
         save_rescue(&(struct save_rescue){ .guest = &m->guest }, reached, from);
     } else {
@@ -254,6 +256,7 @@ static void rescue_sent(const void *context, char reached, int from)
 /* It is ours, as it was, and goes on before anything else is looked after. */
 static int go_on_here(struct migration *m, const char *why)
 {
+    guardian_tell(GOING_ON);
     if (m->away && libxl_domain_rename(m->libxl, m->guest.id, m->away, m->guest.name))
         failure("domain %u is still called %s", m->guest.id, m->away);
     if (save_go_on(m->libxl, &m->guest, false) == EXIT_SUCCESS)
@@ -459,33 +462,22 @@ static int give_name(libxl_ctx *libxl, uint32_t id, const char *name)
     return rc;
 }
 
-static int unpause(libxl_ctx *libxl, uint32_t id)
-{
-    libxl_dominfo info;
-    int rc;
-
-    libxl_dominfo_init(&info);
-    rc = libxl_domain_info(libxl, &info, id);
-    if (!rc && info.paused)
-        rc = libxl_domain_unpause(libxl, id, NULL);
-    libxl_dominfo_dispose(&info);
-    return rc;
-}
-
 /* Only when nothing is left of it may the sender's go on. */
 static int give_up(libxl_ctx *libxl, uint32_t id, const char *why, int to)
 {
+    guardian_tell(GIVEN_UP);
     fprintf(stderr, "migration target: Failure, destroying our copy: %s\n", why);
-    if (libxl_domain_destroy(libxl, id, NULL))
-        return failure("domain %u was not destroyed: xl destroy %u", id, id);
+    if (libxl_domain_destroy(libxl, id, NULL))   /* the guardian tries again */
+        return failure("domain %u was not destroyed: if it stays, xl destroy %u", id, id);
     tell(to, FAILED);
+    guardian_end();
     return EXIT_FAILURE;
 }
 
 /* The sender has let go: it is ours to start. */
 static int take_over(libxl_ctx *libxl, uint32_t id, const char *name, const struct receiver *r, int to)
 {
-    if (!r->paused && unpause(libxl, id)) {
+    if (!r->paused && restore_unpause(libxl, id)) {
         failure("%s (%u) cannot be unpaused", name, id);
         return give_up(libxl, id, "it does not start", to);
     }
@@ -508,7 +500,7 @@ static void rescue_received(const void *context, char reached, int to)
     int status = EXIT_FAILURE;
     const char *name;
     uint32_t id;
-    int error = restore_find(guests_libxl(), &id, &name);
+    int error = restore_find(guests_libxl(), reached == TAKING_OVER, &id, &name);
 
     if (error == -ENOENT || (error && reached != TAKING_OVER))
         tell(to, FAILED);
@@ -563,7 +555,8 @@ static int receive(bool debug, const struct receiver *r)
         return EXIT_FAILURE;
     }
     status = finish_receiving(guests_libxl(), id, name, r);
-    guardian_end();
+    if (status == EXIT_SUCCESS)
+        guardian_end();
     progress_end(status ? -EIO : 0, status ? "failed" : "received", "");
     free(name);
     return status;

@@ -41,7 +41,7 @@ enum { RESTORED = 'r', GIVEN_UP = 'g' };
 /* The mark of a domain before it has a number: its UUID, which others may have that are there already. */
 static struct {
     libxl_uuid uuid;
-    char *name;
+    char *name, *first;    /* the one that it will have, and that with which it is made */
     uint32_t *others;
     int count;
 } expected;
@@ -116,13 +116,14 @@ static int note_expected(libxl_ctx *libxl, const libxl_domain_config *config, co
         return -EIO;
     expected.uuid = config->c_info.uuid;
     expected.name = strdup(name);
+    expected.first = strdup(config->c_info.name);
     expected.count = 0;
     expected.others = calloc((size_t)count + 1, sizeof(*expected.others));
     for (int i = 0; i < count && expected.others; i++)
         if (libxl_uuid_compare(&infos[i].uuid, &expected.uuid) == 0)
             expected.others[expected.count++] = infos[i].domid;
     libxl_dominfo_list_free(infos, count);
-    return expected.name && expected.others ? 0 : -ENOMEM;
+    return expected.name && expected.first && expected.others ? 0 : -ENOMEM;
 }
 
 static bool is_expected(const libxl_dominfo *info)
@@ -133,18 +134,30 @@ static bool is_expected(const libxl_dominfo *info)
     return libxl_uuid_compare(&info->uuid, &expected.uuid) == 0 && !info->dying;
 }
 
-int restore_find(libxl_ctx *libxl, uint32_t *id, const char **name)
+/* Others may have come since that have its UUID, and not its name. */
+static bool is_called(libxl_ctx *libxl, uint32_t id, const char *wanted)
 {
+    char *name = libxl_domid_to_name(libxl, id);
+    bool right = !name || strcmp(name, wanted) == 0;
+
+    free(name);
+    return right;
+}
+
+int restore_find(libxl_ctx *libxl, bool renamed, uint32_t *id, const char **name)
+{
+    const char *names[] = { expected.first, renamed ? expected.name : NULL };
     int count = 0;
     libxl_dominfo *infos = libxl_list_domain(libxl, &count);
     bool found = false;
 
     if (!infos)
         return -EIO;
-    for (int i = 0; i < count && !found; i++) {
-        found = is_expected(&infos[i]);
-        *id = infos[i].domid;
-    }
+    for (int n = 0; n < 2 && names[n] && !found; n++)
+        for (int i = 0; i < count && !found; i++) {
+            *id = infos[i].domid;
+            found = is_expected(&infos[i]) && is_called(libxl, *id, names[n]);
+        }
     libxl_dominfo_list_free(infos, count);
     *name = expected.name;
     return found ? 0 : -ENOENT;
@@ -164,15 +177,40 @@ static int begin_guardian(libxl_ctx *libxl, const struct restore_request *reques
 
 /* --- making it */
 
-/* libxl does so itself, but where it fails in that too. Then the guardian tries again. */
-static void clear_away(libxl_ctx *libxl)
+/* 0: nothing of it is left; or libxl's error. */
+static int destroy_made(libxl_ctx *libxl, uint32_t id)
 {
-    const char *name;
-    uint32_t id;
-    int error = restore_find(libxl, &id, &name);
+    libxl_dominfo info;
+    int rc;
 
-    if (error == -ENOENT || (!error && libxl_domain_destroy(libxl, id, NULL) == 0))
+    libxl_dominfo_init(&info);
+    rc = libxl_domain_info(libxl, &info, id);
+    if (!rc && is_expected(&info))
+        rc = libxl_domain_destroy(libxl, id, NULL);
+    libxl_dominfo_dispose(&info);
+    return rc == ERROR_DOMAIN_NOTFOUND ? 0 : rc;
+}
+
+/* libxl does so itself when it fails, but where it fails in that too. What stays is the guardian's to try again. */
+static void clear_away(libxl_ctx *libxl, uint32_t id)
+{
+    if (id == NO_DOMAIN || !id || destroy_made(libxl, id) == 0)
         guardian_end();
+    else
+        failure("domain %u was not destroyed: if it stays, xl destroy %u", id, id);
+}
+
+int restore_unpause(libxl_ctx *libxl, uint32_t id)
+{
+    libxl_dominfo info;
+    int rc;
+
+    libxl_dominfo_init(&info);
+    rc = libxl_domain_info(libxl, &info, id);
+    if (!rc && info.paused)
+        rc = libxl_domain_unpause(libxl, id, NULL);
+    libxl_dominfo_dispose(&info);
+    return rc;
 }
 
 /* The domain, paused, and with its guardian. 0, or -errno and has said why; then nothing of it is left. */
@@ -202,7 +240,7 @@ static int make_domain(libxl_ctx *libxl, const char *source, int fd, libxl_domai
             : *recalled             ? recalled
             : *logger_reason()      ? logger_reason()
                                     : "libxl does not say why (torpor -v)");
-    clear_away(libxl);
+    clear_away(libxl, *id);
     return -EIO;
 }
 
@@ -299,7 +337,7 @@ static int give_up(libxl_ctx *libxl, uint32_t id, const char *why)
 {
     failure("domain %u is restored, but %s: it is destroyed", id, why);
     guardian_tell(GIVEN_UP);
-    clear_away(libxl);
+    clear_away(libxl, id);
     progress_end(-EIO, "failed", why);
     return EXIT_FAILURE;
 }
@@ -307,20 +345,23 @@ static int give_up(libxl_ctx *libxl, uint32_t id, const char *why)
 /* The domain is whole, and paused. Once it runs its disk changes, and nobody destroys it. */
 static int let_go(libxl_ctx *libxl, uint32_t id, const struct restore_options *options)
 {
+    bool watched;
+
     if (attach_remember(libxl, id))
         return give_up(libxl, id, "its devices cannot be remembered");
     if (!options->paused) {
         guardian_tell(RESTORED);
-        if (libxl_domain_unpause(libxl, id, NULL))
+        if (restore_unpause(libxl, id))
             return give_up(libxl, id, "it cannot be unpaused");
     }
-    guardian_end();
     progress_stage("start", 0);
     progress_went_on("restored");
+    watched = options->foreground || options->unwatched || monitor_in_background(id, false) == 0;
+    guardian_end();
     progress_end(0, "restored", "");
     if (options->vnc)
         begin_vnc(libxl, id, options->vnc_password);
-    if (!options->foreground && !options->unwatched && monitor_in_background(id, false))
+    if (!watched)
         return EXIT_FAILURE;
     if (options->console && (!options->foreground || fork() == 0))
         return become_console(libxl, id);
@@ -340,10 +381,10 @@ static void rescue_restored(const void *context, char reached, int fd)
     uint32_t id;
 
     (void)fd;
-    if (restore_find(guests_libxl(), &id, &name))
+    if (restore_find(guests_libxl(), false, &id, &name))
         whole = false;
     else if (whole)
-        whole = libxl_domain_unpause(guests_libxl(), id, NULL) == 0;
+        whole = restore_unpause(guests_libxl(), id) == 0;
     else
         libxl_domain_destroy(guests_libxl(), id, NULL);
     if (whole && !options->unwatched)

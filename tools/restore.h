@@ -32,6 +32,10 @@ int restore_domain(libxl_ctx *libxl, const struct restore_request *request, uint
 
 /*
  * In the guardian: the domain that was being made, and the name without the suffix that it was to have, valid for good.
- * 0, -ENOENT: there is none; or -EIO: nobody can look, and it may be there and run.
+ * renamed: it may have that name already, which others may have before. 0, -ENOENT: there is none; or -EIO: nobody can
+ * look, and it may be there and run.
  */
-int restore_find(libxl_ctx *libxl, uint32_t *id, const char **name);
+int restore_find(libxl_ctx *libxl, bool renamed, uint32_t *id, const char **name);
+
+/* Harmless for one that somebody else has unpaused. 0 or libxl's error. */
+int restore_unpause(libxl_ctx *libxl, uint32_t id);

@@ -125,16 +125,18 @@ static bool rescue_guest(const struct guest *guest)
 }
 
 /* Half of it may have been destroyed: the name goes before the domain. A guest in its place would not be suspended. */
-void save_destroy_rest(const struct guest *guest)
+int save_destroy_rest(const struct guest *guest)
 {
     char *name = libxl_domid_to_name(guests_libxl(), guest->id);
     size_t length = strlen(guest->name);
     bool ours = !name || (strncmp(name, guest->name, length) == 0 &&
                           (!name[length] || strcmp(name + length, SAVE_AWAY) == 0));
+    enum guest_state state = guest_state(guest);
 
-    if (ours && guest_state(guest) == GUEST_SUSPENDED)
-        libxl_domain_destroy(guests_libxl(), guest->id, NULL);
     free(name);
+    if (ours && state == GUEST_SUSPENDED)
+        return libxl_domain_destroy(guests_libxl(), guest->id, NULL) ? -EIO : 0;
+    return state == GUEST_ENDED ? 0 : -EIO;
 }
 
 void save_rescue(const void *context, char reached, int fd)
@@ -142,11 +144,12 @@ void save_rescue(const void *context, char reached, int fd)
     const struct save_rescue *r = context;
 
     (void)fd;
-    if (reached == SAVE_KEPT) {
-        save_destroy_rest(r->guest);
-        progress_end(0, "saved", GUARDIAN_REASON);
+    if (reached == SAVE_KEPT || (!reached && r->ends && image_is_kept(r->ends))) {
+        progress_end(save_destroy_rest(r->guest), "saved", GUARDIAN_REASON);
         return;
     }
+    if (r->ends && !reached)
+        image_withdraw(r->ends);
     if (r->partial)
         unlink(r->partial);
     progress_end(-EINTR, reached == SAVE_WENT_ON || rescue_guest(r->guest) ? "resumed" : "failed", GUARDIAN_REASON);
@@ -218,9 +221,9 @@ const char *save_reason(void)
 
 /* Has the guest suspended and writes it all. 0, or -errno and has said why; then the guest may be suspended. */
 static int write_image(libxl_ctx *libxl, const struct guest *guest, struct image_file *file, const char *json,
-                       const struct save_options *options)
+                       enum afterwards afterwards, const struct save_options *options)
 {
-    struct save_rescue rescue = { guest, file->partial };
+    struct save_rescue rescue = { guest, file->partial, afterwards == DESTROY ? file : NULL };
     int error = guardian_begin(save_rescue, &rescue, -1);
 
     if (!error)
@@ -243,15 +246,17 @@ static int go_on(libxl_ctx *libxl, const struct guest *guest)
 static int write_and_finish(libxl_ctx *libxl, const struct guest *guest, struct image_file *file, const char *json,
                             enum afterwards afterwards, const struct save_options *options)
 {
-    int error = write_image(libxl, guest, file, json, options), status = EXIT_SUCCESS;
+    int error = write_image(libxl, guest, file, json, afterwards, options), status = EXIT_SUCCESS;
     bool goes_on = error || afterwards == GO_ON;
 
     if (goes_on)
         status = go_on(libxl, guest);
     if (!error)
         error = image_commit(file);
-    if (error && !goes_on)
+    if (error && !goes_on) {
+        image_withdraw(file);
         status = go_on(libxl, guest);
+    }
     if (!error && !goes_on)
         status = finish(libxl, guest, afterwards);
     else if (status == EXIT_SUCCESS)

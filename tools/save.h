@@ -8,6 +8,7 @@
 
 #include "tools/guests.h"
 #include "tools/helper/options.h"
+#include "tools/image.h"
 
 #define SAVE_AWAY "--migratedaway"   /* behind the name of a guest that another host has whole, too */
 
@@ -40,19 +41,20 @@ const char *save_reason(void);
 struct save_rescue {
     const struct guest *guest;      /* of its name, or of that with SAVE_AWAY behind it */
     const char *partial;            /* the file that is nothing before its save is over; NULL: none */
+    const struct image_file *ends;  /* once this one has its name, the guest is over; NULL: there is none such */
 };
 
 /*
  * The guardian's, from before save_write() on: the guest gets its name back and goes on as by save_go_on(), with a
  * request that it has taken and not followed yet awaited; but for one that has been told SAVE_WENT_ON. The partial file
- * goes, and the journal gets its line. Told SAVE_KEPT, the file is whole and under its name, and what is left of the
- * guest is destroyed.
+ * goes, and the journal gets its line. Told SAVE_KEPT, or told nothing and the file that ends the guest is whole and
+ * under its name, what is left of the guest is destroyed.
  */
 enum { SAVE_WENT_ON = 'w', SAVE_KEPT = 'k' };
 void save_rescue(const void *context, char reached, int fd);
 
-/* For a guardian: what is left of a guest that is kept in a file, or runs elsewhere, is destroyed. */
-void save_destroy_rest(const struct guest *guest);
+/* For a guardian: what is left of a guest that is kept in a file, or runs elsewhere, is destroyed. 0, or -EIO. */
+int save_destroy_rest(const struct guest *guest);
 
 /*
  * Lets the guest go on, if it has come to be suspended, and takes the request back if it has not. xl's monitor is told
