@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """dom0's memory ends at any moment of a save, a restore, a checkpoint or a migration, for torpor(1) or for its helper,
-once or for good: the guest goes on exactly once, or its image is whole.
+once or for good: the guest goes on exactly once, or its image is whole. So it is when what ends is the giving of the
+image's name.
 
 tests/guests/linux/starve.c refuses an allocation by its number. Libraries that do not look (libyajl), or that end the
 program (libxl), are between; what counts is what is left behind.
 """
+
+import json
 
 import pytest
 
@@ -22,13 +25,13 @@ PROGRAMS = {"torpor": "torpor", "helper": "torpor-save-hel"}
 ONCE, FOR_GOOD = 1, 0
 SHORTAGES = [("torpor", ONCE), ("torpor", FOR_GOOD), ("helper", FOR_GOOD)] + SOAK * [("helper", ONCE)]
 
-pytestmark = [pytest.mark.torpor_only("stock Xen 4.17 saves no guest on Arm"),
-              pytest.mark.parametrize("program,times", SHORTAGES)]
+pytestmark = pytest.mark.torpor_only("stock Xen 4.17 saves no guest on Arm")
+shortages = pytest.mark.parametrize("program,times", SHORTAGES)
 
 
 @pytest.fixture(scope="module")
 def pair():
-    board = Board(files=[BUILD / "guests/starve.so"])
+    board = Board(files=[BUILD / "guests" / name for name in ("starve.so", "unsynced.so")])
     with Pair("starved", [board, board]) as both:
         both.start()
         yield both
@@ -105,6 +108,7 @@ def restore(one):
     one.machine.run(f"torpor restore {IMAGE}")
 
 
+@shortages
 def test_a_guest_is_saved_or_goes_on(one, moments):
     host = one.machine
 
@@ -124,6 +128,7 @@ def test_a_guest_is_saved_or_goes_on(one, moments):
         assert_lives(one)
 
 
+@shortages
 def test_a_guest_is_restored_or_nothing_of_it_is_left(one, moments):
     host = one.machine
 
@@ -143,6 +148,7 @@ def test_a_guest_is_restored_or_nothing_of_it_is_left(one, moments):
         host.run(f"rm -f {IMAGE}")
 
 
+@shortages
 def test_a_guest_goes_on_behind_a_checkpoint(one, moments):
     """And the file has the last one, or the one before it."""
     host = one.machine
@@ -163,6 +169,7 @@ def test_a_guest_goes_on_behind_a_checkpoint(one, moments):
     assert_lives(one)
 
 
+@shortages
 @pytest.mark.parametrize("side", ["sender", "receiver"])
 def test_a_guest_runs_on_one_side_behind_a_migration(pair, one, moments, side):
     def where():
@@ -184,3 +191,37 @@ def test_a_guest_runs_on_one_side_behind_a_migration(pair, one, moments, side):
         if away:
             one.has_moved()
         assert_lives(one)
+
+
+def journal(machine):
+    return [json.loads(line) for line in machine.run("cat /var/log/torpor/operations.json").lines()]
+
+
+def save_unsynced(one, how):
+    """Its result, and what the journal has of it."""
+    host = one.machine
+    host.run(f"rm -f {IMAGE}*")
+    before = len(journal(host))
+    result = host.run(f"env LD_PRELOAD=/tmp/job/unsynced.so UNSYNCED={how} torpor save one {IMAGE}", check=False)
+    settle(host)
+    lines = journal(host)[before:]
+    assert len(lines) == 1, lines
+    return result, lines[0]
+
+
+def test_a_save_that_is_killed_once_its_image_has_its_name_is_brought_to_its_end(one):
+    """Resumed, the guest would be there twice."""
+    result, line = save_unsynced(one, "kill")
+    assert result.status == 128 + 9, result
+    assert line["outcome"] == "saved" and not line["result"], line
+    assert names(one.machine) == [] and one.machine.run(f"ls {IMAGE}*").lines() == [IMAGE]
+    restore(one)
+    assert_lives(one)
+
+
+def test_an_image_whose_name_does_not_reach_the_disk_is_taken_away_and_the_guest_goes_on(one):
+    result, line = save_unsynced(one, "fail")
+    assert result.status == 1 and f"{IMAGE} cannot be written: Input/output error" in result.output, result
+    assert line["outcome"] == "resumed" and line["result"], line
+    assert names(one.machine) == ["one"] and one.machine.run(f"ls {IMAGE}*", check=False).status
+    assert_lives(one)
