@@ -64,6 +64,7 @@ static size_t write_head(char *bytes, size_t most)
     assert_int_equal(image_create(&file, path_of("image")), 0);
     assert_int_equal(image_write_head(file.fd, "image", JSON), 0);
     assert_int_equal(image_commit(&file), 0);
+    image_discard(&file);
     fd = open(path_of("image"), O_RDONLY);
     n = read(fd, bytes, most);
     close(fd);
@@ -166,6 +167,28 @@ static void a_discarded_file_leaves_what_was_there(void **state)
     assert_int_equal(before.st_size, after.st_size);
 }
 
+/* As the guardian looks, which has the struct from before image_commit(). */
+static void a_file_is_kept_once_it_has_its_name(void **state)
+{
+    struct image_file file, before;
+    char bytes[512];
+
+    (void)state;
+    write_head(bytes, sizeof(bytes));
+    assert_int_equal(image_create(&file, path_of("image")), 0);
+    assert_int_equal(image_write_head(file.fd, "image", JSON), 0);
+    before = file;
+    assert_false(image_is_kept(&before));
+    image_withdraw(&before);   /* nothing, for the one that has the name is another */
+    assert_int_equal(access(path_of("image"), F_OK), 0);
+    assert_int_equal(image_commit(&file), 0);
+    assert_true(image_is_kept(&before));
+    image_withdraw(&before);
+    assert_false(image_is_kept(&before));
+    assert_int_equal(access(path_of("image"), F_OK), -1);
+    image_discard(&file);
+}
+
 static void what_cannot_be_created_is_said(void **state)
 {
     struct image_file file;
@@ -185,6 +208,7 @@ int main(void)
         cmocka_unit_test(a_file_of_xls_without_our_checksum_is_read),
         cmocka_unit_test(an_absurd_length_takes_no_memory),
         cmocka_unit_test(a_discarded_file_leaves_what_was_there),
+        cmocka_unit_test(a_file_is_kept_once_it_has_its_name),
         cmocka_unit_test(what_cannot_be_created_is_said),
     };
 
