@@ -65,7 +65,7 @@
 #define LONGEST 127                       /* bytes of a message of either */
 
 /*
- * Told to the guardians: the sender's may have said GO, has heard STARTED, or has it to itself again; the receiver's has
+ * Told to the guardians: the sender may have said GO, has heard STARTED, or has it to itself again; the receiver has
  * heard GO, or is destroying it.
  */
 enum { HANDING_OVER = 'h', HANDED_OVER = 'd', GOING_ON = 'o', TAKING_OVER = 't', GIVEN_UP = 'g' };
