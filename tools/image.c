@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -252,24 +253,39 @@ static int open_as_it_is(struct image_file *file)
     return file->fd < 0 ? -errno : 0;
 }
 
+/* Where the file system can, a file without any name, which is gone with whoever had it open. fd or -errno. */
+static int open_partial(struct image_file *file, const char *folder)
+{
+    int fd = open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+
+    file->unnamed = fd >= 0;
+    if (fd < 0 && errno == EOPNOTSUPP)
+        fd = open(file->partial, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    return fd < 0 ? -errno : fd;
+}
+
+/* Its name until it has its own is chosen now, so that a guardian knows it. */
 static int open_beside(struct image_file *file)
 {
+    char *copy = strdup(file->name);
     struct stat status;
+    uint64_t random;
+    int error = 0;
 
-    if (asprintf(&file->partial, "%s.XXXXXX", file->name) < 0) {
+    if (!copy || getrandom(&random, sizeof(random), 0) != sizeof(random) ||
+        asprintf(&file->partial, "%s.%016" PRIx64, file->name, random) < 0) {
         file->partial = NULL;
+        free(copy);
         return -ENOMEM;
     }
-    file->fd = mkostemp(file->partial, O_CLOEXEC);
-    if (file->fd < 0) {
-        int error = -errno;
-
-        free(file->partial);
-        file->partial = NULL;
+    file->fd = open_partial(file, dirname(copy));
+    if (file->fd < 0)
+        error = file->fd;
+    else if (fstat(file->fd, &status))
+        error = -errno;
+    free(copy);
+    if (error)
         return error;
-    }
-    if (fstat(file->fd, &status))
-        return -errno;
     file->device = status.st_dev;
     file->inode = status.st_ino;
     return 0;
@@ -309,6 +325,15 @@ static int open_folder(const char *name)
         fd = -errno;
     free(copy);
     return fd;
+}
+
+/* Under its partial name, which rename() takes it from: a link replaces nothing. */
+static int link_partial(const struct image_file *file)
+{
+    char path[32];
+
+    snprintf(path, sizeof(path), "/proc/self/fd/%d", file->fd);
+    return linkat(AT_FDCWD, path, AT_FDCWD, file->partial, AT_SYMLINK_FOLLOW) ? -errno : 0;
 }
 
 /*
@@ -358,6 +383,8 @@ int image_commit(struct image_file *file)
 
     if (fsync(file->fd) && errno != EINVAL && errno != EROFS)   /* which says that it is a pipe */
         error = -errno;
+    if (!error && file->unnamed)
+        error = link_partial(file);
     if (close(file->fd) && !error)
         error = -errno;
     file->fd = -1;

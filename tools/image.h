@@ -36,12 +36,13 @@ bool image_is_checkpoint(int fd);
 int image_check_checkpoint_head(int fd, uint64_t at, uint64_t *size);
 
 /*
- * A file that is there under its name only when it is whole: until image_commit() it has another beside it. One that is
- * not regular (a pipe, a device) is written as it is.
+ * A file that is there under its name only when it is whole: until image_commit() it has none, or another beside it
+ * where the file system knows no files without. One that is not regular (a pipe, a device) is written as it is.
  */
 struct image_file {
     int fd;
     char *name, *partial;   /* partial NULL: it is written as it is, or has its name */
+    bool unnamed;           /* the partial name is given only for a moment, on the way to the name */
     dev_t device;           /* which file it is, whatever its name; but for one that is written as it is */
     ino_t inode;
 };

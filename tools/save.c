@@ -85,14 +85,16 @@ int save_go_on(libxl_ctx *libxl, const struct guest *guest, bool watched)
     if (error && !suspended)
         return failure("%s (%u) goes on, and may still suspend itself as it was asked to: %s", guest->name, guest->id,
                        strerror(-error));
-    if (suspended)
+    if (suspended) {
+        guardian_tell(SAVE_GOES_ON);
         rc = libxl_domain_resume(libxl, guest->id, 1, NULL);
+    }
     if (rc)
         return failure("%s (%u) does not go on: libxl's error %d; torpor wake %s may help", guest->name, guest->id, rc,
                        guest->name);
-    guardian_tell(SAVE_WENT_ON);
     if (!watched && (taken || suspended))
         monitor_in_background(guest->id, true);
+    guardian_tell(SAVE_WENT_ON);
     return EXIT_SUCCESS;
 }
 
@@ -109,8 +111,8 @@ static bool take_name_back(libxl_ctx *libxl, const struct guest *guest)
     return ours;
 }
 
-/* False: it is not there any more. */
-static bool rescue_guest(const struct guest *guest)
+/* False: it is not there any more. Where it goes on already, its monitor may not have been begun; there is but one. */
+static bool rescue_guest(const struct guest *guest, char reached)
 {
     bool taken = true;
 
@@ -120,6 +122,8 @@ static bool rescue_guest(const struct guest *guest)
     if (taken && guest_await_suspension(guest, SUSPENDS_MS)) {
         save_go_on(guests_libxl(), guest, false);
         progress_went_on("resumed");
+    } else if (reached == SAVE_GOES_ON) {
+        monitor_in_background(guest->id, true);
     }
     return true;
 }
@@ -142,6 +146,7 @@ int save_destroy_rest(const struct guest *guest)
 void save_rescue(const void *context, char reached, int fd)
 {
     const struct save_rescue *r = context;
+    bool went_on;
 
     (void)fd;
     if (reached == SAVE_KEPT || (!reached && r->ends && image_is_kept(r->ends))) {
@@ -152,7 +157,8 @@ void save_rescue(const void *context, char reached, int fd)
         image_withdraw(r->ends);
     if (r->partial)
         unlink(r->partial);
-    progress_end(-EINTR, reached == SAVE_WENT_ON || rescue_guest(r->guest) ? "resumed" : "failed", GUARDIAN_REASON);
+    went_on = reached == SAVE_WENT_ON || rescue_guest(r->guest, reached);
+    progress_end(-EINTR, went_on ? "resumed" : "failed", GUARDIAN_REASON);
 }
 
 static int destroy(libxl_ctx *libxl, const struct guest *guest)

@@ -46,11 +46,11 @@ struct save_rescue {
 
 /*
  * The guardian's, from before save_write() on: the guest gets its name back and goes on as by save_go_on(), with a
- * request that it has taken and not followed yet awaited; but for one that has been told SAVE_WENT_ON. The partial file
- * goes, and the journal gets its line. Told SAVE_KEPT, or told nothing and the file that ends the guest is whole and
- * under its name, what is left of the guest is destroyed.
+ * request that it has taken and not followed yet awaited; but for one that has been told SAVE_WENT_ON, and of one told
+ * SAVE_GOES_ON only what is not done yet. The partial file goes, and the journal gets its line. Told SAVE_KEPT, or told
+ * nothing and the file that ends the guest is whole and under its name, what is left of the guest is destroyed.
  */
-enum { SAVE_WENT_ON = 'w', SAVE_KEPT = 'k' };
+enum { SAVE_GOES_ON = 'r', SAVE_WENT_ON = 'w', SAVE_KEPT = 'k' };
 void save_rescue(const void *context, char reached, int fd);
 
 /* For a guardian: what is left of a guest that is kept in a file, or runs elsewhere, is destroyed. 0, or -EIO. */

@@ -54,8 +54,8 @@ build/guests/ptp: tests/guests/linux/ptp.c flags.mk tests/guests/build.mk
 	clang --target=aarch64-linux-gnu -std=gnu11 -Os -Wall -Wextra -Werror -ffreestanding -fno-asynchronous-unwind-tables -nostdlib -static \
 		-fuse-ld=lld -Wl,-s,-z,max-page-size=4096,-z,noseparate-code,--build-id=none -o $@ $<
 
-# Preloaded in dom0: a program of torpor(1)'s runs out of memory, or cannot write a folder.
-PRELOADED := $(patsubst %,build/guests/%.so,starve unsynced)
+# Preloaded in dom0: a program of torpor(1) runs out of memory, or is broken off at some place.
+PRELOADED := $(patsubst %,build/guests/%.so,starve broken)
 build/guests/%.so: tests/guests/linux/%.c build/sysroot/.done tests/guests/build.mk
 	@mkdir -p $(@D)
 	@clang $(tools-target) -std=gnu11 -O2 -Wall -Wextra -Werror -fPIC -mno-outline-atomics -shared -fuse-ld=lld -nostdlib -Wl,-z,defs,--build-id=none \

@@ -245,7 +245,6 @@ END
         chmod +x /tmp/helper
         LIBXL_SAVE_HELPER=/tmp/helper torpor save worker {IMAGE} > /tmp/said 2>&1 & pid=$!
         until [ -e /tmp/written ]; do sleep 0.1; done
-        ls {IMAGE}.*
         kill -KILL $pid
         ! wait $pid
         pkill -f '^sleep infinity'""")

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """dom0's memory ends at any moment of a save, a restore, a checkpoint or a migration, for torpor(1) or for its helper,
-once or for good: the guest goes on exactly once, or its image is whole. So it is when what ends is the giving of the
-image's name.
+once or for good: the guest goes on exactly once, or its image is whole. So it is when torpor(1) is broken off where its
+image gets its name, or its guest goes on.
 
-tests/guests/linux/starve.c refuses an allocation by its number. Libraries that do not look (libyajl), or that end the
+tests/guests/linux/starve.c refuses an allocation by its number, broken.c is the other. Libraries that do not look (libyajl), or that end the
 program (libxl), are between; what counts is what is left behind.
 """
 
@@ -31,7 +31,7 @@ shortages = pytest.mark.parametrize("program,times", SHORTAGES)
 
 @pytest.fixture(scope="module")
 def pair():
-    board = Board(files=[BUILD / "guests" / name for name in ("starve.so", "unsynced.so")])
+    board = Board(files=[BUILD / "guests" / name for name in ("starve.so", "broken.so")])
     with Pair("starved", [board, board]) as both:
         both.start()
         yield both
@@ -194,15 +194,16 @@ def test_a_guest_runs_on_one_side_behind_a_migration(pair, one, moments, side):
 
 
 def journal(machine):
-    return [json.loads(line) for line in machine.run("cat /var/log/torpor/operations.json").lines()]
+    return [json.loads(line) for line in machine.run("cat /var/log/torpor/operations.json 2> /dev/null || true").lines()]
 
 
-def save_unsynced(one, how):
+def save_broken_off(one, where, options=""):
     """Its result, and what the journal has of it."""
     host = one.machine
     host.run(f"rm -f {IMAGE}*")
     before = len(journal(host))
-    result = host.run(f"env LD_PRELOAD=/tmp/job/unsynced.so UNSYNCED={how} torpor save one {IMAGE}", check=False)
+    result = host.run(f"env LD_PRELOAD=/tmp/job/broken.so BROKEN={where} torpor save {options} one {IMAGE}",
+                      check=False)
     settle(host)
     lines = journal(host)[before:]
     assert len(lines) == 1, lines
@@ -211,7 +212,7 @@ def save_unsynced(one, how):
 
 def test_a_save_that_is_killed_once_its_image_has_its_name_is_brought_to_its_end(one):
     """Resumed, the guest would be there twice."""
-    result, line = save_unsynced(one, "kill")
+    result, line = save_broken_off(one, "named")
     assert result.status == 128 + 9, result
     assert line["outcome"] == "saved" and not line["result"], line
     assert names(one.machine) == [] and one.machine.run(f"ls {IMAGE}*").lines() == [IMAGE]
@@ -220,8 +221,22 @@ def test_a_save_that_is_killed_once_its_image_has_its_name_is_brought_to_its_end
 
 
 def test_an_image_whose_name_does_not_reach_the_disk_is_taken_away_and_the_guest_goes_on(one):
-    result, line = save_unsynced(one, "fail")
+    result, line = save_broken_off(one, "unsynced")
     assert result.status == 1 and f"{IMAGE} cannot be written: Input/output error" in result.output, result
     assert line["outcome"] == "resumed" and line["result"], line
     assert names(one.machine) == ["one"] and one.machine.run(f"ls {IMAGE}*", check=False).status
+    assert_lives(one)
+
+
+def test_a_save_that_is_killed_once_its_guest_goes_on_leaves_it_watched(one):
+    """xl's monitor has gone with the suspending, and ours had not been begun."""
+    host = one.machine
+    result, line = save_broken_off(one, "resumed", "-c")
+    assert result.status == 128 + 9, result
+    assert line["outcome"] == "resumed" and line["result"], line
+    assert names(host) == ["one"] and host.run(f"ls {IMAGE}*", check=False).status
+    domid = one.domid()
+    one.run("reboot -f > /dev/null 2>&1 &")
+    host.wait_for(f"[ $(xl domid one 2> /dev/null || echo {domid}) != {domid} ]")
+    one.wait()
     assert_lives(one)

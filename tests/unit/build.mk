@@ -37,8 +37,9 @@ $(unit-out)/$(1): $(call unit-objects,$(1))
 endef
 $(foreach name,$(unit-names),$(eval $(call unit-program,$(name))))
 
-# torpor(1) is a program for Linux, and compiled as one
+# torpor(1) is a program for Linux, and compiled as one; a test that knows files without a name, too
 $(unit-out)/.obj/tools/%.c.o: unit-cflags += -D_GNU_SOURCE
+$(unit-out)/.obj/tests/unit/test_image.c.o: unit-cflags += -D_GNU_SOURCE
 $(unit-out)/.tsan/tools/%.c.o: tsan-cflags += -D_GNU_SOURCE
 
 $(unit-out)/.obj/%.c.o: %.c tests/unit/build.mk $(unit-out)/.include/.done

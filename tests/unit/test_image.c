@@ -3,6 +3,7 @@
 /* The head of a saved guest's file, and the file that appears only when it is whole. */
 #include "tools/image.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
@@ -22,6 +23,7 @@
 
 static char folder[] = "/tmp/test_image.XXXXXX";
 static char said[300];
+static bool knows_nameless_files = true;
 
 int failure(const char *format, ...)
 {
@@ -31,6 +33,22 @@ int failure(const char *format, ...)
     vsnprintf(said, sizeof(said), format, arguments);
     va_end(arguments);
     return EXIT_FAILURE;
+}
+
+/* libc's, but for a file system that may not know of O_TMPFILE. */
+int open(const char *path, int flags, ...)
+{
+    va_list arguments;
+    mode_t mode = 0;
+
+    va_start(arguments, flags);
+    if (flags & (O_CREAT | O_TMPFILE))
+        mode = va_arg(arguments, mode_t);
+    va_end(arguments);
+    if ((flags & O_TMPFILE) != O_TMPFILE || knows_nameless_files)
+        return openat(AT_FDCWD, path, flags, mode);
+    errno = EOPNOTSUPP;
+    return -1;
 }
 
 static const char *path_of(const char *name)
@@ -189,6 +207,51 @@ static void a_file_is_kept_once_it_has_its_name(void **state)
     image_discard(&file);
 }
 
+/* The names in the folder. */
+static unsigned count_names(void)
+{
+    DIR *names = opendir(folder);
+    unsigned count = 0;
+
+    assert_non_null(names);
+    for (struct dirent *e; (e = readdir(names));)
+        count += e->d_name[0] != '.';
+    closedir(names);
+    return count;
+}
+
+/* Killed before that, a program leaves nothing behind. */
+static void write_one(unsigned names_before_commit)
+{
+    struct image_file file;
+    char bytes[512];
+
+    assert_int_equal(count_names(), 0);
+    assert_int_equal(image_create(&file, path_of("image")), 0);
+    assert_int_equal(image_write_head(file.fd, "image", JSON), 0);
+    assert_int_equal(count_names(), names_before_commit);
+    assert_int_equal(image_commit(&file), 0);
+    assert_int_equal(count_names(), 1);
+    image_discard(&file);
+    write_head(bytes, sizeof(bytes));   /* in place of it */
+    assert_int_equal(count_names(), 1);
+    assert_int_equal(unlink(path_of("image")), 0);
+}
+
+static void a_file_has_no_name_before_it_is_whole(void **state)
+{
+    (void)state;
+    write_one(0);
+}
+
+static void a_file_system_without_nameless_files_shows_a_partial_one(void **state)
+{
+    (void)state;
+    knows_nameless_files = false;
+    write_one(1);
+    knows_nameless_files = true;
+}
+
 static void what_cannot_be_created_is_said(void **state)
 {
     struct image_file file;
@@ -209,6 +272,8 @@ int main(void)
         cmocka_unit_test(an_absurd_length_takes_no_memory),
         cmocka_unit_test(a_discarded_file_leaves_what_was_there),
         cmocka_unit_test(a_file_is_kept_once_it_has_its_name),
+        cmocka_unit_test(a_file_has_no_name_before_it_is_whole),
+        cmocka_unit_test(a_file_system_without_nameless_files_shows_a_partial_one),
         cmocka_unit_test(what_cannot_be_created_is_said),
     };
 
