@@ -3,8 +3,8 @@
 once or for good: the guest goes on exactly once, or its image is whole. So it is when torpor(1) is broken off where its
 image gets its name, or its guest goes on.
 
-tests/guests/linux/starve.c refuses an allocation by its number, broken.c is the other. Libraries that do not look (libyajl), or that end the
-program (libxl), are between; what counts is what is left behind.
+tests/guests/linux/starve.c refuses an allocation by its number, broken.c is the other. Libraries that do not look
+(libyajl), or that end the program (libxl), are between; what counts is what is left behind.
 """
 
 import json
@@ -194,7 +194,8 @@ def test_a_guest_runs_on_one_side_behind_a_migration(pair, one, moments, side):
 
 
 def journal(machine):
-    return [json.loads(line) for line in machine.run("cat /var/log/torpor/operations.json 2> /dev/null || true").lines()]
+    lines = machine.run("cat /var/log/torpor/operations.json 2> /dev/null || true").lines()
+    return [json.loads(line) for line in lines]
 
 
 def save_broken_off(one, where, options=""):
