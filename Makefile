@@ -35,7 +35,7 @@ run-hibernate: $(HYPERVISOR) images
 run-x86: x86-images dormouse
 	@tests/qemu/run-x86
 
-TESTED := $(HYPERVISOR) locks firmware-variants images x86-images dormouse $(unit-tests) $(GUEST_IMAGES) $(DOM0_IMAGES) $(PRELOADED) $(FUZZERS) $(READERS) build/deb/.done
+TESTED := $(HYPERVISOR) locks firmware-variants images x86-images dormouse $(unit-tests) $(GUEST_IMAGES) $(DOM0_IMAGES) $(PRELOADED) $(DEVICE_PROGRAM) $(FUZZERS) $(READERS) build/deb/.done
 
 # Compilers come before what is compiled; then as much at once as there are processors.
 .PHONY: tested

@@ -248,6 +248,11 @@ static int read_guest_ptp(struct word value)
     return read_bool(value, &options.guest_ptp);
 }
 
+static int read_iommu(struct word value)
+{
+    return read_bool(value, &options.iommu);
+}
+
 /* crashkernel=SIZE[@ADDRESS]: whole blocks of 2 MiB, which Linux on arm64 wants, not higher than 48 bits. */
 static int read_crashkernel(struct word value)
 {
@@ -295,6 +300,7 @@ static const struct {
     { "noreboot", read_noreboot },
     { "guest_ptp", read_guest_ptp },
     { "crashkernel", read_crashkernel },
+    { "iommu", read_iommu },
     { "sched", read_sched },
     { "xsm", read_xsm },
     { "bootscrub", accept },
@@ -328,6 +334,7 @@ static void set_defaults(void)
     memset(&options, 0, sizeof(options));
     options.dom0_mem = DOM0_MEM_DEFAULT;
     options.uart_console = true;
+    options.iommu = true;
     options.console_switch = 'a';
     options.console_switch_to_dom0 = true;
 }

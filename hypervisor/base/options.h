@@ -26,6 +26,7 @@ struct options {
     bool console_wakeup;          /* input on the UART wakes a sleeping host */
     bool noreboot;                /* halt instead */
     bool guest_ptp;               /* guests are offered the time of day as KVM offers it */
+    bool iommu;                   /* SMMUs are driven, the default */
     uint64_t crashkernel;         /* bytes of dom0's memory to load kernels into, whole 2 MiB; 0: none */
     uint64_t crashkernel_at;      /* ... and where; 0: anywhere */
 };

@@ -25,6 +25,7 @@
 #include "dev/gic.h"
 #include "dev/irq.h"
 #include "dev/psci.h"
+#include "dev/smmu.h"
 #include "dev/uart.h"
 #include "lib/errno.h"
 #include "mm/el2.h"
@@ -283,7 +284,7 @@ NORETURN void hypervisor_start(uint64_t fdt_pa, uint64_t image_pa)
     console_input_init();
     printk("torpor: %u CPUs, %lu MiB of memory, GICv%u\n", cpus_present(), frames_total() * PAGE_SIZE / MIB,
            gic.version);
-    if (dom0_build(&boot, fdt_at(fdt)))
+    if (dom0_build(&boot, fdt_at(fdt), options.iommu ? smmu_init(fdt_at(fdt)) : NULL))
         stop();
     timer_init(&ring_news, ring_news_fired, NULL);
     console_connect_dom0(options.console_switch, options.console_switch_to_dom0, input_waits);

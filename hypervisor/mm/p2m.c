@@ -279,6 +279,13 @@ int p2m_init(struct p2m *p2m, struct frame_owner *owner)
     return err;
 }
 
+void p2m_serve_devices(struct p2m *p2m, struct dma *dma)
+{
+    spin_lock(&p2m->lock);
+    p2m->dma = dma;
+    spin_unlock(&p2m->lock);
+}
+
 /* Nothing of it is left but the lock. */
 static void p2m_end(struct p2m *p2m) REQUIRES(p2m->lock)
 {

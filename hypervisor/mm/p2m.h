@@ -14,6 +14,7 @@
 #include "lib/base.h"
 #include "arch/lock.h"
 
+struct dma;
 struct frame_owner;
 
 enum p2m_type {
@@ -55,6 +56,7 @@ struct p2m {
     uint64_t max_mapped_gfn GUARDED_BY(lock);
     uint64_t next_to_release GUARDED_BY(lock);   /* where p2m_release_all goes on */
     bool dying GUARDED_BY(lock);         /* it has begun: nothing is mapped any more */
+    struct dma *dma GUARDED_BY(lock);    /* what the domain's devices may reach; NULL: nobody is asked */
     struct {
         enum p2m_tracking tracking;      /* written under the lock; read without it, it may just have changed */
         uint64_t next GUARDED_BY(lock);
@@ -78,6 +80,8 @@ static inline bool p2m_is_tracked(const struct p2m *p2m)
 
 /* -ENOMEM; -ENOSPC: no VMID is left for it. */
 int p2m_init(struct p2m *p2m, struct frame_owner *owner);
+/* Before any RAM is mapped in it: the domain's devices get what it gets, from now on (mm/dma.h). */
+void p2m_serve_devices(struct p2m *p2m, struct dma *dma) EXCLUDES(p2m->lock);
 /*
  * Removes every mapping and drops the entries' references, in slices: -ERESTART: call again. From the first call on
  * p2m_map() refuses. 0: the tables and the VMID are given back, too. No vCPU may use it any more.

@@ -14,6 +14,7 @@
 #include "arch/stage2.h"
 #include "lib/errno.h"
 #include "lib/string.h"
+#include "mm/dma.h"
 #include "mm/el2.h"
 #include "mm/frames.h"
 
@@ -64,6 +65,27 @@ uint64_t leaf_make(mfn_t mfn, enum p2m_type type, unsigned level)
 {
     return (mfn.mfn << PAGE_SHIFT) | type_attributes(type) | S2_AF | S2_VALID | (level == 3 ? S2_TABLE : 0) |
            (uint64_t)type << S2_TYPE_SHIFT;
+}
+
+/* What devices may do there that are told machine addresses. False: nothing. */
+static bool type_for_devices(enum p2m_type t, bool *write)
+{
+    switch (t) {
+    case P2M_RAM_RW:
+    case P2M_DEVICE_CACHED:
+    case P2M_FOREIGN_RW:
+    case P2M_FOREIGN_CLEAN:   /* a write by a device leaves no mark, with or without an IOMMU */
+    case P2M_GRANT_RW:
+        *write = true;
+        return true;
+    case P2M_RAM_RO:
+    case P2M_FOREIGN_RO:
+    case P2M_GRANT_RO:
+        *write = false;
+        return true;
+    default:
+        return false;
+    }
 }
 
 static uint64_t table_make(const void *table) { return (virt_to_mfn(table).mfn << PAGE_SHIFT) | S2_TABLE | S2_VALID; }
@@ -215,12 +237,31 @@ static int border_make(struct p2m *p2m, uint64_t gfn) REQUIRES(p2m->lock)
     return (*pte & S2_VALID) && (gfn & (level_span(level) - 1)) ? entry_split(p2m, pte, level, GFN(gfn)) : 0;
 }
 
+/* Pages that go may be part of a block for devices. */
+static int prepare_to_forbid(struct p2m *p2m, uint64_t gfn, uint64_t end) REQUIRES(p2m->lock)
+{
+    int err = 0;
+
+    while (!err && gfn < end) {
+        unsigned level;
+        uint64_t pte = *entry_find(p2m, GFN(gfn), &level);
+        bool write;
+
+        if ((pte & S2_VALID) && level == 3 && type_for_devices(pte_type(pte), &write))
+            err = dma_prepare(p2m->dma, pte_mfn(pte), 1, false);
+        gfn = align_down(gfn, level_span(level)) + level_span(level);
+    }
+    return err;
+}
+
 int change_begin(struct p2m *p2m, struct p2m_change *c, uint64_t gfn, uint64_t end)
 {
     int err = border_make(p2m, gfn);
 
     *c = (struct p2m_change){ .tell = p2m_is_tracked(p2m) };
-    return err ? err : border_make(p2m, end);
+    if (!err)
+        err = border_make(p2m, end);
+    return !err && p2m->dma ? prepare_to_forbid(p2m, gfn, end) : err;
 }
 
 /* The largest level whose blocks fit. A type that holds references has one entry for each frame. */
@@ -278,8 +319,21 @@ static uint64_t tables_lacking(struct p2m *p2m, gfn_t gfn, mfn_t mfn, uint64_t n
     return lacking;
 }
 
+/* Blocks of ours and of the devices' begin at the same frames, or there are none. */
+static int prepare_to_allow(struct p2m *p2m, gfn_t gfn, mfn_t mfn, uint64_t nr, enum p2m_type type)
+    REQUIRES(p2m->lock)
+{
+    bool whole = !type_holds_reference(type) && !((gfn.gfn ^ mfn.mfn) & (level_span(2) - 1)), write;
+
+    return type_for_devices(type, &write) ? dma_prepare(p2m->dma, mfn, nr, whole) : 0;
+}
+
 int change_take_tables(struct p2m *p2m, struct p2m_change *c, gfn_t gfn, mfn_t mfn, uint64_t nr, enum p2m_type type)
 {
+    int err = p2m->dma ? prepare_to_allow(p2m, gfn, mfn, nr, type) : 0;
+
+    if (err)
+        return err;
     for (uint64_t n = tables_lacking(p2m, gfn, mfn, nr, type); n; n--) {
         struct spare_table *table = (struct spare_table *)(void *)table_new(p2m);
 
@@ -387,6 +441,10 @@ void change_flush(struct p2m *p2m, struct p2m_change *c)
  */
 static void leaf_let_go(struct p2m *p2m, const struct p2m_change *c, uint64_t pte, unsigned level) REQUIRES(p2m->lock)
 {
+    bool write;
+
+    if (p2m->dma && type_for_devices(pte_type(pte), &write))
+        dma_forbid(p2m->dma, pte_mfn(pte), level_span(level), write);
     if (pte_type(pte) == P2M_FOREIGN_RW)
         frame_writer_end(pte_mfn(pte));
     if (type_holds_reference(pte_type(pte)))
@@ -511,6 +569,7 @@ void change_fill(struct p2m *p2m, struct p2m_change *c, gfn_t gfn, mfn_t mfn, ui
     while (nr) {
         unsigned level = leaf_level(p2m, gfn, mfn, nr, type);
         uint64_t *pte = entry_make(p2m, c, gfn, level), span = level_span(level), leaf = leaf_make(mfn, type, level);
+        bool write;
 
         if (c->tell && (*pte || pte_is_ram(leaf)))
             leaf |= S2_CHANGED;
@@ -518,6 +577,8 @@ void change_fill(struct p2m *p2m, struct p2m_change *c, gfn_t gfn, mfn_t mfn, ui
             frame_writer_begin(mfn);
         entry_vacate(p2m, pte, level);
         entry_set(pte, leaf);
+        if (p2m->dma && type_for_devices(type, &write))
+            dma_allow(p2m->dma, mfn, span, write);
         if (level == 2 && !c->tell)
             table_merge(p2m, gfn);
         gfn = gfn_add(gfn, span);

@@ -20,6 +20,7 @@
 #include "dev/gic.h"
 #include "dev/its.h"
 #include "dev/psci.h"
+#include "dev/smmu.h"
 #include "lib/errno.h"
 #include "lib/print.h"
 #include "mm/el2.h"
@@ -152,6 +153,7 @@ static const struct sleep_stage *const stages[] = {
     &cpus_stage,
     &timers_stage,
     &console_stage,
+    &smmu_stage,
     &its_stage,
     &gic_stage,
     &wakeup_stage,

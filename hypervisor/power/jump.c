@@ -18,6 +18,7 @@
 #include "dev/console.h"
 #include "dev/gic.h"
 #include "dev/its.h"
+#include "dev/smmu.h"
 #include "lib/errno.h"
 #include "lib/print.h"
 #include "lib/string.h"
@@ -80,7 +81,7 @@ static const struct sleep_stage jump_stage = { .name = "jump", .enter = jump_ent
 /* --- A crash, of dom0's or our own */
 
 /*
- * Only timers and the ITS, whose tables stay ours, are put to rest: a kernel for crashes expects the rest as it stands.
+ * Only timers, and the SMMU and the ITS, whose tables stay ours, are put to rest: a kernel for crashes expects the rest as it stands.
  * It has this CPU alone, for the others are on.
  */
 void machine_enter_crash_kernel(void)
@@ -93,6 +94,7 @@ void machine_enter_crash_kernel(void)
     handover_leave(true);
     write_sysreg(0, cnthp_ctl_el2);
     write_sysreg(0, cntv_ctl_el0);
+    smmu_silence();
     its_silence();
     (void)cpu_sleep(&jump_context, leave);
     (void)cpu_core_stage.on();
@@ -109,6 +111,7 @@ static const struct sleep_stage *const stages[] = {
     &cpus_stage,
     &timers_stage,
     &console_stage,
+    &smmu_jump_stage,
     &its_jump_stage,
     &gic_stage,
     &core_stage,

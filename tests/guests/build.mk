@@ -61,5 +61,12 @@ build/guests/%.so: tests/guests/linux/%.c build/sysroot/.done tests/guests/build
 	@clang $(tools-target) -std=gnu11 -O2 -Wall -Wextra -Werror -fPIC -mno-outline-atomics -shared -fuse-ld=lld -nostdlib -Wl,-z,defs,--build-id=none \
 		-o $@ $< -L$(tools-lib) -lc
 
+# A program of dom0's: a PCI device of its goes to memory.
+DEVICE_PROGRAM := build/guests/dma
+build/guests/dma: tests/guests/linux/dma.c build/sysroot/.done tests/guests/build.mk
+	@mkdir -p $(@D)
+	@clang $(tools-target) -std=gnu11 -O2 -D_GNU_SOURCE -Wall -Wextra -Werror -fPIE -mno-outline-atomics -fuse-ld=lld -pie -nostdlib \
+		-Wl,--build-id=none -o $@ $(tools-lib)/Scrt1.o $(tools-lib)/crti.o $< -L$(tools-lib) -lc $(tools-lib)/crtn.o
+
 .PRECIOUS: build/guests/%.elf build/guests/dom0-%.elf build/guests/obj/%.o
 -include $(wildcard build/guests/obj/tests/guests/*.d build/guests/obj/tests/guests/fuzz/*.d build/guests/obj/tests/guests/dirty/*.d build/guests/obj/tests/guests/record/*.d build/guests/obj/tests/dom0/*.d)

@@ -105,6 +105,7 @@ static void defaults_are_xens(void **state)
     assert_int_equal(options.console_switch, 'a');
     assert_true(options.console_switch_to_dom0);
     assert_false(options.noreboot || options.console_wakeup || options.guest_ptp);
+    assert_true(options.iommu);
     assert_non_null(strstr(printed, "no dom0_mem= given"));
 }
 
@@ -119,7 +120,7 @@ static void what_the_lab_passes_is_understood(void **state)
 {
     (void)state;
     options_parse("console=dtuart bootscrub=0 dom0_mem=768M dom0_max_vcpus=2  maxcpus=0x4 dtuart=serial0:115200n8 "
-                  "conswitch=bx console_wakeup guest_ptp crashkernel=128M@0x50000000 noreboot");
+                  "conswitch=bx console_wakeup guest_ptp crashkernel=128M@0x50000000 iommu=no noreboot");
     assert_string_equal(printed, "");
     assert_int_equal(options.dom0_mem, 768 * MIB);
     assert_int_equal(options.dom0_max_vcpus, 2);
@@ -128,6 +129,7 @@ static void what_the_lab_passes_is_understood(void **state)
     assert_int_equal(options.console_switch, 'b');
     assert_false(options.console_switch_to_dom0);
     assert_true(options.noreboot && options.console_wakeup && options.guest_ptp);
+    assert_false(options.iommu);
     assert_int_equal(options.crashkernel, 128 * MIB);
     assert_int_equal(options.crashkernel_at, 0x50000000);
     assert_string_equal(cmdline_text() + strlen(cmdline_text()) - 8, "noreboot");

@@ -48,6 +48,7 @@
 struct builder {
     const struct bootinfo *b;
     const void *fdt;
+    struct dma *dma;              /* or NULL */
     struct domain *d;
     struct kernel_image kernel;
     uint64_t wanted;              /* bytes */
@@ -426,6 +427,7 @@ static int create_domain(struct builder *x)
 
     if (err)
         return err;
+    p2m_serve_devices(&x->d->p2m, x->dma);
     params_set(x->d, HVM_PARAM_CALLBACK_IRQ, CALLBACK_IRQ);
     for (unsigned i = 0; i < config.max_vcpus; i++)
         if (!vcpu_create(x->d, i))
@@ -509,7 +511,7 @@ static int build(struct builder *x)
     return err;
 }
 
-int dom0_build(const struct bootinfo *b, const void *fdt)
+int dom0_build(const struct bootinfo *b, const void *fdt, struct dma *dma)
 {
     static struct builder x;   /* once, and large for a stack */
     struct vcpu *v;
@@ -517,6 +519,7 @@ int dom0_build(const struct bootinfo *b, const void *fdt)
 
     x.b = b;
     x.fdt = fdt;
+    x.dma = dma;
     err = build(&x);
     if (err)
         return err;
