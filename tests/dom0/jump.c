@@ -34,7 +34,7 @@
 #define CPTR_TFP   (1ull << 10)
 
 static const char *const stages[] = { "hibernation_begin", "domains", "dom0", "hibernation_snapshot", "cpus", "timers",
-                                      "console", "its", "gic", "core", "jump" };
+                                      "console", "smmu", "its", "gic", "core", "jump" };
 
 static struct system_suspend suspended;
 

@@ -5,6 +5,9 @@ from machine import IMAGES
 
 DISK = ["-drive", f"if=none,file={IMAGES / 'disk.img'},format=raw,id=pci,readonly=on",
         "-device", "virtio-blk-pci,drive=pci,serial=pci"]
+# The same for a machine with an IOMMU, which QEMU's virtio devices pass by unless they are told not to.
+SMMU = "virtualization=on,iommu=smmuv3"
+DISK_BEHIND_SMMU = DISK[:-1] + [DISK[-1] + ",iommu_platform=on,disable-legacy=on"]
 
 READ = """
     disk=$(dirname "$(grep -l -x pci /sys/block/vd*/serial)")

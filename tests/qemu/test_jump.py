@@ -16,8 +16,8 @@ from sleeping import FIRMWARE, end_traffic, start_traffic
 # dom0's disk has no kexec
 BOARD = Board(arguments="dom0_mem=768M dom0_max_vcpus=2 crashkernel=128M",
               files=[BUILD / "keeper.gz", BUILD / "debian/keeper/sbin/kexec", BUILD / "tools/torpor"])
-STAGES = ["hibernation_begin", "domains", "dom0", "hibernation_snapshot", "cpus", "timers", "console", "its", "gic",
-          "core", "jump"]
+STAGES = ["hibernation_begin", "domains", "dom0", "hibernation_snapshot", "cpus", "timers", "console", "smmu", "its",
+          "gic", "core", "jump"]
 
 pytestmark = pytest.mark.torpor_only("stock Xen 4.17 has no kexec on Arm")
 
@@ -42,11 +42,12 @@ def jump_and_back(host):
 
 
 # How often: a Linux does not keep itself, so it is loaded for each jump
-@pytest.mark.parametrize("name,jumps,parts", [("gic3-2cpu", 1, {})] + SOAK * [
-    ("gic2-1cpu", 3, {"gic": 2, "smp": 1}), ("gic3-4cpu", 3, {"smp": 4}),
+@pytest.mark.parametrize("name,jumps,parts", [
+    ("gic3-2cpu-smmu", 1, {"machine": pci.SMMU, "extra": pci.DISK_BEHIND_SMMU})] + SOAK * [
+    ("gic3-2cpu", 3, {}), ("gic2-1cpu", 3, {"gic": 2, "smp": 1}), ("gic3-4cpu", 3, {"smp": 4}),
     ("gic2-4cpu-max-firmware", 3, {"gic": 2, "smp": 4, "cpu": "max", "bios": FIRMWARE})])
 def test_the_host_goes_to_stock_linux_and_back_with_a_guest_at_work(name, jumps, parts):
-    with life_of(Machine(f"jump-linux-{name}", replace(BOARD, extra=pci.DISK, **parts))) as host:
+    with life_of(Machine(f"jump-linux-{name}", replace(BOARD, **{"extra": pci.DISK} | parts))) as host:
         host.run("cp /guest/disk.img /tmp/one.img")
         one = Guest(host, "one", disk="/tmp/one.img", address="192.168.77.2").create()
         start_traffic(host, [one])

@@ -9,7 +9,7 @@ from machine import BUILD, Board, Guest, Machine, bare_board
 from sleeping import FIRMWARE, assert_slept, begin_sleep, end_traffic, sleep_for, sleep_host, start_traffic
 
 BOARD = Board(bios=FIRMWARE, files=[BUILD / "guests/suspend.img"])
-STAGES = ["domains", "dom0", "cpus", "timers", "console", "its", "gic", "wakeup", "core", "firmware"]
+STAGES = ["domains", "dom0", "cpus", "timers", "console", "smmu", "its", "gic", "wakeup", "core", "firmware"]
 
 pytestmark = pytest.mark.torpor_only("stock Xen 4.17 cannot suspend an Arm host")
 

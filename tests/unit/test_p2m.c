@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 /* sources: tests/unit/machine.c hypervisor/mm/p2m.c hypervisor/mm/vmid.c hypervisor/mm/p2m_table.c */
-/* sources: hypervisor/mm/buddy.c hypervisor/mm/frames.c */
-/* Stage-2 tables against a model that is one array; and that they lose neither references nor their own pages. */
+/* sources: hypervisor/mm/buddy.c hypervisor/mm/frames.c hypervisor/mm/dma.c */
+/*
+ * Stage-2 tables against a model that is one array; and that they lose neither references nor their own pages. The
+ * same for what devices may reach that are served by such tables.
+ */
 #include "machine.h"
 
 #include <stdlib.h>
 #include <string.h>
 
+#include "mm/dma.h"
 #include "mm/p2m.h"
 #include "mm/vmid.h"
 
@@ -571,6 +575,101 @@ static void a_dead_domain_that_others_still_look_at_keeps_no_vmid(void **state)
     memset(husks, 0, sizeof(husks));
 }
 
+/* --- Devices */
+
+static struct dma the_dma;
+static unsigned forgotten;              /* calls */
+static mfn_t held_while_forgotten;      /* a frame with two references whenever the IOMMU has to forget it */
+
+static void forget(mfn_t first, uint64_t nr)
+{
+    forgotten++;
+    if (held_while_forgotten.mfn - first.mfn < nr)
+        assert_int_equal(frame_refs(held_while_forgotten), 2);
+}
+
+static void serve_devices(bool has_blocks)
+{
+    assert_int_equal(dma_init(&the_dma, has_blocks, forget), 0);
+    p2m_serve_devices(P, &the_dma);
+    held_while_forgotten = INVALID_MFN;
+}
+
+/* The pages of all tables from `level` on; free: and gives them back. */
+static uint64_t device_tables(uint64_t *table, unsigned level, bool free)
+{
+    uint64_t n = level < 3 ? 1 : 2;
+
+    for (unsigned i = 0; level < 3 && i < 512; i++)
+        if ((table[i] & 3) == 3)
+            n += device_tables(mfn_to_virt(MFN((table[i] & UINT64_C(0xfffffffff000)) >> PAGE_SHIFT)), level + 1, free);
+    if (free)
+        pages_free(table, level < 3 ? 0 : 1);
+    return n;
+}
+
+static void serve_no_devices(void)
+{
+    p2m_serve_devices(P, NULL);
+    (void)device_tables(the_dma.root, 0, true);
+}
+
+static void a_granted_page_is_the_devices_until_it_goes(void **state)
+{
+    mfn_t page;
+
+    (void)state;
+    serve_devices(true);
+    assert_int_equal(frames_alloc_domain(D(1), 0, 31, 0, &page), 0);
+    for (unsigned i = 0; i < 3; i++)
+        assert_true(frame_get(page, D(1)));
+    assert_false(dma_reaches(&the_dma, page, false));
+    assert_int_equal(p2m_map(P, GFN(7), page, 1, P2M_GRANT_RO), 0);
+    assert_true(dma_reaches(&the_dma, page, false));
+    assert_false(dma_reaches(&the_dma, page, true));
+    assert_int_equal(p2m_map(P, GFN(8), page, 1, P2M_GRANT_RW), 0);
+    assert_int_equal(p2m_map(P, GFN(9), page, 1, P2M_GRANT_RO), 0);
+    assert_true(dma_reaches(&the_dma, page, true));
+    forgotten = 0;
+    assert_int_equal(p2m_unmap_exact(P, GFN(8), page, 1), 0);
+    assert_int_equal(forgotten, 1);
+    assert_true(dma_reaches(&the_dma, page, false));
+    assert_false(dma_reaches(&the_dma, page, true));
+    assert_int_equal(p2m_unmap_exact(P, GFN(9), page, 1), 0);
+    assert_int_equal(forgotten, 1);   /* nothing is less than before */
+    held_while_forgotten = page;
+    assert_int_equal(p2m_unmap_exact(P, GFN(7), page, 1), 0);
+    assert_int_equal(forgotten, 2);
+    assert_false(dma_reaches(&the_dma, page, false));
+    serve_no_devices();
+}
+
+static void a_page_of_a_block_that_goes_takes_no_other_with_it(void **state)
+{
+    (void)state;
+    serve_devices(true);
+    assert_int_equal(map(MFN_RAM, MFN_RAM, 2 * BLOCK), 0);
+    assert_int_equal(device_tables(the_dma.root, 0, false), 3);
+    assert_int_equal(p2m_remove_ram(P, GFN(MFN_RAM + 5), 1, false), 0);
+    assert_int_equal(device_tables(the_dma.root, 0, false), 5);
+    for (uint64_t i = 0; i < 2 * BLOCK; i++)
+        assert_int_equal(dma_reaches(&the_dma, MFN(MFN_RAM + i), true), i != 5);
+    serve_no_devices();
+    assert_int_equal(p2m_unmap_exact(P, GFN(MFN_RAM + BLOCK), MFN(MFN_RAM + BLOCK), BLOCK), 0);
+}
+
+static void registers_are_not_for_devices(void **state)
+{
+    (void)state;
+    serve_devices(true);
+    assert_int_equal(p2m_map(P, GFN(0x9000), MFN(0x9000), 16, P2M_DEVICE), 0);
+    assert_false(dma_reaches(&the_dma, MFN(0x9000), false));
+    assert_int_equal(dma_allow_doorbell(&the_dma, PADDR(0x8090000)), 0);
+    assert_true(dma_reaches(&the_dma, MFN(0x8090), true));
+    assert_false(dma_reaches(&the_dma, MFN(0x8091), true));
+    serve_no_devices();
+}
+
 /* The model: a window of guest frames around a 1 GiB boundary, so that blocks of all sizes take part. */
 #define WINDOW (2 * LARGE)
 static struct { uint32_t mfn; uint8_t type; } model[WINDOW];
@@ -672,6 +771,66 @@ static void assert_agrees(void)
     assert_int_equal(P->table_pages, tables_below(P->root, 512u << P->root_order, 1));
 }
 
+/* So often a frame from MODEL_RAM on is mapped as RAM of its own. */
+#define MODEL_RAM  0x100000u
+#define MODEL_SPAN (WINDOW + LARGE)
+static struct { uint32_t writable, readable; } mapped[MODEL_SPAN];
+
+static void assert_devices_agree(void)
+{
+    memset(mapped, 0, sizeof(mapped));
+    for (uint64_t i = 0; i < WINDOW; i++) {
+        uint32_t at = model[i].mfn - MODEL_RAM;
+
+        if (model[i].type == P2M_RAM_RW || model[i].type == P2M_DEVICE_CACHED)
+            mapped[at].writable++;
+        else if (model[i].type == P2M_RAM_RO)
+            mapped[at].readable++;
+    }
+    for (uint64_t i = 0; i < MODEL_SPAN; i++) {
+        mfn_t mfn = MFN(MODEL_RAM + i);
+
+        if (dma_reaches(&the_dma, mfn, true) != (mapped[i].writable > 0) ||
+            dma_reaches(&the_dma, mfn, false) != (mapped[i].writable || mapped[i].readable))
+            fail_msg("mfn %lx: %u, %u", (unsigned long)mfn.mfn, mapped[i].writable, mapped[i].readable);
+    }
+    for (unsigned i = 0; i < FOREIGN_PAGES; i++) {
+        assert_int_equal(dma_reaches(&the_dma, foreign[i], false), foreign_mapped[i] > 0);
+        assert_false(dma_reaches(&the_dma, foreign[i], true));
+    }
+}
+
+static void devices_reach_what_the_model_says(void **state)
+{
+    for (uint32_t seed = 1; seed <= 2; seed++) {
+        if (seed > 1)
+            p2m_setup(state);
+        serve_devices(seed % 2);
+        random_seed(seed);
+        base = 0;
+        memset(model, 0, sizeof(model));
+        memset(foreign_mapped, 0, sizeof(foreign_mapped));
+        for (unsigned i = 0; i < FOREIGN_PAGES; i++)
+            assert_int_equal(frames_alloc_domain(D(1), 0, 31, 0, &foreign[i]), 0);
+        for (unsigned n = 0; n < 200; n++) {
+            if (random_below(3))
+                random_map();
+            else
+                random_unmap();
+            if (n % 50 == 49)
+                assert_devices_agree();
+        }
+        while (p2m_release_all(P, sometimes_preempt))
+            continue;
+        memset(model, 0, sizeof(model));
+        memset(foreign_mapped, 0, sizeof(foreign_mapped));
+        assert_devices_agree();
+        serve_no_devices();
+        assert_int_equal(frames_release_all(D(1), never_preempt), 0);
+        p2m_destroy(P);
+    }
+}
+
 static void random_changes_agree_with_the_model(void **state)
 {
     for (unsigned seed = 1; seed <= 3; seed++) {
@@ -734,6 +893,10 @@ int main(void)
         TEST(there_may_be_more_domains_than_vmids),
         TEST(where_none_may_be_shared_there_is_an_end),
         TEST(a_dead_domain_that_others_still_look_at_keeps_no_vmid),
+        TEST(a_granted_page_is_the_devices_until_it_goes),
+        TEST(a_page_of_a_block_that_goes_takes_no_other_with_it),
+        TEST(registers_are_not_for_devices),
+        TEST(devices_reach_what_the_model_says),
         TEST(random_changes_agree_with_the_model),
     };
 

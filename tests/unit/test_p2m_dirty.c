@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* sources: tests/unit/machine.c hypervisor/vm/memory.c hypervisor/vm/capabilities.c lib/ranges.c hypervisor/mm/p2m.c */
 /* sources: hypervisor/mm/vmid.c */
-/* sources: hypervisor/mm/p2m_table.c hypervisor/mm/p2m_dirty.c hypervisor/mm/heap.c */
+/* sources: hypervisor/mm/p2m_table.c hypervisor/mm/p2m_dirty.c hypervisor/mm/heap.c hypervisor/mm/dma.c */
 /* sources: hypervisor/mm/buddy.c hypervisor/mm/frames.c */
 /*
  * Dirty tracking against a model that is one array: a CPU writes as the entries let it, with and without a dirty state

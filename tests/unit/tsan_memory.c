@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* sources: tests/unit/threads.c tests/unit/threads_memory.c tests/unit/threads_dirty.c hypervisor/vm/memory.c */
 /* sources: hypervisor/vm/shared_info.c hypervisor/vm/capabilities.c lib/ranges.c hypervisor/mm/p2m.c */
-/* sources: hypervisor/mm/p2m_table.c hypervisor/mm/p2m_dirty.c hypervisor/mm/heap.c */
+/* sources: hypervisor/mm/p2m_table.c hypervisor/mm/p2m_dirty.c hypervisor/mm/heap.c hypervisor/mm/dma.c */
 /* sources: hypervisor/mm/vmid.c hypervisor/mm/buddy.c hypervisor/mm/frames.c */
 /* The machine and the life of domains for threads_part.h; run as build/unit/tsan_memory [SEED [ROUNDS]]. */
 #include "threads_part.h"
