@@ -581,9 +581,17 @@ static int visit_smmu(const struct dt *dt, const struct dt_node *n)
     return 0;
 }
 
+/* It, or what it hangs on. */
+static bool is_for_guests(const struct dt *dt, const struct dt_node *n)
+{
+    while (n && !dt_property(dt, n, "xen,passthrough").data)
+        n = n->parent;
+    return n;
+}
+
 static int visit_device(const struct dt *dt, const struct dt_node *n)
 {
-    if (!dt_property(dt, n, "xen,passthrough").data) {
+    if (!is_for_guests(dt, n)) {
         read_map(dt, n);
         read_streams(dt, n);
     }

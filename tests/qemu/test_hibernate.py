@@ -170,10 +170,11 @@ def saved_above_4_gib(image):
 
 @pytest.mark.parametrize("name,options,parts", [("gic3-2cpu", "", {"smp": 2})] + SOAK * [
     ("gic2-1cpu-4gib", "", {"gic": 2, "smp": 1, "mem": 4096}),
+    ("gic3-2cpu-smmu", "", {"smp": 2, "machine": pci.SMMU, "extra": pci.DISK_BEHIND_SMMU}),
     ("gic3-4cpu-max-3gib-packed", "-z", {"smp": 4, "cpu": "max", "mem": 3072})])
 def test_a_host_with_a_guest_at_work_goes_on_in_a_new_machine(name, options, parts, tmp_path):
     make_disks(tmp_path)
-    board = HibernatingBoard(folder=tmp_path, extra=pci.DISK, **parts)
+    board = HibernatingBoard(folder=tmp_path, **{"extra": pci.DISK} | parts)
     with Machine(f"hibernate-down-{name}", board) as host:
         host.expect(USUAL)
         host.boot()
