@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* sources: tests/unit/machine.c hypervisor/vm/memory.c hypervisor/vm/shared_info.c hypervisor/vm/capabilities.c */
-/* sources: lib/ranges.c hypervisor/mm/p2m.c hypervisor/mm/vmid.c hypervisor/mm/p2m_table.c hypervisor/mm/heap.c hypervisor/mm/dma.c */
+/* sources: lib/ranges.c hypervisor/mm/p2m.c hypervisor/mm/vmid.c hypervisor/mm/p2m_table.c hypervisor/mm/heap.c */
+/* sources: hypervisor/mm/dma.c */
 /* sources: hypervisor/mm/buddy.c hypervisor/mm/frames.c */
 /*
  * Two vCPUs change one domain's memory: in the middle of a change by one the other makes its own, at every place where

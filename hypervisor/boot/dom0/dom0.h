@@ -11,8 +11,8 @@
 void dom0_reserve_modules(struct bootinfo *b);
 
 /*
- * Creates dom0, ready to run. dma: what its devices may reach (dev/smmu.h), or NULL. -errno with one line that says what
- * was missing. Boot only.
+ * Creates dom0, ready to run. dma: what its devices may reach (dev/smmu.h), or NULL. -errno with one line that says
+ * what was missing. Boot only.
  */
 struct dma;
 int dom0_build(const struct bootinfo *b, const void *fdt, struct dma *dma);

@@ -74,7 +74,8 @@ static void copy(uint64_t from, uint64_t to, uint64_t how)
 
 static void *own_page(uint64_t *address)
 {
-    void *page = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_LOCKED | MAP_POPULATE, -1, 0);
+    void *page = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_LOCKED | MAP_POPULATE, -1,
+                      0);
     int map = open("/proc/self/pagemap", O_RDONLY);
     uint64_t entry = 0;
 
