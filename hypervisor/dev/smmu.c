@@ -30,6 +30,7 @@
 #define IDR0_STAGE1          BIT(1)
 #define IDR0_AARCH64         BIT(3)     /* of TTF: 10 or 11 */
 #define IDR0_COHERENT        BIT(4)
+#define IDR0_MSI             BIT(13)
 #define IDR0_STALL_MODEL(v)  ((v) >> 24 & 3)
 #define STALL_FORCED         2u
 #define IDR0_TWO_LEVELS      BIT(27)    /* of ST_LEVEL: 01 */
@@ -63,6 +64,7 @@
 #define IRQ_EVENTS           BIT(2)
 #define GERROR               0x0060
 #define GERRORN              0x0064
+#define GERROR_IRQ_CFG0      0x0068     /* where to write instead of raising the line */
 #define STRTAB_BASE          0x0080
 #define STRTAB_BASE_CFG      0x0088
 #define STRTAB_TWO_LEVELS    (UINT64_C(1) << 16)
@@ -71,6 +73,7 @@
 #define CMDQ_CONS            0x009c
 #define CMDQ_READ            0xfffffu   /* of CMDQ_CONS; an error's kind is above */
 #define EVENTQ_BASE          0x00a0
+#define EVENTQ_IRQ_CFG0      0x00b0
 #define EVENTQ_PROD          0x100a8
 #define EVENTQ_CONS          0x100ac
 #define EVENTQ_OVERFLOW      BIT(31)
@@ -373,6 +376,10 @@ static int set_up(struct smmu *u) REQUIRES(u->lock)
     u->quiet = false;
     mmio_write32(0, u->regs + IRQ_CTRL);
     (void)wait_for(u, IRQ_CTRL_ACK, ~0u, 0);
+    if (mmio_read32(u->regs + IDR0) & IDR0_MSI) {   /* another kernel may have had it so */
+        mmio_write64(0, u->regs + GERROR_IRQ_CFG0);
+        mmio_write64(0, u->regs + EVENTQ_IRQ_CFG0);
+    }
     mmio_write32(CR1_COHERENT, u->regs + CR1);
     mmio_write32(CR2_PRIVATE | CR2_TELL_BAD_STREAMS, u->regs + CR2);
     mmio_write64(physical(u->streams) | BASE_ALLOCATE, u->regs + STRTAB_BASE);

@@ -81,8 +81,8 @@ static const struct sleep_stage jump_stage = { .name = "jump", .enter = jump_ent
 /* --- A crash, of dom0's or our own */
 
 /*
- * Only timers, and the SMMU and the ITS, whose tables stay ours, are put to rest: a kernel for crashes expects the rest as it stands.
- * It has this CPU alone, for the others are on.
+ * Only timers, and the SMMU and the ITS, whose tables stay ours, are put to rest: a kernel for crashes expects the rest
+ * as it stands. It has this CPU alone, for the others are on.
  */
 void machine_enter_crash_kernel(void)
 {
