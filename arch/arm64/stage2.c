@@ -11,7 +11,10 @@
 #define VTCR_HA BIT(21)
 #define VTCR_HD BIT(22)
 #define VTCR_VS BIT(19)   /* 16 bits of VMID */
-#define GUEST_ADDRESS_BITS 40
+#define MOST_ADDRESS_BITS 43      /* of 16 tables of level 1 side by side */
+
+/* Written at boot only, before anybody else reads it. */
+static unsigned wanted_bits = 40;
 
 static unsigned physical_range(void)
 {
@@ -24,7 +27,15 @@ unsigned stage2_address_bits(void)
     unsigned range = physical_range();
     unsigned here = range < ARRAY_SIZE(bits) ? bits[range] : 48;
 
-    return here < GUEST_ADDRESS_BITS ? here : GUEST_ADDRESS_BITS;
+    return here < wanted_bits ? here : wanted_bits;
+}
+
+/* QEMU's `virt` has its PCI windows at the next multiple of 512 GiB. */
+void stage2_widen(paddr_t ram_end)
+{
+    while (wanted_bits < MOST_ADDRESS_BITS && BIT(wanted_bits) < 2 * ram_end.pa)
+        wanted_bits++;
+    stage2_cpu_init();
 }
 
 bool stage2_has_dirty_state(void)

@@ -8,6 +8,7 @@
 #include <xen/xen.h>
 
 #include "base/hypfs.h"
+#include "arch/stage2.h"
 #include "arch/sysreg.h"
 #include "base/panic.h"
 #include "base/printk.h"
@@ -224,6 +225,7 @@ static void memory_init(paddr_t fdt)
         panic("no room for the frame table (%lu KiB)", place.size / KIB);
     frames_init(mfn_to_virt(MFN(place.start >> PAGE_SHIFT)), start, end, boot_ranges_total(&boot.ram));
     bootinfo_for_each_free(&boot, give_free, NULL);
+    stage2_widen(end);
 }
 
 /* The interrupt controller and the parts that hang on it, on the boot CPU. */

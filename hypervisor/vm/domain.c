@@ -235,6 +235,8 @@ bool domain_wake(struct domain *d)
 
 /* --- Its record: the parameters that it was created with, and has to be created with again --- */
 
+#define GUEST_ADDRESS_BITS 40   /* that a guest sees, and libxl uses, where stage 2 has more for dom0's devices */
+
 struct domain_record_v1 {
     uint32_t max_vcpus, address_bits;   /* of guest-physical addresses */
 };
@@ -242,7 +244,7 @@ struct domain_record_v1 {
 static int domain_save(void *object, unsigned instance, struct record_writer *w)
 {
     const struct domain *d = object;
-    struct domain_record_v1 r = { d->max_vcpus, d->p2m.address_bits };
+    struct domain_record_v1 r = { d->max_vcpus, (uint32_t)min_u64(d->p2m.address_bits, GUEST_ADDRESS_BITS) };
 
     (void)instance;
     record_write(w, &r, sizeof(r));
@@ -261,9 +263,9 @@ static int domain_check(void *object, unsigned instance, struct record_reader *i
         return -EBADMSG;
     if (r.max_vcpus != d->max_vcpus)
         return record_refuse(in, -EINVAL, "is of a domain with another number of vCPUs");
-    return r.address_bits == d->p2m.address_bits
+    return r.address_bits <= d->p2m.address_bits
                ? 0
-               : record_refuse(in, -EOPNOTSUPP, "is of a domain with other physical addresses than this host's");
+               : record_refuse(in, -EOPNOTSUPP, "is of a domain with larger physical addresses than this host's");
 }
 
 static int domain_restore(void *object, unsigned instance, struct record_reader *in)

@@ -105,6 +105,28 @@ def test_machine_runs_dom0_and_a_guest(board):
         machine.check_console()
 
 
+@pytest.mark.skipif(not SOAK, reason="for `make soak`: its kind is rare")
+def test_a_machine_with_1_tib_starts_and_runs_a_guest():
+    """Its PCI host bridge is above 1 TiB, which is where dom0's stage 2 ends on other machines."""
+    board = Board(mem=1 << 20, cpu="max", machine="virtualization=on,memory-backend=ram",
+                  extra=["-object", "memory-backend-ram,id=ram,size=1T,reserve=off"] + pci.DISK)
+    with Machine("board-1-tib", board) as machine:
+        machine.boot()
+        assert board.mem - 64 <= int(machine.run("xl info total_memory").output) <= board.mem
+        assert machine.free_pages() << 12 > (1 << 40) - (6 << 30)   # the frame table has 4 GiB
+        guest = Guest(machine, "one", memory=2048).create()
+        assert guest.run("echo here").output.strip() == "here"
+        assert messages(machine) > 0
+        guest.destroy()
+        machine.destroy_all()
+        before = machine.free_pages()
+        guest.create(wait=False).destroy()
+        machine.destroy_all()
+        machine.await_free_pages(before)
+        machine.poweroff()
+        machine.check_console()
+
+
 # Addresses that are nobody's in test_memory_that_is_not_ours, and the values put there before the start.
 KEPT = {0x78000000: 0x1111111111111111, 0x783ffff8: 0x2222222222222222, 0x80000000: 0x3333333333333333,
         0x8ffffff8: 0x4444444444444444, 0xa0000000: 0x5555555555555555, 0xa0fffff8: 0x6666666666666666}

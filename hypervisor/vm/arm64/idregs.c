@@ -39,8 +39,8 @@
     (F(0, 2) | F(12, 1) | F(16, 1) | F(20, 2) | F(32, 1) | F(36, 1) | F(40, 1) | F(44, 1) | F(48, 1) | F(52, 1))
 /* BC, CLRBHB, CSSC */
 #define ISAR2_LIMITS  (F(20, 1) | F(28, 1) | F(52, 1))
-/* PARange (guest-physical: 40 bits), ASIDBits, BigEnd, BigEndEL0, TGran16, TGran64, TGran4 */
-#define MMFR0_LIMITS  (F(0, 2) | F(4, 2) | F(8, 1) | F(16, 1) | F(20, 1))
+/* PARange (guest-physical: 40 bits; dom0, whose devices are where they are, sees what its stage 2 has), ASIDBits, BigEnd, BigEndEL0, TGran16, TGran64, TGran4 */
+#define MMFR0_LIMITS  (F(4, 2) | F(8, 1) | F(16, 1) | F(20, 1))
 #define MMFR0_SIGNED  (F(24, 15) | F(28, 15))
 /* HAFDBS, HPDS, PAN, ETS, ECBHB */
 #define MMFR1_LIMITS  (F(0, 2) | F(12, 2) | F(20, 3) | F(36, 2) | F(60, 1))
@@ -79,6 +79,13 @@ static uint64_t pfr0(const struct domain *d)
     return limited(read_sysreg(id_aa64pfr0_el1), PFR0_LIMITS | (d->vgic.version == 3 ? PFR0_GIC : 0), PFR0_SIGNED);
 }
 
+static uint64_t mmfr0(const struct domain *d)
+{
+    uint64_t range = !d->privileged || d->p2m.address_bits <= 40 ? 2 : d->p2m.address_bits <= 42 ? 3 : 4;
+
+    return limited(read_sysreg(id_aa64mmfr0_el1), MMFR0_LIMITS | range, MMFR0_SIGNED);
+}
+
 uint64_t idreg_read(const struct domain *d, unsigned crm, unsigned op2)
 {
     switch (crm << 3 | op2) {
@@ -88,7 +95,7 @@ uint64_t idreg_read(const struct domain *d, unsigned crm, unsigned op2)
     case 6 << 3 | 0: return limited(read_sysreg(id_aa64isar0_el1), ISAR0_LIMITS, 0);
     case 6 << 3 | 1: return limited(read_sysreg(id_aa64isar1_el1), ISAR1_LIMITS, 0);
     case 6 << 3 | 2: return limited(read_named_sysreg(ID_AA64ISAR2_EL1), ISAR2_LIMITS, 0);
-    case 7 << 3 | 0: return limited(read_sysreg(id_aa64mmfr0_el1), MMFR0_LIMITS, MMFR0_SIGNED);
+    case 7 << 3 | 0: return mmfr0(d);
     case 7 << 3 | 1: return limited(read_sysreg(id_aa64mmfr1_el1), MMFR1_LIMITS, 0);
     case 7 << 3 | 2: return limited(read_sysreg(id_aa64mmfr2_el1), MMFR2_LIMITS, 0);
     case 1 << 3 | 0: return limited(read_sysreg(id_pfr0_el1), PFR0_32_LIMITS, 0);

@@ -4,8 +4,13 @@
 
 #include "lib/base.h"
 
-/* Bits of guest-physical address: 40, or the CPUs' own limit if that is less. */
+/* Bits of guest-physical address: 40, as on Xen, or the CPUs' own limit if that is less. */
 unsigned stage2_address_bits(void);
+/*
+ * Boot, before there are domains or other CPUs: on a machine whose RAM ends there they are as many as reach the devices
+ * that a board may have above it, dom0's being where they are. Up to 43, which is what three levels of tables can.
+ */
+void stage2_widen(paddr_t ram_end);
 /* Of this CPU; those above 8 are in use where every CPU has them. */
 unsigned stage2_vmid_bits(void);
 /* Sets VTCR_EL2 of this CPU. */
