@@ -39,7 +39,10 @@
     (F(0, 2) | F(12, 1) | F(16, 1) | F(20, 2) | F(32, 1) | F(36, 1) | F(40, 1) | F(44, 1) | F(48, 1) | F(52, 1))
 /* BC, CLRBHB, CSSC */
 #define ISAR2_LIMITS  (F(20, 1) | F(28, 1) | F(52, 1))
-/* PARange (guest-physical: 40 bits; dom0, whose devices are where they are, sees what its stage 2 has), ASIDBits, BigEnd, BigEndEL0, TGran16, TGran64, TGran4 */
+/*
+ * ASIDBits, BigEnd, BigEndEL0, TGran16, TGran64, TGran4; PARange is 40 bits, but for dom0, whose devices are where they
+ * are: it sees what its stage 2 has
+ */
 #define MMFR0_LIMITS  (F(4, 2) | F(8, 1) | F(16, 1) | F(20, 1))
 #define MMFR0_SIGNED  (F(24, 15) | F(28, 15))
 /* HAFDBS, HPDS, PAN, ETS, ECBHB */
