@@ -207,6 +207,7 @@ static bool is_ours(const struct smmu *u)
 static void give_up(struct smmu *u, const char *why) REQUIRES(u->lock)
 {
     u->on = false;
+    mmio_write32(0, u->regs + IRQ_CTRL);   /* nobody answers any more */
     set_bypass(u, true);
     (void)write_cr0(u, 0);
     printk("smmu: the one at 0x%lx %s: its devices reach nothing any more", u->base, why);
